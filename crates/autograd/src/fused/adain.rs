@@ -1,0 +1,55 @@
+use stylegan_tensor::{Error, Kernel, Result};
+
+use crate::node::{Composition, Edge, Saved};
+use crate::ops::{add, affine, mean, mul, reshape, rsqrt, slice, square, sub};
+use crate::tensor::{Tensor, floats, same_device};
+
+/// Inside the root of the normalisation (official instance_norm).
+const EPSILON: f64 = 1e-8;
+
+/// Adaptive instance normalisation (StyleGAN, Eq. 1): each feature map of `x [N, H, W, C]` is brought to mean 0 and
+/// deviation 1 (biased variance, ε = 1e-8 inside the root), times `style[:, ..C] + 1`, plus `style[:, C..]`;
+/// `style [N, 2C]`.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if `x` is not `[N, H, W, C]` or `style` not `[N, 2C]`.
+pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
+    floats("adain", &[x, style])?;
+    let &[n, _, _, c] = x.shape() else {
+        return Err(Error::shape("adain", format!("x must be [N, H, W, C], got {:?}", x.shape())));
+    };
+    if style.shape() != [n, 2 * c] {
+        return Err(Error::shape("adain", format!("style must be [{n}, {}], got {:?}", 2 * c, style.shape())));
+    }
+    let device = same_device("adain", &[x, style])?;
+    let y = device.empty("adain", x.shape(), x.dtype())?;
+    let stats = device.empty("adain", &[n, 2, c], x.dtype())?;
+    device.backend().launch(Kernel::Adain, &[x.view(), style.view()], &[&y, &stats], false)?;
+    let stats = Tensor::new(device, stats);
+    let edges = [
+        Edge::to(x).saving([x, style, &stats]).vjp(|g, saved| {
+            let inputs = [g, &saved[0], &saved[1], &saved[2]].map(Tensor::detach);
+            Tensor::from_op("adain", Kernel::AdainInputGrad, &inputs.each_ref(), g.shape(), [])
+        }),
+        Edge::to(style).saving([x, &stats]).vjp(move |g, saved| {
+            let inputs = [g, &saved[0], &saved[1]].map(Tensor::detach);
+            Tensor::from_op("adain", Kernel::AdainStyleGrad, &inputs.each_ref(), &[n, 2 * c], [])
+        }),
+    ];
+    let composition = Composition {
+        inputs: vec![Saved::new(x), Saved::new(style)],
+        define: Box::new(|inputs| composed(&inputs[0], &inputs[1])),
+    };
+    Ok(Tensor::recorded("adain", device, y, edges, Some(composition)))
+}
+
+/// The definition in ordinary ops.
+pub(crate) fn composed(x: &Tensor, style: &Tensor) -> Result<Tensor> {
+    let (n, c) = (x.shape()[0], x.shape()[3]);
+    let half = |start: usize| reshape(&slice(style, &[0, start], &[n, c])?, &[n, 1, 1, c]);
+    let centred = sub(x, &mean(x, &[1, 2], true)?)?;
+    let variance = mean(&square(&centred)?, &[1, 2], true)?;
+    let normalised = mul(&centred, &rsqrt(&affine(&variance, 1.0, EPSILON)?)?)?;
+    add(&mul(&normalised, &affine(&half(0)?, 1.0, 1.0)?)?, &half(c)?)
+}

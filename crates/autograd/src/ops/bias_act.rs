@@ -1,0 +1,68 @@
+use stylegan_tensor::{Error, Kernel, Result};
+
+use super::reduce::sum_to;
+use crate::node::Edge;
+use crate::tensor::{Tensor, floats};
+
+/// `x + b`, then values below 0 times `alpha`: `x [.., C]`, `b [C]`. alpha 1 is linear, 0.2 StyleGAN's leaky ReLU
+/// (official networks_stylegan.py, apply_bias and leaky_relu).
+///
+/// # Errors
+///
+/// [`Error::Shape`] if `b` is not `[C]` or alpha not in (0, 1].
+pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
+    floats("bias_act", &[x, b])?;
+    if x.shape().last().copied().into_iter().collect::<Vec<_>>() != b.shape() {
+        return Err(Error::shape(
+            "bias_act",
+            format!("b must be [C] for x {:?}, got {:?}", x.shape(), b.shape()),
+        ));
+    }
+    check_alpha("bias_act", alpha)?;
+    let bias_shape = b.shape().to_vec();
+    let edges = [
+        Edge::to(x).saving_output().vjp(move |g, saved| bias_act_grad(g, &saved[0], alpha)),
+        Edge::to(b).saving_output().vjp(move |g, saved| sum_to(&bias_act_grad(g, &saved[0], alpha)?, &bias_shape)),
+    ];
+    Tensor::from_op("bias_act", Kernel::BiasAct { alpha }, &[x, b], x.shape(), edges)
+}
+
+/// `x` where `x ≥ 0`, else `alpha · x`.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if alpha is not in (0, 1].
+pub fn leaky_relu(x: &Tensor, alpha: f64) -> Result<Tensor> {
+    floats("leaky_relu", &[x])?;
+    check_alpha("leaky_relu", alpha)?;
+    let edge = Edge::to(x).saving_output().vjp(move |g, saved| bias_act_grad(g, &saved[0], alpha));
+    Tensor::from_op("leaky_relu", Kernel::BiasAct { alpha }, &[x], x.shape(), [edge])
+}
+
+/// `g` where `y ≥ 0`, else `alpha · g`: the gradient of [`bias_act`] towards x from its result `y`. Its own gradient
+/// towards `g` is itself, towards `y` zero: the second derivative of a leaky ReLU vanishes.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if the shapes differ or alpha is not in (0, 1].
+pub fn bias_act_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
+    floats("bias_act_grad", &[g, y])?;
+    if g.shape() != y.shape() {
+        return Err(Error::shape(
+            "bias_act_grad",
+            format!("g must be {:?} like y, got {:?}", y.shape(), g.shape()),
+        ));
+    }
+    check_alpha("bias_act_grad", alpha)?;
+    let y = y.detach();
+    let edge = Edge::to(g).saving([&y]).vjp(move |g, saved| bias_act_grad(g, &saved[0], alpha));
+    Tensor::from_op("bias_act_grad", Kernel::BiasActGrad { alpha }, &[g, &y], g.shape(), [edge])
+}
+
+/// With a slope of 0 the sign of the input could not be read off the result.
+fn check_alpha(op: &'static str, alpha: f64) -> Result<()> {
+    if alpha > 0.0 && alpha <= 1.0 {
+        return Ok(());
+    }
+    Err(Error::shape(op, format!("alpha must be in (0, 1], got {alpha}")))
+}

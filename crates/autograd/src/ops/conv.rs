@@ -1,0 +1,105 @@
+use stylegan_tensor::{Conv2d, Error, Kernel, Result};
+
+use crate::node::Edge;
+use crate::tensor::{Tensor, floats};
+
+/// Correlation of images with filters: `x [N, H, W, C]`, `w [kh, kw, C, O]` → `[N, H', W', O]` with
+/// `H' = (H + top + bottom − kh) / stride + 1`, rounded down.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if an operand has another form, channels differ, the stride is 0, or the kernel is larger than
+/// the padded image.
+pub fn conv2d(x: &Tensor, w: &Tensor, p: Conv2d) -> Result<Tensor> {
+    floats("conv2d", &[x, w])?;
+    let shape = output_shape("conv2d", x.shape(), w.shape(), p)?;
+    let (xs, ws) = (shape4("conv2d", x)?, shape4("conv2d", w)?);
+    let edges = [
+        Edge::to(x).saving([w]).vjp(move |g, saved| conv2d_transpose(g, &saved[0], [xs[1], xs[2]], p)),
+        Edge::to(w).saving([x]).vjp(move |g, saved| conv2d_weight_grad(&saved[0], g, [ws[0], ws[1]], p)),
+    ];
+    Tensor::from_op("conv2d", Kernel::Conv2d(p), &[x, w], &shape, edges)
+}
+
+/// The adjoint of [`conv2d`] in x: `y [N, H', W', O]`, `w [kh, kw, C, O]` → `[N, H, W, C]` with `[H, W] = size`.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if `conv2d` of an image of that size with `w` does not give the shape of `y`.
+pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> Result<Tensor> {
+    floats("conv2d_transpose", &[y, w])?;
+    let (ys, ws) = (shape4("conv2d_transpose", y)?, shape4("conv2d_transpose", w)?);
+    let shape = [ys[0], size[0], size[1], ws[2]];
+    expect(
+        "conv2d_transpose",
+        "y",
+        &output_shape("conv2d_transpose", &shape, &ws, p)?,
+        &ys,
+    )?;
+    let edges = [
+        Edge::to(y).saving([w]).vjp(move |g, saved| conv2d(g, &saved[0], p)),
+        Edge::to(w).saving([y]).vjp(move |g, saved| conv2d_weight_grad(g, &saved[0], [ws[0], ws[1]], p)),
+    ];
+    Tensor::from_op("conv2d_transpose", Kernel::Conv2dTranspose(p), &[y, w], &shape, edges)
+}
+
+/// The adjoint of [`conv2d`] in w: `x [N, H, W, C]`, `y [N, H', W', O]` → `[kh, kw, C, O]` with `[kh, kw] = kernel`.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if `conv2d` of `x` with such a filter does not give the shape of `y`.
+pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d) -> Result<Tensor> {
+    floats("conv2d_weight_grad", &[x, y])?;
+    let (xs, ys) = (shape4("conv2d_weight_grad", x)?, shape4("conv2d_weight_grad", y)?);
+    let shape = [kernel[0], kernel[1], xs[3], ys[3]];
+    expect(
+        "conv2d_weight_grad",
+        "y",
+        &output_shape("conv2d_weight_grad", &xs, &shape, p)?,
+        &ys,
+    )?;
+    let edges = [
+        Edge::to(x).saving([y]).vjp(move |g, saved| conv2d_transpose(&saved[0], g, [xs[1], xs[2]], p)),
+        Edge::to(y).saving([x]).vjp(move |g, saved| conv2d(&saved[0], g, p)),
+    ];
+    Tensor::from_op("conv2d_weight_grad", Kernel::Conv2dWeightGrad(p), &[x, y], &shape, edges)
+}
+
+fn shape4(op: &'static str, x: &Tensor) -> Result<[usize; 4]> {
+    x.shape()
+        .try_into()
+        .map_err(|_| Error::shape(op, format!("images and filters have 4 axes, got {:?}", x.shape())))
+}
+
+fn output_shape(op: &'static str, x: &[usize], w: &[usize], p: Conv2d) -> Result<[usize; 4]> {
+    let (&[n, height, width, c], true) = (x, p.stride > 0) else {
+        let stride = p.stride;
+        return Err(Error::shape(op, format!("x must be [N, H, W, C] and stride at least 1, got {x:?} and {stride}")));
+    };
+    let &[kh, kw, inner, o] = w else {
+        return Err(Error::shape(op, format!("w must be [kh, kw, {c}, O], got {w:?}")));
+    };
+    if inner != c {
+        return Err(Error::shape(op, format!("w must be [{kh}, {kw}, {c}, O], got {w:?}")));
+    }
+    let [top, bottom, left, right] = p.padding;
+    let sizes = (p.output_size(height, kh, top, bottom), p.output_size(width, kw, left, right));
+    match sizes {
+        (Some(h), Some(w)) if kh > 0 && kw > 0 => Ok([n, h, w, o]),
+        _ => Err(Error::shape(
+            op,
+            format!(
+                "a {kh}x{kw} kernel must fit into the padded image, got {}x{}",
+                height + top + bottom,
+                width + left + right
+            ),
+        )),
+    }
+}
+
+fn expect(op: &'static str, what: &str, expected: &[usize; 4], got: &[usize; 4]) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::shape(op, format!("{what} must be {expected:?}, got {got:?}")))
+}

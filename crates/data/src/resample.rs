@@ -1,0 +1,101 @@
+//! From an image of any size to the levels of a prepared dataset.
+
+use fast_image_resize::images::{Image as Resized, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::{Error, Image, Result, log2_resolution};
+
+/// The centre square of `image`, resized to `resolution` x `resolution` with an antialiased Lanczos filter (a = 3),
+/// as the official dataset_tool does for LSUN.
+///
+/// If an odd number of pixels is cut, the larger part goes at the right or bottom. Colours are weighted by alpha
+/// where there are 4 channels. A square of the right size is copied unchanged.
+///
+/// # Errors
+///
+/// [`Error::Argument`] if `resolution` is not a power of two from 4 to 16384.
+pub fn fit(image: &Image, resolution: usize) -> Result<Image> {
+    log2_resolution(resolution)?;
+    let (width, height, channels) = (image.width(), image.height(), image.channels());
+    if (width, height) == (resolution, resolution) {
+        return Ok(image.clone());
+    }
+    let pixel = match channels {
+        1 => PixelType::U8,
+        3 => PixelType::U8x3,
+        _ => PixelType::U8x4,
+    };
+    let wrong = |error: &dyn std::error::Error| {
+        Error::Argument(format!(
+            "cannot resize {width}x{height} to {resolution}x{resolution}: {error}"
+        ))
+    };
+    let side = width.min(height);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(
+            ((width - side) / 2) as f64,
+            ((height - side) / 2) as f64,
+            side as f64,
+            side as f64,
+        );
+    let source =
+        ImageRef::new(width as u32, height as u32, image.pixels(), pixel).map_err(|e| wrong(&e))?;
+    let mut square = Resized::new(resolution as u32, resolution as u32, pixel);
+    Resizer::new()
+        .resize(&source, &mut square, &options)
+        .map_err(|e| wrong(&e))?;
+    Image::new(resolution, resolution, channels, square.into_vec())
+}
+
+/// The pixels of a square image at its resolution, a half, a quarter, … down to 4x4.
+///
+/// Each level is the 2x2 box average of the unrounded level before, then rounded half to even and clipped to 0..255
+/// (official dataset_tool.py, `add_image`).
+///
+/// # Errors
+///
+/// [`Error::Argument`] if the image is not square with a side that is a power of two from 4 to 16384.
+pub fn pyramid(image: &Image) -> Result<Vec<Vec<u8>>> {
+    let (mut side, channels) = (image.width(), image.channels());
+    if image.height() != side {
+        return Err(Error::Argument(format!(
+            "a pyramid needs a square image, got {side}x{}",
+            image.height()
+        )));
+    }
+    let count = log2_resolution(side)? - 1;
+    let mut levels = Vec::with_capacity(count);
+    levels.push(image.pixels().to_vec());
+    let mut unrounded: Vec<f32> = image.pixels().iter().map(|&v| f32::from(v)).collect();
+    while side > 4 {
+        unrounded = halve(&unrounded, side, channels);
+        side /= 2;
+        // The cast clips; an average of bytes needs none.
+        levels.push(
+            unrounded
+                .iter()
+                .map(|v| v.round_ties_even() as u8)
+                .collect(),
+        );
+    }
+    Ok(levels)
+}
+
+/// The 2x2 box averages of `[side, side, channels]`.
+fn halve(level: &[f32], side: usize, channels: usize) -> Vec<f32> {
+    let row = side * channels;
+    let mut half = Vec::with_capacity(level.len() / 4);
+    for rows in level.chunks_exact(2 * row) {
+        let (upper, lower) = rows.split_at(row);
+        for (a, b) in upper
+            .chunks_exact(2 * channels)
+            .zip(lower.chunks_exact(2 * channels))
+        {
+            for c in 0..channels {
+                half.push((a[c] + a[c + channels] + b[c] + b[c + channels]) * 0.25);
+            }
+        }
+    }
+    half
+}

@@ -1,0 +1,252 @@
+//! Writing a prepared dataset, in any order and from many threads.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::npy::{HEADER_BYTES, encode_header, read_header};
+use crate::{Error, Result, check_channels, level_name, log2_resolution};
+
+/// The files of a dataset that is being prepared: `r02.npy` … `rNN.npy`, each as long as it will be when full.
+///
+/// What has been written is not remembered here: the caller keeps the number of images done and, after an
+/// interruption, goes on with [`Writer::open`].
+#[derive(Debug)]
+pub struct Writer {
+    dir: PathBuf,
+    resolution: usize,
+    channels: usize,
+    count: AtomicUsize,
+    /// From the full resolution down to 4, as [`crate::pyramid`] gives them.
+    levels: Vec<Level>,
+}
+
+#[derive(Debug)]
+struct Level {
+    path: PathBuf,
+    file: File,
+    shape: [usize; 3],
+}
+
+impl Level {
+    fn image_bytes(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    fn header(&self, count: usize) -> Result<Vec<u8>> {
+        let [h, w, c] = self.shape;
+        encode_header("|u1", &[count, h, w, c])
+    }
+
+    /// Writes the header for `count` images and sets the file's length to match.
+    fn resize(&self, count: usize) -> Result<()> {
+        let length = HEADER_BYTES as u64 + count as u64 * self.image_bytes() as u64;
+        self.file.set_len(length).map_err(Error::io(&self.path))?;
+        write_all_at(&self.file, &self.header(count)?, 0).map_err(Error::io(&self.path))
+    }
+
+    /// Checks that the file is what [`Level::resize`] leaves.
+    fn verify(&self, count: usize) -> Result<()> {
+        let header = read_header(&self.path, &mut &self.file)?;
+        let [h, w, c] = self.shape;
+        let length = self.file.metadata().map_err(Error::io(&self.path))?.len();
+        let expected = HEADER_BYTES as u64 + count as u64 * self.image_bytes() as u64;
+        if header.descr == "|u1"
+            && header.shape == [count, h, w, c]
+            && header.offset == HEADER_BYTES
+            && length == expected
+        {
+            return Ok(());
+        }
+        Err(Error::npy(
+            &self.path,
+            format!(
+                "expected the unfinished uint8 [{count}, {h}, {w}, {c}] in {expected} bytes, found '{}' {:?} in \
+                 {length}: delete the folder and prepare it again",
+                header.descr, header.shape
+            ),
+        ))
+    }
+}
+
+impl Writer {
+    /// Starts a dataset of `count` images in `dir`, which is made if it does not exist. Levels that are already there
+    /// are replaced, larger ones removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] if `count` is 0, `resolution` not a power of two from 4 to 16384, or `channels` not 1, 3
+    /// or 4; [`Error::Io`].
+    pub fn create(dir: &Path, count: usize, resolution: usize, channels: usize) -> Result<Writer> {
+        let log2 = check_size(count, resolution, channels)?;
+        fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        // A larger level of an earlier preparation would be taken for a part of this one.
+        for larger in log2 + 1..=14 {
+            let path = dir.join(level_name(larger));
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io(&path)(error));
+                }
+                _ => {}
+            }
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        let writer = Writer::with_files(dir, count, resolution, channels, &options)?;
+        for level in &writer.levels {
+            level.resize(count)?;
+        }
+        Ok(writer)
+    }
+
+    /// Goes on with a dataset that [`Writer::create`] started with the same numbers and that was not finished.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Npy`] if a file is not as it was left; the others as for [`Writer::create`].
+    pub fn open(dir: &Path, count: usize, resolution: usize, channels: usize) -> Result<Writer> {
+        check_size(count, resolution, channels)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let writer = Writer::with_files(dir, count, resolution, channels, &options)?;
+        for level in &writer.levels {
+            level.verify(count)?;
+        }
+        Ok(writer)
+    }
+
+    fn with_files(
+        dir: &Path,
+        count: usize,
+        resolution: usize,
+        channels: usize,
+        options: &OpenOptions,
+    ) -> Result<Writer> {
+        let open = |log2: usize| {
+            let path = dir.join(level_name(log2));
+            let file = options.open(&path).map_err(Error::io(&path))?;
+            let shape = [1 << log2, 1 << log2, channels];
+            Ok(Level { path, file, shape })
+        };
+        Ok(Writer {
+            dir: dir.to_owned(),
+            resolution,
+            channels,
+            count: AtomicUsize::new(count),
+            levels: (2..=log2_resolution(resolution)?)
+                .rev()
+                .map(open)
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// Width and height of the largest level.
+    pub fn resolution(&self) -> usize {
+        self.resolution
+    }
+
+    /// 1, 3 or 4.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Writes one image; threads may write different images at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] if `index` is not below the dataset's count, or `levels` is not a [`crate::pyramid`] of
+    /// this resolution and channels; [`Error::Io`], as when the disk is full.
+    pub fn write(&self, index: usize, levels: &[Vec<u8>]) -> Result<()> {
+        let count = self.count.load(Ordering::Relaxed);
+        if index >= count {
+            return Err(Error::Argument(format!(
+                "image {index} is out of range: the dataset has room for {count}"
+            )));
+        }
+        let fits = levels.len() == self.levels.len()
+            && levels
+                .iter()
+                .zip(&self.levels)
+                .all(|(bytes, level)| bytes.len() == level.image_bytes());
+        if !fits {
+            return Err(Error::Argument(format!(
+                "image {index} is not a pyramid of {0}x{0} with {1} channels",
+                self.resolution, self.channels
+            )));
+        }
+        for (bytes, level) in levels.iter().zip(&self.levels) {
+            let offset = HEADER_BYTES as u64 + index as u64 * bytes.len() as u64;
+            write_all_at(&level.file, bytes, offset).map_err(Error::io(&level.path))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until what was written is on the disk: before the caller records it as done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<()> {
+        for level in &self.levels {
+            level.file.sync_all().map_err(Error::io(&level.path))?;
+        }
+        // The names, too, must survive a loss of power; Windows has no such call.
+        #[cfg(unix)]
+        File::open(&self.dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(Error::io(&self.dir))?;
+        Ok(())
+    }
+
+    /// Ends the dataset after its first `count` images, fewer than planned if some files could not be used, and
+    /// syncs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] if `count` is 0 or more than planned; [`Error::Io`].
+    pub fn finish(&self, count: usize) -> Result<()> {
+        let planned = self.count.load(Ordering::Relaxed);
+        if count == 0 || count > planned {
+            return Err(Error::Argument(format!(
+                "a dataset planned for {planned} images cannot be finished with {count}"
+            )));
+        }
+        self.count.store(count, Ordering::Relaxed);
+        for level in &self.levels {
+            level.resize(count)?;
+        }
+        self.sync()
+    }
+}
+
+fn check_size(count: usize, resolution: usize, channels: usize) -> Result<usize> {
+    check_channels(channels)?;
+    if count == 0 {
+        return Err(Error::Argument(
+            "a dataset needs at least one image, got 0".into(),
+        ));
+    }
+    log2_resolution(resolution)
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        match file.seek_write(bytes, offset) {
+            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

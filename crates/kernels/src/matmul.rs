@@ -1,0 +1,135 @@
+//! Matrix products. Crate `gemm` computes one block on one thread; blocks are a function of the shape alone and
+//! each element of the result belongs to one block, so its bits do not depend on the number of threads.
+
+use rayon::prelude::*;
+
+/// A matrix inside a slice: element (i, j) is `data[i · step[0] + j · step[1]]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub data: &'a [f32],
+    pub step: [usize; 2],
+}
+
+impl<'a> Matrix<'a> {
+    /// A matrix stored row by row, `pitch` elements apart.
+    pub fn rows(data: &'a [f32], pitch: usize) -> Self {
+        Self { data, step: [pitch, 1] }
+    }
+
+    /// The same elements with rows and columns exchanged.
+    pub fn transposed(self) -> Self {
+        Self { data: self.data, step: [self.step[1], self.step[0]] }
+    }
+
+    /// The matrix that begins at element (i, j).
+    fn from(self, i: usize, j: usize) -> Self {
+        Self { data: &self.data[i * self.step[0] + j * self.step[1]..], step: self.step }
+    }
+
+    fn assert_holds(&self, rows: usize, columns: usize) {
+        let last = (rows - 1) * self.step[0] + (columns - 1) * self.step[1];
+        assert!(last < self.data.len(), "a {rows}x{columns} matrix with steps {:?} needs {} elements, the slice has {}", self.step, last + 1, self.data.len());
+    }
+}
+
+/// `y = a [m, k] · b [k, n]`, added to y if `accumulate`; y is stored row by row, `pitch ≥ n` elements apart.
+/// On the calling thread.
+pub(crate) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: &mut [f32], pitch: usize, accumulate: bool) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(pitch >= n && (m - 1) * pitch + n <= y.len(), "a {m}x{n} result with pitch {pitch} does not fit {} elements", y.len());
+    // SAFETY: y holds the result (asserted), and is borrowed mutably.
+    unsafe { product_at([m, k, n], a, b, y.as_mut_ptr(), pitch, accumulate) }
+}
+
+/// [`product`] into a raw place.
+///
+/// # Safety
+///
+/// `y[i · pitch + j]` is valid for reads and writes for every i < m, j < n, and nothing else uses it meanwhile.
+unsafe fn product_at([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32, pitch: usize, accumulate: bool) {
+    if k > 0 {
+        a.assert_holds(m, k);
+        b.assert_holds(k, n);
+    }
+    let [a_step, b_step] = [a.step, b.step].map(|step| step.map(|s| s as isize));
+    // SAFETY: the operands hold every element that is read (asserted above); y by the caller's promise.
+    unsafe {
+        gemm::gemm(
+            m, n, k, y, 1, pitch as isize, accumulate, a.data.as_ptr(), a_step[1], a_step[0], b.data.as_ptr(), b_step[1],
+            b_step[0], 1.0, 1.0, false, false, false, gemm::Parallelism::None,
+        );
+    }
+}
+
+/// Rows of a whose product with 64 columns of b needs no packing: `gemm` copies b into panels above 8 · 6 rows.
+const BAND: usize = 48;
+/// Columns of one register tile of `gemm` with AVX-512.
+const PANEL: usize = 64;
+
+/// [`product`] in bands and panels so small that `gemm` packs neither operand. Faster where a's columns and b's rows
+/// are contiguous and the product is cut into cache-sized tiles anyway.
+pub(crate) fn unpacked_product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: &mut [f32], pitch: usize, accumulate: bool) {
+    for j in (0..n).step_by(PANEL) {
+        for i in (0..m).step_by(BAND) {
+            let size = [BAND.min(m - i), k, PANEL.min(n - j)];
+            product(size, a.from(i, 0), b.from(0, j), &mut y[i * pitch + j..], pitch, accumulate);
+        }
+    }
+}
+
+/// A pointer that tasks share to write disjoint blocks.
+struct Shared(*mut f32);
+// SAFETY: each task writes its own block of the matrix behind the pointer.
+unsafe impl Sync for Shared {}
+
+/// `a [B, m, k] · b [B, k, n] → y [B, m, n]`, added to y if `accumulate`. A transposed operand is stored `[B, k, m]` or
+/// `[B, n, k]`. `batch_a` and `batch_b` are B, or 1 for an operand that serves every element of the batch.
+///
+/// # Panics
+///
+/// If a slice is shorter than its shape.
+#[allow(clippy::too_many_arguments, reason = "the operands of one product")]
+pub fn matmul(
+    batch: usize,
+    m: usize,
+    k: usize,
+    n: usize,
+    a: &[f32],
+    batch_a: usize,
+    transpose_a: bool,
+    b: &[f32],
+    batch_b: usize,
+    transpose_b: bool,
+    y: &mut [f32],
+    accumulate: bool,
+) {
+    assert_eq!(y.len(), batch * m * n, "matmul writes [{batch}, {m}, {n}]");
+    let element = |x: usize, size: usize, count: usize| if count == 1 { 0 } else { x * size };
+    let [rows, columns] = block(m, k, n);
+    let [down, across] = [m.div_ceil(rows), n.div_ceil(columns)];
+    // Small products share a task, so that handing it out costs little beside it.
+    let share = (1 << 17) / (rows * columns * k.max(1)).max(1);
+    let shared = Shared(y.as_mut_ptr());
+    (0..batch * down * across).into_par_iter().with_min_len(share.max(1)).with_max_len(share.max(1)).for_each(|task| {
+        let shared = &shared;
+        let (x, i, j) = (task / (down * across), task / across % down * rows, task % across * columns);
+        let a = Matrix::rows(&a[element(x, m * k, batch_a)..], if transpose_a { m } else { k });
+        let a = if transpose_a { a.transposed() } else { a };
+        let b = Matrix::rows(&b[element(x, k * n, batch_b)..], if transpose_b { k } else { n });
+        let b = if transpose_b { b.transposed() } else { b };
+        let size = [rows.min(m - i), k, columns.min(n - j)];
+        let (a, b) = if k == 0 { (a, b) } else { (a.from(i, 0), b.from(0, j)) };
+        // SAFETY: the block lies inside of y, whose length was asserted, and belongs to this task alone.
+        unsafe { product_at(size, a, b, shared.0.add((x * m + i) * n + j), n, accumulate) }
+    });
+}
+
+/// Rows and columns of a task's block of `[m, n]`: large enough that packing is shared, small enough for 16 cores.
+fn block(m: usize, k: usize, n: usize) -> [usize; 2] {
+    let tall = m >= 1024;
+    let columns = if tall { 512 } else { 2 * PANEL };
+    let rows = if tall && n * k < 1 << 12 { 1024 } else { 256 };
+    [rows.min(m.max(1)), columns.min(n.max(1))]
+}

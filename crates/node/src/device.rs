@@ -1,0 +1,142 @@
+use napi::Env;
+use napi::bindgen_prelude::{Object, Uint8Array};
+use napi_derive::napi;
+use stylegan_autograd::{Arena, Device, Tensor};
+use stylegan_tensor::{DType, Done, Reference};
+
+use crate::error::{Result, invalid, native, rejected};
+use crate::table::{self, Handle};
+
+/// An open device.
+#[napi]
+pub struct NativeDevice(pub(crate) Device);
+
+/// Bytes of a device's memory; `allocations` counts blocks ever taken from the system.
+#[napi(object)]
+pub struct NativeMemory {
+    pub live: f64,
+    pub pooled: f64,
+    pub peak: f64,
+    pub allocations: f64,
+}
+
+/// The table of devices: name → what opens it.
+fn open(name: &str, limit: Option<usize>) -> Option<Device> {
+    let limit_or = |default: usize| limit.unwrap_or(default);
+    match name {
+        "cpu" => Some(Device::new(stylegan_candle::open(limit_or(stylegan_candle::default_limit())))),
+        "reference" => Some(Device::new(Reference::device(limit_or(usize::MAX)))),
+        "test" => Some(Device::new(Reference::test_device(limit_or(usize::MAX)))),
+        _ => None,
+    }
+}
+
+#[napi]
+impl NativeDevice {
+    #[napi(factory)]
+    pub fn open(name: String, memory_limit: Option<f64>) -> Result<Self> {
+        let device = open(&name, memory_limit.map(|bytes| bytes as usize));
+        device
+            .map(Self)
+            .ok_or_else(|| invalid(format!("device must be cpu, reference or test, got '{name}'")))
+    }
+
+    #[napi(getter)]
+    pub fn float(&self) -> String {
+        self.0.backend().float().to_string()
+    }
+
+    #[napi]
+    pub fn memory(&self) -> NativeMemory {
+        let memory = self.0.backend().memory();
+        NativeMemory {
+            live: memory.live as f64,
+            pooled: memory.pooled as f64,
+            peak: memory.peak as f64,
+            allocations: memory.allocations as f64,
+        }
+    }
+
+    #[napi]
+    pub fn hold(&self, hold: bool) -> Result<()> {
+        self.0.backend().hold(hold).map_err(native)
+    }
+
+    #[napi]
+    pub fn inject_fault(&self, launches: u32) -> Result<()> {
+        self.0.backend().inject_fault(launches as usize).map_err(native)
+    }
+
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn synchronize<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred()?;
+        let done: Done<()> = Box::new(move |result| match result {
+            Ok(()) => deferred.resolve(|_| Ok(())),
+            Err(error) => deferred.reject(rejected(error)),
+        });
+        self.0.backend().synchronize(done);
+        Ok(promise)
+    }
+
+    #[napi]
+    pub fn tensor(&self, bytes: &[u8], shape: Vec<u32>, dtype: String) -> Result<Handle> {
+        let tensor = Tensor::from_bytes(&self.0, bytes.to_vec(), &sizes(&shape), dtype_of(&dtype)?);
+        tensor.map(table::insert).map_err(native)
+    }
+
+    #[napi]
+    pub fn full(&self, shape: Vec<u32>, value: f64) -> Result<Handle> {
+        Tensor::full(&self.0, &sizes(&shape), value).map(table::insert).map_err(native)
+    }
+
+    /// The flat tensor, then its slices.
+    #[napi]
+    pub fn arena(&self, shapes: Vec<Vec<u32>>) -> Result<Vec<Handle>> {
+        let shapes: Vec<_> = shapes.iter().map(|shape| sizes(shape)).collect();
+        let Arena { flat, tensors } = Arena::zeros(&self.0, &shapes).map_err(native)?;
+        Ok(std::iter::once(flat).chain(tensors).map(table::insert).collect())
+    }
+}
+
+/// The elements of a tensor in native byte order, when the device has them.
+#[napi(ts_return_type = "Promise<Uint8Array>")]
+pub fn read(env: &Env, handle: Handle) -> Result<Object<'_>> {
+    let tensor = table::get("data", handle)?;
+    let (deferred, promise) = env
+        .create_deferred()
+        .map_err(|error| invalid(error.to_string()))?;
+    let done: Done<Vec<u8>> = Box::new(move |result| match result {
+        Ok(bytes) => deferred.resolve(|_| Ok(Uint8Array::new(bytes))),
+        Err(error) => deferred.reject(rejected(error)),
+    });
+    tensor.device().backend().read(tensor.as_storage(), done);
+    Ok(promise)
+}
+
+/// Sizes of a tensor's axes.
+#[napi]
+pub fn shape(handle: Handle) -> Result<Vec<u32>> {
+    Ok(table::get("shape", handle)?.shape().iter().map(|&size| size as u32).collect())
+}
+
+/// Name of a tensor's element type.
+#[napi]
+pub fn dtype(handle: Handle) -> Result<String> {
+    Ok(table::get("dtype", handle)?.dtype().to_string())
+}
+
+/// Shapes as they come from JavaScript.
+pub fn sizes(shape: &[u32]) -> Vec<usize> {
+    shape.iter().map(|&size| size as usize).collect()
+}
+
+/// An element type by name.
+pub fn dtype_of(name: &str) -> Result<DType> {
+    match name {
+        "f32" => Ok(DType::F32),
+        "f64" => Ok(DType::F64),
+        "u8" => Ok(DType::U8),
+        "i32" => Ok(DType::I32),
+        _ => Err(invalid(format!("dtype must be f32, f64, u8 or i32, got '{name}'"))),
+    }
+}

@@ -1,0 +1,277 @@
+//! One line an op: handles in, handle out.
+
+use napi_derive::napi;
+use stylegan_autograd::{Options, Tensor, adam as adam_step, grad as gradients, ops};
+use stylegan_tensor::{AdamStep, Algorithm, Conv2d, Upfirdn2d};
+
+use crate::device::{dtype_of, sizes};
+use crate::error::{Result, invalid, native};
+use crate::table::{self, Handle, get, get_all};
+
+fn one(op: &'static str, x: Handle, f: impl FnOnce(&Tensor) -> stylegan_tensor::Result<Tensor>) -> Result<Handle> {
+    f(&get(op, x)?).map(table::insert).map_err(native)
+}
+
+fn two(
+    op: &'static str,
+    [a, b]: [Handle; 2],
+    f: impl FnOnce(&Tensor, &Tensor) -> stylegan_tensor::Result<Tensor>,
+) -> Result<Handle> {
+    f(&get(op, a)?, &get(op, b)?).map(table::insert).map_err(native)
+}
+
+fn three(
+    op: &'static str,
+    [a, b, c]: [Handle; 3],
+    f: impl FnOnce(&Tensor, &Tensor, &Tensor) -> stylegan_tensor::Result<Tensor>,
+) -> Result<Handle> {
+    f(&get(op, a)?, &get(op, b)?, &get(op, c)?).map(table::insert).map_err(native)
+}
+
+macro_rules! unary {
+    ($($op:ident)*) => { $(
+        #[napi]
+        pub fn $op(x: Handle) -> Result<Handle> {
+            one(stringify!($op), x, ops::$op)
+        }
+    )* };
+}
+
+macro_rules! binary {
+    ($($op:ident)*) => { $(
+        #[napi]
+        pub fn $op(a: Handle, b: Handle) -> Result<Handle> {
+            two(stringify!($op), [a, b], ops::$op)
+        }
+    )* };
+}
+
+macro_rules! reduction {
+    ($($op:ident)*) => { $(
+        #[napi]
+        pub fn $op(x: Handle, axes: Vec<u32>, keep: bool) -> Result<Handle> {
+            one(stringify!($op), x, |x| ops::$op(x, &sizes(&axes), keep))
+        }
+    )* };
+}
+
+unary! { neg exp log sqrt rsqrt square softplus sigmoid sin cos acos }
+binary! { add sub mul div greater greater_equal equal gather_rows }
+reduction! { sum mean max }
+
+#[napi]
+pub fn tracked(x: Handle) -> Result<Handle> {
+    one("tracked", x, |x| Ok(x.tracked()))
+}
+
+#[napi]
+pub fn detach(x: Handle) -> Result<Handle> {
+    one("detach", x, |x| Ok(x.detach()))
+}
+
+#[napi]
+pub fn assign(to: Handle, source: Handle) -> Result<()> {
+    get("assign", to)?.assign(&get("assign", source)?).map_err(native)
+}
+
+#[napi]
+pub fn affine(x: Handle, scale: f64, shift: f64) -> Result<Handle> {
+    one("affine", x, |x| ops::affine(x, scale, shift))
+}
+
+#[napi]
+pub fn clamp(x: Handle, low: f64, high: f64) -> Result<Handle> {
+    one("clamp", x, |x| ops::clamp(x, low, high))
+}
+
+#[napi]
+pub fn leaky_relu(x: Handle, alpha: f64) -> Result<Handle> {
+    one("leaky_relu", x, |x| ops::leaky_relu(x, alpha))
+}
+
+#[napi]
+pub fn select(condition: Handle, a: Handle, b: Handle) -> Result<Handle> {
+    three("select", [condition, a, b], ops::select)
+}
+
+#[napi]
+pub fn reshape(x: Handle, shape: Vec<u32>) -> Result<Handle> {
+    one("reshape", x, |x| ops::reshape(x, &sizes(&shape)))
+}
+
+#[napi]
+pub fn permute(x: Handle, axes: Vec<u32>) -> Result<Handle> {
+    one("permute", x, |x| ops::permute(x, &sizes(&axes)))
+}
+
+#[napi]
+pub fn slice(x: Handle, starts: Vec<u32>, lengths: Vec<u32>) -> Result<Handle> {
+    one("slice", x, |x| ops::slice(x, &sizes(&starts), &sizes(&lengths)))
+}
+
+/// `padding`: before and after the first axis, before and after the second, and so on.
+#[napi]
+pub fn pad(x: Handle, padding: Vec<u32>) -> Result<Handle> {
+    let pairs: Vec<_> = sizes(&padding).chunks(2).map(|pair| (pair[0], pair[pair.len() - 1])).collect();
+    one("pad", x, |x| ops::pad(x, &pairs))
+}
+
+#[napi]
+pub fn concat(tensors: Vec<Handle>, axis: u32) -> Result<Handle> {
+    let tensors = get_all("concat", &tensors)?;
+    let tensors: Vec<&Tensor> = tensors.iter().collect();
+    ops::concat(&tensors, axis as usize).map(table::insert).map_err(native)
+}
+
+#[napi]
+pub fn flip(x: Handle, axes: Vec<u32>) -> Result<Handle> {
+    one("flip", x, |x| ops::flip(x, &sizes(&axes)))
+}
+
+#[napi]
+pub fn broadcast_to(x: Handle, shape: Vec<u32>) -> Result<Handle> {
+    one("broadcast_to", x, |x| ops::broadcast_to(x, &sizes(&shape)))
+}
+
+#[napi]
+pub fn cast(x: Handle, dtype: String) -> Result<Handle> {
+    let dtype = dtype_of(&dtype)?;
+    one("cast", x, |x| ops::cast(x, dtype))
+}
+
+#[napi]
+pub fn matmul(a: Handle, b: Handle, transpose_a: bool, transpose_b: bool) -> Result<Handle> {
+    two("matmul", [a, b], |a, b| ops::matmul(a, b, transpose_a, transpose_b))
+}
+
+#[napi]
+pub fn scatter_rows(y: Handle, rows: Handle, table_rows: u32) -> Result<Handle> {
+    two("scatter_rows", [y, rows], |y, rows| ops::scatter_rows(y, rows, table_rows as usize))
+}
+
+/// `padding`: top, bottom, left, right.
+fn geometry(stride: u32, padding: &[u32], algorithm: &str) -> Result<Conv2d> {
+    let &[top, bottom, left, right] = sizes(padding).as_slice() else {
+        return Err(invalid(format!("padding must be [top, bottom, left, right], got {padding:?}")));
+    };
+    let algorithm = match algorithm {
+        "auto" => Algorithm::Auto,
+        "im2col" => Algorithm::Im2col,
+        "shifted" => Algorithm::Shifted,
+        "direct" => Algorithm::Direct,
+        other => return Err(invalid(format!("algorithm must be auto, im2col, shifted or direct, got '{other}'"))),
+    };
+    Ok(Conv2d {
+        stride: stride as usize,
+        padding: [top, bottom, left, right],
+        algorithm,
+    })
+}
+
+fn pair(sizes: &[u32]) -> Result<[usize; 2]> {
+    match sizes {
+        &[a, b] => Ok([a as usize, b as usize]),
+        _ => Err(invalid(format!("a size must be [height, width], got {sizes:?}"))),
+    }
+}
+
+#[napi]
+pub fn conv2d(x: Handle, w: Handle, stride: u32, padding: Vec<u32>, algorithm: String) -> Result<Handle> {
+    let p = geometry(stride, &padding, &algorithm)?;
+    two("conv2d", [x, w], |x, w| ops::conv2d(x, w, p))
+}
+
+#[napi]
+pub fn conv2d_transpose(
+    y: Handle,
+    w: Handle,
+    size: Vec<u32>,
+    stride: u32,
+    padding: Vec<u32>,
+    algorithm: String,
+) -> Result<Handle> {
+    let (p, size) = (geometry(stride, &padding, &algorithm)?, pair(&size)?);
+    two("conv2d_transpose", [y, w], |y, w| ops::conv2d_transpose(y, w, size, p))
+}
+
+#[napi]
+pub fn conv2d_weight_grad(
+    x: Handle,
+    y: Handle,
+    kernel: Vec<u32>,
+    stride: u32,
+    padding: Vec<u32>,
+    algorithm: String,
+) -> Result<Handle> {
+    let (p, kernel) = (geometry(stride, &padding, &algorithm)?, pair(&kernel)?);
+    two("conv2d_weight_grad", [x, y], |x, y| ops::conv2d_weight_grad(x, y, kernel, p))
+}
+
+#[napi]
+pub fn upfirdn2d(x: Handle, up: u32, down: u32, taps: Vec<f64>, padding: Vec<i32>) -> Result<Handle> {
+    let &[top, bottom, left, right] = padding.as_slice() else {
+        return Err(invalid(format!("padding must be [top, bottom, left, right], got {padding:?}")));
+    };
+    let p = Upfirdn2d {
+        up: up as usize,
+        down: down as usize,
+        taps,
+        padding: [top, bottom, left, right].map(|size| size as isize),
+    };
+    one("upfirdn2d", x, |x| ops::upfirdn2d(x, &p))
+}
+
+#[napi]
+pub fn bias_act(x: Handle, b: Handle, alpha: f64) -> Result<Handle> {
+    two("bias_act", [x, b], |x, b| ops::bias_act(x, b, alpha))
+}
+
+#[napi]
+pub fn add_noise(x: Handle, noise: Handle, strength: Handle) -> Result<Handle> {
+    three("add_noise", [x, noise, strength], ops::add_noise)
+}
+
+#[napi]
+pub fn adain(x: Handle, style: Handle) -> Result<Handle> {
+    two("adain", [x, style], ops::adain)
+}
+
+#[napi]
+pub fn minibatch_stddev(x: Handle, group: u32) -> Result<Handle> {
+    one("minibatch_stddev", x, |x| ops::minibatch_stddev(x, group as usize))
+}
+
+#[napi]
+pub fn grad(outputs: Vec<Handle>, inputs: Vec<Handle>, create_graph: bool) -> Result<Vec<Handle>> {
+    let (outputs, inputs) = (get_all("grad", &outputs)?, get_all("grad", &inputs)?);
+    let (outputs, inputs): (Vec<_>, Vec<_>) = (outputs.iter().collect(), inputs.iter().collect());
+    let found = gradients(&outputs, &inputs, Options { create_graph }).map_err(native)?;
+    Ok(found.into_iter().map(table::insert).collect())
+}
+
+/// Numbers of an Adam step.
+#[napi(object)]
+pub struct NativeAdamStep {
+    pub rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub average_beta: f64,
+}
+
+/// `tensors`: grad, params, m, v, state and, if there is one, the running average.
+#[napi]
+pub fn adam(tensors: Vec<Handle>, step: NativeAdamStep) -> Result<()> {
+    let tensors = get_all("adam", &tensors)?;
+    let [grad, params, m, v, state, average @ ..] = tensors.as_slice() else {
+        return Err(invalid("adam takes grad, params, m, v, state and maybe an average"));
+    };
+    let step = AdamStep {
+        rate: step.rate,
+        beta1: step.beta1,
+        beta2: step.beta2,
+        epsilon: step.epsilon,
+        average_beta: step.average_beta,
+    };
+    adam_step(grad, params, m, v, state, average.first(), step).map_err(native)
+}

@@ -1,0 +1,290 @@
+//! The closed list of what a device computes. A variant's comment is its exact meaning, and
+//! `reference.rs` says the same in loops. `x → y` names inputs and outputs in their order.
+
+/// One computation on a device.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kernel {
+    /// `() → y`: every element is `value`.
+    Fill {
+        /// The value.
+        value: f64,
+    },
+    /// `x → y`: `y[dst + Σ i·dst_strides] = x[src + Σ i·src_strides]` for every index `i` in `shape`; offsets and
+    /// strides count elements, and source strides may be 0 or negative. Permute, slice, flip, broadcast are one
+    /// copy that covers y; pad and concat fill or copy first. The other elements of y keep their values.
+    Copy {
+        /// The index space.
+        shape: Vec<usize>,
+        /// First element read.
+        src: usize,
+        /// Steps in x along each axis.
+        src_strides: Vec<isize>,
+        /// First element written.
+        dst: usize,
+        /// Steps in y along each axis; no element is written twice.
+        dst_strides: Vec<isize>,
+    },
+    /// `x → y`: the same values in y's dtype. To an integer type: truncated towards zero, then clamped to its
+    /// range; NaN becomes 0.
+    Cast,
+    /// `x → y`, elementwise.
+    Unary(Unary),
+    /// `a, b → y`, elementwise with NumPy broadcasting to y's shape.
+    Binary(Binary),
+    /// `c, a, b → y`: a where c is not 0, else b, with broadcasting to y's shape.
+    Select,
+    /// `x → y`: `axes` of x reduced; y has them with size 1 or not at all. f32 sums accumulate in blocks of a fixed
+    /// size that do not depend on the number of threads.
+    Reduce {
+        /// What is computed over the axes.
+        op: Reduce,
+        /// Different axes of x, ascending.
+        axes: Vec<usize>,
+    },
+    /// `a [B, m, k], b [B, k, n] → y [B, m, n]`; a transposed operand is stored `[B, k, m]` or `[B, n, k]`. A batch of 1
+    /// serves every B.
+    Matmul {
+        /// a is stored `[B, k, m]`.
+        transpose_a: bool,
+        /// b is stored `[B, n, k]`.
+        transpose_b: bool,
+    },
+    /// `x [N, H, W, C], w [kh, kw, C, O] → y [N, H', W', O]`: correlation,
+    /// `y[n,i,j,o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u,v,c,o]`, zero outside of x.
+    Conv2d(Conv2d),
+    /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`: the adjoint of `Conv2d` in x.
+    Conv2dTranspose(Conv2d),
+    /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`: the adjoint of `Conv2d` in w.
+    Conv2dWeightGrad(Conv2d),
+    /// `x [N, H, W, C] → y [N, H', W', C]`: insert `up − 1` zeros after each pixel, pad (or crop, if negative), correlate
+    /// with the taps along both axes, keep every `down`-th pixel.
+    Upfirdn2d(Upfirdn2d),
+    /// `table [R, C], rows i32 [K] → y [K, C]`.
+    GatherRows,
+    /// `y [K, C], rows i32 [K] → table [R, C]`: rows of y added up, in order, where `rows` says; 0 elsewhere.
+    ScatterRows,
+    /// `() → y`: uniform in (0, 1], Philox4x32-10 at a position (`philox.rs`).
+    Uniform(crate::Position),
+    /// `() → y`: standard normal, Box–Muller on the uniforms at a position: of uniforms (u, v) at elements 2i and
+    /// 2i + 1, `√(−2 ln u) · (cos 2πv, sin 2πv)`.
+    Normal(crate::Position),
+    /// `x [.., C], b [C]? → y`: `v = x + b`, `y = v` where `v ≥ 0`, else `alpha · v`. alpha 1 is linear, 0.2 StyleGAN's
+    /// leaky ReLU. The bias may be left out.
+    BiasAct {
+        /// Slope below 0, in (0, 1].
+        alpha: f64,
+    },
+    /// `g, y → x`: `g` where `y ≥ 0`, else `alpha · g`: the adjoint of `BiasAct` in x.
+    BiasActGrad {
+        /// As in `BiasAct`.
+        alpha: f64,
+    },
+    /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C] → y`: `x + noise · strength`.
+    AddNoise,
+    /// `x [N, H, W, C], style [N, 2C] → y, stats [N, 2, C]`: with mean μ and biased variance σ² over H and W (two passes),
+    /// `x̂ = (x − μ) / √(σ² + 1e−8)`, `y = x̂ · (style[n, c] + 1) + style[n, C + c]`; stats are μ and 1/√(σ² + 1e−8).
+    Adain,
+    /// `g, x, style, stats → dx`: the adjoint of `Adain` in x.
+    AdainInputGrad,
+    /// `g, x, stats → dstyle [N, 2C]`: `(Σ g·x̂, Σ g)` over H and W.
+    AdainStyleGrad,
+    /// `x [N, H, W, C] → s [M]`, M = N / group; images m, m + M, m + 2M … are a group: the mean over H, W, C of
+    /// `√(σ² + 1e−8)`, σ² the biased variance within the group.
+    MinibatchStddev {
+        /// Images in a group, a divisor of N.
+        group: usize,
+    },
+    /// `g [M], x → dx`: the adjoint of `MinibatchStddev`.
+    MinibatchStddevGrad {
+        /// As in `MinibatchStddev`.
+        group: usize,
+    },
+    /// `grad [P] → params [P], m [P], v [P], state [2], average [P]?`, all changed in place: one step of TensorFlow 1's Adam,
+    /// the running average first. See [`AdamStep`].
+    Adam(AdamStep),
+}
+
+/// Elementwise functions of one operand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    /// `scale · x + shift`.
+    Affine {
+        /// Factor.
+        scale: f64,
+        /// Summand.
+        shift: f64,
+    },
+    /// `eˣ`.
+    Exp,
+    /// Natural logarithm.
+    Log,
+    /// `√x`.
+    Sqrt,
+    /// `1/√x`.
+    Rsqrt,
+    /// `x²`.
+    Square,
+    /// `ln(1 + eˣ)`, without overflow.
+    Softplus,
+    /// `1 / (1 + e⁻ˣ)`.
+    Sigmoid,
+    /// Sine.
+    Sin,
+    /// Cosine.
+    Cos,
+    /// Arc cosine.
+    Acos,
+    /// `min(max(x, low), high)`.
+    Clamp {
+        /// Smallest result.
+        low: f64,
+        /// Largest result.
+        high: f64,
+    },
+}
+
+/// Elementwise functions of two operands; comparisons give 1 or 0 in the operands' dtype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    /// `a + b`.
+    Add,
+    /// `a − b`.
+    Sub,
+    /// `a · b`.
+    Mul,
+    /// `a / b`.
+    Div,
+    /// `a > b`.
+    Greater,
+    /// `a ≥ b`.
+    GreaterEqual,
+    /// `a = b`.
+    Equal,
+}
+
+/// Reductions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduce {
+    /// Sum.
+    Sum,
+    /// Arithmetic mean.
+    Mean,
+    /// Largest value.
+    Max,
+}
+
+/// Geometry of the three convolution kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conv2d {
+    /// Step between windows.
+    pub stride: usize,
+    /// Zero rows and columns around x: top, bottom, left, right.
+    pub padding: [usize; 4],
+    /// How it is computed; the value is the same.
+    pub algorithm: Algorithm,
+}
+
+/// Ways to compute a convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// The backend chooses, by shape and instruction set alone.
+    #[default]
+    Auto,
+    /// Windows gathered into a matrix, one matrix product a tile.
+    Im2col,
+    /// One matrix product a tap on shifted rows of a padded copy; strides by splitting x into phases.
+    Shifted,
+    /// Nested loops, vectorised over output channels.
+    Direct,
+}
+
+/// Geometry of `Upfirdn2d`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upfirdn2d {
+    /// Zeros inserted, plus one.
+    pub up: usize,
+    /// Pixels skipped, plus one.
+    pub down: usize,
+    /// The separable filter, used as is (no flip) along both axes.
+    pub taps: Vec<f64>,
+    /// Rows and columns added (or cropped, if negative) after upsampling: top, bottom, left, right.
+    pub padding: [isize; 4],
+}
+
+/// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.
+///
+/// `average ← params + (average − params)·average_beta` if there is an average (before the update: the official loop
+/// averages first). If any gradient is not finite, only `state[1]` (skipped steps) grows by 1. Else `state[0]` (steps t)
+/// grows by 1, `m ← β1·m + (1−β1)·g`, `v ← β2·v + (1−β2)·g²`,
+/// `params ← params − rate·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + ε)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Learning rate.
+    pub rate: f64,
+    /// Decay of the first moment, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the second moment, in [0, 1).
+    pub beta2: f64,
+    /// Added to √v.
+    pub epsilon: f64,
+    /// Weight of the old average.
+    pub average_beta: f64,
+}
+
+impl Kernel {
+    /// Every kernel's name; the conformance suite must have a case for each.
+    pub const NAMES: [&str; 25] = [
+        "fill", "copy", "cast", "unary", "binary", "select", "reduce", "matmul", "conv2d", "conv2d_transpose",
+        "conv2d_weight_grad", "upfirdn2d", "gather_rows", "scatter_rows", "uniform", "normal", "bias_act",
+        "bias_act_grad", "add_noise", "adain", "adain_input_grad", "adain_style_grad", "minibatch_stddev",
+        "minibatch_stddev_grad", "adam",
+    ];
+
+    /// The kernel's name, as it stands in errors and profiles.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fill { .. } => "fill",
+            Self::Copy { .. } => "copy",
+            Self::Cast => "cast",
+            Self::Unary(_) => "unary",
+            Self::Binary(_) => "binary",
+            Self::Select => "select",
+            Self::Reduce { .. } => "reduce",
+            Self::Matmul { .. } => "matmul",
+            Self::Conv2d(_) => "conv2d",
+            Self::Conv2dTranspose(_) => "conv2d_transpose",
+            Self::Conv2dWeightGrad(_) => "conv2d_weight_grad",
+            Self::Upfirdn2d(_) => "upfirdn2d",
+            Self::GatherRows => "gather_rows",
+            Self::ScatterRows => "scatter_rows",
+            Self::Uniform(_) => "uniform",
+            Self::Normal(_) => "normal",
+            Self::BiasAct { .. } => "bias_act",
+            Self::BiasActGrad { .. } => "bias_act_grad",
+            Self::AddNoise => "add_noise",
+            Self::Adain => "adain",
+            Self::AdainInputGrad => "adain_input_grad",
+            Self::AdainStyleGrad => "adain_style_grad",
+            Self::MinibatchStddev { .. } => "minibatch_stddev",
+            Self::MinibatchStddevGrad { .. } => "minibatch_stddev_grad",
+            Self::Adam(_) => "adam",
+        }
+    }
+}
+
+impl Conv2d {
+    /// Size of y along one axis: `(size + before + after − k) / stride + 1`, rounded down, or `None` if the kernel is
+    /// larger than the padded image.
+    pub fn output_size(&self, size: usize, k: usize, before: usize, after: usize) -> Option<usize> {
+        (size + before + after).checked_sub(k).map(|room| room / self.stride + 1)
+    }
+}
+
+impl Upfirdn2d {
+    /// Size of y along one axis, or `None` if nothing is left.
+    pub fn output_size(&self, size: usize, before: isize, after: isize) -> Option<usize> {
+        let padded = (size * self.up) as isize + before + after;
+        let room = padded - self.taps.len() as isize;
+        (room >= 0).then(|| room as usize / self.down + 1)
+    }
+}

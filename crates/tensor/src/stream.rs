@@ -1,0 +1,375 @@
+//! A host thread as a device: the stream behind every backend whose kernels run on the CPU.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::{Backend, DType, Done, Error, Kernel, Memory, Result, Shape, Storage, View};
+
+/// Runs kernels one at a time, on the stream's thread.
+pub trait Executor: Send + 'static {
+    /// A block of memory; clones are the same block.
+    type Memory: Clone + Send + Sync + 'static;
+
+    /// A new block for `len` elements. `None` if the system has no memory.
+    fn allocate(len: usize, dtype: DType) -> Option<Self::Memory>;
+
+    /// Computes `kernel` into `outs`, or adds the result to them if `accumulate`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] if the kernel fails.
+    fn execute(
+        &mut self,
+        kernel: &Kernel,
+        inputs: &[Operand<Self::Memory>],
+        outs: &[Operand<Self::Memory>],
+        accumulate: bool,
+    ) -> Result<()>;
+
+    /// Copies native-order bytes into elements.
+    fn write(&mut self, to: &Operand<Self::Memory>, bytes: &[u8]);
+
+    /// The elements as native-order bytes.
+    fn read(&mut self, from: &Operand<Self::Memory>) -> Vec<u8>;
+}
+
+/// An operand of a kernel as an executor sees it.
+#[derive(Clone)]
+pub struct Operand<M> {
+    /// The block.
+    pub memory: M,
+    /// First element in the block.
+    pub offset: usize,
+    /// Number of elements.
+    pub len: usize,
+    /// Their type.
+    pub dtype: DType,
+    /// Sizes of the axes.
+    pub shape: Shape,
+}
+
+/// A [`Backend`] that runs an [`Executor`] on a thread of its own.
+pub struct Stream<E: Executor> {
+    name: String,
+    float: DType,
+    pool: Arc<Pool<E::Memory>>,
+    commands: Sender<Command<E::Memory>>,
+    gate: Arc<Gate>,
+    fault_in: AtomicUsize,
+    is_test: bool,
+}
+
+enum Command<M> {
+    Launch {
+        kernel: Kernel,
+        inputs: Vec<Operand<M>>,
+        outs: Vec<Operand<M>>,
+        accumulate: bool,
+        fault: bool,
+    },
+    Write(Operand<M>, Vec<u8>),
+    Read(Operand<M>, Done<Vec<u8>>),
+    Synchronize(Done<()>),
+}
+
+const NO_FAULT: usize = usize::MAX;
+
+impl<E: Executor> Stream<E> {
+    /// Starts the device's thread. Live memory never exceeds `limit` bytes.
+    pub fn new(name: &str, float: DType, executor: E, limit: usize) -> Self {
+        Self::start(name, float, executor, limit, false)
+    }
+
+    /// A test device: nothing runs until something waits for it, it can be held, and faults can be injected.
+    pub fn lazy(name: &str, float: DType, executor: E, limit: usize) -> Self {
+        Self::start(name, float, executor, limit, true)
+    }
+
+    fn start(name: &str, float: DType, executor: E, limit: usize, is_test: bool) -> Self {
+        let (commands, received) = channel();
+        let gate = Arc::new(Gate::default());
+        let worker = Worker {
+            executor,
+            fault: None,
+            gate: Arc::clone(&gate),
+        };
+        std::thread::Builder::new()
+            .name(format!("device {name}"))
+            .spawn(move || worker.run(&received, is_test))
+            .expect("the system starts a thread");
+        Self {
+            name: name.to_owned(),
+            float,
+            pool: Arc::new(Pool::new(limit)),
+            commands,
+            gate,
+            fault_in: AtomicUsize::new(NO_FAULT),
+            is_test,
+        }
+    }
+
+    fn send(&self, command: Command<E::Memory>) {
+        // The thread ends only when this sender is dropped.
+        let _ = self.commands.send(command);
+    }
+
+    fn test_only(&self, op: &'static str) -> Result<()> {
+        if self.is_test {
+            return Ok(());
+        }
+        Err(Error::shape(op, format!("device '{}' is no test device", self.name)))
+    }
+}
+
+impl<E: Executor> Backend for Stream<E> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn float(&self) -> DType {
+        self.float
+    }
+
+    fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {
+        let capacity = size_class(len.max(1));
+        let memory = self.pool.take(op, capacity, dtype, || E::allocate(capacity, dtype))?;
+        let block = Pooled {
+            memory,
+            pool: Arc::clone(&self.pool),
+            capacity,
+            dtype,
+        };
+        Ok(Storage::new(block, len, dtype))
+    }
+
+    fn launch(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
+        let left = self.fault_in.load(Ordering::Relaxed);
+        if left != NO_FAULT {
+            self.fault_in.store(left.wrapping_sub(1), Ordering::Relaxed);
+        }
+        let operands = |views: &[&View]| views.iter().map(|v| operand(&v.storage, v.shape.clone())).collect();
+        self.send(Command::Launch {
+            kernel,
+            inputs: operands(inputs),
+            outs: operands(outs),
+            accumulate,
+            fault: left == 0,
+        });
+        Ok(())
+    }
+
+    fn write(&self, to: &Storage, bytes: Vec<u8>) {
+        self.send(Command::Write(operand(to, vec![to.len()]), bytes));
+    }
+
+    fn read(&self, from: &Storage, done: Done<Vec<u8>>) {
+        self.send(Command::Read(operand(from, vec![from.len()]), done));
+    }
+
+    fn synchronize(&self, done: Done<()>) {
+        self.send(Command::Synchronize(done));
+    }
+
+    fn memory(&self) -> Memory {
+        lock(&self.pool.state).memory
+    }
+
+    fn hold(&self, hold: bool) -> Result<()> {
+        self.test_only("hold")?;
+        self.gate.set(hold);
+        Ok(())
+    }
+
+    fn inject_fault(&self, launches: usize) -> Result<()> {
+        self.test_only("injectFault")?;
+        self.fault_in.store(launches, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl<E: Executor> Drop for Stream<E> {
+    fn drop(&mut self) {
+        self.gate.set(false);
+    }
+}
+
+fn operand<M: Clone + Send + Sync + 'static>(storage: &Storage, shape: Shape) -> Operand<M> {
+    let block = storage
+        .memory::<Pooled<M>>()
+        .expect("the tensor layer keeps devices apart");
+    Operand {
+        memory: block.memory.clone(),
+        offset: storage.offset(),
+        len: storage.len(),
+        dtype: storage.dtype(),
+        shape,
+    }
+}
+
+struct Worker<E: Executor> {
+    executor: E,
+    fault: Option<Error>,
+    gate: Arc<Gate>,
+}
+
+impl<E: Executor> Worker<E> {
+    fn run(mut self, received: &Receiver<Command<E::Memory>>, lazy: bool) {
+        let mut waiting = Vec::new();
+        for command in received {
+            let waits = matches!(command, Command::Read(..) | Command::Synchronize(_));
+            waiting.push(command);
+            if waits || !lazy {
+                waiting.drain(..).for_each(|command| self.step(command));
+            }
+        }
+    }
+
+    fn step(&mut self, command: Command<E::Memory>) {
+        match command {
+            Command::Launch { kernel, inputs, outs, accumulate, fault } => {
+                self.gate.pass();
+                if self.fault.is_none() {
+                    let result = if fault {
+                        Err(Error::device(kernel.name(), "injected fault"))
+                    } else {
+                        self.guard(kernel.name(), |e| e.execute(&kernel, &inputs, &outs, accumulate))
+                    };
+                    self.fault = result.err();
+                }
+            }
+            Command::Write(to, bytes) => {
+                if self.fault.is_none() {
+                    self.fault = self.guard("write", |e| { e.write(&to, &bytes); Ok(()) }).err();
+                }
+            }
+            Command::Read(from, done) => done(match &self.fault {
+                Some(error) => Err(error.clone()),
+                None => self.guard("read", |e| Ok(e.read(&from))),
+            }),
+            Command::Synchronize(done) => done(self.fault.clone().map_or(Ok(()), Err)),
+        }
+    }
+
+    /// A kernel that panics has failed like any other.
+    fn guard<T>(&mut self, op: &'static str, work: impl FnOnce(&mut E) -> Result<T>) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(|| work(&mut self.executor))).unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<String>().map(String::as_str);
+            let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(Error::device(op, message.unwrap_or("the kernel panicked")))
+        })
+    }
+}
+
+/// A door before every kernel, open unless a test closes it.
+#[derive(Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn set(&self, closed: bool) {
+        *lock(&self.closed) = closed;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let closed = lock(&self.closed);
+        drop(self.changed.wait_while(closed, |closed| *closed));
+    }
+}
+
+/// Free blocks by capacity and type. A block comes back when its last storage is dropped by the caller, maybe
+/// before the kernels that use it have run: whoever takes it next only launches kernels behind those.
+struct Pool<M> {
+    state: Mutex<PoolState<M>>,
+    limit: usize,
+}
+
+struct PoolState<M> {
+    free: HashMap<(usize, DType), Vec<M>>,
+    memory: Memory,
+}
+
+struct Pooled<M: Clone + Send + Sync + 'static> {
+    memory: M,
+    pool: Arc<Pool<M>>,
+    capacity: usize,
+    dtype: DType,
+}
+
+impl<M> Pool<M> {
+    fn new(limit: usize) -> Self {
+        let state = PoolState {
+            free: HashMap::new(),
+            memory: Memory::default(),
+        };
+        Self {
+            state: Mutex::new(state),
+            limit,
+        }
+    }
+
+    fn take(
+        &self,
+        op: &'static str,
+        capacity: usize,
+        dtype: DType,
+        allocate: impl FnOnce() -> Option<M>,
+    ) -> Result<M> {
+        let bytes = capacity * dtype.size();
+        let mut state = lock(&self.state);
+        let full = Error::Memory {
+            op,
+            bytes,
+            live: state.memory.live,
+            limit: self.limit,
+        };
+        if state.memory.live + bytes > self.limit {
+            return Err(full);
+        }
+        let block = match state.free.get_mut(&(capacity, dtype)).and_then(Vec::pop) {
+            Some(block) => {
+                state.memory.pooled -= bytes;
+                block
+            }
+            None => {
+                if state.memory.live + state.memory.pooled + bytes > self.limit {
+                    // Blocks of other sizes make room: the limit is on what is held, not only on what is used.
+                    state.free.clear();
+                    state.memory.pooled = 0;
+                }
+                state.memory.allocations += 1;
+                allocate().ok_or(full)?
+            }
+        };
+        state.memory.live += bytes;
+        state.memory.peak = state.memory.peak.max(state.memory.live);
+        Ok(block)
+    }
+}
+
+impl<M: Clone + Send + Sync + 'static> Drop for Pooled<M> {
+    fn drop(&mut self) {
+        let bytes = self.capacity * self.dtype.size();
+        let mut state = lock(&self.pool.state);
+        state.memory.live -= bytes;
+        state.memory.pooled += bytes;
+        let free = state.free.entry((self.capacity, self.dtype)).or_default();
+        free.push(self.memory.clone());
+    }
+}
+
+/// Capacities are rounded up to eight steps an octave, so that blocks of nearly one size serve each other.
+fn size_class(len: usize) -> usize {
+    let step = (len.next_power_of_two() / 16).max(64);
+    len.next_multiple_of(step)
+}
+
+/// A panic inside a lock leaves counters and lists that are still right.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
