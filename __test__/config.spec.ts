@@ -1,9 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import {
-  BUILTIN_AVATARS,
   configFromJson,
-  featureMaps,
   nearest,
   presets,
   resolveConfig,
@@ -11,6 +9,8 @@ import {
   sameRun,
   scheduleOptions,
 } from '../ts/config.ts'
+import { BUILTIN_AVATARS } from '../ts/dataset.ts'
+import { featureMaps } from '../ts/networks/params.ts'
 import { progressAt, timeline } from '../ts/schedule.ts'
 
 function refuses(t: ExecutionContext, overrides: Readonly<Record<string, unknown>>, message: string): void {

@@ -22,7 +22,10 @@ test('images are placed row after row, and the last places stay white', (t) => {
 test('a gap is white, lies between images only, and keeps the channels of a pixel together', (t) => {
   const picture = tileImages(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]), { n: 4, h: 1, w: 1, c: 2 }, 2, 1)
   t.deepEqual([picture.width, picture.height], [3, 3])
-  t.deepEqual([...picture.pixels], [...[1, 2, 255, 255, 3, 4], ...Array<number>(6).fill(255), ...[5, 6, 255, 255, 7, 8]])
+  t.deepEqual(
+    [...picture.pixels],
+    [...[1, 2, 255, 255, 3, 4], ...Array<number>(6).fill(255), ...[5, 6, 255, 255, 7, 8]],
+  )
 })
 
 test('each row of an image lands under the one before', (t) => {

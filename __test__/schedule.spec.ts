@@ -104,7 +104,7 @@ test('an initial resolution between powers of two is rounded down', (t) => {
   t.is(at(0, { lodInitialResolution: 15 }).resolution, 8)
 })
 
-test('no rounding of an uneven phase shows the resolution after the next one', (t) => {
+test('lod never rises, and one image lowers it by one image of a fade at most, also with uneven lengths', (t) => {
   const options = { ...ffhq, lodTrainingKimg: 0.1, lodTransitionKimg: 0.2 }
   let previous = 7
   for (let nimg = 0; nimg <= 3000; nimg++) {

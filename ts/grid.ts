@@ -40,13 +40,22 @@ export function gridSize(resolution: number, mode: '1080p' | '4k'): { columns: n
  * @throws RangeError if the batch has not N · H · W · C bytes or if nothing could be placed
  */
 export function tileImages(batch: Uint8Array, { n, h, w, c }: BatchShape, columns: number, gap = 0): Picture {
-  for (const [name, value, least] of [['n', n, 1], ['h', h, 1], ['w', w, 1], ['c', c, 1], ['columns', columns, 1], ['gap', gap, 0]] as const) {
+  for (const [name, value, least] of [
+    ['n', n, 1],
+    ['h', h, 1],
+    ['w', w, 1],
+    ['c', c, 1],
+    ['columns', columns, 1],
+    ['gap', gap, 0],
+  ] as const) {
     if (!(Number.isInteger(value) && value >= least)) {
       throw new RangeError(`tileImages: ${name} must be a whole number of at least ${least}, got ${value}`)
     }
   }
   if (batch.length !== n * h * w * c) {
-    throw new RangeError(`tileImages: batch must have ${n}·${h}·${w}·${c} = ${n * h * w * c} bytes, got ${batch.length}`)
+    throw new RangeError(
+      `tileImages: batch must have ${n}·${h}·${w}·${c} = ${n * h * w * c} bytes, got ${batch.length}`,
+    )
   }
   const rows = Math.ceil(n / columns)
   const width = columns * (w + gap) - gap

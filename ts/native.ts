@@ -45,6 +45,7 @@ function translate(error: unknown): unknown {
   if (code === 'ERR_SHAPE') return new ShapeError(message)
   if (code === 'ERR_DISPOSED') return new DisposedError(message)
   if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)
+  if (code === 'ERR_DATA') return new DataError(message)
   if (code === 'ERR_ARGUMENT') return new TypeError(message)
   return error
 }
@@ -173,7 +174,8 @@ export class Device {
 function asElements(values: ArrayLike<number>, float: 'f32' | 'f64'): { array: Values; dtype: DType } {
   if (values instanceof Uint8Array) return { array: values, dtype: 'u8' }
   if (values instanceof Int32Array) return { array: values, dtype: 'i32' }
-  if (float === 'f32') return { array: values instanceof Float32Array ? values : Float32Array.from(values), dtype: float }
+  if (float === 'f32')
+    return { array: values instanceof Float32Array ? values : Float32Array.from(values), dtype: float }
   return { array: values instanceof Float64Array ? values : Float64Array.from(values), dtype: float }
 }
 
@@ -271,7 +273,7 @@ export class Tensor {
     const bytes = await wait(() => native.read(this.#handle))
     if (dtype === 'u8') return bytes
     const Elements = dtype === 'f32' ? Float32Array : dtype === 'f64' ? Float64Array : Int32Array
-    return new Elements(bytes.buffer, bytes.byteOffset, bytes.byteLength / Elements.BYTES_PER_ELEMENT)
+    return new Elements(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / Elements.BYTES_PER_ELEMENT)
   }
 
   /** The one element of a tensor of size 1. */
@@ -638,5 +640,91 @@ export class Rng {
     const at = { ...this.#state }
     this.#state.offset += Math.ceil(count / 4) * 4
     return at
+  }
+}
+
+/** A file or folder of images that cannot be used; the message names it. */
+export class DataError extends Error {
+  override readonly name = 'DataError'
+  readonly code = 'ERR_DATA'
+}
+
+/** The image files in a folder and the folders in it, sorted by path. */
+export function listImages(dir: string): Promise<string[]> {
+  return wait(() => native.listImages(dir))
+}
+
+/** A PNG file of `[height, width, channels]` bytes. */
+export function encodePng(pixels: Uint8Array, width: number, height: number, channels: number): Promise<Uint8Array> {
+  return wait(() => native.encodePng(pixels, width, height, channels))
+}
+
+export function readNpy(path: string): Promise<{ shape: number[]; values: Float32Array }> {
+  return wait(() => native.readNpy(path))
+}
+
+export function writeNpy(path: string, shape: Shape, values: Float32Array): Promise<void> {
+  return wait(() => native.writeNpy(path, sizes('writeNpy', shape), values))
+}
+
+/** Writes the levels of a prepared dataset: one `.npy` file a resolution, each box-filtered from the one above. */
+export class LevelWriter {
+  readonly #native: native.NativeWriter
+
+  private constructor(writer: native.NativeWriter) {
+    this.#native = writer
+  }
+
+  /** New files for `count` images. */
+  static create(dir: string, count: number, resolution: number, channels: number): LevelWriter {
+    return new LevelWriter(call(() => native.NativeWriter.create(dir, count, resolution, channels)))
+  }
+
+  /** The files that an interrupted preparation left. */
+  static open(dir: string, count: number, resolution: number, channels: number): LevelWriter {
+    return new LevelWriter(call(() => native.NativeWriter.open(dir, count, resolution, channels)))
+  }
+
+  /** Decodes, crops and resizes files on all cores; the good ones take consecutive places from `first`. */
+  prepare(first: number, paths: string[]): Promise<{ written: number; bad: { path: string; message: string }[] }> {
+    return wait(() => this.#native.prepareChunk(first, paths))
+  }
+
+  /** Images that are in memory: `[count, width, width, channels]`. */
+  writePixels(first: number, pixels: Uint8Array, count: number, width: number): Promise<void> {
+    return wait(() => this.#native.writePixels(first, pixels, count, width))
+  }
+
+  sync(): Promise<void> {
+    return wait(() => this.#native.sync())
+  }
+
+  /** Fixes the number of images. */
+  finish(count: number): Promise<void> {
+    return wait(() => this.#native.finish(count))
+  }
+}
+
+/** The levels of a prepared dataset, mapped into memory. */
+export class Levels {
+  readonly count: number
+  readonly resolution: number
+  readonly channels: number
+  readonly #native: native.NativeDataset
+
+  private constructor(levels: native.NativeDataset) {
+    this.#native = levels
+    this.count = levels.count
+    this.resolution = levels.resolution
+    this.channels = levels.channels
+  }
+
+  static open(dir: string): Levels {
+    return new Levels(call(() => native.NativeDataset.open(dir)))
+  }
+
+  /** Images `[indices.length, resolution, resolution, channels]`, left and right swapped where `mirror` says. */
+  batch(resolution: number, indices: number[], mirror: boolean[]): Promise<Uint8Array> {
+    return wait(() => this.#native.batch(resolution, indices, mirror))
   }
 }

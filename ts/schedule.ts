@@ -178,8 +178,7 @@ function lodAt(kimg: number, options: ScheduleOptions): number {
   // With phases of no length the official schedule never leaves the first resolution.
   const phase = phaseDuration > 0 ? Math.floor(kimg / phaseDuration) : 0
   const intoFade = Math.max(kimg - phase * phaseDuration - training, 0)
-  // Rounding could put the end of a fade just past 1, which would show the resolution after the next for one iteration.
-  const fade = transition > 0 ? Math.min(intoFade / transition, 1) : 0
+  const fade = transition > 0 ? intoFade / transition : 0
   return Math.max(initialLod(options) - phase - fade, 0)
 }
 

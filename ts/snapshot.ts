@@ -123,7 +123,11 @@ function parseHeader(bytes: Buffer, fail: (message: string) => SnapshotError) {
   return { entries, metadata: metadata as Record<string, string> }
 }
 
-async function readValues(file: FileHandle, { dtype, data_offsets: [from, to] }: Entry, start: number): Promise<Values> {
+async function readValues(
+  file: FileHandle,
+  { dtype, data_offsets: [from, to] }: Entry,
+  start: number,
+): Promise<Values> {
   const Elements = elements[dtype]
   const values = new Elements((to - from) / Elements.BYTES_PER_ELEMENT)
   const bytes = await readBytes(file, start + from, to - from)

@@ -10,8 +10,7 @@ use std::path::Path;
 use crate::{Error, Result};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// Bytes before the data in files written here. Fixed, so that a header can be rewritten with another N; every
-/// shape of four dimensions fits (at most 14 + 52 + 4·20 for numbers of 20 digits, far less for real ones).
+/// Bytes before the data in files written here. Fixed, so that a header can be rewritten with another N.
 pub(crate) const HEADER_BYTES: usize = 128;
 /// No header of a plain array comes near: against a damaged length.
 const MAX_HEADER_BYTES: usize = 1 << 20;
@@ -168,11 +167,11 @@ pub fn read_npy_f32(path: &Path) -> Result<FloatArray> {
     let header = read_header(path, &mut file)?;
     let mut data = Vec::new();
     file.read_to_end(&mut data).map_err(Error::io(path))?;
-    let (size, convert): (usize, fn(&[u8]) -> Vec<f32>) = match header.descr.as_str() {
-        "<f4" => (4, |data| from_le(data, f32::from_le_bytes)),
-        "<f8" => (8, |data| from_le(data, |b| f64::from_le_bytes(b) as f32)),
-        "<i8" => (8, |data| from_le(data, |b| i64::from_le_bytes(b) as f32)),
-        "|u1" => (1, |data| from_le(data, |[b]: [u8; 1]| f32::from(b))),
+    let (size, values) = match header.descr.as_str() {
+        "<f4" => (4, from_le(&data, f32::from_le_bytes)),
+        "<f8" => (8, from_le(&data, |b| f64::from_le_bytes(b) as f32)),
+        "<i8" => (8, from_le(&data, |b| i64::from_le_bytes(b) as f32)),
+        "|u1" => (1, from_le(&data, |[b]| f32::from(b))),
         other => {
             return Err(Error::npy(
                 path,
@@ -193,7 +192,7 @@ pub fn read_npy_f32(path: &Path) -> Result<FloatArray> {
         ));
     }
     Ok(FloatArray {
-        values: convert(&data),
+        values,
         shape: header.shape,
     })
 }

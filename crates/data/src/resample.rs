@@ -1,6 +1,6 @@
 //! From an image of any size to the levels of a prepared dataset.
 
-use fast_image_resize::images::{Image as Resized, ImageRef};
+use fast_image_resize::images::{CroppedImage, Image as Resized, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::{Error, Image, Result, log2_resolution};
@@ -31,19 +31,16 @@ pub fn fit(image: &Image, resolution: usize) -> Result<Image> {
         ))
     };
     let side = width.min(height);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .crop(
-            ((width - side) / 2) as f64,
-            ((height - side) / 2) as f64,
-            side as f64,
-            side as f64,
-        );
-    let source =
+    let whole =
         ImageRef::new(width as u32, height as u32, image.pixels(), pixel).map_err(|e| wrong(&e))?;
+    // Not the resizer's own crop option: its filter reads beyond the square's border.
+    let (left, top) = ((width - side) / 2, (height - side) / 2);
+    let centre = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32)
+        .map_err(|e| wrong(&e))?;
     let mut square = Resized::new(resolution as u32, resolution as u32, pixel);
+    let lanczos = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new()
-        .resize(&source, &mut square, &options)
+        .resize(&centre, &mut square, &lanczos)
         .map_err(|e| wrong(&e))?;
     Image::new(resolution, resolution, channels, square.into_vec())
 }

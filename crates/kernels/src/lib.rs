@@ -1,2 +1,16 @@
+//! CPU kernels as pure functions over slices: plain loops compiled for the best instruction set of the machine at hand,
+//! and spread over threads in blocks of a fixed size. Results have the same bits for every number of threads. Nothing
+//! here knows tensors, candle or Node.
+#![deny(missing_docs)]
+
+pub mod adam;
 pub mod conv;
+pub mod elementwise;
 pub mod matmul;
+pub mod movement;
+pub mod normalize;
+mod parallel;
+pub mod random;
+pub mod reduce;
+pub mod resample;
+pub mod stddev;

@@ -175,13 +175,13 @@ fn pair(sizes: &[u32]) -> Result<[usize; 2]> {
     }
 }
 
-#[napi]
+#[napi(js_name = "conv2d")]
 pub fn conv2d(x: Handle, w: Handle, stride: u32, padding: Vec<u32>, algorithm: String) -> Result<Handle> {
     let p = geometry(stride, &padding, &algorithm)?;
     two("conv2d", [x, w], |x, w| ops::conv2d(x, w, p))
 }
 
-#[napi]
+#[napi(js_name = "conv2dTranspose")]
 pub fn conv2d_transpose(
     y: Handle,
     w: Handle,
@@ -194,7 +194,7 @@ pub fn conv2d_transpose(
     two("conv2d_transpose", [y, w], |y, w| ops::conv2d_transpose(y, w, size, p))
 }
 
-#[napi]
+#[napi(js_name = "conv2dWeightGrad")]
 pub fn conv2d_weight_grad(
     x: Handle,
     y: Handle,
@@ -207,7 +207,7 @@ pub fn conv2d_weight_grad(
     two("conv2d_weight_grad", [x, y], |x, y| ops::conv2d_weight_grad(x, y, kernel, p))
 }
 
-#[napi]
+#[napi(js_name = "upfirdn2d")]
 pub fn upfirdn2d(x: Handle, up: u32, down: u32, taps: Vec<f64>, padding: Vec<i32>) -> Result<Handle> {
     let &[top, bottom, left, right] = padding.as_slice() else {
         return Err(invalid(format!("padding must be [top, bottom, left, right], got {padding:?}")));

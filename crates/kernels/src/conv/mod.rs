@@ -73,13 +73,32 @@ pub enum Kind {
 /// # Panics
 ///
 /// If a slice does not have the length that `g` says.
-pub fn conv2d(g: &Conv, x: &[f32], w: &[f32], y: &mut [f32], algorithm: Option<Algorithm>, accumulate: bool, scratch: &mut Scratch) {
+pub fn conv2d(
+    g: &Conv,
+    x: &[f32],
+    w: &[f32],
+    y: &mut [f32],
+    algorithm: Option<Algorithm>,
+    accumulate: bool,
+    scratch: &mut Scratch,
+) {
     g.assert_lengths("conv2d", x, y, w);
+    if w.is_empty() {
+        return clear(y, accumulate);
+    }
     let algorithm = algorithm.unwrap_or_else(|| choose(Kind::Forward, g));
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    run(&[(g.pass(), w)], algorithm, x, y, g.oh, accumulate, &mut scratch.buffers);
+    run(
+        &[(g.pass(), w)],
+        algorithm,
+        x,
+        y,
+        g.oh,
+        accumulate,
+        &mut scratch.buffers,
+    );
 }
 
 /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`, the adjoint of [`conv2d`] in x, added to x if `accumulate`.
@@ -90,13 +109,26 @@ pub fn conv2d(g: &Conv, x: &[f32], w: &[f32], y: &mut [f32], algorithm: Option<A
 /// # Panics
 ///
 /// If a slice does not have the length that `g` says.
-pub fn conv2d_transpose(g: &Conv, y: &[f32], w: &[f32], x: &mut [f32], algorithm: Option<Algorithm>, accumulate: bool, scratch: &mut Scratch) {
+pub fn conv2d_transpose(
+    g: &Conv,
+    y: &[f32],
+    w: &[f32],
+    x: &mut [f32],
+    algorithm: Option<Algorithm>,
+    accumulate: bool,
+    scratch: &mut Scratch,
+) {
     g.assert_lengths("conv2d_transpose", x, y, w);
+    if w.is_empty() {
+        return clear(x, accumulate);
+    }
     let algorithm = algorithm.unwrap_or_else(|| choose(Kind::Transpose, g));
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, buffers, .. } = scratch;
+    let Scratch {
+        weights, buffers, ..
+    } = scratch;
     let weights = grow(weights, w.len());
     let phases = g.flipped(w, weights);
     let mut rest = &*weights;
@@ -116,40 +148,104 @@ pub fn conv2d_transpose(g: &Conv, y: &[f32], w: &[f32], x: &mut [f32], algorithm
 /// # Panics
 ///
 /// If a slice does not have the length that `g` says.
-pub fn conv2d_weight_grad(g: &Conv, x: &[f32], y: &[f32], w: &mut [f32], algorithm: Option<Algorithm>, accumulate: bool, scratch: &mut Scratch) {
+pub fn conv2d_weight_grad(
+    g: &Conv,
+    x: &[f32],
+    y: &[f32],
+    w: &mut [f32],
+    algorithm: Option<Algorithm>,
+    accumulate: bool,
+    scratch: &mut Scratch,
+) {
     g.assert_lengths("conv2d_weight_grad", x, y, w);
     let algorithm = algorithm.unwrap_or_else(|| choose(Kind::WeightGrad, g));
     if w.is_empty() || y.is_empty() {
-        return if !accumulate { w.fill(0.0) };
+        return clear(w, accumulate);
     }
     let g = match g.as_product() {
         // The images make one column of pixels.
-        Some([pixels, c, o]) => Conv { n: 1, h: pixels, w: 1, c, kh: 1, kw: 1, o, oh: pixels, ow: 1, stride: 1, padding: [0; 4] },
+        Some([pixels, c, o]) => Conv {
+            n: 1,
+            h: pixels,
+            w: 1,
+            c,
+            kh: 1,
+            kw: 1,
+            o,
+            oh: pixels,
+            ow: 1,
+            stride: 1,
+            padding: [0; 4],
+        },
         None => *g,
     };
-    weight_grad::weight_grad(&g.pass(), algorithm, [g.n, g.oh], [x, y], w, accumulate, scratch);
+    weight_grad::weight_grad(
+        &g.pass(),
+        algorithm,
+        [g.n, g.oh],
+        [x, y],
+        w,
+        accumulate,
+        scratch,
+    );
 }
 
 impl Conv {
     fn assert_lengths(&self, name: &str, x: &[f32], y: &[f32], w: &[f32]) {
-        let expected = [self.n * self.h * self.w * self.c, self.n * self.oh * self.ow * self.o, self.kh * self.kw * self.c * self.o];
+        let expected = [
+            self.n * self.h * self.w * self.c,
+            self.n * self.oh * self.ow * self.o,
+            self.kh * self.kw * self.c * self.o,
+        ];
         let found = [x.len(), y.len(), w.len()];
-        assert!(expected == found, "{name}: expected {expected:?} elements of x, y and w, found {found:?}; give slices that fit {self:?}");
+        assert!(
+            expected == found,
+            "{name}: expected {expected:?} elements of x, y and w, found {found:?}; give slices that fit {self:?}"
+        );
     }
 
     /// Rows, depth and columns of the one product that this is, if its windows are consecutive parts of x: pixels for a
     /// 1 × 1 kernel, images for a kernel as large as an image.
     fn as_product(&self) -> Option<[usize; 3]> {
-        let pointwise = self.kh * self.kw == 1 && self.stride == 1 && (self.oh, self.ow) == (self.h, self.w);
+        let pointwise =
+            self.kh * self.kw == 1 && self.stride == 1 && (self.oh, self.ow) == (self.h, self.w);
         let whole = (self.kh, self.kw) == (self.h, self.w) && self.oh * self.ow == 1;
         let plain = self.padding == [0; 4] && (pointwise || whole);
-        plain.then_some([self.n * self.oh * self.ow, self.kh * self.kw * self.c, self.o])
+        plain.then_some([
+            self.n * self.oh * self.ow,
+            self.kh * self.kw * self.c,
+            self.o,
+        ])
     }
 
     fn pass(&self) -> Pass {
         let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);
-        let &Conv { h, w, c, kh, kw, o, ow, stride, .. } = self;
-        Pass { h, w, c, kh, kw, o, stride, top, left, ow, step: 1, first: [0; 2], pitch: ow }
+        let &Conv {
+            h,
+            w,
+            c,
+            kh,
+            kw,
+            o,
+            ow,
+            stride,
+            ..
+        } = self;
+        Pass {
+            h,
+            w,
+            c,
+            kh,
+            kw,
+            o,
+            stride,
+            top,
+            left,
+            ow,
+            step: 1,
+            first: [0; 2],
+            pitch: ow,
+        }
     }
 
     /// The passes of the adjoint in x, and their weights one after another.
@@ -166,58 +262,121 @@ impl Conv {
         for i in 0..s {
             for j in 0..s {
                 let ((u, kh, top), (v, kw, left)) = (axis(i, top, self.kh), axis(j, left, self.kw));
-                places.extend((0..kh * kw).map(|tap| (u + (kh - 1 - tap / kw) * s) * self.kw + v + (kw - 1 - tap % kw) * s));
+                places.extend((0..kh * kw).map(|tap| {
+                    (u + (kh - 1 - tap / kw) * s) * self.kw + v + (kw - 1 - tap % kw) * s
+                }));
                 let ow = self.w.saturating_sub(j).div_ceil(s);
                 let [h, w, c, o] = [self.oh, self.ow, self.o, self.c];
-                passes.push(Pass { h, w, c, kh, kw, o, stride: 1, top, left, ow, step: s, first: [i, j], pitch: self.w });
+                passes.push(Pass {
+                    h,
+                    w,
+                    c,
+                    kh,
+                    kw,
+                    o,
+                    stride: 1,
+                    top,
+                    left,
+                    ow,
+                    step: s,
+                    first: [i, j],
+                    pitch: self.w,
+                });
             }
         }
         let size = self.c * self.o;
-        weights.par_chunks_mut(size).zip(places).for_each(|(to, tap)| transpose(&w[tap * size..][..size], self.o, to));
+        weights
+            .par_chunks_mut(size)
+            .zip(places)
+            .for_each(|(to, tap)| transpose(&w[tap * size..][..size], self.o, to));
         passes
     }
 }
 
-/// Rows of `columns` elements become columns, 16 × 16 elements at a time so that both sides stay in cache.
+/// The result of no products.
+fn clear(out: &mut [f32], accumulate: bool) {
+    if !accumulate {
+        out.fill(0.0);
+    }
+}
+
+/// Rows of `columns` elements become columns. Blocks of 16 × 16 elements pass through an array, because rows whose
+/// length is a power of two would fight for the same few places in the cache.
 fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     let rows = from.len() / columns;
+    let mut block = [[0.0; 16]; 16];
     for i in (0..rows).step_by(16) {
         for j in (0..columns).step_by(16) {
-            for j in j..(j + 16).min(columns) {
-                for i in i..(i + 16).min(rows) {
-                    to[j * rows + i] = from[i * columns + j];
-                }
+            let (height, width) = ((rows - i).min(16), (columns - j).min(16));
+            for (y, line) in block.iter_mut().take(height).enumerate() {
+                line[..width].copy_from_slice(&from[(i + y) * columns + j..][..width]);
+            }
+            for x in 0..width {
+                let line: [f32; 16] = std::array::from_fn(|y| block[y][x]);
+                to[(j + x) * rows + i..][..height].copy_from_slice(&line[..height]);
             }
         }
     }
 }
 
 /// Runs passes that together write every pixel of `out`, images of `height` rows.
-fn run(passes: &[(Pass, &[f32])], algorithm: Algorithm, x: &[f32], out: &mut [f32], height: usize, accumulate: bool, buffers: &mut Buffers) {
+fn run(
+    passes: &[(Pass, &[f32])],
+    algorithm: Algorithm,
+    x: &[f32],
+    out: &mut [f32],
+    height: usize,
+    accumulate: bool,
+    buffers: &mut Buffers,
+) {
     let Pass { step, pitch, o, .. } = passes[0].0;
     let (line, image) = (pitch * o, height * pitch * o);
     if out.is_empty() {
         return;
     }
     // The pass with the most taps decides how large tiles are.
-    let Some(deepest) = passes.iter().map(|(pass, _)| *pass).max_by_key(Pass::depth) else { return };
-    let tiling = Tiling::new(&deepest, algorithm, [out.len() / image, height.div_ceil(step)]);
-    let rows = passes.iter().map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));
+    let Some(deepest) = passes.iter().map(|(pass, _)| *pass).max_by_key(Pass::depth) else {
+        return;
+    };
+    let tiling = Tiling::new(
+        &deepest,
+        algorithm,
+        [out.len() / image, height.div_ceil(step)],
+    );
+    let rows = passes
+        .iter()
+        .map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));
     buffers.reserve(rows.max().unwrap_or(0));
     let buffers = &*buffers;
-    let (group, band) = if tiling.images > 1 { (tiling.images * image, tiling.images * image) } else { (image, tiling.rows * step * line) };
+    let (group, band) = if tiling.images > 1 {
+        (tiling.images * image, tiling.images * image)
+    } else {
+        (image, tiling.rows * step * line)
+    };
     let groups = out.par_chunks_mut(group).with_max_len(1).enumerate();
     let bands = groups.flat_map(|(group, out)| {
-        out.par_chunks_mut(band).with_max_len(1).enumerate().map(move |(band, out)| (group, band, out))
+        out.par_chunks_mut(band)
+            .with_max_len(1)
+            .enumerate()
+            .map(move |(band, out)| (group, band, out))
     });
     bands.for_each(|(group, band, data)| {
         let images = (data.len() / image).max(1);
         let rows = data.len() / (images * line);
-        let mut target = Target { data, rows, accumulate };
+        let mut target = Target {
+            data,
+            rows,
+            accumulate,
+        };
         buffers.with(|buffer| {
             for (pass, weights) in passes {
                 let (image, row) = (group * tiling.images, band * tiling.rows);
-                let tile = Tile { image, images, row, rows: rows.saturating_sub(pass.first[0]).div_ceil(step) };
+                let tile = Tile {
+                    image,
+                    images,
+                    row,
+                    rows: rows.saturating_sub(pass.first[0]).div_ceil(step),
+                };
                 pass.run(algorithm, x, weights, tile, &mut target, buffer);
             }
         });

@@ -25,7 +25,12 @@ impl Scratch {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let buffers: usize = self.buffers.0.iter().map(|buffer| lock(buffer).capacity()).sum();
+        let buffers: usize = self
+            .buffers
+            .0
+            .iter()
+            .map(|buffer| lock(buffer).capacity())
+            .sum();
         4 * (self.weights.capacity() + self.partials.capacity() + buffers)
     }
 }

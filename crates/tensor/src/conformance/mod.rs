@@ -42,7 +42,12 @@ impl Report {
     ///
     /// If something failed, with the first failures.
     pub fn assert(&self) {
-        let shown = self.failures.iter().take(20).map(String::as_str).collect::<Vec<_>>();
+        let shown = self
+            .failures
+            .iter()
+            .take(20)
+            .map(String::as_str)
+            .collect::<Vec<_>>();
         assert!(
             self.failures.is_empty(),
             "{} of {} launches failed:\n{}",
@@ -58,17 +63,29 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     let mut report = Report::default();
     let reference = Reference::device(usize::MAX);
     let mut data = Data::new(2018);
-    for family in [elementwise::cases, movement::cases, convolutions::cases, fused::cases] {
+    for family in [
+        elementwise::cases,
+        movement::cases,
+        convolutions::cases,
+        fused::cases,
+    ] {
         for case in family(&mut data) {
             if options.only.is_none_or(|only| case.name() == only) {
                 run::compare(&case, device, &reference, &mut report);
             }
         }
     }
-    for name in Kernel::NAMES {
-        if options.only.is_none_or(|only| only == name) && !report.worst.contains_key(name) {
-            report.failures.push(format!("kernel '{name}' has no conformance case"));
-        }
+    let names = options
+        .only
+        .map_or(Kernel::NAMES.to_vec(), |only| vec![only]);
+    for name in names
+        .into_iter()
+        .filter(|name| !report.worst.contains_key(name))
+        .collect::<Vec<_>>()
+    {
+        report
+            .failures
+            .push(format!("kernel '{name}' has no conformance case"));
     }
     report
 }

@@ -4,8 +4,16 @@ use crate::reference::bytes;
 use crate::{Backend, Error, Result, Shape, Storage, View};
 
 /// Enqueues an upload of `values`, rounded to the storage's dtype.
+///
+/// # Panics
+///
+/// If there are not as many values as elements.
 pub fn write_f64(device: &dyn Backend, to: &Storage, values: &[f64]) {
-    assert_eq!(values.len(), to.len(), "write_f64: as many values as elements");
+    assert_eq!(
+        values.len(),
+        to.len(),
+        "write_f64: as many values as elements"
+    );
     device.write(to, bytes::encode(values, to.dtype()));
 }
 
@@ -17,7 +25,12 @@ pub fn write_f64(device: &dyn Backend, to: &Storage, values: &[f64]) {
 pub fn read_f64(device: &dyn Backend, from: &Storage) -> Result<Vec<f64>> {
     let (done, result) = channel();
     device.read(from, Box::new(move |bytes| drop(done.send(bytes))));
-    let lost = || Err(Error::device("read", "the device stopped before it answered"));
+    let lost = || {
+        Err(Error::device(
+            "read",
+            "the device stopped before it answered",
+        ))
+    };
     let bytes = result.recv().unwrap_or_else(|_| lost())?;
     Ok(bytes::decode(&bytes, from.dtype()))
 }
@@ -30,7 +43,12 @@ pub fn read_f64(device: &dyn Backend, from: &Storage) -> Result<Vec<f64>> {
 pub fn synchronize(device: &dyn Backend) -> Result<()> {
     let (done, result) = channel();
     device.synchronize(Box::new(move |answer| drop(done.send(answer))));
-    let lost = || Err(Error::device("synchronize", "the device stopped before it answered"));
+    let lost = || {
+        Err(Error::device(
+            "synchronize",
+            "the device stopped before it answered",
+        ))
+    };
     result.recv().unwrap_or_else(|_| lost())
 }
 

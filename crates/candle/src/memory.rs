@@ -1,0 +1,147 @@
+//! Operands as slices: candle tensors locked for reading, and for writing one within the other.
+
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
+use stylegan_tensor::{DType, Error, Operand, Result};
+
+/// The elements of an input.
+#[derive(Clone, Copy)]
+pub(crate) enum Slice<'a> {
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+    U8(&'a [u8]),
+    I32(&'a [i32]),
+}
+
+/// The elements of an output.
+pub(crate) enum SliceMut<'a> {
+    F32(&'a mut [f32]),
+    F64(&'a mut [f64]),
+    U8(&'a mut [u8]),
+    I32(&'a mut [i32]),
+}
+
+/// A block of `len` zeros, or `None` if there is no memory for it.
+pub(crate) fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
+    fn block<T: candle_core::WithDType>(len: usize) -> Option<Tensor> {
+        let mut elements = Vec::new();
+        elements.try_reserve_exact(len).ok()?;
+        elements.resize(len, T::zero());
+        Tensor::from_vec(elements, len, &Device::Cpu).ok()
+    }
+    match dtype {
+        DType::F32 => block::<f32>(len),
+        DType::F64 => block::<f64>(len),
+        DType::U8 => block::<u8>(len),
+        DType::I32 => block::<i32>(len),
+    }
+}
+
+/// Calls `work` with the elements of all operands of `op`.
+pub(crate) fn with_slices(
+    op: &'static str,
+    inputs: &[Operand<Tensor>],
+    outs: &[Operand<Tensor>],
+    work: impl FnOnce(&[Slice], &mut [SliceMut]) -> Result<()>,
+) -> Result<()> {
+    for (i, out) in outs.iter().enumerate() {
+        let mut others = inputs.iter().chain(&outs[..i]);
+        if others.any(|other| other.memory.id() == out.memory.id()) {
+            // Both locks would be waited for forever.
+            let message = format!("output {i} must have a buffer of its own, it shares another operand's");
+            return Err(Error::device(op, message));
+        }
+    }
+    let guards: Vec<_> = inputs.iter().map(|x| x.memory.storage_and_layout().0).collect();
+    let slices = guards.iter().zip(inputs).map(|(storage, x)| match &**storage {
+        Storage::Cpu(storage) => slice(op, storage, x),
+        _ => Err(Error::device(op, "the operand's memory is not the CPU's")),
+    });
+    let slices: Vec<Slice> = slices.collect::<Result<_>>()?;
+    let mut work = Some(work);
+    with_outs(op, outs, Vec::with_capacity(outs.len()), &mut |outs| {
+        work.take().map_or(Ok(()), |work| work(&slices, outs))
+    })
+}
+
+/// Takes the write locks one after another, then calls `work`.
+fn with_outs(
+    op: &'static str,
+    outs: &[Operand<Tensor>],
+    taken: Vec<SliceMut>,
+    work: &mut dyn FnMut(&mut [SliceMut]) -> Result<()>,
+) -> Result<()> {
+    let mut taken = taken;
+    let Some((first, rest)) = outs.split_first() else {
+        return work(&mut taken);
+    };
+    in_place(op, first, |slice| {
+        let mut taken = taken;
+        taken.push(slice);
+        with_outs(op, rest, taken, work)
+    })
+}
+
+/// `work` as a candle op that runs once.
+struct InPlace<'a, F> {
+    op: &'static str,
+    operand: &'a Operand<Tensor>,
+    work: Cell<Option<F>>,
+    result: Cell<Result<()>>,
+}
+
+impl<F: FnOnce(SliceMut) -> Result<()>> InplaceOp1 for InPlace<'_, F> {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.result.set(slice_mut(self.op, storage, self.operand).and_then(work));
+        }
+        Ok(())
+    }
+}
+
+fn in_place(
+    op: &'static str,
+    operand: &Operand<Tensor>,
+    work: impl FnOnce(SliceMut) -> Result<()>,
+) -> Result<()> {
+    let in_place = InPlace { op, operand, work: Cell::new(Some(work)), result: Cell::new(Ok(())) };
+    let done = operand.memory.inplace_op1(&in_place);
+    done.map_err(|error| Error::device(op, error.to_string()))?;
+    in_place.result.into_inner()
+}
+
+fn slice<'a>(op: &'static str, storage: &'a CpuStorage, x: &Operand<Tensor>) -> Result<Slice<'a>> {
+    let range = x.offset..x.offset + x.len;
+    match (storage, x.dtype) {
+        (CpuStorage::F32(v), DType::F32) => Ok(Slice::F32(&v[range])),
+        (CpuStorage::F64(v), DType::F64) => Ok(Slice::F64(&v[range])),
+        (CpuStorage::U8(v), DType::U8) => Ok(Slice::U8(&v[range])),
+        (CpuStorage::I32(v), DType::I32) => Ok(Slice::I32(&v[range])),
+        _ => Err(other_type(op, x.dtype, storage)),
+    }
+}
+
+fn slice_mut<'a>(
+    op: &'static str,
+    storage: &'a mut CpuStorage,
+    y: &Operand<Tensor>,
+) -> Result<SliceMut<'a>> {
+    let range = y.offset..y.offset + y.len;
+    match (storage, y.dtype) {
+        (CpuStorage::F32(v), DType::F32) => Ok(SliceMut::F32(&mut v[range])),
+        (CpuStorage::F64(v), DType::F64) => Ok(SliceMut::F64(&mut v[range])),
+        (CpuStorage::U8(v), DType::U8) => Ok(SliceMut::U8(&mut v[range])),
+        (CpuStorage::I32(v), DType::I32) => Ok(SliceMut::I32(&mut v[range])),
+        (storage, dtype) => Err(other_type(op, dtype, storage)),
+    }
+}
+
+fn other_type(op: &'static str, dtype: DType, storage: &CpuStorage) -> Error {
+    use candle_core::backend::BackendStorage;
+    Error::device(op, format!("expected {dtype} in a block of {:?}", storage.dtype()))
+}

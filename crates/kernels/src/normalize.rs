@@ -1,0 +1,225 @@
+//! Adaptive instance normalisation and its adjoints. Statistics take two passes with f64 sums: layer 0 of the synthesis
+//! network normalises a near-constant, where rounding of the mean would look like variance.
+
+use rayon::prelude::*;
+
+use crate::parallel::{BLOCK, is_large, pieces, simd};
+
+/// Added to variances (official networks_stylegan.py: `epsilon=1e-8` of instance_norm).
+const EPSILON: f64 = 1e-8;
+
+/// Pixels and channels of each image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// H · W.
+    pub pixels: usize,
+    /// C.
+    pub channels: usize,
+}
+
+/// `x [N, H, W, C], style [N, 2C] → y, stats [N, 2, C]`: `x̂ = (x − μ) / √(σ² + ε)`, `y = x̂ · (style[n, c] + 1) +
+/// style[n, C + c]`; stats are μ and 1/√(σ² + ε).
+pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut [f32]) {
+    let channels = image.channels;
+    let adain = |n: usize, y: &mut [f32], stats: &mut [f32]| {
+        let x = image.of(x, n);
+        let (mean, rsqrt) = stats.split_at_mut(channels);
+        let [sum] = image.sums(&Values(x));
+        mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = (sum / image.count()) as f32);
+        let [squares] = image.sums(&Squares { x, mean });
+        for (rsqrt, squares) in rsqrt.iter_mut().zip(&squares) {
+            *rsqrt = (1.0 / (squares / image.count() + EPSILON).sqrt()) as f32;
+        }
+        let (scale, bias) = style[2 * n * channels..][..2 * channels].split_at(channels);
+        let scale: Vec<f32> = scale.iter().zip(&*rsqrt).map(|(s, r)| (s + 1.0) * r).collect();
+        image.rows(y, |start, y| {
+            let x = &x[start..][..y.len()];
+            let (mean, scale, bias) = (&mean[..channels], &scale[..channels], &bias[..channels]);
+            for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                for c in 0..channels {
+                    y[c] = (x[c] - mean[c]) * scale[c] + bias[c];
+                }
+            }
+        });
+    };
+    let size = image.pixels * channels;
+    if size == 0 {
+        return;
+    }
+    if is_large(x.len()) {
+        let images = y.par_chunks_mut(size).zip(stats.par_chunks_mut(2 * channels));
+        images.enumerate().for_each(|(n, (y, stats))| adain(n, y, stats));
+    } else {
+        let images = y.chunks_mut(size).zip(stats.chunks_mut(2 * channels));
+        images.enumerate().for_each(|(n, (y, stats))| adain(n, y, stats));
+    }
+}
+
+/// `g, x, style, stats → dx`: with r = 1/√(σ² + ε) and means over H and W,
+/// `dx = (style + 1) · r · (g − mean g − x̂ · mean(g·x̂))`.
+pub fn adain_input_grad(image: Image, g: &[f32], x: &[f32], style: &[f32], stats: &[f32], dx: &mut [f32]) {
+    let channels = image.channels;
+    pieces(dx, image.pixels * channels, x.len(), |start, dx| {
+        let n = start / dx.len();
+        let (g, x) = (image.of(g, n), image.of(x, n));
+        let (mean, rsqrt) = stats[2 * n * channels..][..2 * channels].split_at(channels);
+        let [gx, g_sum] = image.sums(&Products { g, x, mean, rsqrt });
+
+        let scale = |c: usize| f64::from((style[2 * n * channels + c] + 1.0) * rsqrt[c]);
+        let scales: Vec<f32> = (0..channels).map(|c| scale(c) as f32).collect();
+        let slopes: Vec<f32> =
+            (0..channels).map(|c| (f64::from(rsqrt[c]) * gx[c] / image.count()) as f32).collect();
+        let shifts: Vec<f32> = g_sum.iter().map(|sum| (sum / image.count()) as f32).collect();
+        image.rows(dx, |start, dx| {
+            let (mean, scales) = (&mean[..channels], &scales[..channels]);
+            let (slopes, shifts) = (&slopes[..channels], &shifts[..channels]);
+            let operands = g[start..].chunks_exact(channels).zip(x[start..].chunks_exact(channels));
+            for (dx, (g, x)) in dx.chunks_exact_mut(channels).zip(operands) {
+                for c in 0..channels {
+                    dx[c] = scales[c] * (g[c] - shifts[c] - (x[c] - mean[c]) * slopes[c]);
+                }
+            }
+        });
+    });
+}
+
+/// `g, x, stats → dstyle [N, 2C]`: `(Σ g·x̂, Σ g)` over H and W.
+pub fn adain_style_grad(image: Image, g: &[f32], x: &[f32], stats: &[f32], dstyle: &mut [f32]) {
+    let channels = image.channels;
+    pieces(dstyle, 2 * channels, x.len(), |start, dstyle| {
+        let n = start / dstyle.len();
+        let (mean, rsqrt) = stats[start..][..2 * channels].split_at(channels);
+        let sums = image.sums(&Products { g: image.of(g, n), x: image.of(x, n), mean, rsqrt });
+        dstyle.iter_mut().zip(sums.iter().flatten()).for_each(|(d, sum)| *d = *sum as f32);
+    });
+}
+
+impl Image {
+    fn of(self, x: &[f32], n: usize) -> &[f32] {
+        &x[n * self.pixels * self.channels..][..self.pixels * self.channels]
+    }
+
+    fn count(self) -> f64 {
+        self.pixels as f64
+    }
+
+    /// Pixels of a task.
+    fn block(self) -> usize {
+        (BLOCK / self.channels).max(1)
+    }
+
+    /// Calls `f(start, rows)` for blocks of whole pixels of one image.
+    fn rows(self, y: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
+        let cost = y.len();
+        pieces(y, self.block() * self.channels, cost, |start, y| simd(#[inline(always)] || f(start, y)));
+    }
+
+    /// Each of K quantities summed over the pixels, by channel: blocks of pixels in their order.
+    fn sums<const K: usize>(self, quantity: &impl Quantity<K>) -> [Vec<f64>; K] {
+        let (channels, block) = (self.channels, self.block());
+        let mut partials = vec![0.0; self.pixels.div_ceil(block) * K * channels];
+        pieces(&mut partials, K * channels, self.pixels * channels, |start, sums| {
+            let first = start / (K * channels) * block;
+            let pixels = first..(first + block).min(self.pixels);
+            simd(#[inline(always)] || {
+                let mut c = 0;
+                while c + LANES <= channels {
+                    add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
+                    c += LANES;
+                }
+                for c in c..channels {
+                    add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
+                }
+            });
+        });
+        std::array::from_fn(|k| {
+            let mut sums = vec![0.0; channels];
+            for block in partials.chunks(K * channels) {
+                sums.iter_mut().zip(&block[k * channels..]).for_each(|(sum, x)| *sum += x);
+            }
+            sums
+        })
+    }
+}
+
+/// Channels summed at a time, in registers.
+const LANES: usize = 16;
+
+/// K quantities of each element.
+trait Quantity<const K: usize>: Sync {
+    /// Of the W elements from `at` on, in channels `c..`.
+    fn at<const W: usize>(&self, at: usize, c: usize) -> [[f32; W]; K];
+}
+
+#[inline(always)]
+fn add<const K: usize, const W: usize>(
+    quantity: &impl Quantity<K>,
+    pixels: std::ops::Range<usize>,
+    channels: usize,
+    c: usize,
+    sums: &mut [f64],
+) {
+    let mut lanes = [[0.0; W]; K];
+    for pixel in pixels {
+        let values = quantity.at::<W>(pixel * channels + c, c);
+        for k in 0..K {
+            for i in 0..W {
+                lanes[k][i] += f64::from(values[k][i]);
+            }
+        }
+    }
+    for (k, lanes) in lanes.iter().enumerate() {
+        sums[k * channels + c..][..W].copy_from_slice(lanes);
+    }
+}
+
+#[inline(always)]
+fn load<const W: usize>(x: &[f32], at: usize) -> &[f32; W] {
+    x[at..].first_chunk().expect("the elements lie inside")
+}
+
+struct Values<'a>(&'a [f32]);
+
+impl Quantity<1> for Values<'_> {
+    #[inline(always)]
+    fn at<const W: usize>(&self, at: usize, _: usize) -> [[f32; W]; 1] {
+        [*load(self.0, at)]
+    }
+}
+
+struct Squares<'a> {
+    x: &'a [f32],
+    mean: &'a [f32],
+}
+
+impl Quantity<1> for Squares<'_> {
+    #[inline(always)]
+    fn at<const W: usize>(&self, at: usize, c: usize) -> [[f32; W]; 1] {
+        let (x, mean) = (load::<W>(self.x, at), load::<W>(self.mean, c));
+        let mut squares = [0.0; W];
+        for i in 0..W {
+            squares[i] = (x[i] - mean[i]) * (x[i] - mean[i]);
+        }
+        [squares]
+    }
+}
+
+struct Products<'a> {
+    g: &'a [f32],
+    x: &'a [f32],
+    mean: &'a [f32],
+    rsqrt: &'a [f32],
+}
+
+impl Quantity<2> for Products<'_> {
+    #[inline(always)]
+    fn at<const W: usize>(&self, at: usize, c: usize) -> [[f32; W]; 2] {
+        let (g, x) = (load::<W>(self.g, at), load::<W>(self.x, at));
+        let (mean, rsqrt) = (load::<W>(self.mean, c), load::<W>(self.rsqrt, c));
+        let mut products = [0.0; W];
+        for i in 0..W {
+            products[i] = g[i] * ((x[i] - mean[i]) * rsqrt[i]);
+        }
+        [products, *g]
+    }
+}

@@ -1,0 +1,43 @@
+//! How work is spread: over vector lanes by the compiler, over threads in pieces that depend on shapes alone.
+
+use rayon::prelude::*;
+
+/// Elements of one task: large enough that handing it out (about a microsecond) costs little, small enough for 16
+/// cores and for the second-level cache.
+pub(crate) const BLOCK: usize = 16 * 1024;
+
+/// Runs `work`, compiled for the best instruction set of this machine. A closure given here carries `#[inline(always)]`:
+/// else its body may become one function, compiled for the oldest machine. Its loops use plain multiplications and
+/// additions, which no compiler contracts, so that their results do not depend on that set.
+#[inline(always)]
+pub(crate) fn simd<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+/// Whether `cost` elements are worth more than one thread.
+pub(crate) fn is_large(cost: usize) -> bool {
+    cost > 2 * BLOCK
+}
+
+/// Calls `work(start, piece)` for each piece of `size` elements of y, which begins at `start`; on the calling thread
+/// if all of them together touch few elements (`cost`).
+pub(crate) fn pieces<T: Send>(
+    y: &mut [T],
+    size: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let size = size.max(1);
+    if is_large(cost) {
+        let pieces = y.par_chunks_mut(size).enumerate();
+        pieces.for_each(|(i, piece)| work(i * size, piece));
+    } else {
+        let pieces = y.chunks_mut(size).enumerate();
+        pieces.for_each(|(i, piece)| work(i * size, piece));
+    }
+}
+
+/// A pointer that tasks share to write elements which no other task touches.
+pub(crate) struct Shared<T>(pub *mut T);
+// SAFETY: whoever writes through the pointer promises to write elements of its own.
+unsafe impl<T: Send> Sync for Shared<T> {}

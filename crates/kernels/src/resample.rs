@@ -1,0 +1,133 @@
+//! Separable resampling: zeros inserted, padded, filtered, every few pixels kept. Nearest upscaling, box downscaling and
+//! the blur are three of its settings.
+
+use std::cell::RefCell;
+
+use crate::parallel::{BLOCK, pieces, simd};
+
+/// Geometry: rows and columns of zeros around the upsampled image are added (or cropped, if negative).
+#[derive(Clone, Copy, Debug)]
+pub struct Upfirdn2d<'a> {
+    /// N, H, W, C of x.
+    pub shape: [usize; 4],
+    /// Height and width of y.
+    pub out: [usize; 2],
+    /// Zeros inserted, plus one.
+    pub up: usize,
+    /// Pixels skipped, plus one.
+    pub down: usize,
+    /// The filter along both axes, not flipped.
+    pub taps: &'a [f32],
+    /// Rows added above, and columns added on the left.
+    pub before: [isize; 2],
+}
+
+/// `x [N, H, W, C] → y [N, H', W', C]`: each row of y is a sum of rows of x, filtered along its width.
+pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
+    let [_, h, w, c] = p.shape;
+    let [oh, ow] = p.out;
+    if y.is_empty() {
+        return;
+    }
+    let rows = Sums::new(p, h, oh, p.before[0]);
+    let columns = Sums::new(p, w, ow, p.before[1]);
+    // Without a change of scale, all pixels of a row are one sum of shifted rows.
+    let shifts: Vec<(f32, usize)> = p.taps.iter().enumerate().map(|(t, &tap)| (tap, t)).collect();
+    let is_flat = p.up == 1 && p.down == 1;
+    let left = p.before[1];
+    let share = (BLOCK / (ow * c)).max(1);
+    let cost = x.len() + y.len();
+    pieces(y, share * ow * c, cost, |start, y| {
+        with_row(|row| {
+            let first = if is_flat { left.max(0) as usize } else { 0 };
+            let cropped = if is_flat { (-left).max(0) as usize } else { 0 };
+            let width = if is_flat { (first + w).max(cropped + ow + p.taps.len()) } else { w };
+            row.clear();
+            row.resize(width * c, 0.0);
+            for at in 0..y.len() / (ow * c) {
+                let (n, i) = ((start / (ow * c) + at) / oh, (start / (ow * c) + at) % oh);
+                let (done, y) = y.split_at_mut(at * ow * c);
+                let y = &mut y[..ow * c];
+                if at > 0 && i > 0 && rows.at(i) == rows.at(i - 1) {
+                    // Nearest upscaling: a row is the one above once more.
+                    y.copy_from_slice(&done[done.len() - ow * c..]);
+                    continue;
+                }
+                let image = &x[n * h * w * c..][..h * w * c];
+                simd(#[inline(always)] || sum(rows.at(i), image, w * c, &mut row[first * c..][..w * c]));
+                if is_flat {
+                    simd(#[inline(always)] || sum(&shifts, &row[cropped * c..], c, y));
+                } else {
+                    simd(#[inline(always)] || {
+                        for (j, y) in y.chunks_exact_mut(c).enumerate() {
+                            sum(columns.at(j), row, c, y);
+                        }
+                    });
+                }
+            }
+        });
+    });
+}
+
+/// Calls `f` with this thread's row, which keeps its memory.
+fn with_row(f: impl FnOnce(&mut Vec<f32>)) {
+    thread_local! {
+        static ROW: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    ROW.with_borrow_mut(f);
+}
+
+/// Which elements of one axis of x, with which weights, each element of y is the sum of.
+struct Sums {
+    starts: Vec<usize>,
+    terms: Vec<(f32, usize)>,
+}
+
+impl Sums {
+    fn new(p: &Upfirdn2d, size: usize, out: usize, before: isize) -> Self {
+        let mut sums = Self { starts: vec![0], terms: Vec::new() };
+        for i in 0..out {
+            for (t, &tap) in p.taps.iter().enumerate() {
+                let at = (i * p.down + t) as isize - before;
+                if at >= 0 && at as usize % p.up == 0 && at as usize / p.up < size {
+                    sums.terms.push((tap, at as usize / p.up));
+                }
+            }
+            sums.starts.push(sums.terms.len());
+        }
+        sums
+    }
+
+    fn at(&self, i: usize) -> &[(f32, usize)] {
+        &self.terms[self.starts[i]..self.starts[i + 1]]
+    }
+}
+
+/// `y = Σ weight · x[at · step ..]` over the terms.
+#[inline(always)]
+fn sum(terms: &[(f32, usize)], x: &[f32], step: usize, y: &mut [f32]) {
+    let len = y.len();
+    let term = |&(weight, at): &(f32, usize)| (weight, &x[at * step..][..len]);
+    match terms {
+        [] => y.fill(0.0),
+        [a] => {
+            let (a, x) = term(a);
+            y.iter_mut().zip(x).for_each(|(y, x)| *y = a * x);
+        }
+        [a, b] => {
+            let ((a, x0), (b, x1)) = (term(a), term(b));
+            for i in 0..len {
+                y[i] = a * x0[i] + b * x1[i];
+            }
+        }
+        [a, b, c, others @ ..] => {
+            let ((a, x0), (b, x1), (c, x2)) = (term(a), term(b), term(c));
+            for i in 0..len {
+                y[i] = a * x0[i] + b * x1[i] + c * x2[i];
+            }
+            for (weight, x) in others.iter().map(term) {
+                y.iter_mut().zip(x).for_each(|(y, x)| *y += weight * x);
+            }
+        }
+    }
+}

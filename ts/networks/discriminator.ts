@@ -1,0 +1,62 @@
+/** The discriminator of Karras et al. 2017 with a low-pass filter before each downscale (official D_basic). */
+import { scope, type Tensor } from '../native.ts'
+import { act, blur, conv2d, dense, downConv2d, downscale, fromRgb, lerp, withMinibatchStddev } from './layers.ts'
+import { bias, constant, featureMaps, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+
+export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
+  const { resolution, numChannels, labelSize, mbstdGroup } = options
+  const R = Math.log2(resolution)
+  const nf = (stage: number) => featureMaps(options, stage)
+  const layer = (name: string, shape: readonly number[]) => [weight(name, shape), bias(name, shape.at(-1)!)]
+  const specs: ParamSpec[] = [constant('lod', [], 0, false)]
+  for (let r = R; r >= 2; r--) specs.push(...layer(rgbName(R, r), [1, 1, numChannels, nf(r - 1)]))
+  for (let r = R; r >= 3; r--) {
+    const [conv, down] = blockNames(r)
+    specs.push(...layer(conv, [3, 3, nf(r - 1), nf(r - 1)]), ...layer(down, [3, 3, nf(r - 1), nf(r - 2)]))
+  }
+  specs.push(...layer('4x4/Conv', [3, 3, nf(1) + (mbstdGroup > 1 ? 1 : 0), nf(1)]))
+  specs.push(...layer('4x4/Dense0', [16 * nf(1), nf(0)]), ...layer('4x4/Dense1', [nf(0), Math.max(labelSize, 1)]))
+  return specs
+}
+
+const blockNames = (r: number) => [`${2 ** r}x${2 ** r}/Conv0`, `${2 ** r}x${2 ** r}/Conv1_down`] as const
+
+const rgbName = (R: number, r: number) => `FromRGB_lod${R - r}`
+
+/**
+ * How real images look: logits `[N, 1]`.
+ *
+ * @param images at the level of detail's own size, `[N, side, side, C]` with side = resolution / 2^⌊lod⌋, or at a larger one, which
+ *   is averaged down
+ * @param labels `[N, labelSize]`: the logit of an image's own class counts (Mescheder et al. 2018)
+ */
+export function discriminator(
+  params: Params,
+  images: Tensor,
+  labels: Tensor | undefined,
+  lod: number,
+  options: NetworkOptions,
+): Tensor {
+  const R = Math.log2(options.resolution)
+  const top = R - Math.floor(lod)
+  const fade = lod - Math.floor(lod)
+  return scope(() => {
+    const [N, H] = images.dims4()
+    const native = downscale(images, H / 2 ** top)
+    let x = fromRgb(params, rgbName(R, top), native)
+    for (let r = top; r >= 3; r--) {
+      const [conv, down] = blockNames(r)
+      x = act(params, conv, conv2d(params, conv, x))
+      x = act(params, down, downConv2d(params, down, blur(x)))
+      if (r === top && fade > 0) {
+        x = lerp(x, fromRgb(params, rgbName(R, r - 1), downscale(native, 2)), fade)
+      }
+    }
+    x = withMinibatchStddev(x, options.mbstdGroup)
+    x = act(params, '4x4/Conv', conv2d(params, '4x4/Conv', x))
+    // The rows of the dense weight are ordered (channel, y, x).
+    x = dense(params, '4x4/Dense0', x.permute([0, 3, 1, 2]).reshape([N, x.size / N]))
+    const scores = dense(params, '4x4/Dense1', x, { gain: 1, linear: true })
+    return labels === undefined ? scores : scores.mul(labels).sum([1], true)
+  })
+}

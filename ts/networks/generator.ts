@@ -1,0 +1,98 @@
+/** The generator: mapping, mean of w, mixing regularisation, truncation, synthesis (official G_style). */
+import { scope, type Rng, type Tensor } from '../native.ts'
+import { mixingLayers } from '../schedule.ts'
+import { lerp } from './layers.ts'
+import { mapping, mappingSpecs } from './mapping.ts'
+import { constant, get, numLayers, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+import { synthesis, synthesisSpecs, type Noise } from './synthesis.ts'
+
+export function generatorSpecs(options: NetworkOptions): ParamSpec[] {
+  return [
+    constant('lod', [], 0, false),
+    constant('dlatent_avg', [options.dlatentSize], 0, false),
+    ...mappingSpecs(options),
+    constant('G_synthesis/lod', [], 0, false),
+    ...synthesisSpecs(options),
+  ]
+}
+
+/** Layers below `cutoff` take the first latent, the others the second; `cutoff` = the number of layers: no mixing. */
+export interface Mixing {
+  readonly z2: Tensor
+  readonly cutoff: number
+}
+
+/**
+ * Mixing regularisation (StyleGAN, section 3.1): with probability `mixingProb` two latents share an image, from a random
+ * layer on that the current level of detail has. The official code decides once for a minibatch.
+ */
+export function drawMixing(
+  z: Tensor,
+  rng: Rng,
+  mixingProb: number,
+  lod: number,
+  resolution: number,
+): Mixing | undefined {
+  const layers = mixingLayers(numLayers(resolution), lod)
+  if (mixingProb === 0 || rng.nextUniform() > mixingProb) return undefined
+  return { z2: rng.normal(z.device, z.shape), cutoff: rng.nextInteger(1, layers) }
+}
+
+export interface TrainingPass {
+  readonly labels?: Tensor | undefined
+  readonly mixing?: Mixing | undefined
+  readonly noise: Noise
+  readonly lod: number
+  /** Share of the old mean of w that is kept. */
+  readonly dlatentAvgBeta: number
+}
+
+/** Images for training and the new running mean of w, which the training loop stores. */
+export function generateForTraining(
+  params: Params,
+  z: Tensor,
+  { labels, mixing, noise, lod, dlatentAvgBeta }: TrainingPass,
+  options: NetworkOptions,
+): { images: Tensor; dlatentAvg: Tensor } {
+  return scope(() => {
+    const w = mapping(params, z, labels, options)
+    const w2 = mixing && mapping(params, mixing.z2, labels, options)
+    const dlatentAvg = lerp(w.detach().mean([0]), get(params, 'dlatent_avg'), dlatentAvgBeta)
+    const dlatents = everyLayer(options, (i) => (w2 && i >= mixing.cutoff ? w2 : w))
+    return { images: synthesis(params, dlatents, noise, lod, options), dlatentAvg }
+  })
+}
+
+export interface Sampling {
+  readonly labels?: Tensor | undefined
+  /** ψ: 1 samples all of W, 0 gives the mean image (StyleGAN, Appendix B). */
+  readonly truncationPsi?: number
+  /** Only layers below are truncated; all by default. */
+  readonly truncationCutoff?: number
+  readonly noise: Noise
+  readonly lod?: number
+}
+
+/** Images of latents `z [N, latentSize]`, with the truncation trick. */
+export function generate(params: Params, z: Tensor, sampling: Sampling, options: NetworkOptions): Tensor {
+  return scope(() => {
+    const w = mapping(params, z, sampling.labels, options)
+    return synthesis(params, truncate(params, w, sampling, options), sampling.noise, sampling.lod ?? 0, options)
+  })
+}
+
+/** `w̄ + ψ (w − w̄)` for the layers below the cutoff (StyleGAN, Appendix B). */
+export function truncate(
+  params: Params,
+  w: Tensor,
+  { truncationPsi = 1, truncationCutoff = Infinity }: Pick<Sampling, 'truncationPsi' | 'truncationCutoff'>,
+  options: NetworkOptions,
+): Tensor[] {
+  if (truncationPsi === 1) return everyLayer(options, () => w)
+  const truncated = lerp(get(params, 'dlatent_avg'), w, truncationPsi)
+  return everyLayer(options, (i) => (i < truncationCutoff ? truncated : w))
+}
+
+function everyLayer({ resolution }: NetworkOptions, w: (layer: number) => Tensor): Tensor[] {
+  return Array.from({ length: numLayers(resolution) }, (_, i) => w(i))
+}

@@ -1,0 +1,45 @@
+/** The mapping network f: Z → W (StyleGAN, section 2; official G_mapping). */
+import { concat, scope, type Tensor } from '../native.ts'
+import { dense, pixelNorm } from './layers.ts'
+import { bias, get, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+
+type MappingOptions = Pick<
+  NetworkOptions,
+  'latentSize' | 'dlatentSize' | 'mappingLayers' | 'mappingFmaps' | 'mappingLrmul' | 'labelSize'
+>
+
+export function mappingSpecs(options: MappingOptions): ParamSpec[] {
+  const { latentSize, dlatentSize, mappingLayers, mappingFmaps, mappingLrmul, labelSize } = options
+  const specs: ParamSpec[] = []
+  let width = latentSize
+  if (labelSize > 0) {
+    specs.push(weight('G_mapping/LabelConcat', [labelSize, latentSize]))
+    width *= 2
+  }
+  for (let layer = 0; layer < mappingLayers; layer++) {
+    const name = `G_mapping/Dense${layer}`
+    const out = layer === mappingLayers - 1 ? dlatentSize : mappingFmaps
+    specs.push(weight(name, [width, out], mappingLrmul), bias(name, out))
+    width = out
+  }
+  return specs
+}
+
+/**
+ * w of z: z is brought to a mean square of 1, then eight fully connected layers, each with a leaky ReLU.
+ *
+ * @param z `[N, latentSize]`
+ * @param labels `[N, labelSize]`, for a conditional network
+ * @returns `[N, dlatentSize]`
+ */
+export function mapping(params: Params, z: Tensor, labels: Tensor | undefined, options: MappingOptions): Tensor {
+  return scope(() => {
+    // The embedding of the labels has no equalised learning rate and no bias in the official code.
+    const embedded = labels && labels.matmul(get(params, 'G_mapping/LabelConcat/weight'))
+    let x = pixelNorm(embedded ? concat([z, embedded], 1) : z)
+    for (let layer = 0; layer < options.mappingLayers; layer++) {
+      x = dense(params, `G_mapping/Dense${layer}`, x, { lrmul: options.mappingLrmul })
+    }
+    return x
+  })
+}

@@ -1,0 +1,133 @@
+/**
+ * Parameters: named tensors. Names, shapes and order are those of the official variables, so that a file of ours and an
+ * official one are the same thing.
+ */
+import { scope, type Device, type Rng, type Tensor } from '../native.ts'
+
+export type Params = ReadonlyMap<string, Tensor>
+
+/** What fixes the shapes of both networks. */
+export interface NetworkOptions {
+  /** Side of the images, a power of two from 4. */
+  readonly resolution: number
+  readonly numChannels: number
+  /** Feature maps of a stage: see {@link featureMaps}. */
+  readonly fmapBase: number
+  readonly fmapDecay: number
+  readonly fmapMax: number
+  /** Width of z. */
+  readonly latentSize: number
+  /** Width of w. */
+  readonly dlatentSize: number
+  readonly mappingLayers: number
+  readonly mappingFmaps: number
+  /** Learning-rate multiplier of the mapping network: StyleGAN, Appendix C. */
+  readonly mappingLrmul: number
+  /** Classes of a conditional network, 0 for none. */
+  readonly labelSize: number
+  /** Images whose deviation the discriminator compares; 1 turns it off. */
+  readonly mbstdGroup: number
+  /** Which form of the resampling convolutions the weights are for; they differ by a turn of the filter (official fused_scale). */
+  readonly fusedScale: boolean | 'auto'
+}
+
+export interface ParamSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly init: { readonly deviation: number } | { readonly value: number }
+  readonly trainable: boolean
+}
+
+/** A network on a device. `params` holds every variable; the trainable ones are slices of `flat`. */
+export interface Network {
+  readonly device: Device
+  readonly params: Params
+  /** Trainable variables, in order. */
+  readonly trainable: readonly string[]
+  readonly flat: Tensor
+}
+
+/** Feature maps of a stage: min(⌊fmapBase / 2^(stage · fmapDecay)⌋, fmapMax); the block of side 2^r has nf(r − 1). */
+export function featureMaps(
+  { fmapBase, fmapDecay, fmapMax }: Pick<NetworkOptions, 'fmapBase' | 'fmapDecay' | 'fmapMax'>,
+  stage: number,
+): number {
+  return Math.min(Math.floor(fmapBase / 2 ** (stage * fmapDecay)), fmapMax)
+}
+
+/** Layers that take a style: two at each resolution. */
+export function numLayers(resolution: number): number {
+  return 2 * Math.log2(resolution) - 2
+}
+
+/** A weight with an equalised learning rate starts as N(0, 1) (StyleGAN, Appendix C), with lrmul as N(0, 1/lrmul²). */
+export function weight(name: string, shape: readonly number[], lrmul = 1): ParamSpec {
+  return { name: `${name}/weight`, shape, init: { deviation: 1 / lrmul }, trainable: true }
+}
+
+export function constant(name: string, shape: readonly number[], value: number, trainable = true): ParamSpec {
+  return { name, shape, init: { value }, trainable }
+}
+
+export function bias(name: string, size: number): ParamSpec {
+  return constant(`${name}/bias`, [size], 0)
+}
+
+/** Trainable parameters. */
+export function countParams(specs: readonly ParamSpec[]): number {
+  const sizes = specs.filter((spec) => spec.trainable).map((spec) => spec.shape.reduce((a, b) => a * b, 1))
+  return sizes.reduce((a, b) => a + b, 0)
+}
+
+/** Makes a network's variables, drawn from `rng` in their order. */
+export function createNetwork(device: Device, specs: readonly ParamSpec[], rng: Rng): Network {
+  const network = emptyNetwork(device, specs)
+  for (const { name, shape, init } of specs) {
+    scope(() => {
+      const values = 'value' in init ? device.full(shape, init.value) : rng.normal(device, shape).mul(init.deviation)
+      get(network.params, name).assign(values)
+    })
+  }
+  return network
+}
+
+/** The same values in memory of their own. */
+export function copyNetwork({ device, params, trainable }: Network): Network {
+  const kept = new Set(trainable)
+  const specs = [...params].map(([name, { shape }]) => constant(name, shape, 0, kept.has(name)))
+  const copy = emptyNetwork(device, specs)
+  for (const [name, tensor] of params) get(copy.params, name).assign(tensor)
+  return copy
+}
+
+function emptyNetwork(device: Device, specs: readonly ParamSpec[]): Network {
+  const trainable = specs.filter((spec) => spec.trainable)
+  const { flat, tensors } = device.arena(trainable.map((spec) => spec.shape))
+  const slices = new Map(trainable.map(({ name }, i) => [name, tensors[i]!]))
+  const params = new Map(specs.map(({ name, shape }) => [name, slices.get(name) ?? device.zeros(shape)]))
+  return { device, params, trainable: trainable.map(({ name }) => name), flat }
+}
+
+/** The parameters with every trainable one at the start of a history, and those alone, in order. */
+export function tracked({ params, trainable }: Network): { params: Params; inputs: Tensor[] } {
+  const inputs = trainable.map((name) => get(params, name).tracked())
+  const starts = new Map(trainable.map((name, i) => [name, inputs[i]!]))
+  return { params: new Map([...params].map(([name, tensor]) => [name, starts.get(name) ?? tensor])), inputs }
+}
+
+/** @throws TypeError if there is no such variable */
+export function get(params: Params, name: string): Tensor {
+  const tensor = params.get(name)
+  if (tensor === undefined) throw new TypeError(`the network has no variable '${name}'`)
+  return tensor
+}
+
+/**
+ * A weight as it is used: times gain / √fan-in · lrmul, so that every weight learns at one rate (Karras et al. 2017, section
+ * 4.1; official get_weight). The fan-in is the product of all axes but the last.
+ */
+export function equalised(params: Params, name: string, gain: number, lrmul = 1): Tensor {
+  const raw = get(params, `${name}/weight`)
+  const fanIn = raw.shape.slice(0, -1).reduce((a, b) => a * b, 1)
+  return raw.mul((gain / Math.sqrt(fanIn)) * lrmul)
+}

@@ -1,0 +1,111 @@
+/** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configuration F). */
+import { Rng, scope, type Tensor } from '../native.ts'
+import { blur, conv2d, epilogue, lerp, toRgb, upConv2d, upscale } from './layers.ts'
+import {
+  bias,
+  constant,
+  featureMaps,
+  get,
+  numLayers,
+  weight,
+  type NetworkOptions,
+  type Params,
+  type ParamSpec,
+} from './params.ts'
+
+/**
+ * Where noise comes from: drawn afresh, the network's own buffers, none at all, or one tensor `[N or 1, H, W, 1]` a layer.
+ */
+export type Noise = Rng | 'const' | 'none' | readonly Tensor[]
+
+type SynthesisOptions = Pick<
+  NetworkOptions,
+  'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+>
+
+export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
+  const { resolution, numChannels, dlatentSize } = options
+  const R = Math.log2(resolution)
+  const nf = (stage: number) => featureMaps(options, stage)
+  const layer = (name: string, maps: number): ParamSpec[] => [
+    constant(`${name}/Noise/weight`, [maps], 0),
+    bias(name, maps),
+    weight(`${name}/StyleMod`, [dlatentSize, 2 * maps]),
+    bias(`${name}/StyleMod`, 2 * maps),
+  ]
+  const specs: ParamSpec[] = []
+  for (let i = 0; i < numLayers(resolution); i++) {
+    const side = 2 ** (Math.floor(i / 2) + 2)
+    specs.push({
+      name: `G_synthesis/noise${i}`,
+      shape: [1, 1, side, side],
+      init: { deviation: 1 },
+      trainable: false,
+    })
+  }
+  specs.push(constant('G_synthesis/4x4/Const/const', [1, nf(1), 4, 4], 1), ...layer('G_synthesis/4x4/Const', nf(1)))
+  specs.push(weight('G_synthesis/4x4/Conv', [3, 3, nf(1), nf(1)]), ...layer('G_synthesis/4x4/Conv', nf(1)))
+  for (let r = 3; r <= R; r++) {
+    const [up, conv] = blockNames(r)
+    specs.push(weight(up, [3, 3, nf(r - 2), nf(r - 1)]), ...layer(up, nf(r - 1)))
+    specs.push(weight(conv, [3, 3, nf(r - 1), nf(r - 1)]), ...layer(conv, nf(r - 1)))
+  }
+  for (let r = 2; r <= R; r++) {
+    const name = rgbName(R, r)
+    specs.push(weight(name, [1, 1, nf(r - 1), numChannels]), bias(name, numChannels))
+  }
+  return specs
+}
+
+const blockNames = (r: number) =>
+  [`G_synthesis/${2 ** r}x${2 ** r}/Conv0_up`, `G_synthesis/${2 ** r}x${2 ** r}/Conv1`] as const
+
+const rgbName = (R: number, r: number) => `G_synthesis/ToRGB_lod${R - r}`
+
+/**
+ * Images of w at the level of detail that training has reached: side resolution / 2^⌊lod⌋, nominally −1 … 1. Between two
+ * levels the new one fades in over the old one, upscaled (Karras et al. 2017, Fig. 2).
+ *
+ * @param dlatents one w `[N, dlatentSize]` for each layer
+ * @param lod 0 (all layers) … log2(resolution) − 2 (4×4)
+ */
+export function synthesis(
+  params: Params,
+  dlatents: readonly Tensor[],
+  noise: Noise,
+  lod: number,
+  options: SynthesisOptions,
+): Tensor {
+  const R = Math.log2(options.resolution)
+  const top = R - Math.floor(lod)
+  const fade = lod - Math.floor(lod)
+  const N = dlatents[0]!.shape[0]!
+  const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
+  const layer = (index: number, name: string, x: Tensor) =>
+    epilogue(params, name, x, layerNoise(params, noise, index, x), dlatents[index]!)
+
+  return scope(() => {
+    // The constant input is the same for every image (StyleGAN, section 2); it is stored channels first.
+    const start = get(params, 'G_synthesis/4x4/Const/const').permute([0, 2, 3, 1])
+    let x = layer(0, 'G_synthesis/4x4/Const', start.broadcastTo([N, ...start.shape.slice(1)]))
+    x = layer(1, 'G_synthesis/4x4/Conv', conv2d(params, 'G_synthesis/4x4/Conv', x))
+    let before = x
+    for (let r = 3; r <= top; r++) {
+      const [up, conv] = blockNames(r)
+      before = x
+      x = layer(2 * r - 4, up, blur(upConv2d(params, up, x, isFused(r))))
+      x = layer(2 * r - 3, conv, conv2d(params, conv, x))
+    }
+    const image = toRgb(params, rgbName(R, top), x)
+    if (fade === 0) return image
+    return lerp(image, upscale(toRgb(params, rgbName(R, top - 1), before), 2), fade)
+  })
+}
+
+function layerNoise(params: Params, noise: Noise, index: number, x: Tensor): Tensor | undefined {
+  const [N, H, W] = x.dims4()
+  if (noise === 'none') return undefined
+  if (noise === 'const') return get(params, `G_synthesis/noise${index}`).reshape([1, H, W, 1])
+  if (noise instanceof Rng) return noise.normal(x.device, [N, H, W, 1])
+  return noise[index]
+}

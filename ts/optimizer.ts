@@ -1,0 +1,59 @@
+/** Adam and the running average: the only place where parameters change. */
+import { adam, scope, type Tensor } from './native.ts'
+import { get, type Network, type Params } from './networks/params.ts'
+
+/** Adam as the official code sets it (train.py): no momentum, TensorFlow's epsilon. */
+export const defaults = { beta1: 0, beta2: 0.99, epsilon: 1e-8 }
+
+/** The optimiser of one network: everything lies in one arena each, so that a step is one kernel. */
+export interface Optimizer {
+  readonly network: Network
+  readonly grads: { flat: Tensor; tensors: readonly Tensor[] }
+  readonly m: { flat: Tensor; tensors: readonly Tensor[] }
+  readonly v: { flat: Tensor; tensors: readonly Tensor[] }
+  /** Steps taken since the last reset, steps skipped since the start. */
+  readonly state: Tensor
+  /** The running average of the network's weights, Gs. */
+  readonly average: Network | undefined
+}
+
+export function createOptimizer(network: Network, average?: Network): Optimizer {
+  const { device, trainable, params } = network
+  const shapes = trainable.map((name) => get(params, name).shape)
+  const [grads, m, v] = [device.arena(shapes), device.arena(shapes), device.arena(shapes)]
+  return { network, grads, m, v, state: device.zeros([2]), average }
+}
+
+export interface StepOptions {
+  readonly rate: number
+  /** Weight of the old running average. */
+  readonly averageBeta?: number
+}
+
+/**
+ * One Adam step. The average takes in the weights as they were before it, as the official loop averages with the
+ * discriminator's step. A step with a gradient that is not finite is skipped whole, and counted.
+ *
+ * @param gradients of the network's trainable variables, in their order
+ */
+export function step(optimizer: Optimizer, gradients: readonly Tensor[], { rate, averageBeta = 0 }: StepOptions): void {
+  const { network, grads, m, v, state, average } = optimizer
+  gradients.forEach((gradient, i) => grads.tensors[i]!.assign(gradient))
+  const tensors = { grad: grads.flat, params: network.flat, m: m.flat, v: v.flat, state }
+  adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, rate, averageBeta })
+}
+
+/** Forgets moments and step count, as at each new level of detail (official optimizer.py, reset_optimizer_state). */
+export function reset({ m, v, state }: Optimizer): void {
+  scope(() => {
+    for (const { flat } of [m, v]) flat.assign(flat.device.zeros(flat.shape))
+    state.assign(state.mul(state.device.tensor([0, 1], [2])))
+  })
+}
+
+/** The optimiser's memory as named tensors, for snapshots. */
+export function optimizerTensors({ network, m, v, state }: Optimizer): Params {
+  const named = (kind: string, tensors: readonly Tensor[]) =>
+    network.trainable.map((name, i) => [`${kind}/${name}`, tensors[i]!] as const)
+  return new Map([...named('m', m.tensors), ...named('v', v.tensors), ['state', state]])
+}

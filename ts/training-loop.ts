@@ -1,0 +1,296 @@
+/** Training, as an async iterable of events (official training_loop.py). */
+import { join } from 'node:path'
+import { runName, scheduleOptions, type TrainConfig } from './config.ts'
+import { openDataset, Sampler, type Dataset } from './dataset.ts'
+import { Device, scope } from './native.ts'
+import { imageGrid, realsGrid } from './pictures.ts'
+import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
+import { progressAt, type Progress } from './schedule.ts'
+import { SnapshotError } from './snapshot.ts'
+import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
+import { statNames, trainingStep } from './training-step.ts'
+
+export type TrainEvent =
+  /** The data set is being prepared. */
+  | { readonly type: 'prepare'; readonly done: number; readonly total: number }
+  /** Training begins, or goes on after `nimg` images from `snapshot`. */
+  | {
+      readonly type: 'start'
+      readonly dir: string
+      readonly nimg: number
+      readonly snapshot: string | undefined
+      readonly count: number
+    }
+  /** A step is under way; `sec` is its share of the time so far. */
+  | { readonly type: 'step'; readonly nimg: number; readonly secPerKimg: number; readonly leftSec: number }
+  /** A tick has ended; `line` is its status line. */
+  | {
+      readonly type: 'tick'
+      readonly nimg: number
+      readonly line: string
+      readonly stats: Readonly<Record<string, number>>
+    }
+  /** Pictures were written. */
+  | { readonly type: 'images'; readonly path: string }
+  | { readonly type: 'snapshot'; readonly path: string; readonly nimg: number }
+  | { readonly type: 'end'; readonly nimg: number; readonly aborted: boolean }
+
+export interface TrainHooks {
+  /** Stops training after the step under way, with a snapshot. */
+  readonly signal?: AbortSignal
+  /** Called before each step of writing a file: for tests. */
+  readonly onWrite?: OnStep
+  /** The device to train on, instead of opening `config.device`: for tests. */
+  readonly device?: Device
+}
+
+/** A loss or weight that is no longer finite. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError'
+}
+
+/** Steps that may be enqueued and not done. */
+const stepsAhead = 2
+
+/**
+ * Trains a StyleGAN. The same configuration goes on from its newest whole snapshot, bit for bit.
+ *
+ * @throws DataError for unusable data, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
+ */
+export async function* train(config: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+  const device = hooks.device ?? Device.open(config.device)
+  const dataset = yield* prepare(config, hooks.signal)
+  const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
+  const { state, snapshot } = await resume(run, device, config)
+  await run.cutBack(state.position.nimg === 0 ? -1 : state.position.nimg)
+  yield { type: 'start', dir: run.path, nimg: state.position.nimg, snapshot, count: dataset.levels.count }
+  const training = new Training(config, run, dataset, state)
+  if (state.position.step === 0) yield* training.firstPictures()
+  yield* training.run(hooks.signal)
+}
+
+/** Opens the data set, telling how far its preparation has come. */
+async function* prepare(config: TrainConfig, signal?: AbortSignal): AsyncGenerator<TrainEvent, Dataset> {
+  let report: TrainEvent | undefined
+  let wake = () => {}
+  const cache = join(config.outdir, 'datasets')
+  const { data, resolution, numChannels: channels, skipBad } = config
+  const onProgress = (done: number, total: number) => {
+    report = { type: 'prepare', done, total }
+    wake()
+  }
+  let finished = false
+  const opened = openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress }).finally(() => {
+    finished = true
+    wake()
+  })
+  opened.catch(() => {}) // thrown below
+  while (!finished) {
+    await new Promise<void>((resolve) => {
+      wake = resolve
+      if (finished || report) resolve()
+    })
+    if (report) yield report
+    report = undefined
+  }
+  return opened
+}
+
+/** The newest whole snapshot of the run, else the one that `resume` names, else a fresh start. */
+async function resume(
+  run: RunDir,
+  device: Device,
+  config: TrainConfig,
+): Promise<{ state: TrainingState; snapshot: string | undefined }> {
+  for (const { path } of await run.newestSnapshots()) {
+    try {
+      return { state: await loadState(path, device, config), snapshot: path }
+    } catch (error) {
+      if (!(error instanceof SnapshotError)) throw error
+      run.log(`${error.message}; trying the one before`)
+    }
+  }
+  const snapshot = config.resume ?? undefined
+  const state = snapshot === undefined ? createState(device, config) : await loadState(snapshot, device, config)
+  return { state, snapshot }
+}
+
+interface Pending {
+  readonly stats: Promise<ArrayLike<number>>
+  readonly nimg: number
+}
+
+class Training {
+  readonly #config: TrainConfig
+  readonly #run: RunDir
+  readonly #state: TrainingState
+  readonly #dataset: Dataset
+  readonly #sampler: Sampler
+  #pending: Pending[] = []
+  #maintenanceSec = 0
+  #lastSnapshot: string | undefined
+  #secPerKimg = 0
+
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState) {
+    this.#config = config
+    this.#run = run
+    this.#dataset = dataset
+    this.#state = state
+    this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
+  }
+
+  async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const { position } = this.#state
+    const totalNimg = this.#config.kimg * 1000
+    let clock = performance.now()
+    let batch = this.#load()
+    while (position.nimg < totalNimg && !signal?.aborted) {
+      const progress = this.#progress()
+      const [before, images] = [position.nimg, await batch]
+      this.#enqueue(images, progress)
+      batch = this.#load()
+      while (this.#pending.length > stepsAhead) await this.#settle()
+      const now = performance.now()
+      position.seconds += (now - clock) / 1000
+      clock = now
+      yield { type: 'step', nimg: position.nimg, ...this.#pace(before) }
+      const done = position.nimg >= totalNimg
+      if (position.nimg < position.tickNimg + progress.tickKimg * 1000 && !done && !signal?.aborted) continue
+
+      await this.#drain()
+      position.seconds += (performance.now() - clock) / 1000
+      const began = performance.now()
+      if (!signal?.aborted || done) {
+        yield this.#endTick(progress)
+        yield await this.#fakes(progress)
+        if (done || position.tick === 1 || position.tick % this.#config.snap === 0) yield await this.#snapshot()
+      }
+      clock = performance.now()
+      this.#maintenanceSec = (clock - began) / 1000
+      position.seconds += this.#maintenanceSec
+      if (position.tickNimg === position.nimg) position.tickSeconds = position.seconds
+    }
+    await this.#drain()
+    const aborted = position.nimg < totalNimg
+    if (aborted && position.step > 0) yield await this.#snapshot()
+    yield { type: 'end', nimg: position.nimg, aborted }
+  }
+
+  /** `reals.png`, and the fakes of random weights. */
+  async *firstPictures(): AsyncGenerator<TrainEvent, void> {
+    await this.#run.write('reals.png', await realsGrid(this.#dataset, this.#config))
+    yield { type: 'images', path: this.#run.file('reals.png') }
+    yield await this.#fakes(progressAt(0, scheduleOptions(this.#config)))
+  }
+
+  /** The official loop looks at the schedule once for `minibatchRepeats` steps. */
+  #progress(): Progress {
+    const { position } = this.#state
+    if (position.step % this.#config.minibatchRepeats === 0) position.scheduleNimg = position.nimg
+    return progressAt(position.scheduleNimg, scheduleOptions(this.#config))
+  }
+
+  /** The real images of the next step. */
+  #load(): Promise<Uint8Array> {
+    const { resolution, minibatch } = this.#progress()
+    const { indices, mirror } = this.#sampler.at(this.#state.position.nimg, minibatch)
+    const images = this.#dataset.levels.batch(resolution, indices, mirror)
+    images.catch(() => {}) // thrown where it is awaited
+    return images
+  }
+
+  #enqueue(bytes: Uint8Array, progress: Progress): void {
+    const { device } = this.#state.G
+    const { minibatch, resolution } = progress
+    const values = scope(() => {
+      const images = device.tensor(bytes, [minibatch, resolution, resolution, this.#config.numChannels])
+      return trainingStep(this.#state, images, progress, this.#config)
+    })
+    const stats = values.data()
+    values.dispose()
+    stats.catch(() => {}) // thrown where it is awaited
+    this.#pending.push({ stats, nimg: this.#state.position.nimg })
+  }
+
+  /** Waits for the oldest step and checks its losses. */
+  async #settle(): Promise<void> {
+    const { stats, nimg } = this.#pending.shift()!
+    const values = await stats
+    const { position } = this.#state
+    position.sums = statNames.map((name, i) => {
+      if (!Number.isFinite(values[i])) throw this.#diverged(`${name} is ${values[i]}`, nimg)
+      return (position.sums[i] ?? 0) + values[i]!
+    })
+    position.sumSteps++
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) await this.#settle()
+  }
+
+  #diverged(what: string, nimg: number): DivergedError {
+    const last = this.#lastSnapshot ? `the last good snapshot is ${this.#lastSnapshot}` : 'there is no snapshot yet'
+    return new DivergedError(
+      `training diverged after ${(nimg / 1000).toFixed(1)} kimg: ${what}; ${last}; try lower learning rates (--glr, --dlr) or another --gamma`,
+    )
+  }
+
+  #pace(nimg: number): { secPerKimg: number; leftSec: number } {
+    const { position } = this.#state
+    const kimg = (position.nimg - position.tickNimg) / 1000
+    if (kimg > 0) this.#secPerKimg = (position.seconds - position.tickSeconds) / kimg
+    return { secPerKimg: this.#secPerKimg, leftSec: secondsLeft(this.#config, nimg, this.#secPerKimg) }
+  }
+
+  #endTick(progress: Progress): TrainEvent {
+    const { position } = this.#state
+    const secPerTick = position.seconds - position.tickSeconds
+    const { secPerKimg, leftSec } = this.#pace(position.nimg)
+    position.tick++
+    position.tickNimg = position.nimg
+    const status = {
+      tick: position.tick,
+      progress: { ...progress, kimg: position.nimg / 1000 },
+      totalSec: position.seconds,
+      secPerTick,
+      secPerKimg,
+      maintenanceSec: this.#maintenanceSec,
+      leftSec,
+    }
+    const line = this.#run.log(statusLine(status))
+    const means = statNames.map((name, i) => [name, position.sums[i]! / position.sumSteps] as const)
+    const stats: Record<string, number> = Object.fromEntries(means)
+    Object.assign(stats, {
+      'Progress/tick': position.tick,
+      'Progress/kimg': position.nimg / 1000,
+      'Progress/lod': progress.lod,
+      'Progress/minibatch': progress.minibatch,
+      'Timing/total_sec': position.seconds,
+      'Timing/sec_per_tick': secPerTick,
+      'Timing/sec_per_kimg': secPerKimg,
+      'Timing/maintenance_sec': this.#maintenanceSec,
+      'Resources/peak_memory_gb': this.#state.G.device.memory().peak / 2 ** 30,
+    })
+    this.#run.appendStats({ nimg: position.nimg, ...stats })
+    position.sums = []
+    position.sumSteps = 0
+    return { type: 'tick', nimg: position.nimg, line, stats }
+  }
+
+  async #fakes({ lod }: Progress): Promise<TrainEvent> {
+    const name = `fakes${String(Math.floor(this.#state.position.nimg / 1000)).padStart(6, '0')}.png`
+    await this.#run.write(name, await imageGrid(this.#state.Gs, lod, this.#config))
+    return { type: 'images', path: this.#run.file(name) }
+  }
+
+  async #snapshot(): Promise<TrainEvent> {
+    const { nimg } = this.#state.position
+    const bytes = await encodeState(this.#state, this.#config).catch((error: unknown) => {
+      throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
+    })
+    const name = RunDir.snapshotName(nimg)
+    await this.#run.write(name, bytes)
+    this.#lastSnapshot = this.#run.file(name)
+    return { type: 'snapshot', path: this.#lastSnapshot, nimg }
+  }
+}
