@@ -1,14 +1,6 @@
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
-import {
-  configFromJson,
-  nearest,
-  presets,
-  resolveConfig,
-  runName,
-  sameRun,
-  scheduleOptions,
-} from '../ts/config.ts'
+import { configFromJson, nearest, presets, resolveConfig, runName, sameRun, scheduleOptions } from '../ts/config.ts'
 import { BUILTIN_AVATARS } from '../ts/dataset.ts'
 import { featureMaps } from '../ts/networks/params.ts'
 import { progressAt, timeline } from '../ts/schedule.ts'

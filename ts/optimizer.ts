@@ -38,6 +38,9 @@ export interface StepOptions {
  */
 export function step(optimizer: Optimizer, gradients: readonly Tensor[], { rate, averageBeta = 0 }: StepOptions): void {
   const { network, grads, m, v, state, average } = optimizer
+  if (gradients.length !== grads.tensors.length) {
+    throw new RangeError(`step: ${grads.tensors.length} gradients are expected, got ${gradients.length}`)
+  }
   gradients.forEach((gradient, i) => grads.tensors[i]!.assign(gradient))
   const tensors = { grad: grads.flat, params: network.flat, m: m.flat, v: v.flat, state }
   adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, rate, averageBeta })

@@ -1,7 +1,17 @@
 /** The discriminator of Karras et al. 2017 with a low-pass filter before each downscale (official D_basic). */
-import { scope, type Tensor } from '../native.ts'
+import { scope, ShapeError, type Tensor } from '../native.ts'
 import { act, blur, conv2d, dense, downConv2d, downscale, fromRgb, lerp, withMinibatchStddev } from './layers.ts'
-import { bias, constant, featureMaps, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+import { checkLabels } from './mapping.ts'
+import {
+  bias,
+  constant,
+  featureMaps,
+  growth,
+  weight,
+  type NetworkOptions,
+  type Params,
+  type ParamSpec,
+} from './params.ts'
 
 export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
   const { resolution, numChannels, labelSize, mbstdGroup } = options
@@ -28,7 +38,7 @@ const rgbName = (R: number, r: number) => `FromRGB_lod${R - r}`
  *
  * @param images at the level of detail's own size, `[N, side, side, C]` with side = resolution / 2^⌊lod⌋, or at a larger one, which
  *   is averaged down
- * @param labels `[N, labelSize]`: the logit of an image's own class counts (Mescheder et al. 2018)
+ * @param labels `[N, labelSize]`, needed by a conditional network: the logit of an image's own class counts (Mescheder et al. 2018)
  */
 export function discriminator(
   params: Params,
@@ -38,11 +48,16 @@ export function discriminator(
   options: NetworkOptions,
 ): Tensor {
   const R = Math.log2(options.resolution)
-  const top = R - Math.floor(lod)
-  const fade = lod - Math.floor(lod)
+  const { top, fade } = growth(lod, options.resolution)
   return scope(() => {
-    const [N, H] = images.dims4()
-    const native = downscale(images, H / 2 ** top)
+    const [N, H, W, C] = images.dims4()
+    const factor = H / 2 ** top
+    if (H !== W || !Number.isInteger(factor) || C !== options.numChannels) {
+      throw new ShapeError(
+        `discriminator: images must be [N, ${2 ** top}, ${2 ** top}, ${options.numChannels}], got [${images.shape}]`,
+      )
+    }
+    const native = downscale(images, factor)
     let x = fromRgb(params, rgbName(R, top), native)
     for (let r = top; r >= 3; r--) {
       const [conv, down] = blockNames(r)
@@ -52,11 +67,11 @@ export function discriminator(
         x = lerp(x, fromRgb(params, rgbName(R, r - 1), downscale(native, 2)), fade)
       }
     }
-    x = withMinibatchStddev(x, options.mbstdGroup)
+    if (options.mbstdGroup > 1) x = withMinibatchStddev(x, options.mbstdGroup)
     x = act(params, '4x4/Conv', conv2d(params, '4x4/Conv', x))
     // The rows of the dense weight are ordered (channel, y, x).
     x = dense(params, '4x4/Dense0', x.permute([0, 3, 1, 2]).reshape([N, x.size / N]))
     const scores = dense(params, '4x4/Dense1', x, { gain: 1, linear: true })
-    return labels === undefined ? scores : scores.mul(labels).sum([1], true)
+    return options.labelSize === 0 ? scores : scores.mul(checkLabels(labels, N, options.labelSize)).sum([1], true)
   })
 }

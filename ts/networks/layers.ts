@@ -115,11 +115,18 @@ export function fromRgb(params: Params, name: string, x: Tensor): Tensor {
   return scope(() => act(params, name, x.conv2d(equalised(params, name, heGain))))
 }
 
-/** One more channel: how much the images of a group differ (Karras et al. 2017, section 3). */
+/**
+ * One more channel: how much the images of a group differ (Karras et al. 2017, section 3). Images m, m + M, m + 2M … are a
+ * group, M = N / groupSize; a smaller batch is one group (official minibatch_stddev_layer).
+ *
+ * @throws RangeError if the batch does not divide into groups
+ */
 export function withMinibatchStddev(x: Tensor, groupSize: number): Tensor {
   const [N, H, W] = x.dims4()
   const group = Math.min(groupSize, N)
-  if (group <= 1) return x
+  if (N % group !== 0) {
+    throw new RangeError(`the minibatch must be a multiple of mbstdGroup, ${groupSize}, got ${N} images`)
+  }
   return scope(() => {
     const groups = N / group
     const deviation = x.minibatchStddev(group).reshape([1, groups, 1, 1, 1])

@@ -1,5 +1,5 @@
 /** The mapping network f: Z → W (StyleGAN, section 2; official G_mapping). */
-import { concat, scope, type Tensor } from '../native.ts'
+import { concat, scope, ShapeError, type Tensor } from '../native.ts'
 import { dense, pixelNorm } from './layers.ts'
 import { bias, get, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
 
@@ -29,17 +29,25 @@ export function mappingSpecs(options: MappingOptions): ParamSpec[] {
  * w of z: z is brought to a mean square of 1, then eight fully connected layers, each with a leaky ReLU.
  *
  * @param z `[N, latentSize]`
- * @param labels `[N, labelSize]`, for a conditional network
+ * @param labels `[N, labelSize]`, needed by a conditional network
  * @returns `[N, dlatentSize]`
  */
 export function mapping(params: Params, z: Tensor, labels: Tensor | undefined, options: MappingOptions): Tensor {
   return scope(() => {
     // The embedding of the labels has no equalised learning rate and no bias in the official code.
-    const embedded = labels && labels.matmul(get(params, 'G_mapping/LabelConcat/weight'))
-    let x = pixelNorm(embedded ? concat([z, embedded], 1) : z)
+    const embed = () =>
+      checkLabels(labels, z.dims2()[0], options.labelSize).matmul(get(params, 'G_mapping/LabelConcat/weight'))
+    let x = pixelNorm(options.labelSize === 0 ? z : concat([z, embed()], 1))
     for (let layer = 0; layer < options.mappingLayers; layer++) {
       x = dense(params, `G_mapping/Dense${layer}`, x, { lrmul: options.mappingLrmul })
     }
     return x
   })
+}
+
+/** @throws ShapeError unless there are labels `[N, labelSize]` */
+export function checkLabels(labels: Tensor | undefined, N: number, labelSize: number): Tensor {
+  if (labels?.shape.join() === `${N},${labelSize}`) return labels
+  const got = labels === undefined ? 'none' : `[${labels.shape}]`
+  throw new ShapeError(`labels must be [${N}, ${labelSize}] for this network, got ${got}`)
 }

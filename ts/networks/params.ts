@@ -60,6 +60,18 @@ export function numLayers(resolution: number): number {
   return 2 * Math.log2(resolution) - 2
 }
 
+/**
+ * Where the networks stand at a level of detail: the largest images in use have side 2^`top`, and `fade` is the share of the next
+ * smaller ones. lod 0 is the full resolution, each further 1 halves it (Karras et al. 2017, Fig. 2).
+ *
+ * @throws RangeError if lod is not in 0 (full resolution) … log2(resolution) − 2 (4×4)
+ */
+export function growth(lod: number, resolution: number): { top: number; fade: number } {
+  const R = Math.log2(resolution)
+  if (!(lod >= 0 && lod <= R - 2)) throw new RangeError(`lod must be between 0 and ${R - 2}, got ${lod}`)
+  return { top: R - Math.floor(lod), fade: lod - Math.floor(lod) }
+}
+
 /** A weight with an equalised learning rate starts as N(0, 1) (StyleGAN, Appendix C), with lrmul as N(0, 1/lrmul²). */
 export function weight(name: string, shape: readonly number[], lrmul = 1): ParamSpec {
   return { name: `${name}/weight`, shape, init: { deviation: 1 / lrmul }, trainable: true }

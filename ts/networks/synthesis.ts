@@ -1,11 +1,12 @@
 /** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configuration F). */
-import { Rng, scope, type Tensor } from '../native.ts'
+import { Rng, scope, ShapeError, type Tensor } from '../native.ts'
 import { blur, conv2d, epilogue, lerp, toRgb, upConv2d, upscale } from './layers.ts'
 import {
   bias,
   constant,
   featureMaps,
   get,
+  growth,
   numLayers,
   weight,
   type NetworkOptions,
@@ -77,8 +78,10 @@ export function synthesis(
   options: SynthesisOptions,
 ): Tensor {
   const R = Math.log2(options.resolution)
-  const top = R - Math.floor(lod)
-  const fade = lod - Math.floor(lod)
+  const { top, fade } = growth(lod, options.resolution)
+  const layers = numLayers(options.resolution)
+  if (dlatents.length !== layers)
+    throw new ShapeError(`synthesis: ${layers} dlatents are expected, got ${dlatents.length}`)
   const N = dlatents[0]!.shape[0]!
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const layer = (index: number, name: string, x: Tensor) =>
@@ -107,5 +110,7 @@ function layerNoise(params: Params, noise: Noise, index: number, x: Tensor): Ten
   if (noise === 'none') return undefined
   if (noise === 'const') return get(params, `G_synthesis/noise${index}`).reshape([1, H, W, 1])
   if (noise instanceof Rng) return noise.normal(x.device, [N, H, W, 1])
-  return noise[index]
+  const given = noise[index]
+  if (given === undefined) throw new ShapeError(`synthesis: layer ${index} needs noise [${N}, ${H}, ${W}, 1], got none`)
+  return given
 }

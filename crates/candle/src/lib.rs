@@ -2,10 +2,13 @@
 //! written through an in-place op. `stylegan_kernels` does the work; none of candle's own mathematics runs.
 #![deny(missing_docs)]
 
-mod execute;
+mod convert;
+mod cpu;
+mod families;
+mod launch;
 mod memory;
 
-pub use execute::Cpu;
+pub use cpu::Cpu;
 
 use stylegan_tensor::{DType, Stream};
 

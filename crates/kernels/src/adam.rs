@@ -37,9 +37,18 @@ pub struct Arenas<'a> {
 /// `params ← params − rate·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + ε)` with the step t counted in `state[0]`; if any gradient is not
 /// finite, only `state[1]` grows by 1.
 pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
-    let Arenas { params, m, v, state, average } = arenas;
+    let Arenas {
+        params,
+        m,
+        v,
+        state,
+        average,
+    } = arenas;
     let len = grad.len();
-    assert!(params.len() == len && m.len() == len && v.len() == len, "adam's arenas have one length");
+    assert!(
+        params.len() == len && m.len() == len && v.len() == len,
+        "adam's arenas have one length"
+    );
     if !is_finite(grad) {
         state[1] += 1.0;
         return;
@@ -48,13 +57,19 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
         let beta = step.average_beta as f32;
         assert_eq!(average.len(), len, "adam's arenas have one length");
         let blocks = (average.par_chunks_mut(BLOCK), params.par_chunks(BLOCK));
-        blocks.into_par_iter().with_min_len(share(len)).for_each(|(average, params)| {
-            simd(#[inline(always)] || {
-                for (average, &params) in average.iter_mut().zip(params) {
-                    *average = params + (*average - params) * beta;
-                }
+        blocks
+            .into_par_iter()
+            .with_min_len(share(len))
+            .for_each(|(average, params)| {
+                simd(
+                    #[inline(always)]
+                    || {
+                        for (average, &params) in average.iter_mut().zip(params) {
+                            *average = params + (*average - params) * beta;
+                        }
+                    },
+                );
             });
-        });
     }
     state[0] += 1.0;
     let t = f64::from(state[0]);
@@ -74,7 +89,12 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
         grad.par_chunks(BLOCK),
     );
     let blocks = blocks.into_par_iter().with_min_len(share(len));
-    blocks.for_each(|(params, m, v, g)| simd(#[inline(always)] || coefficients.update(params, m, v, g)));
+    blocks.for_each(|(params, m, v, g)| {
+        simd(
+            #[inline(always)]
+            || coefficients.update(params, m, v, g),
+        )
+    });
 }
 
 /// Blocks that a task takes: all of them if there are few elements.
@@ -108,8 +128,15 @@ impl Coefficients {
 fn is_finite(x: &[f32]) -> bool {
     // The bits of infinities and of NaN are the largest once the sign is gone.
     let block_is_finite = |x: &[f32]| {
-        simd(#[inline(always)] || x.iter().fold(0, |largest: u32, x| largest.max(x.to_bits() & 0x7FFF_FFFF)))
-            < f32::INFINITY.to_bits()
+        simd(
+            #[inline(always)]
+            || {
+                x.iter()
+                    .fold(0, |largest: u32, x| largest.max(x.to_bits() & 0x7FFF_FFFF))
+            },
+        ) < f32::INFINITY.to_bits()
     };
-    x.par_chunks(BLOCK).with_min_len(share(x.len())).all(block_is_finite)
+    x.par_chunks(BLOCK)
+        .with_min_len(share(x.len()))
+        .all(block_is_finite)
 }

@@ -69,7 +69,9 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32], accumulate: bool) {
     let shape = [y.len()];
     let x = [(x, shape.as_slice())];
     match op {
-        Unary::Affine { scale, shift } => map(&shape, x, y, accumulate, move |[x]| scale * x + shift),
+        Unary::Affine { scale, shift } => {
+            map(&shape, x, y, accumulate, move |[x]| scale * x + shift)
+        }
         Unary::Exp => map(&shape, x, y, accumulate, move |[x]| x.exp()),
         Unary::Log => map(&shape, x, y, accumulate, move |[x]| x.ln()),
         Unary::Sqrt => map(&shape, x, y, accumulate, move |[x]| x.sqrt()),
@@ -78,7 +80,9 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32], accumulate: bool) {
         Unary::Softplus => map(&shape, x, y, accumulate, move |[x]| {
             x.max(0.0) + (-x.abs()).exp().ln_1p()
         }),
-        Unary::Sigmoid => map(&shape, x, y, accumulate, move |[x]| 1.0 / (1.0 + (-x).exp())),
+        Unary::Sigmoid => map(&shape, x, y, accumulate, move |[x]| {
+            1.0 / (1.0 + (-x).exp())
+        }),
         Unary::Sin => map(&shape, x, y, accumulate, move |[x]| x.sin()),
         Unary::Cos => map(&shape, x, y, accumulate, move |[x]| x.cos()),
         Unary::Acos => map(&shape, x, y, accumulate, move |[x]| x.acos()),
@@ -104,7 +108,9 @@ pub fn binary(op: Binary, a: Array, b: Array, y: &mut [f32], shape: &[usize], ac
 
 /// `y = a` where c is not 0, else `b`, with broadcasting to y's `shape`; added to y if `accumulate`.
 pub fn select(c: Array, a: Array, b: Array, y: &mut [f32], shape: &[usize], accumulate: bool) {
-    map(shape, [c, a, b], y, accumulate, move |[c, a, b]| if c != 0.0 { a } else { b });
+    map(shape, [c, a, b], y, accumulate, move |[c, a, b]| {
+        if c != 0.0 { a } else { b }
+    });
 }
 
 /// `x [.., C], b [C]? → y`: `v = x + b`, `y = v` where `v ≥ 0`, else `alpha · v`; added to y if `accumulate`.
@@ -123,14 +129,18 @@ pub fn bias_act(x: &[f32], b: Option<&[f32]>, alpha: f32, y: &mut [f32], accumul
 pub fn bias_act_grad(g: &[f32], y: &[f32], alpha: f32, x: &mut [f32], accumulate: bool) {
     let shape = [x.len()];
     let operands = [(g, shape.as_slice()), (y, shape.as_slice())];
-    map(&shape, operands, x, accumulate, move |[g, y]| if y >= 0.0 { g } else { alpha * g });
+    map(&shape, operands, x, accumulate, move |[g, y]| {
+        if y >= 0.0 { g } else { alpha * g }
+    });
 }
 
 /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C] → y`: `x + noise · strength`; added to y if `accumulate`.
 pub fn add_noise(x: Array, noise: Array, strength: &[f32], y: &mut [f32], accumulate: bool) {
     let channels = [strength.len()];
     let operands = [x, noise, (strength, channels.as_slice())];
-    map(x.1, operands, y, accumulate, move |[x, noise, strength]| x + noise * strength);
+    map(x.1, operands, y, accumulate, move |[x, noise, strength]| {
+        x + noise * strength
+    });
 }
 
 /// Elements that the loop takes at a time: the buffers of three operands fit the first-level cache.
@@ -147,23 +157,26 @@ fn map<const K: usize>(
     let operands = operands.map(|(data, from)| Broadcast::new(data, from, shape));
     let cost = y.len();
     pieces(y, BLOCK, cost, |start, piece| {
-        simd(#[inline(always)] || {
-            // A copy, with its constants: behind a reference they might be elements of y.
-            let f = f;
-            let mut buffers = [[0.0; TILE]; K];
-            for (i, y) in piece.chunks_mut(TILE).enumerate() {
-                let mut buffers = buffers.each_mut().into_iter();
-                let tiles: [&[f32]; K] = std::array::from_fn(|k| {
-                    let buffer = buffers.next().expect("as many buffers as operands");
-                    operands[k].tile(start + i * TILE, y.len(), buffer)
-                });
-                if accumulate {
-                    apply(tiles, y, move |y, x| y + f(x));
-                } else {
-                    apply(tiles, y, move |_, x| f(x));
+        simd(
+            #[inline(always)]
+            || {
+                // A copy, with its constants: behind a reference they might be elements of y.
+                let f = f;
+                let mut buffers = [[0.0; TILE]; K];
+                for (i, y) in piece.chunks_mut(TILE).enumerate() {
+                    let mut buffers = buffers.each_mut().into_iter();
+                    let tiles: [&[f32]; K] = std::array::from_fn(|k| {
+                        let buffer = buffers.next().expect("as many buffers as operands");
+                        operands[k].tile(start + i * TILE, y.len(), buffer)
+                    });
+                    if accumulate {
+                        apply(tiles, y, move |y, x| y + f(x));
+                    } else {
+                        apply(tiles, y, move |_, x| f(x));
+                    }
                 }
-            }
-        });
+            },
+        );
     });
 }
 
@@ -195,7 +208,10 @@ impl<'a> Broadcast<'a> {
         let missing = to.len() - from.len();
         for (axis, &size) in to.iter().enumerate() {
             let own = axis.checked_sub(missing).map_or(1, |axis| from[axis]);
-            assert!(own == size || own == 1, "{from:?} cannot be broadcast to {to:?}");
+            assert!(
+                own == size || own == 1,
+                "{from:?} cannot be broadcast to {to:?}"
+            );
             step /= own.max(1);
             let here = (size, if own == 1 { 0 } else { step });
             match axes.last_mut() {

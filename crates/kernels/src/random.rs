@@ -25,7 +25,9 @@ type Lanes<T> = [T; LANES];
 
 /// `y[i]` is uniform in (0, 1], from element `offset + i` of the sequence.
 pub fn uniform(position: Position, y: &mut [f32]) {
-    draw(position, y, |[a, b, c, d]| [uniforms(a), uniforms(b), uniforms(c), uniforms(d)]);
+    draw(position, y, |[a, b, c, d]| {
+        [uniforms(a), uniforms(b), uniforms(c), uniforms(d)]
+    });
 }
 
 /// `y[2i], y[2i + 1] = √(−2 ln u) · (cos 2πv, sin 2πv)` with (u, v) the uniforms of the same elements (Box–Muller).
@@ -41,17 +43,20 @@ pub fn normal(position: Position, y: &mut [f32]) {
 fn draw(position: Position, y: &mut [f32], f: impl Fn([Lanes<u32>; 4]) -> [Lanes<f32>; 4] + Sync) {
     let cost = y.len();
     pieces(y, BLOCK, cost, |start, piece| {
-        simd(#[inline(always)] || {
-            for (i, y) in piece.chunks_mut(4 * LANES).enumerate() {
-                let element = start + i * 4 * LANES;
-                let numbers = f(philox(position, position.offset / 4 + element as u64 / 4));
-                for (lane, y) in y.chunks_mut(4).enumerate() {
-                    for (y, numbers) in y.iter_mut().zip(&numbers) {
-                        *y = numbers[lane];
+        simd(
+            #[inline(always)]
+            || {
+                for (i, y) in piece.chunks_mut(4 * LANES).enumerate() {
+                    let element = start + i * 4 * LANES;
+                    let numbers = f(philox(position, position.offset / 4 + element as u64 / 4));
+                    for (lane, y) in y.chunks_mut(4).enumerate() {
+                        for (y, numbers) in y.iter_mut().zip(&numbers) {
+                            *y = numbers[lane];
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     });
 }
 
@@ -59,7 +64,12 @@ fn draw(position: Position, y: &mut [f32], f: impl Fn([Lanes<u32>; 4]) -> [Lanes
 #[inline(always)]
 fn philox(position: Position, block: u64) -> [Lanes<u32>; 4] {
     let stream = [position.stream as u32, (position.stream >> 32) as u32];
-    let mut words = [[0; LANES], [0; LANES], [stream[0]; LANES], [stream[1]; LANES]];
+    let mut words = [
+        [0; LANES],
+        [0; LANES],
+        [stream[0]; LANES],
+        [stream[1]; LANES],
+    ];
     for lane in 0..LANES {
         let counter = block.wrapping_add(lane as u64);
         (words[0][lane], words[1][lane]) = (counter as u32, (counter >> 32) as u32);
@@ -75,7 +85,10 @@ fn philox(position: Position, block: u64) -> [Lanes<u32>; 4] {
             words[2][lane] = (a >> 32) as u32 ^ w3[lane] ^ key[1];
             words[3][lane] = a as u32;
         }
-        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        key = [
+            key[0].wrapping_add(0x9E37_79B9),
+            key[1].wrapping_add(0xBB67_AE85),
+        ];
     }
     words
 }
@@ -112,7 +125,15 @@ fn ln(u: f32) -> f64 {
     let exponent = (bits - SQRT_HALF) >> 23;
     let m = f64::from(f32::from_bits((bits - (exponent << 23)) as u32));
     let s = (m - 1.0) / (m + 1.0);
-    let series = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    let series = [
+        1.0 / 13.0,
+        1.0 / 11.0,
+        1.0 / 9.0,
+        1.0 / 7.0,
+        1.0 / 5.0,
+        1.0 / 3.0,
+        1.0,
+    ];
     f64::from(exponent) * LN_2 + 2.0 * s * horner(s * s, series)
 }
 
@@ -123,12 +144,35 @@ fn sin_cos_turns(v: f32) -> (f64, f64) {
     let quarter = (v * 4.0 + 0.5) as i32;
     let theta = (f64::from(v) - f64::from(quarter) * 0.25) * TAU;
     let square = theta * theta;
-    let sin = theta * horner(square, [-1.0 / 39_916_800.0, 1.0 / 362_880.0, -1.0 / 5040.0, 1.0 / 120.0, -1.0 / 6.0, 1.0]);
+    let sin = theta
+        * horner(
+            square,
+            [
+                -1.0 / 39_916_800.0,
+                1.0 / 362_880.0,
+                -1.0 / 5040.0,
+                1.0 / 120.0,
+                -1.0 / 6.0,
+                1.0,
+            ],
+        );
     let cos = horner(
         square,
-        [1.0 / 479_001_600.0, -1.0 / 3_628_800.0, 1.0 / 40_320.0, -1.0 / 720.0, 1.0 / 24.0, -0.5, 1.0],
+        [
+            1.0 / 479_001_600.0,
+            -1.0 / 3_628_800.0,
+            1.0 / 40_320.0,
+            -1.0 / 720.0,
+            1.0 / 24.0,
+            -0.5,
+            1.0,
+        ],
     );
-    let (a, b) = if quarter & 1 == 0 { (sin, cos) } else { (cos, sin) };
+    let (a, b) = if quarter & 1 == 0 {
+        (sin, cos)
+    } else {
+        (cos, sin)
+    };
     let sin_sign = if quarter & 2 == 0 { 1.0 } else { -1.0 };
     let cos_sign = if (quarter + 1) & 2 == 0 { 1.0 } else { -1.0 };
     (a * sin_sign, b * cos_sign)
@@ -137,5 +181,7 @@ fn sin_cos_turns(v: f32) -> (f64, f64) {
 /// A polynomial, highest coefficient first.
 #[inline(always)]
 fn horner<const K: usize>(x: f64, coefficients: [f64; K]) -> f64 {
-    coefficients.into_iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
+    coefficients
+        .into_iter()
+        .fold(0.0, |sum, coefficient| sum * x + coefficient)
 }

@@ -54,7 +54,11 @@ pub fn reduce(op: Reduce, x: &[f32], shape: &[usize], axes: &[usize], y: &mut [f
 /// Elements before, in and after run `middle`.
 fn split(runs: &[(usize, bool)], middle: usize) -> [usize; 3] {
     let product = |runs: &[(usize, bool)]| runs.iter().map(|run| run.0).product();
-    [product(&runs[..middle]), runs[middle].0, product(&runs[middle + 1..])]
+    [
+        product(&runs[..middle]),
+        runs[middle].0,
+        product(&runs[middle + 1..]),
+    ]
 }
 
 /// `[a, r, b] → [a, b]`, without the division of a mean.
@@ -66,7 +70,11 @@ fn reduce_middle(op: Reduce, x: &[f32], [a, r, b]: [usize; 3], y: &mut [f32]) {
     let blocks = r.div_ceil(rows);
     if blocks <= 1 {
         // Columns of few rows, or several short reductions, are a task.
-        let size = if r * b > BLOCK { BLOCK / r } else { BLOCK / (r * b).max(1) * b };
+        let size = if r * b > BLOCK {
+            BLOCK / r
+        } else {
+            BLOCK / (r * b).max(1) * b
+        };
         return pieces(y, size, x.len(), |start, piece| {
             let (mut at, mut rest) = (start, piece);
             while !rest.is_empty() {
@@ -101,8 +109,14 @@ fn max(a: f32, b: f32) -> f32 {
 /// Columns `column..` of the rows of x, `b` elements each, reduced into `out`.
 fn fold_block(op: Reduce, x: &[f32], b: usize, column: usize, out: &mut [f32]) {
     match op {
-        Reduce::Max => simd(#[inline(always)] || fold(x, b, column, out, f32::NEG_INFINITY, max)),
-        Reduce::Sum | Reduce::Mean => simd(#[inline(always)] || fold(x, b, column, out, 0.0, |a, b| a + b)),
+        Reduce::Max => simd(
+            #[inline(always)]
+            || fold(x, b, column, out, f32::NEG_INFINITY, max),
+        ),
+        Reduce::Sum | Reduce::Mean => simd(
+            #[inline(always)]
+            || fold(x, b, column, out, 0.0, |a, b| a + b),
+        ),
     }
 }
 
@@ -125,7 +139,11 @@ fn fold(
     let rows = x.len() / b;
     // Several narrow rows are taken as one wide row, whose parts are combined in the end.
     let whole = out.len() == b && 2 * b <= LANES;
-    let fit = if whole { (LANES / b + 1).next_power_of_two() / 2 } else { 1 };
+    let fit = if whole {
+        (LANES / b + 1).next_power_of_two() / 2
+    } else {
+        1
+    };
     let group = fit.min(rows.max(1).next_power_of_two());
     for (tile, out) in out.chunks_mut(LANES).enumerate() {
         let first = column + tile * LANES;

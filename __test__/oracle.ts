@@ -1,0 +1,195 @@
+/**
+ * Expected numbers of whole networks, from an independent float64 implementation (PyTorch, checked with TensorFlow's own
+ * operators): `fixtures/oracle`. Full-size images there, native ones here: see `fullSize`.
+ */
+import { readFile } from 'node:fs/promises'
+import type { ExecutionContext } from 'ava'
+import { type Device, grad, Rng, scope, type Tensor } from '../ts/native.ts'
+import { discriminator, discriminatorSpecs } from '../ts/networks/discriminator.ts'
+import { generate, generateForTraining, generatorSpecs } from '../ts/networks/generator.ts'
+import { downscale, upscale } from '../ts/networks/layers.ts'
+import { createNetwork, type Network, type NetworkOptions, type Params, tracked } from '../ts/networks/params.ts'
+import { dLogisticR1, dWganGp, fadeReals, gLogisticNonsaturating, gWgan, r1Penalty } from '../ts/losses.ts'
+import { readSafetensors, type HostTensor } from '../ts/snapshot.ts'
+
+export const cases = ['rgb-16', 'rgb-32', 'labels-16', 'gray-fused-16', 'rgb-128'] as const
+export type CaseName = (typeof cases)[number]
+
+interface Config {
+  network: Record<string, number | boolean | 'auto'>
+  lods: number[]
+  mix_cutoff: Record<string, number>
+  truncations: [psi: number, cutoff: number][]
+  r1_gamma: number
+  wgan_lambda: number
+  wgan_epsilon: number
+  wgan_target: number
+  ema_beta: number
+  adam: { lr: number; beta1: number; beta2: number; epsilon: number; grad_factors: number[] }
+}
+
+export interface Case {
+  readonly device: Device
+  readonly config: Config
+  readonly options: NetworkOptions
+  readonly G: Network
+  readonly D: Network
+  readonly input: (name: string) => Tensor
+  readonly labels: Tensor | undefined
+  readonly noise: Tensor[]
+  readonly expected: ReadonlyMap<string, HostTensor>
+}
+
+/** Computed values by their names in `expected.safetensors`. */
+export type Results = Map<string, Tensor>
+
+const folder = new URL('./fixtures/oracle/', import.meta.url)
+
+export async function openCase(name: CaseName, device: Device): Promise<Case> {
+  const config = JSON.parse(await readFile(new URL(`${name}/config.json`, folder), 'utf8')) as Config
+  const read = async (file: string) => {
+    return (await readSafetensors(new URL(`${name}/${file}.safetensors`, folder).pathname)).tensors
+  }
+  const [params, inputs, expected] = [await read('params'), await read('inputs'), await read('expected')]
+  const camel = (key: string) => key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+  const network = Object.fromEntries(Object.entries(config.network).map(([key, value]) => [camel(key), value]))
+  const options = { fmapDecay: 1, mappingLrmul: 0.01, mbstdGroup: 4, ...network } as unknown as NetworkOptions
+  const upload = ({ values, shape }: HostTensor) => device.tensor(values, shape)
+  const input = (key: string) => upload(inputs.get(key)!)
+  const noise = Array.from({ length: 2 * Math.log2(options.resolution) - 2 }, (_, i) => input(`noise${i}`))
+  const load = (prefix: string, specs: ReturnType<typeof generatorSpecs>) => {
+    const loaded = createNetwork(device, specs, new Rng(0))
+    const names = [...params.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
+    if (names.sort().join() !== [...loaded.params.keys()].sort().join()) {
+      throw new Error(`${name}: the variables of ${prefix} are not those of the fixture`)
+    }
+    scope(() => loaded.params.forEach((tensor, key) => tensor.assign(upload(params.get(prefix + key)!))))
+    return loaded
+  }
+  const G = load('G/', generatorSpecs(options))
+  const D = load('D/', discriminatorSpecs(options))
+  const labels = options.labelSize > 0 ? input('labels') : undefined
+  return { device, config, options, G, D, input, labels, noise, expected }
+}
+
+/** The numbers of a case that do not depend on lod: w, its mean, truncated images. */
+export function latentResults(
+  { config, options, G, input, labels, noise }: Case,
+  mapped: (z: Tensor) => Tensor,
+): Results {
+  const results: Results = new Map([
+    ['w', mapped(input('z'))],
+    ['w2', mapped(input('z2'))],
+  ])
+  const training = { labels, noise, lod: 0, dlatentAvgBeta: 0.995 }
+  results.set('dlatent_avg_new', generateForTraining(G.params, input('z'), training, options).dlatentAvg)
+  for (const [truncationPsi, truncationCutoff] of config.truncations) {
+    const sampling = { labels, noise, truncationPsi, truncationCutoff }
+    results.set(
+      `image_psi${truncationPsi}_cutoff${truncationCutoff}`,
+      generate(G.params, input('z'), sampling, options),
+    )
+  }
+  return results
+}
+
+/** Everything that is expected at a lod: images, scores, losses, and gradients of all of them. */
+export function lodResults(oracle: Case, lod: number): Results {
+  return scope(() => new Map([...generatorResults(oracle, lod), ...discriminatorResults(oracle, lod)]))
+}
+
+/** Native images with each pixel repeated up to the full size, as the official networks give and take them. */
+function fullSize(images: Tensor, { resolution }: NetworkOptions): Tensor {
+  return upscale(images, resolution / images.dims4()[1])
+}
+
+function forward({ config, options, input, labels, noise }: Case, params: Params, lod: number): Tensor {
+  const mixing = { z2: input('z2'), cutoff: config.mix_cutoff[`lod${lod}`]! }
+  return generateForTraining(params, input('z'), { labels, mixing, noise, lod, dlatentAvgBeta: 0.995 }, options).images
+}
+
+function generatorResults(oracle: Case, lod: number): Results {
+  const { options, G, D, input, labels, noise } = oracle
+  const results: Results = new Map()
+  results.set('image', fullSize(generate(G.params, input('z'), { labels, noise, lod }, options), options))
+  const { params, inputs } = tracked(G)
+  const fakes = forward(oracle, params, lod)
+  const scores = discriminator(D.params, fakes, labels, lod, options)
+  results.set('image_mixed', fullSize(fakes, options)).set('scores_fake', scores)
+  addLoss(results, 'g_nonsat', gLogisticNonsaturating(scores), G, inputs)
+  addLoss(results, 'g_wgan', gWgan(scores), G, inputs)
+  return results
+}
+
+function discriminatorResults(oracle: Case, lod: number): Results {
+  const { config, options, G, D, input, labels } = oracle
+  const { resolution } = options
+  const results: Results = new Map()
+  const { params, inputs } = tracked(D)
+  const critic = (images: Tensor) => discriminator(params, images, labels, lod, options)
+  const fakes = forward(oracle, G.params, lod)
+  const factor = 2 ** Math.floor(lod)
+  const reals = fadeReals(downscale(input('reals'), factor), lod)
+  const images = reals.tracked()
+  const scores = critic(images)
+  // Each of the factor² copies of a native pixel has an equal share of its gradient.
+  const gradient = grad(scores, [images])[0]!.mul(1 / factor ** 2)
+  results.set('reals', fullSize(reals, options)).set('scores_real', scores)
+  results.set('grad_reals', fullSize(gradient, options))
+  addLoss(results, 'r1', r1Penalty(scores, images, config.r1_gamma, resolution).mean(), D, inputs)
+  addLoss(results, 'd_r1', dLogisticR1(critic, reals, fakes, { gamma: config.r1_gamma, resolution }).loss, D, inputs)
+  const wgan = { lambda: config.wgan_lambda, drift: config.wgan_epsilon, target: config.wgan_target }
+  const mix = input('gp_u').reshape([reals.shape[0]!, 1, 1, 1])
+  addLoss(results, 'd_wgan_gp', dWganGp(critic, reals, fakes, { mix, resolution, ...wgan }).loss, D, inputs)
+  return results
+}
+
+function addLoss(results: Results, name: string, loss: Tensor, network: Network, inputs: readonly Tensor[]): void {
+  results.set(`${name}/loss`, loss)
+  grad(loss, inputs).forEach((gradient, i) => results.set(`${name}/grad/${network.trainable[i]!}`, gradient))
+}
+
+/**
+ * Compares all results with what is expected. A gradient that the fixture leaves out must be exactly zero.
+ *
+ * @param tolerance of each tensor's largest expected value
+ * @returns the largest difference found, on the same scale
+ */
+export async function compare(
+  t: ExecutionContext,
+  results: Results,
+  expected: ReadonlyMap<string, HostTensor>,
+  tolerance: number,
+): Promise<number> {
+  let worst = 0
+  for (const [name, tensor] of results) {
+    const values = await tensor.data()
+    const wanted = expected.get(name)
+    if (wanted === undefined) {
+      t.true(name.includes('/grad/') && values.every((value) => value === 0), `${name} must be exactly zero`)
+      continue
+    }
+    t.deepEqual([...tensor.shape], [...wanted.shape], name)
+    const difference = relativeDifference(values, wanted.values)
+    worst = Math.max(worst, difference)
+    t.true(difference <= tolerance, `${name} differs by ${difference} of its largest value`)
+  }
+  return worst
+}
+
+/** Largest difference, of the largest expected value; NaN if any value is none. */
+export function relativeDifference(values: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [difference, largest] = [0, 0]
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Math.abs(values[i]! - expected[i]!))
+    largest = Math.max(largest, Math.abs(expected[i]!))
+  }
+  return difference === 0 ? 0 : difference / largest
+}
+
+/** The part of the expected numbers that belongs to a lod, and no other. */
+export function expectedAt({ expected }: Case, lod: number): Map<string, HostTensor> {
+  const prefix = `lod${lod}/`
+  const entries = [...expected].filter(([name]) => name.startsWith(prefix))
+  return new Map(entries.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+}

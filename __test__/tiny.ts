@@ -1,0 +1,36 @@
+/** A data set and networks so small that a test can train on them. */
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ConfigOverrides } from '../ts/config.ts'
+import { encodePng, Rng } from '../ts/native.ts'
+
+export const tinyConfig = {
+  resolution: 8,
+  batch: 8,
+  kimg: 0.096,
+  tick: 0.032,
+  snap: 1,
+  fmapBase: 32,
+  fmapMax: 8,
+  latentSize: 8,
+  mappingLayers: 2,
+  lodInitialResolution: 4,
+  lodTrainingKimg: 0.032,
+  lodTransitionKimg: 0.032,
+} satisfies ConfigOverrides
+
+let made: Promise<string> | undefined
+
+/** A folder of 20 PNG files of 8×8 coloured noise, the same for every test of a file. */
+export function tinyDataset(): Promise<string> {
+  return (made ??= (async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'stylegan-tiny-'))
+    const rng = new Rng(5)
+    for (let i = 0; i < 20; i++) {
+      const pixels = Uint8Array.from({ length: 8 * 8 * 3 }, () => rng.nextInteger(0, 256))
+      await writeFile(join(dir, `${i}.png`), await encodePng(pixels, 8, 8, 3))
+    }
+    return dir
+  })())
+}

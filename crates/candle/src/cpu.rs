@@ -1,0 +1,102 @@
+//! The executor: locks operands, runs a kernel, adds its result where the kernel itself cannot.
+
+use candle_core::Tensor;
+use stylegan_kernels::conv::Scratch;
+use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
+
+use crate::launch::Launch;
+use crate::memory::{Slice, SliceMut, allocate, with_slices};
+
+/// Runs kernels on this machine's cores. Workspace is kept from kernel to kernel.
+#[derive(Default)]
+pub struct Cpu {
+    conv: Scratch,
+    /// Results of kernels that cannot add to their output themselves, by output.
+    results: Vec<Vec<f32>>,
+}
+
+impl Executor for Cpu {
+    type Memory = Tensor;
+
+    fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
+        allocate(len, dtype)
+    }
+
+    fn execute(
+        &mut self,
+        kernel: &Kernel,
+        inputs: &[Operand<Tensor>],
+        outs: &[Operand<Tensor>],
+        accumulate: bool,
+    ) -> Result<()> {
+        with_slices(kernel.name(), inputs, outs, |x, y| {
+            let launch = Launch {
+                kernel,
+                inputs,
+                outs,
+                x,
+            };
+            if accumulate && !adds_itself(kernel) {
+                launch.run_and_add(&mut self.conv, &mut self.results, y)
+            } else {
+                launch.run(&mut self.conv, y, accumulate)
+            }
+        })
+    }
+
+    fn write(&mut self, to: &Operand<Tensor>, bytes: &[u8]) {
+        let written = with_slices("write", &[], std::slice::from_ref(to), |_, y| {
+            let to: &mut [u8] = match &mut y[0] {
+                SliceMut::F32(y) => bytemuck::cast_slice_mut(y),
+                SliceMut::F64(y) => bytemuck::cast_slice_mut(y),
+                SliceMut::I32(y) => bytemuck::cast_slice_mut(y),
+                SliceMut::U8(y) => y,
+            };
+            to.copy_from_slice(bytes);
+            Ok(())
+        });
+        // The stream turns a panic into the device's fault.
+        written.expect("a storage lies inside of its block");
+    }
+
+    fn read(&mut self, from: &Operand<Tensor>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = with_slices("read", std::slice::from_ref(from), &[], |x, _| {
+            let from: &[u8] = match x[0] {
+                Slice::F32(x) => bytemuck::cast_slice(x),
+                Slice::F64(x) => bytemuck::cast_slice(x),
+                Slice::I32(x) => bytemuck::cast_slice(x),
+                Slice::U8(x) => x,
+            };
+            bytes.extend_from_slice(from);
+            Ok(())
+        });
+        read.expect("a storage lies inside of its block");
+        bytes
+    }
+}
+
+/// Whether the kernel's function takes `accumulate`.
+fn adds_itself(kernel: &Kernel) -> bool {
+    use Kernel::{
+        Adam, AddNoise, BiasAct, BiasActGrad, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Copy,
+        Matmul, Select,
+    };
+    matches!(
+        kernel,
+        Kernel::Binary(_)
+            | Kernel::Unary(_)
+            | BiasAct { .. }
+            | BiasActGrad { .. }
+            | AddNoise
+            | Select
+    ) || matches!(
+        kernel,
+        Conv2d(_)
+            | Conv2dTranspose(_)
+            | Conv2dWeightGrad(_)
+            | Matmul { .. }
+            | Copy { .. }
+            | Adam(_)
+    )
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/** The command line: one command a file. Errors end here, as one line that says what to do. */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { generateCommand } from './generate.ts'
+import { trainCommand } from './train.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+const program = new Command('stylegan')
+  .description('StyleGAN (Karras, Laine, Aila 2018): train it on a folder of images, then draw from it')
+  .version(version)
+  .addCommand(trainCommand())
+  .addCommand(generateCommand())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ stylegan train --preset demo                     faces in minutes, from nothing
+  $ stylegan train --data ./photos --resolution 64   your own images; run it again to go on
+  $ stylegan generate --network results --seeds 0-9  pictures of what was learned
+
+Each command explains itself: stylegan train --help`,
+  )
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof Error && error.name === 'AbortError') process.exitCode = 130
+  else {
+    console.error(`stylegan: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = 1
+  }
+}

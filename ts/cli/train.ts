@@ -1,0 +1,192 @@
+/** `stylegan train`: a folder of images becomes a generator. */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { Presets, SingleBar } from 'cli-progress'
+import { Command, InvalidArgumentError } from 'commander'
+import {
+  networkOptions,
+  presets,
+  resolveConfig,
+  runName,
+  scheduleOptions,
+  type ConfigKey,
+  type TrainConfig,
+} from '../config.ts'
+import { countParams } from '../networks/params.ts'
+import { discriminatorSpecs } from '../networks/discriminator.ts'
+import { generatorSpecs } from '../networks/generator.ts'
+import { formatTime } from '../run-dir.ts'
+import { timeline } from '../schedule.ts'
+import { train, type TrainEvent } from '../training-loop.ts'
+
+/** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
+const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text: string) => unknown][] = [
+  ['data', '--data <dir>', 'folder of images (PNG, JPEG, WebP, GIF; any size; nested), or a prepared dataset'],
+  ['outdir', '--outdir <dir>', 'where runs and prepared datasets go'],
+  ['desc', '--desc <name>', 'words added to the name of the run directory'],
+  ['resolution', '--resolution <pixels>', 'side of the images: a power of two from 4 to 1024', number],
+  ['numChannels', '--num-channels <n>', '1 (gray), 3 (RGB) or 4 (RGBA)', number],
+  ['kimg', '--kimg <n>', 'length of training, in thousands of images shown', number],
+  ['batch', '--batch <n>', "images a step; 'auto' as the official code for each resolution", numberOrAuto],
+  ['gamma', '--gamma <weight>', 'weight of the R1 penalty; higher calms training, lower sharpens details', number],
+  ['mirror', '--mirror', 'flip half of the images left to right'],
+  ['mirror', '--no-mirror', 'never flip images'],
+  ['glr', '--glr <rate>', 'learning rate of the generator', numberOrAuto],
+  ['dlr', '--dlr <rate>', 'learning rate of the discriminator', numberOrAuto],
+  ['mixingProb', '--mixing-prob <share>', 'share of steps whose images mix the styles of two latents', number],
+  ['fmapBase', '--fmap-base <n>', 'capacity: feature maps at 1x1; halved at each doubling of the side', number],
+  ['fmapMax', '--fmap-max <n>', 'most feature maps of a layer', number],
+  ['latentSize', '--latent-size <n>', 'width of z and w', number],
+  ['mappingLayers', '--mapping-layers <n>', 'layers of the mapping network', number],
+  ['mbstdGroup', '--mbstd-group <n>', 'images that the discriminator compares; 1 turns it off', number],
+  ['lodInitialResolution', '--lod-initial-resolution <pixels>', 'side at which training starts to grow', number],
+  ['lodTrainingKimg', '--lod-training-kimg <n>', 'length of the stable phase of each resolution', number],
+  ['lodTransitionKimg', '--lod-transition-kimg <n>', 'length of the fade into each resolution', number],
+  ['emaKimg', '--ema-kimg <n>', 'half-life of the running average of the generator', number],
+  ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
+  ['snap', '--snap <ticks>', 'ticks between two snapshots', number],
+  ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', number],
+  ['device', '--device <name>', 'cpu, or reference (slow and exact)'],
+  ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
+  ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
+]
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
+    .option('--preset <name>', `options to start from: ${Object.keys(presets).join(' or ')}`)
+    .option('-n, --dry-run', 'print the resolved options and the timeline, then stop')
+  for (const [key, flag, help, parse] of flags) {
+    const text = key in presets.stylegan && flag.includes('<') ? `${help} (default ${defaults(key)})` : help
+    if (parse) command.option(flag, text, parse)
+    else command.option(flag, text)
+  }
+  return command.addHelpText('after', examples).action(run)
+}
+
+const examples = `
+Examples:
+  $ stylegan train --preset demo
+  $ stylegan train --data ./photos --resolution 64 --fmap-base 2048 --fmap-max 128 --kimg 2000 --mirror
+  $ stylegan train --data ./photos --dry-run
+
+A run directory holds training_options.json, log.txt, stats.jsonl, reals.png, fakesNNNNNN.png and
+network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown.`
+
+function defaults(key: ConfigKey): string {
+  const [official, demo] = [presets.stylegan[key], presets.demo[key]]
+  const show = (value: unknown) => (value === '' || value === null ? 'none' : String(value))
+  return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
+}
+
+type Options = Record<string, unknown> & { preset?: string; dryRun?: boolean }
+
+async function run({ preset, dryRun, ...given }: Options): Promise<void> {
+  const config = resolveConfig(preset ?? 'stylegan', given)
+  console.log(describe(config))
+  if (dryRun) return
+  const stop = new AbortController()
+  const interrupt = () => {
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+    console.log('\nStopping after this step; once more to stop at once, without a snapshot.')
+  }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  try {
+    const display = new Display(config)
+    for await (const event of train(config, { signal: stop.signal })) display.show(event)
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+function describe(config: TrainConfig): string {
+  const options = networkOptions(config)
+  const count = (n: number) => n.toLocaleString('en')
+  const phases = timeline(scheduleOptions(config), config.kimg).map(
+    ({ fromKimg, toKimg, resolution, kind }) =>
+      `  ${`${fromKimg}-${toKimg} kimg`.padEnd(18)} ${resolution}x${resolution} ${kind === 'fade' ? 'fades in' : 'stable'}`,
+  )
+  return [
+    JSON.stringify(config, null, 2),
+    `Run directory  ${join(config.outdir, runName(config))}`,
+    `Parameters     G ${count(countParams(generatorSpecs(options)))}, D ${count(countParams(discriminatorSpecs(options)))}`,
+    `Device         ${config.device}, ${availableParallelism()} cores`,
+    'Timeline',
+    ...phases,
+  ].join('\n')
+}
+
+/** Events as a person likes to see them: a line a tick, a bar in between where there is a terminal. */
+class Display {
+  readonly #config: TrainConfig
+  #bar: SingleBar | undefined
+
+  constructor(config: TrainConfig) {
+    this.#config = config
+  }
+
+  show(event: TrainEvent): void {
+    switch (event.type) {
+      case 'prepare':
+        this.#draw('preparing images {bar} {value}/{total}', event.total, event.done, {})
+        if (event.done === event.total) this.#clear()
+        return
+      case 'start':
+        this.#line(`Images         ${event.count}`)
+        this.#line(event.snapshot ? `Going on from  ${event.snapshot}` : `Starting in    ${event.dir}`)
+        return
+      case 'step': {
+        const left = formatTime(event.leftSec)
+        this.#draw('kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left', this.#config.kimg, event.nimg / 1000, {
+          kimg: (event.nimg / 1000).toFixed(1),
+          pace: event.secPerKimg.toFixed(1),
+          left,
+        })
+        return
+      }
+      case 'tick':
+        return this.#line(event.line)
+      case 'images':
+        return this.#line(`Pictures       ${event.path}`)
+      case 'snapshot':
+        return this.#line(`Snapshot       ${event.path}`)
+      case 'end':
+        return this.#line(
+          event.aborted
+            ? `Stopped after ${(event.nimg / 1000).toFixed(1)} kimg; the same command goes on from here.`
+            : `Done: ${(event.nimg / 1000).toFixed(1)} kimg. A larger --kimg trains on.`,
+        )
+    }
+  }
+
+  #draw(format: string, total: number, value: number, payload: object): void {
+    if (!process.stderr.isTTY) return
+    if (!this.#bar) {
+      const options = { format, barsize: 24, clearOnComplete: true, linewrap: null, stopOnComplete: false }
+      this.#bar = new SingleBar(options, Presets.shades_classic)
+      this.#bar.start(total, value, payload)
+    }
+    this.#bar.update(value, payload)
+  }
+
+  #clear(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+  }
+
+  #line(text: string): void {
+    this.#clear()
+    console.log(text)
+  }
+}
+
+function number(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError(`a number is expected, got '${text}'.`)
+  return value
+}
+
+function numberOrAuto(text: string): number | 'auto' {
+  return text === 'auto' ? text : number(text)
+}
