@@ -1,51 +1,69 @@
 import test, { type ExecutionContext } from 'ava'
-import { type Algorithm, Device, scope } from '../ts/native.ts'
+import { type Algorithm, Device, scope, type Tensor } from '../ts/native.ts'
 import { mapping } from '../ts/networks/mapping.ts'
-import { copyNetwork } from '../ts/networks/params.ts'
+import { copyNetwork, type Params } from '../ts/networks/params.ts'
 import { createOptimizer, step } from '../ts/optimizer.ts'
-import { type Case, cases, compare, expectedAt, latentResults, lodResults, openCase, type Results } from './oracle.ts'
+import { type Case, cases, differences, expectedAt, latentResults, lodResults, openCase, within } from './oracle.ts'
 
-// The expected values are rounded to f32, 6e-8 of the largest value of a tensor; f32 arithmetic sums thousands of products.
-const devices = [
-  { device: 'reference', tolerance: 1e-7 },
-  { device: 'cpu', tolerance: 1e-4 },
-] as const
+const algorithms = ['auto', 'im2col', 'shifted', 'direct'] satisfies Algorithm[]
+// The expected values are rounded to f32: 6e-8 of a tensor's largest value.
+const f64 = 1e-7
+// f32 arithmetic, sums of thousands of products.
+const f32 = 1e-4
+// Where an activation is zero but for rounding, f32 may take the leaky ReLU's other slope, and gradients jump: by up to 3e-3
+// here, on the reference device as well when its weights are changed by 3e-7.
+const jump = 1e-2
 
-for (const { device, tolerance } of devices) {
-  for (const name of cases) {
-    test(`${name} on ${device}: latents, truncation, images, scores, losses and all gradients are the expected ones`, async (t) => {
-      await checkAll(t, await openCase(name, Device.open(device)), tolerance)
-    })
+for (const name of cases) {
+  test(`${name} on reference: latents, truncation, images, scores, losses and all gradients are the expected ones`, async (t) => {
+    const oracle = await openCase(name, Device.open('reference'))
+    within(t, await differences(t, latents(oracle), oracle.expected), f64)
+    for (const lod of oracle.config.lods) {
+      const results = lodResults(oracle, lod)
+      const expected = expectedAt(oracle, lod)
+      t.true([...expected.keys()].every((key) => results.has(key)))
+      within(t, await differences(t, results, expected), f64)
+    }
+  })
 
+  test(`${name} on cpu: every convolution algorithm gives the expected numbers`, async (t) => {
+    const opened = await Promise.all(algorithms.map((algorithm) => openCase(name, Device.open('cpu', { algorithm }))))
+    for (const oracle of opened) within(t, await differences(t, latents(oracle), oracle.expected), f32)
+    for (const lod of opened[0]!.config.lods) {
+      // Which activations flip depends on the order of summation, so that an error shows in all algorithms, a flip does not.
+      const best = new Map<string, number>()
+      for (const oracle of opened) {
+        const found = await differences(t, lodResults(oracle, lod), expectedAt(oracle, lod), true)
+        for (const [loss, difference] of byLoss(found)) {
+          within(t, new Map([[`lod${lod}/${loss}`, difference]]), loss.endsWith('/grad') ? jump : f32)
+          best.set(loss, Math.min(difference, best.get(loss) ?? Infinity))
+        }
+      }
+      within(t, best, f32)
+    }
+  })
+
+  for (const device of ['reference', 'cpu'] as const) {
     test(`${name} on ${device}: three steps of Adam and the running average give the expected parameters`, async (t) => {
       const oracle = await openCase(name, Device.open(device))
-      for (const network of ['G', 'D'] as const) await checkAdam(t, oracle, network, tolerance)
+      for (const network of ['G', 'D'] as const) await checkAdam(t, oracle, network, device === 'cpu' ? f32 : f64)
     })
   }
 }
 
-for (const algorithm of ['im2col', 'shifted', 'direct'] satisfies Algorithm[]) {
-  test(`gray-fused-16 on cpu with ${algorithm} convolutions gives the same numbers`, async (t) => {
-    await checkAll(t, await openCase('gray-fused-16', Device.open('cpu', { algorithm })), 1e-4)
-  })
+function latents(oracle: Case): Map<string, Tensor> {
+  const { G, labels, options } = oracle
+  return scope(() => latentResults(oracle, (z) => mapping(G.params, z, labels, options)))
 }
 
-async function checkAll(t: ExecutionContext, oracle: Case, tolerance: number): Promise<void> {
-  const { G, options, labels, expected, config } = oracle
-  const latents = scope(() => latentResults(oracle, (z) => mapping(G.params, z, labels, options)))
-  let worst = await compare(t, latents, expected, tolerance)
-  for (const lod of config.lods) {
-    const results = lodResults(oracle, lod)
-    const wanted = expectedAt(oracle, lod)
-    t.deepEqual(
-      [...wanted.keys()].filter((name) => !results.has(name)),
-      [],
-      'every expected number is computed',
-    )
-    worst = Math.max(worst, await compare(t, results, wanted, tolerance))
-    results.forEach((tensor) => tensor.dispose())
+/** The largest difference of each loss's gradients, and of each other value. */
+function byLoss(found: ReadonlyMap<string, number>): Map<string, number> {
+  const all = new Map<string, number>()
+  for (const [name, difference] of found) {
+    const key = name.replace(/\/grad\/.*/, '/grad')
+    all.set(key, Math.max(difference, all.get(key) ?? 0))
   }
-  t.log(`largest difference: ${worst.toExponential(1)} of a tensor's largest value`)
+  return all
 }
 
 async function checkAdam(t: ExecutionContext, oracle: Case, name: 'G' | 'D', tolerance: number): Promise<void> {
@@ -61,23 +79,18 @@ async function checkAdam(t: ExecutionContext, oracle: Case, name: 'G' | 'D', tol
       const given = expected.get(`${loss}/grad/${key}`)
       return given ? device.tensor(given.values, given.shape).mul(factor) : device.zeros(network.params.get(key)!.shape)
     })
-  const under = (
-    prefix: string,
-    params: ReadonlyMap<string, Results extends Map<string, infer T> ? T : never>,
-  ): Results =>
-    new Map(network.trainable.flatMap((key) => (expected.has(prefix + key) ? [[prefix + key, params.get(key)!]] : [])))
+  const check = async (prefix: string, params: Params) => {
+    const wanted = network.trainable.filter((key) => expected.has(prefix + key))
+    t.true(wanted.length > 0)
+    const changed = new Map(wanted.map((key) => [prefix + key, params.get(key)!]))
+    within(t, await differences(t, changed, expected), tolerance)
+  }
   for (const [i, factor] of factors.entries()) {
     scope(() => step(optimizer, gradients(factor), { rate, averageBeta: 1 }))
-    if (i === 0 || i === 2) {
-      const changed = under(`adam${i + 1}/${name}/`, network.params)
-      t.true(changed.size > 0)
-      await compare(t, changed, expected, tolerance)
-    }
+    if (i !== 1) await check(`adam${i + 1}/${name}/`, network.params)
   }
   if (average === undefined) return
   // The average takes in the parameters as they are before a step: a fourth step averages those after the third.
   scope(() => step(optimizer, gradients(1), { rate, averageBeta: config.ema_beta }))
-  const averaged = under('ema/', average.params)
-  t.true(averaged.size > 0)
-  await compare(t, averaged, expected, tolerance)
+  await check('ema/', average.params)
 }

@@ -158,7 +158,8 @@ async function prepareFolder(dir: string, options: PrepareOptions): Promise<void
   const fingerprint = await fingerprintOf(data, files)
   if ((await readInfo(dir))?.fingerprint === fingerprint) return
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
-  const resumed = found?.fingerprint === fingerprint
+  // Interrupted while the files were being closed, they are made again.
+  const resumed = found?.fingerprint === fingerprint && found.files < files.length
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [] }

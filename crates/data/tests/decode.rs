@@ -93,14 +93,16 @@ fn colours_become_the_gray_of_pil() {
 #[test]
 fn transparency_is_laid_over_white_unless_four_channels_are_asked_for() {
     let folder = Folder::new();
-    let raw = vec![10, 20, 30, 0, 10, 20, 30, 255, 100, 0, 255, 51];
-    let image = RgbaImage::from_raw(3, 1, raw.clone()).unwrap();
+    let raw = vec![
+        10, 20, 30, 0, 10, 20, 30, 255, 100, 0, 255, 51, 10, 10, 10, 100,
+    ];
+    let image = RgbaImage::from_raw(4, 1, raw.clone()).unwrap();
     let path = save(&folder, "t.png", image, ImageFormat::Png);
     assert_eq!(decode(&path, 4).unwrap().pixels(), raw);
-    // 51/255 is one fifth: 100/5 + 204 = 224, 0 + 204, 51 + 204
+    // 51/255 is one fifth: 100/5 + 204 = 224, 0 + 204, 51 + 204; (10·100 + 255·155) / 255 = 158.9
     assert_eq!(
         decode(&path, 3).unwrap().pixels(),
-        [255, 255, 255, 10, 20, 30, 224, 204, 255]
+        [255, 255, 255, 10, 20, 30, 224, 204, 255, 159, 159, 159]
     );
     let gray = GrayAlphaImage::from_raw(2, 1, vec![7, 0, 100, 51]).unwrap();
     let path = save(&folder, "ga.png", gray, ImageFormat::Png);

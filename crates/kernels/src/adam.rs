@@ -61,14 +61,11 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
             .into_par_iter()
             .with_min_len(share(len))
             .for_each(|(average, params)| {
-                simd(
-                    #[inline(always)]
-                    || {
-                        for (average, &params) in average.iter_mut().zip(params) {
-                            *average = params + (*average - params) * beta;
-                        }
-                    },
-                );
+                simd!(|| {
+                    for (average, &params) in average.iter_mut().zip(params) {
+                        *average = params + (*average - params) * beta;
+                    }
+                });
             });
     }
     state[0] += 1.0;
@@ -89,12 +86,7 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
         grad.par_chunks(BLOCK),
     );
     let blocks = blocks.into_par_iter().with_min_len(share(len));
-    blocks.for_each(|(params, m, v, g)| {
-        simd(
-            #[inline(always)]
-            || coefficients.update(params, m, v, g),
-        )
-    });
+    blocks.for_each(|(params, m, v, g)| simd!(|| coefficients.update(params, m, v, g)));
 }
 
 /// Blocks that a task takes: all of them if there are few elements.
@@ -128,13 +120,10 @@ impl Coefficients {
 fn is_finite(x: &[f32]) -> bool {
     // The bits of infinities and of NaN are the largest once the sign is gone.
     let block_is_finite = |x: &[f32]| {
-        simd(
-            #[inline(always)]
-            || {
-                x.iter()
-                    .fold(0, |largest: u32, x| largest.max(x.to_bits() & 0x7FFF_FFFF))
-            },
-        ) < f32::INFINITY.to_bits()
+        simd!(|| {
+            x.iter()
+                .fold(0, |largest: u32, x| largest.max(x.to_bits() & 0x7FFF_FFFF))
+        }) < f32::INFINITY.to_bits()
     };
     x.par_chunks(BLOCK)
         .with_min_len(share(x.len()))

@@ -155,28 +155,24 @@ fn map<const K: usize>(
     f: impl Fn([f32; K]) -> f32 + Copy + Sync,
 ) {
     let operands = operands.map(|(data, from)| Broadcast::new(data, from, shape));
-    let cost = y.len();
+    let (operands, cost) = (&operands, y.len());
     pieces(y, BLOCK, cost, |start, piece| {
-        simd(
-            #[inline(always)]
-            || {
-                // A copy, with its constants: behind a reference they might be elements of y.
-                let f = f;
-                let mut buffers = [[0.0; TILE]; K];
-                for (i, y) in piece.chunks_mut(TILE).enumerate() {
-                    let mut buffers = buffers.each_mut().into_iter();
-                    let tiles: [&[f32]; K] = std::array::from_fn(|k| {
-                        let buffer = buffers.next().expect("as many buffers as operands");
-                        operands[k].tile(start + i * TILE, y.len(), buffer)
-                    });
-                    if accumulate {
-                        apply(tiles, y, move |y, x| y + f(x));
-                    } else {
-                        apply(tiles, y, move |_, x| f(x));
-                    }
+        // `move`: behind a reference, the constants of f might be elements of y.
+        simd!(move || {
+            let mut buffers = [[0.0; TILE]; K];
+            for (i, y) in piece.chunks_mut(TILE).enumerate() {
+                let mut buffers = buffers.each_mut().into_iter();
+                let tiles: [&[f32]; K] = std::array::from_fn(|k| {
+                    let buffer = buffers.next().expect("as many buffers as operands");
+                    operands[k].tile(start + i * TILE, y.len(), buffer)
+                });
+                if accumulate {
+                    apply(tiles, y, move |y, x| y + f(x));
+                } else {
+                    apply(tiles, y, move |_, x| f(x));
                 }
-            },
-        );
+            }
+        });
     });
 }
 

@@ -15,10 +15,7 @@ pub fn cast<S: Copy + Sync, T: Send>(x: &[S], y: &mut [T], f: impl Fn(S) -> T + 
     assert_eq!(x.len(), y.len(), "cast keeps the number of elements");
     let cost = y.len();
     pieces(y, BLOCK, cost, |start, y| {
-        simd(
-            #[inline(always)]
-            || y.iter_mut().zip(&x[start..]).for_each(|(y, &x)| *y = f(x)),
-        );
+        simd!(|| y.iter_mut().zip(&x[start..]).for_each(|(y, &x)| *y = f(x)));
     });
 }
 
@@ -96,36 +93,31 @@ pub fn copy<T: Copy + Send + Sync>(
         .with_min_len(if share == count { count } else { 1 })
         .for_each(|task| {
             let target = &target;
-            simd(
-                #[inline(always)]
-                || {
-                    for unit in task * share..((task + 1) * share).min(count) {
-                        let (mut rest, first) = (unit / tiles[1], unit % tiles[1] * tile[1]);
-                        let top = rest % tiles[0] * tile[0];
-                        rest /= tiles[0];
-                        let mut from = src + first as isize * inner.src + top as isize * across.src;
-                        let mut to = dst + first as isize * inner.dst + top as isize * across.dst;
-                        for axis in axes.iter().rev() {
-                            let i = (rest % axis.size) as isize;
-                            rest /= axis.size;
-                            from += i * axis.src;
-                            to += i * axis.dst;
-                        }
-                        let inner = Axis {
-                            size: tile[1].min(inner.size - first),
-                            ..inner
-                        };
-                        for row in 0..tile[0].min(across.size - top) as isize {
-                            let (from, to) = (from + row * across.src, to + row * across.dst);
-                            // SAFETY: every element of the copy lies inside of x and y (asserted), and none is written twice,
-                            // so this run is no other task's.
-                            unsafe {
-                                run(inner, x.as_ptr().offset(from), target.0.offset(to), &write)
-                            }
-                        }
+            simd!(|| {
+                for unit in task * share..((task + 1) * share).min(count) {
+                    let (mut rest, first) = (unit / tiles[1], unit % tiles[1] * tile[1]);
+                    let top = rest % tiles[0] * tile[0];
+                    rest /= tiles[0];
+                    let mut from = src + first as isize * inner.src + top as isize * across.src;
+                    let mut to = dst + first as isize * inner.dst + top as isize * across.dst;
+                    for axis in axes.iter().rev() {
+                        let i = (rest % axis.size) as isize;
+                        rest /= axis.size;
+                        from += i * axis.src;
+                        to += i * axis.dst;
                     }
-                },
-            );
+                    let inner = Axis {
+                        size: tile[1].min(inner.size - first),
+                        ..inner
+                    };
+                    for row in 0..tile[0].min(across.size - top) as isize {
+                        let (from, to) = (from + row * across.src, to + row * across.dst);
+                        // SAFETY: every element of the copy lies inside of x and y (asserted), and none is written twice,
+                        // so this run is no other task's.
+                        unsafe { run(inner, x.as_ptr().offset(from), target.0.offset(to), &write) }
+                    }
+                }
+            });
         });
 }
 

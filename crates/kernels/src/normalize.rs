@@ -38,15 +38,20 @@ pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut 
             .zip(&*rsqrt)
             .map(|(s, r)| (s + 1.0) * r)
             .collect();
-        image.rows(y, |start, y| {
-            let x = &x[start..][..y.len()];
-            let (mean, scale, bias) = (&mean[..channels], &scale[..channels], &bias[..channels]);
-            for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                for c in 0..channels {
-                    y[c] = (x[c] - mean[c]) * scale[c] + bias[c];
+        image.rows(
+            y,
+            #[inline(always)]
+            |start, y| {
+                let x = &x[start..][..y.len()];
+                let (mean, scale, bias) =
+                    (&mean[..channels], &scale[..channels], &bias[..channels]);
+                for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                    for c in 0..channels {
+                        y[c] = (x[c] - mean[c]) * scale[c] + bias[c];
+                    }
                 }
-            }
-        });
+            },
+        );
     };
     let size = image.pixels * channels;
     if size == 0 {
@@ -93,18 +98,22 @@ pub fn adain_input_grad(
             .iter()
             .map(|sum| (sum / image.count()) as f32)
             .collect();
-        image.rows(dx, |start, dx| {
-            let (mean, scales) = (&mean[..channels], &scales[..channels]);
-            let (slopes, shifts) = (&slopes[..channels], &shifts[..channels]);
-            let operands = g[start..]
-                .chunks_exact(channels)
-                .zip(x[start..].chunks_exact(channels));
-            for (dx, (g, x)) in dx.chunks_exact_mut(channels).zip(operands) {
-                for c in 0..channels {
-                    dx[c] = scales[c] * (g[c] - shifts[c] - (x[c] - mean[c]) * slopes[c]);
+        image.rows(
+            dx,
+            #[inline(always)]
+            |start, dx| {
+                let (mean, scales) = (&mean[..channels], &scales[..channels]);
+                let (slopes, shifts) = (&slopes[..channels], &shifts[..channels]);
+                let operands = g[start..]
+                    .chunks_exact(channels)
+                    .zip(x[start..].chunks_exact(channels));
+                for (dx, (g, x)) in dx.chunks_exact_mut(channels).zip(operands) {
+                    for c in 0..channels {
+                        dx[c] = scales[c] * (g[c] - shifts[c] - (x[c] - mean[c]) * slopes[c]);
+                    }
                 }
-            }
-        });
+            },
+        );
     });
 }
 
@@ -145,10 +154,7 @@ impl Image {
     fn rows(self, y: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
         let cost = y.len();
         pieces(y, self.block() * self.channels, cost, |start, y| {
-            simd(
-                #[inline(always)]
-                || f(start, y),
-            )
+            simd!(|| f(start, y))
         });
     }
 
@@ -163,19 +169,16 @@ impl Image {
             |start, sums| {
                 let first = start / (K * channels) * block;
                 let pixels = first..(first + block).min(self.pixels);
-                simd(
-                    #[inline(always)]
-                    || {
-                        let mut c = 0;
-                        while c + LANES <= channels {
-                            add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
-                            c += LANES;
-                        }
-                        for c in c..channels {
-                            add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
-                        }
-                    },
-                );
+                simd!(|| {
+                    let mut c = 0;
+                    while c + LANES <= channels {
+                        add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
+                        c += LANES;
+                    }
+                    for c in c..channels {
+                        add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
+                    }
+                });
             },
         );
         std::array::from_fn(|k| {

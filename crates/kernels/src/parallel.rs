@@ -6,12 +6,29 @@ use rayon::prelude::*;
 /// cores and for the second-level cache.
 pub(crate) const BLOCK: usize = 16 * 1024;
 
-/// Runs `work`, compiled for the best instruction set of this machine. A closure given here carries `#[inline(always)]`:
-/// else its body may become one function, compiled for the oldest machine. Its loops use plain multiplications and
-/// additions, which no compiler contracts, so that their results do not depend on that set.
-#[inline(always)]
-pub(crate) fn simd<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
+/// Runs a closure compiled for the best instruction set of this machine. Its loops use plain multiplications and
+/// additions, which no compiler contracts, so that their results do not depend on the set.
+macro_rules! simd {
+    ($($work:tt)+) => {
+        pulp::Arch::new().dispatch($crate::parallel::Inlined(
+            #[inline(always)]
+            $($work)+
+        ))
+    };
+}
+pub(crate) use simd;
+
+/// A closure that becomes part of the function for each instruction set. Called in another way, its body may be one
+/// function for all of them, compiled for the oldest.
+pub(crate) struct Inlined<F>(pub F);
+
+impl<R, F: FnMut() -> R> pulp::WithSimd for Inlined<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+        (self.0)()
+    }
 }
 
 /// Whether `cost` elements are worth more than one thread.

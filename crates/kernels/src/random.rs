@@ -17,46 +17,52 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// Counters computed at a time: one AVX-512 register of words.
-const LANES: usize = 16;
+/// Counters computed at a time. So many that the compiler keeps loops over them, which become vector code; shorter ones
+/// would be unrolled into scalars.
+const LANES: usize = 64;
 
 /// One word of each counter, or one number.
 type Lanes<T> = [T; LANES];
 
 /// `y[i]` is uniform in (0, 1], from element `offset + i` of the sequence.
 pub fn uniform(position: Position, y: &mut [f32]) {
-    draw(position, y, |[a, b, c, d]| {
-        [uniforms(a), uniforms(b), uniforms(c), uniforms(d)]
-    });
+    draw(
+        position,
+        y,
+        #[inline(always)]
+        |[a, b, c, d]| [uniforms(a), uniforms(b), uniforms(c), uniforms(d)],
+    );
 }
 
 /// `y[2i], y[2i + 1] = √(−2 ln u) · (cos 2πv, sin 2πv)` with (u, v) the uniforms of the same elements (Box–Muller).
 /// Computed in f64 and rounded once.
 pub fn normal(position: Position, y: &mut [f32]) {
-    draw(position, y, |[a, b, c, d]| {
-        let [x, y] = box_muller(uniforms(a), uniforms(b));
-        let [z, w] = box_muller(uniforms(c), uniforms(d));
-        [x, y, z, w]
-    });
+    draw(
+        position,
+        y,
+        #[inline(always)]
+        |[a, b, c, d]| {
+            let [x, y] = box_muller(uniforms(a), uniforms(b));
+            let [z, w] = box_muller(uniforms(c), uniforms(d));
+            [x, y, z, w]
+        },
+    );
 }
 
 fn draw(position: Position, y: &mut [f32], f: impl Fn([Lanes<u32>; 4]) -> [Lanes<f32>; 4] + Sync) {
     let cost = y.len();
     pieces(y, BLOCK, cost, |start, piece| {
-        simd(
-            #[inline(always)]
-            || {
-                for (i, y) in piece.chunks_mut(4 * LANES).enumerate() {
-                    let element = start + i * 4 * LANES;
-                    let numbers = f(philox(position, position.offset / 4 + element as u64 / 4));
-                    for (lane, y) in y.chunks_mut(4).enumerate() {
-                        for (y, numbers) in y.iter_mut().zip(&numbers) {
-                            *y = numbers[lane];
-                        }
+        simd!(|| {
+            for (i, y) in piece.chunks_mut(4 * LANES).enumerate() {
+                let element = start + i * 4 * LANES;
+                let numbers = f(philox(position, position.offset / 4 + element as u64 / 4));
+                for (lane, y) in y.chunks_mut(4).enumerate() {
+                    for (y, numbers) in y.iter_mut().zip(&numbers) {
+                        *y = numbers[lane];
                     }
                 }
-            },
-        );
+            }
+        });
     });
 }
 
@@ -70,20 +76,21 @@ fn philox(position: Position, block: u64) -> [Lanes<u32>; 4] {
         [stream[0]; LANES],
         [stream[1]; LANES],
     ];
-    for lane in 0..LANES {
+    let [low, high, ..] = &mut words;
+    for (lane, (low, high)) in low.iter_mut().zip(high).enumerate() {
         let counter = block.wrapping_add(lane as u64);
-        (words[0][lane], words[1][lane]) = (counter as u32, (counter >> 32) as u32);
+        (*low, *high) = (counter as u32, (counter >> 32) as u32);
     }
     let mut key = [position.seed as u32, (position.seed >> 32) as u32];
     for _ in 0..10 {
-        let [w0, w1, w2, w3] = words;
+        let [w0, w1, w2, w3] = &mut words;
         for lane in 0..LANES {
             let a = u64::from(w0[lane]) * 0xD251_1F53;
             let b = u64::from(w2[lane]) * 0xCD9E_8D57;
-            words[0][lane] = (b >> 32) as u32 ^ w1[lane] ^ key[0];
-            words[1][lane] = b as u32;
-            words[2][lane] = (a >> 32) as u32 ^ w3[lane] ^ key[1];
-            words[3][lane] = a as u32;
+            w0[lane] = (b >> 32) as u32 ^ w1[lane] ^ key[0];
+            w1[lane] = b as u32;
+            w2[lane] = (a >> 32) as u32 ^ w3[lane] ^ key[1];
+            w3[lane] = a as u32;
         }
         key = [
             key[0].wrapping_add(0x9E37_79B9),

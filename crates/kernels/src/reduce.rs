@@ -109,14 +109,8 @@ fn max(a: f32, b: f32) -> f32 {
 /// Columns `column..` of the rows of x, `b` elements each, reduced into `out`.
 fn fold_block(op: Reduce, x: &[f32], b: usize, column: usize, out: &mut [f32]) {
     match op {
-        Reduce::Max => simd(
-            #[inline(always)]
-            || fold(x, b, column, out, f32::NEG_INFINITY, max),
-        ),
-        Reduce::Sum | Reduce::Mean => simd(
-            #[inline(always)]
-            || fold(x, b, column, out, 0.0, |a, b| a + b),
-        ),
+        Reduce::Max => simd!(|| fold(x, b, column, out, f32::NEG_INFINITY, max)),
+        Reduce::Sum | Reduce::Mean => simd!(|| fold(x, b, column, out, 0.0, |a, b| a + b)),
     }
 }
 

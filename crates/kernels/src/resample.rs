@@ -63,24 +63,15 @@ pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
                     continue;
                 }
                 let image = &x[n * h * w * c..][..h * w * c];
-                simd(
-                    #[inline(always)]
-                    || sum(rows.at(i), image, w * c, &mut row[first * c..][..w * c]),
-                );
+                simd!(|| sum(rows.at(i), image, w * c, &mut row[first * c..][..w * c]));
                 if is_flat {
-                    simd(
-                        #[inline(always)]
-                        || sum(&shifts, &row[cropped * c..], c, y),
-                    );
+                    simd!(|| sum(&shifts, &row[cropped * c..], c, y));
                 } else {
-                    simd(
-                        #[inline(always)]
-                        || {
-                            for (j, y) in y.chunks_exact_mut(c).enumerate() {
-                                sum(columns.at(j), row, c, y);
-                            }
-                        },
-                    );
+                    simd!(|| {
+                        for (j, y) in y.chunks_exact_mut(c).enumerate() {
+                            sum(columns.at(j), row, c, y);
+                        }
+                    });
                 }
             }
         });
@@ -110,7 +101,7 @@ impl Sums {
         for i in 0..out {
             for (t, &tap) in p.taps.iter().enumerate() {
                 let at = (i * p.down + t) as isize - before;
-                if at >= 0 && at as usize % p.up == 0 && at as usize / p.up < size {
+                if at >= 0 && (at as usize).is_multiple_of(p.up) && at as usize / p.up < size {
                     sums.terms.push((tap, at as usize / p.up));
                 }
             }

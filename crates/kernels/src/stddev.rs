@@ -55,16 +55,13 @@ pub fn minibatch_stddev(groups: Groups, x: &[f32], s: &mut [f32]) {
     let mut partials = vec![0.0; groups.count * blocks];
     pieces(&mut partials, 1, x.len(), |start, sum| {
         let (m, first) = (start / blocks, start % blocks * block);
-        simd(
-            #[inline(always)]
-            || {
-                for at in (first..(first + block).min(groups.image)).step_by(TILE) {
-                    let len = TILE.min(groups.image - at);
-                    let [_, deviation] = groups.moments(x, m, at, len);
-                    sum[0] += deviation[..len].iter().map(|&d| f64::from(d)).sum::<f64>();
-                }
-            },
-        );
+        simd!(|| {
+            for at in (first..(first + block).min(groups.image)).step_by(TILE) {
+                let len = TILE.min(groups.image - at);
+                let [_, deviation] = groups.moments(x, m, at, len);
+                sum[0] += deviation[..len].iter().map(|&d| f64::from(d)).sum::<f64>();
+            }
+        });
     });
     for (m, s) in s.iter_mut().enumerate() {
         let sum: f64 = partials[m * blocks..][..blocks].iter().sum();
@@ -81,19 +78,16 @@ pub fn minibatch_stddev_grad(groups: Groups, g: &[f32], x: &[f32], dx: &mut [f32
         let m = start / groups.image % groups.count;
         let x_own = &x[start..][..groups.image];
         let factor = (f64::from(g[m]) * scale) as f32;
-        simd(
-            #[inline(always)]
-            || {
-                for tile in 0..per_image {
-                    let at = tile * TILE;
-                    let len = TILE.min(groups.image - at);
-                    let [mean, deviation] = groups.moments(x, m, at, len);
-                    let (dx, x) = (&mut dx[at..][..len], &x_own[at..][..len]);
-                    for i in 0..len {
-                        dx[i] = factor * (x[i] - mean[i]) / deviation[i];
-                    }
+        simd!(|| {
+            for tile in 0..per_image {
+                let at = tile * TILE;
+                let len = TILE.min(groups.image - at);
+                let [mean, deviation] = groups.moments(x, m, at, len);
+                let (dx, x) = (&mut dx[at..][..len], &x_own[at..][..len]);
+                for i in 0..len {
+                    dx[i] = factor * (x[i] - mean[i]) / deviation[i];
                 }
-            },
-        );
+            }
+        });
     });
 }

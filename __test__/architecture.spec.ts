@@ -1,0 +1,75 @@
+/** The layers of ARCHITECTURE.md, read off the imports. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+
+const root = new URL('..', import.meta.url).pathname
+
+/** Data flows down this list: a file imports from its own line or from lines above. */
+const layers = [
+  ['native'],
+  ['avatars', 'grid'],
+  ['dataset', 'schedule'],
+  ['networks/params'],
+  ['networks/layers'],
+  ['networks/mapping', 'networks/synthesis'],
+  ['networks/generator', 'networks/discriminator'],
+  ['losses'],
+  ['optimizer'],
+  ['snapshot'],
+  ['config'],
+  ['run-dir', 'pictures', 'training-state'],
+  ['training-step'],
+  ['training-loop'],
+  ['cli/generate', 'cli/train', 'index'],
+  ['cli/main'],
+]
+
+async function imports(file: string): Promise<string[]> {
+  const source = await readFile(join(root, 'ts', file), 'utf8')
+  return [...source.matchAll(/from '([^']+)'/g)].map((match) => match[1]!)
+}
+
+test('imports in ts point to the left, and only native.ts imports the addon', async (t) => {
+  const rank = new Map<string, number>(layers.flatMap((names, i) => names.map((name) => [`${name}.ts`, i] as const)))
+  const files = (await readdir(join(root, 'ts'), { recursive: true })).filter((name) => name.endsWith('.ts'))
+  for (const file of files) {
+    t.true(rank.has(file), `${file} stands in no layer: add it to the list and to ARCHITECTURE.md`)
+    for (const source of await imports(file)) {
+      if (source === '#native') t.is(file, 'native.ts')
+      if (!source.startsWith('.')) continue
+      const target = join(file, '..', source)
+      t.true(rank.get(target)! <= rank.get(file)!, `${file} must not import ${target}`)
+    }
+  }
+})
+
+test('Rust crates depend only on crates above them', async (t) => {
+  const order = ['tensor', 'kernels', 'candle', 'wgpu', 'autograd', 'data', 'linalg', 'node']
+  const allowed: Record<string, string[]> = {
+    tensor: [],
+    kernels: [],
+    candle: ['tensor', 'kernels'],
+    wgpu: ['tensor'],
+    autograd: ['tensor'],
+    data: [],
+    linalg: [],
+    node: ['autograd', 'candle', 'data', 'linalg', 'tensor', 'wgpu'],
+  }
+  for (const crate of await readdir(join(root, 'crates'))) {
+    t.true(order.includes(crate), crate)
+    const manifest = await readFile(join(root, 'crates', crate, 'Cargo.toml'), 'utf8')
+    const dependencies = manifest.split('[dev-dependencies]')[0]!
+    const found = [...dependencies.matchAll(/^stylegan-(\w+)/gm)].map((match) => match[1]!)
+    for (const name of found) t.true(allowed[crate]!.includes(name), `${crate} must not depend on ${name}`)
+  }
+})
+
+test('only crate node knows Node, only crate candle knows candle', async (t) => {
+  for (const crate of await readdir(join(root, 'crates'))) {
+    const manifest = await readFile(join(root, 'crates', crate, 'Cargo.toml'), 'utf8')
+    t.is(/^napi/m.test(manifest), crate === 'node', crate)
+    t.is(/^candle-core/m.test(manifest), crate === 'candle', crate)
+    t.is(/^wgpu/m.test(manifest), crate === 'wgpu', crate)
+  }
+})
