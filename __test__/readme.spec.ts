@@ -1,0 +1,70 @@
+/** Every command and snippet of the README runs, long ones at a small size. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { tinyConfig, tinyDataset } from './tiny.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const main = join(root, 'dist/cli/main.js')
+const readme = await readFile(join(root, 'README.md'), 'utf8')
+
+const blocks = (language: string) =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map((match) => match[1]!)
+const commands = blocks('sh')
+  .flatMap((block) => block.trim().split('\n'))
+  .map((line) => line.replace(/ +#.*$/, ''))
+
+/** Options that make a command of the README small. */
+const small = Object.entries({ ...tinyConfig, resolution: 8 }).flatMap(([key, value]) => [
+  `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  String(value),
+])
+
+test('the README has the commands that this test runs, and npm knows its scripts', async (t) => {
+  const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  t.deepEqual(
+    commands.map((command) => command.split(' ').slice(0, 3).join(' ')),
+    ['npm start', 'npm test', 'npx stylegan train', 'npx stylegan generate'],
+  )
+  t.regex(scripts['start']!, /npm install .*build.*dist\/cli\/main\.js train --preset demo$/)
+  t.regex(scripts['test']!, /__test__\/run\.mjs/)
+})
+
+test('train and generate run as the README writes them', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-'))
+  const [, , train, generate] = commands.map((command) => command.split(' ').slice(2))
+  const data = await tinyDataset()
+  // A flag given twice counts as given last.
+  await run(process.execPath, [main, ...train!, ...small, '--data', data], { cwd })
+  await run(process.execPath, [main, ...generate!], { cwd })
+  t.deepEqual(
+    (await readdir(join(cwd, 'out'))).sort(),
+    [0, 1, 4, 5, 6].map((seed) => `seed000${seed}.png`),
+  )
+})
+
+test('npm start trains the demo, here for a moment', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-demo-'))
+  const { stdout } = await run(process.execPath, [main, 'train', '--preset', 'demo', '--kimg', '0.064'], { cwd })
+  t.regex(stdout, /Images +4000/)
+  t.regex(stdout, /Done: 0\.1 kimg/)
+})
+
+test('the library in ten lines prints ticks and images', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-library-'))
+  const [snippet] = blocks('ts')
+  const library = pathToFileURL(join(root, 'dist/index.js')).href
+  const options = JSON.stringify({ ...tinyConfig, data: await tinyDataset(), resolution: 8 })
+  const source = snippet!.replace("'stylegan'", `'${library}'`).replace('{ kimg: 50 }', options)
+  await writeFile(join(cwd, 'example.mjs'), source)
+  const { stdout } = await run(process.execPath, ['example.mjs'], { cwd })
+  t.regex(stdout, /tick 1 /)
+  t.regex(stdout, /\[ 4, 8, 8, 3 \] Uint8Array/)
+})
