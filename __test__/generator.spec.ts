@@ -137,8 +137,8 @@ test('a training pass moves the mean of w by a little, before mixing, and withou
   const expected = get(params, 'dlatent_avg')
     .mul(0.995)
     .add(w.mean([0]).mul(0.005))
-  t.true((await difference(dlatentAvg, expected)) < 1e-12)
-  for (const gradient of grad(dlatentAvg, inputs)) t.true((await gradient.data()).every((value) => value === 0))
+  t.true((await difference(dlatentAvg!, expected)) < 1e-12)
+  for (const gradient of grad(dlatentAvg!, inputs)) t.true((await gradient.data()).every((value) => value === 0))
 })
 
 test('fresh noise is the same for the same generator state, and differs between images', async (t) => {

@@ -82,7 +82,7 @@ export function latentResults(
     ['w2', mapped(input('z2'))],
   ])
   const training = { labels, noise, lod: 0, dlatentAvgBeta: 0.995 }
-  results.set('dlatent_avg_new', generateForTraining(G.params, input('z'), training, options).dlatentAvg)
+  results.set('dlatent_avg_new', generateForTraining(G.params, input('z'), training, options).dlatentAvg!)
   for (const [truncationPsi, truncationCutoff] of config.truncations) {
     const sampling = { labels, noise, truncationPsi, truncationCutoff }
     results.set(

@@ -60,7 +60,8 @@ function generatorStep(state: TrainingState, progress: Progress, config: TrainCo
     const averageBeta = emaBeta(progress.minibatch, smoothingKimg)
     step(state.gOptimizer, grad(loss, inputs), { rate: progress.gLrate, averageBeta })
     // What is not trained is copied to the average as it is (official network.py, setup_as_moving_average_of).
-    get(state.Gs.params, 'dlatent_avg').assign(get(state.G.params, 'dlatent_avg'))
+    const dlatentAvg = state.G.params.get('dlatent_avg')
+    if (dlatentAvg) get(state.Gs.params, 'dlatent_avg').assign(dlatentAvg)
     return stack([loss, scores.mean()])
   })
 }
@@ -78,7 +79,7 @@ function generateFakes(
     const mixing = drawMixing(z, rng, config.mixingProb, lod, config.resolution)
     const { dlatentAvgBeta } = config
     const { images, dlatentAvg } = generateForTraining(params, z, { mixing, noise: rng, lod, dlatentAvgBeta }, options)
-    get(G.params, 'dlatent_avg').assign(dlatentAvg)
+    if (dlatentAvg) get(G.params, 'dlatent_avg').assign(dlatentAvg)
     return images
   })
 }

@@ -1,5 +1,6 @@
-/** The discriminator of Karras et al. 2017 with a low-pass filter before each downscale (official D_basic). */
+/** The discriminator of Karras et al. 2017 (official D_paper), from configuration B on with a low-pass filter before each downscale (D_basic). */
 import { scope, ShapeError, type Tensor } from '../native.ts'
+import { configurationOf } from './configurations.ts'
 import { act, blur, conv2d, dense, downConv2d, downscale, fromRgb, lerp, withMinibatchStddev } from './layers.ts'
 import { checkLabels } from './mapping.ts'
 import {
@@ -49,6 +50,7 @@ export function discriminator(
 ): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)
+  const smooth = configurationOf(options).blur ? blur : (x: Tensor) => x
   return scope(() => {
     const [N, H, W, C] = images.dims4()
     const factor = H / 2 ** top
@@ -62,7 +64,7 @@ export function discriminator(
     for (let r = top; r >= 3; r--) {
       const [conv, down] = blockNames(r)
       x = act(params, conv, conv2d(params, conv, x))
-      x = act(params, down, downConv2d(params, down, blur(x)))
+      x = act(params, down, downConv2d(params, down, smooth(x)))
       if (r === top && fade > 0) {
         x = lerp(x, fromRgb(params, rgbName(R, r - 1), downscale(native, 2)), fade)
       }

@@ -23,6 +23,15 @@ export function dense(
   })
 }
 
+/** Feature maps `[N, 4, 4, C]` of a latent, without bias: a dense layer whose outputs are ordered (channel, y, x). */
+export function denseInput(params: Params, name: string, w: Tensor): Tensor {
+  return scope(() => {
+    // The official gain is a quarter of He's (networks_progan.py).
+    const y = w.matmul(equalised(params, name, heGain / 4))
+    return y.reshape([w.shape[0]!, y.shape[1]! / 16, 4, 4]).permute([0, 2, 3, 1])
+  })
+}
+
 /** Leaky ReLU of `x + b`. */
 export function act(params: Params, name: string, x: Tensor): Tensor {
   return x.biasAct(get(params, `${name}/bias`), alpha)
@@ -85,9 +94,17 @@ export function downscale(x: Tensor, factor: number): Tensor {
   return x.upfirdn2d({ down: factor, taps: Array<number>(factor).fill(1 / factor) })
 }
 
-/** Vectors `[N, C]` scaled to a mean square of 1 (official pixel_norm). */
+/** Vectors along the last axis scaled to a mean square of 1 (official pixel_norm). */
 export function pixelNorm(x: Tensor): Tensor {
-  return scope(() => x.mul(x.square().mean([1], true).add(epsilon).rsqrt()))
+  return scope(() =>
+    x.mul(
+      x
+        .square()
+        .mean([x.shape.length - 1], true)
+        .add(epsilon)
+        .rsqrt(),
+    ),
+  )
 }
 
 /**

@@ -3,11 +3,14 @@
  * official one are the same thing.
  */
 import { scope, type Device, type Rng, type Tensor } from '../native.ts'
+import type { ConfigurationName } from './configurations.ts'
 
 export type Params = ReadonlyMap<string, Tensor>
 
 /** What fixes the shapes of both networks. */
 export interface NetworkOptions {
+  /** Row of Table 1; F where none is given. */
+  readonly config?: ConfigurationName
   /** Side of the images, a power of two from 4. */
   readonly resolution: number
   readonly numChannels: number

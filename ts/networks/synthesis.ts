@@ -1,6 +1,7 @@
-/** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configuration F). */
+/** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configurations C to F). */
 import { Rng, scope, ShapeError, type Tensor } from '../native.ts'
-import { blur, conv2d, epilogue, lerp, toRgb, upConv2d, upscale } from './layers.ts'
+import { configurationOf } from './configurations.ts'
+import { blur, conv2d, denseInput, epilogue, lerp, toRgb, upConv2d, upscale } from './layers.ts'
 import {
   bias,
   constant,
@@ -21,21 +22,22 @@ export type Noise = Rng | 'const' | 'none' | readonly Tensor[]
 
 type SynthesisOptions = Pick<
   NetworkOptions,
-  'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+  'config' | 'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
 >
 
 export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options
   const R = Math.log2(resolution)
   const nf = (stage: number) => featureMaps(options, stage)
+  const { noise, constInput } = configurationOf(options)
   const layer = (name: string, maps: number): ParamSpec[] => [
-    constant(`${name}/Noise/weight`, [maps], 0),
+    ...(noise ? [constant(`${name}/Noise/weight`, [maps], 0)] : []),
     bias(name, maps),
     weight(`${name}/StyleMod`, [dlatentSize, 2 * maps]),
     bias(`${name}/StyleMod`, 2 * maps),
   ]
   const specs: ParamSpec[] = []
-  for (let i = 0; i < numLayers(resolution); i++) {
+  for (let i = 0; noise && i < numLayers(resolution); i++) {
     const side = 2 ** (Math.floor(i / 2) + 2)
     specs.push({
       name: `G_synthesis/noise${i}`,
@@ -44,7 +46,12 @@ export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
       trainable: false,
     })
   }
-  specs.push(constant('G_synthesis/4x4/Const/const', [1, nf(1), 4, 4], 1), ...layer('G_synthesis/4x4/Const', nf(1)))
+  specs.push(
+    constInput
+      ? constant('G_synthesis/4x4/Const/const', [1, nf(1), 4, 4], 1)
+      : weight('G_synthesis/4x4/Dense', [dlatentSize, 16 * nf(1)]),
+    ...layer(firstLayer(options), nf(1)),
+  )
   specs.push(weight('G_synthesis/4x4/Conv', [3, 3, nf(1), nf(1)]), ...layer('G_synthesis/4x4/Conv', nf(1)))
   for (let r = 3; r <= R; r++) {
     const [up, conv] = blockNames(r)
@@ -57,6 +64,9 @@ export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
   }
   return specs
 }
+
+const firstLayer = (options: SynthesisOptions) =>
+  configurationOf(options).constInput ? 'G_synthesis/4x4/Const' : 'G_synthesis/4x4/Dense'
 
 const blockNames = (r: number) =>
   [`G_synthesis/${2 ** r}x${2 ** r}/Conv0_up`, `G_synthesis/${2 ** r}x${2 ** r}/Conv1`] as const
@@ -83,14 +93,19 @@ export function synthesis(
   if (dlatents.length !== layers)
     throw new ShapeError(`synthesis: ${layers} dlatents are expected, got ${dlatents.length}`)
   const N = dlatents[0]!.shape[0]!
+  const has = configurationOf(options)
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const layer = (index: number, name: string, x: Tensor) =>
-    epilogue(params, name, x, layerNoise(params, noise, index, x), dlatents[index]!)
+    epilogue(params, name, x, has.noise ? layerNoise(params, noise, index, x) : undefined, dlatents[index]!)
 
   return scope(() => {
     // The constant input is the same for every image (StyleGAN, section 2); it is stored channels first.
-    const start = get(params, 'G_synthesis/4x4/Const/const').permute([0, 2, 3, 1])
-    let x = layer(0, 'G_synthesis/4x4/Const', start.broadcastTo([N, ...start.shape.slice(1)]))
+    const constant = () => {
+      const start = get(params, 'G_synthesis/4x4/Const/const').permute([0, 2, 3, 1])
+      return start.broadcastTo([N, ...start.shape.slice(1)])
+    }
+    const start = has.constInput ? constant() : denseInput(params, 'G_synthesis/4x4/Dense', dlatents[0]!)
+    let x = layer(0, firstLayer(options), start)
     x = layer(1, 'G_synthesis/4x4/Conv', conv2d(params, 'G_synthesis/4x4/Conv', x))
     let before = x
     for (let r = 3; r <= top; r++) {

@@ -1,0 +1,68 @@
+/**
+ * The generator of Progressive GAN (Karras et al. 2017, Table 2): z enters at the first layer. Configuration A has the official
+ * names of G_paper (networks_progan.py), B those of G_synthesis with use_styles off (networks_stylegan.py).
+ */
+import { scope, type Tensor } from '../native.ts'
+import { configurationOf } from './configurations.ts'
+import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
+import { bias, featureMaps, growth, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+
+type TraditionalOptions = Pick<
+  NetworkOptions,
+  'config' | 'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+>
+
+export function traditionalSpecs(options: TraditionalOptions): ParamSpec[] {
+  const { resolution, numChannels, dlatentSize } = options
+  const R = Math.log2(resolution)
+  const nf = (stage: number) => featureMaps(options, stage)
+  const at = prefix(options)
+  const layer = (name: string, shape: readonly number[], maps = shape.at(-1)!): ParamSpec[] => [
+    weight(at + name, shape),
+    bias(at + name, maps),
+  ]
+  const specs = layer('4x4/Dense', [dlatentSize, 16 * nf(1)], nf(1))
+  specs.push(...layer('4x4/Conv', [3, 3, nf(1), nf(1)]))
+  for (let r = 3; r <= R; r++) {
+    const [up, conv] = blockNames(r)
+    specs.push(...layer(up, [3, 3, nf(r - 2), nf(r - 1)]), ...layer(conv, [3, 3, nf(r - 1), nf(r - 1)]))
+  }
+  for (let r = 2; r <= R; r++) specs.push(...layer(rgbName(R, r), [1, 1, nf(r - 1), numChannels]))
+  return specs
+}
+
+const prefix = ({ config }: TraditionalOptions) => (config === 'A' ? '' : 'G_synthesis/')
+
+const blockNames = (r: number) => [`${2 ** r}x${2 ** r}/Conv0_up`, `${2 ** r}x${2 ** r}/Conv1`] as const
+
+const rgbName = (R: number, r: number) => `ToRGB_lod${R - r}`
+
+/**
+ * Images of a latent that is already normalised, or of w where there is a mapping network (StyleGAN, Table 4, "traditional 8").
+ *
+ * @param w `[N, dlatentSize]`
+ * @param lod 0 (all layers) … log2(resolution) − 2 (4×4)
+ */
+export function traditional(params: Params, w: Tensor, lod: number, options: TraditionalOptions): Tensor {
+  const R = Math.log2(options.resolution)
+  const { top, fade } = growth(lod, options.resolution)
+  const smooth = configurationOf(options).blur ? blur : (x: Tensor) => x
+  const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
+  const at = prefix(options)
+  // Bias, leaky ReLU, then the feature vector of each pixel is brought to a mean square of 1.
+  const after = (name: string, x: Tensor) => pixelNorm(act(params, at + name, x))
+  return scope(() => {
+    let x = after('4x4/Dense', denseInput(params, `${at}4x4/Dense`, w))
+    x = after('4x4/Conv', conv2d(params, `${at}4x4/Conv`, x))
+    let before = x
+    for (let r = 3; r <= top; r++) {
+      const [up, conv] = blockNames(r)
+      before = x
+      x = after(up, smooth(upConv2d(params, at + up, x, isFused(r))))
+      x = after(conv, conv2d(params, at + conv, x))
+    }
+    const image = toRgb(params, at + rgbName(R, top), x)
+    if (fade === 0) return image
+    return lerp(image, upscale(toRgb(params, at + rgbName(R, top - 1), before), 2), fade)
+  })
+}
