@@ -19,7 +19,9 @@ export type TrainEvent =
       readonly dir: string
       readonly nimg: number
       readonly snapshot: string | undefined
+      /** Images in the data set, and files that were left out of it. */
       readonly count: number
+      readonly skipped: number
     }
   /** A step is under way; `sec` is its share of the time so far. */
   | { readonly type: 'step'; readonly nimg: number; readonly secPerKimg: number; readonly leftSec: number }
@@ -62,8 +64,12 @@ export async function* train(config: TrainConfig, hooks: TrainHooks = {}): Async
   const dataset = yield* prepare(config, hooks.signal)
   const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
   const { state, snapshot } = await resume(run, device, config)
-  await run.cutBack(state.position.nimg === 0 ? -1 : state.position.nimg)
-  yield { type: 'start', dir: run.path, nimg: state.position.nimg, snapshot, count: dataset.levels.count }
+  const { nimg } = state.position
+  await run.cutBack(nimg === 0 ? -1 : nimg)
+  const { count, source, transform, skipped } = dataset.info
+  run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
+  if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
+  yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const training = new Training(config, run, dataset, state)
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)

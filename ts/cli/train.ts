@@ -133,7 +133,7 @@ class Display {
         if (event.done === event.total) this.#clear()
         return
       case 'start':
-        this.#line(`Images         ${event.count}`)
+        this.#line(`Images         ${event.count}${event.skipped ? `, ${event.skipped} files left out` : ''}`)
         this.#line(event.snapshot ? `Going on from  ${event.snapshot}` : `Starting in    ${event.dir}`)
         return
       case 'step': {

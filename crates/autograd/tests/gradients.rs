@@ -63,11 +63,10 @@ fn scalar(case: &Case, inputs: &[Tensor], order: usize) -> Tensor {
     parts.reduce(|a, b| ops::add(&a, &b).unwrap()).unwrap()
 }
 
-fn check(case: &Case, order: usize) {
-    let device = Device::new(Reference::device(usize::MAX));
+fn check(case: &Case, order: usize, device: &Device) {
     let lengths = case.shapes.iter().map(|shape| shape.iter().product());
     let values: Vec<Vec<f64>> = lengths.enumerate().map(|(i, len)| draw(len, i as u64, case.interval)).collect();
-    let inputs = tensors(&device, &case.shapes, &values);
+    let inputs = tensors(device, &case.shapes, &values);
     let found = gradients(&scalar(case, &inputs, order), &inputs, false);
     let step = 1e-5;
     for (which, gradient) in found.iter().enumerate() {
@@ -76,7 +75,7 @@ fn check(case: &Case, order: usize) {
             let at = |delta: f64| {
                 let mut moved = values.clone();
                 moved[which][element] += delta;
-                scalar(case, &tensors(&device, &case.shapes, &moved), order).to_vec().unwrap()[0]
+                scalar(case, &tensors(device, &case.shapes, &moved), order).to_vec().unwrap()[0]
             };
             let expected = (at(step) - at(-step)) / (2.0 * step);
             let error = (gradient[element] - expected).abs() / expected.abs().max(1.0);
@@ -196,19 +195,31 @@ fn convolutional() -> Vec<Case> {
     ]
 }
 
+/// Both orders on the plain reference and behind the lazy queue of the test device.
+fn check_all(cases: &[Case]) {
+    for device in [
+        Device::new(Reference::device(usize::MAX)),
+        Device::new(Reference::test_device(usize::MAX)),
+    ] {
+        for case in cases {
+            (1..=2).for_each(|order| check(case, order, &device));
+        }
+    }
+}
+
 #[test]
 fn elementwise_gradients_of_both_orders_match_central_differences() {
-    elementwise().iter().for_each(|case| (1..=2).for_each(|order| check(case, order)));
+    check_all(&elementwise());
 }
 
 #[test]
 fn structural_gradients_of_both_orders_match_central_differences() {
-    structural().iter().for_each(|case| (1..=2).for_each(|order| check(case, order)));
+    check_all(&structural());
 }
 
 #[test]
 fn convolutional_and_fused_gradients_of_both_orders_match_central_differences() {
-    convolutional().iter().for_each(|case| (1..=2).for_each(|order| check(case, order)));
+    check_all(&convolutional());
 }
 
 #[test]

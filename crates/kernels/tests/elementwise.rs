@@ -88,13 +88,13 @@ fn softplus_and_sigmoid_survive_large_operands() {
 fn the_bias_is_added_before_the_slope_is_chosen_and_zero_counts_as_positive() {
     let mut y = [f32::NAN; 4];
     bias_act(
-        &[1.0, -1.0, -3.0, 1.0],
+        &[1.0, -0.75, -3.0, -1.0],
         Some(&[-2.0, 1.0]),
         0.5,
         &mut y,
         false,
     );
-    assert_eq!(y, [-0.5, 0.0, -2.5, 2.0]);
+    assert_eq!(y, [-0.5, 0.25, -2.5, 0.0]);
     let mut x = [f32::NAN; 4];
     bias_act_grad(&[8.0; 4], &y, 0.5, &mut x, false);
     assert_eq!(x, [4.0, 8.0, 4.0, 8.0]);

@@ -6,7 +6,7 @@ use values::{assert_close, values};
 fn naive(p: &Upfirdn2d, x: &[f32]) -> Vec<f64> {
     let [n, h, w, c] = p.shape;
     let source = |at: isize, size: usize| {
-        let inside = at >= 0 && at as usize % p.up == 0 && at as usize / p.up < size;
+        let inside = at >= 0 && (at as usize).is_multiple_of(p.up) && at as usize / p.up < size;
         inside.then(|| at as usize / p.up)
     };
     let mut y = Vec::new();
