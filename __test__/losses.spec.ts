@@ -1,16 +1,20 @@
 import test from 'ava'
-import { type Algorithm, Device, grad, Rng, scope, type Tensor } from '../ts/native.ts'
+import { type Algorithm, concat, Device, grad, Rng, scope, type Tensor } from '../ts/native.ts'
 import { discriminator, discriminatorSpecs } from '../ts/networks/discriminator.ts'
 import { generateForTraining, generatorSpecs } from '../ts/networks/generator.ts'
 import { upscale } from '../ts/networks/layers.ts'
 import { copyNetwork, createNetwork, get, type NetworkOptions, type Params, tracked } from '../ts/networks/params.ts'
 import {
+  dHinge,
   dLogisticR1,
+  dWgan,
   dWganGp,
   fadeReals,
   fromBytes,
   gLogisticNonsaturating,
+  gLogisticSaturating,
   gWgan,
+  losses,
   r1Penalty,
   toBytes,
 } from '../ts/losses.ts'
@@ -38,6 +42,7 @@ const close = (a: number, b: number, tolerance = 1e-12) => Math.abs(a - b) <= to
 test('the losses of scores are the published formulas', async (t) => {
   const scores = device.tensor([0.5, -2], [2, 1])
   t.true(close(await gLogisticNonsaturating(scores).item(), (softplus(-0.5) + softplus(2)) / 2))
+  t.true(close(await gLogisticSaturating(scores).item(), -(softplus(0.5) + softplus(-2)) / 2))
   t.true(close(await gWgan(scores).item(), 0.75))
 })
 
@@ -77,6 +82,55 @@ test('WGAN-GP of a linear critic has its norm in the penalty, and the drift of r
   const distance = [0, 1].reduce((sum, i) => sum + fake[i]! - real[i]! + 0.001 * real[i]! ** 2, 0) / 2
   t.true(close(await found.penalty.item(), penalty))
   t.true(close(await found.loss.item(), distance + penalty))
+})
+
+test('R2 of a linear critic is γ₂/2 · ‖slope‖², beside R1', async (t) => {
+  const [none, both] = [0, 5].map((r2Gamma) => dLogisticR1(linear, reals, fakes, { gamma: 3, r2Gamma, resolution: 4 }))
+  const r2 = (5 / 2) * (await squaredNorm())
+  t.true(close((await both!.penalty.item()) - (await none!.penalty.item()), r2))
+  t.true(close((await both!.loss.item()) - (await none!.loss.item()), r2))
+})
+
+test('WGAN of a linear critic is the difference of its scores and the drift', async (t) => {
+  const [real, fake] = [await linear(reals).data(), await linear(fakes).data()]
+  const found = dWgan(linear, reals, fakes)
+  const expected = [0, 1].reduce((sum, i) => sum + fake[i]! - real[i]! + 0.001 * real[i]! ** 2, 0) / 2
+  t.true(close(await found.loss.item(), expected))
+  t.is(await found.penalty.item(), 0)
+})
+
+/** Reals of which one has the score of the other's negative. */
+const opposed = concat([reals.slice([0, 0, 0, 0], [1, 4, 4, 3]), reals.slice([0, 0, 0, 0], [1, 4, 4, 3]).neg()], 0)
+
+test('the hinge loss counts scores on the wrong side of ±1 alone, with and without the gradient penalty', async (t) => {
+  const [real, fake] = [await linear(opposed).data(), await linear(fakes).data()]
+  const hinge = [0, 1].reduce((sum, i) => sum + Math.max(0, 1 + fake[i]!) + Math.max(0, 1 - real[i]!), 0) / 2
+  const counted = [...fake].map((x) => 1 + x > 0).concat([...real].map((x) => 1 - x > 0))
+  t.true(counted.includes(true) && counted.includes(false), 'both sides occur')
+  t.true(close(await dHinge(linear, opposed, fakes).loss.item(), hinge))
+  const mix = device.tensor([0.2, 0.9], [2, 1, 1, 1])
+  const penalty = 10 * (Math.sqrt(await squaredNorm()) - 1) ** 2
+  t.true(close(await dHinge(linear, opposed, fakes, { gp: { mix, resolution: 4 } }).loss.item(), hinge + penalty))
+})
+
+test('each named loss is the pair that the official code trains with', async (t) => {
+  const mix = device.tensor([0.2, 0.9], [2, 1, 1, 1])
+  let drawn = 0
+  const options = { gamma: 3, r2Gamma: 2, resolution: 4, drawMix: () => (drawn++, mix) }
+  const value = async (name: keyof typeof losses) => losses[name].D(linear, reals, fakes, options).loss.item()
+  const same = async (name: keyof typeof losses, loss: Tensor) =>
+    t.true(close(await value(name), await loss.item()), name)
+  await same('logistic', dLogisticR1(linear, reals, fakes, options).loss)
+  await same('logistic-saturating', dLogisticR1(linear, reals, fakes, options).loss)
+  await same('wgan', dWgan(linear, reals, fakes).loss)
+  await same('hinge', dHinge(linear, reals, fakes).loss)
+  t.is(drawn, 0)
+  await same('wgan-gp', dWganGp(linear, reals, fakes, { mix, resolution: 4 }).loss)
+  await same('hinge-gp', dHinge(linear, reals, fakes, { gp: { mix, resolution: 4 } }).loss)
+  t.is(drawn, 2)
+  for (const name of ['wgan', 'wgan-gp', 'hinge', 'hinge-gp'] as const) t.is(losses[name].G, gWgan)
+  t.is(losses.logistic.G, gLogisticNonsaturating)
+  t.is(losses['logistic-saturating'].G, gLogisticSaturating)
 })
 
 test('R1 at a small size equals R1 at the full size, where the official loss takes it', async (t) => {

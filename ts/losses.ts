@@ -15,17 +15,22 @@ export function gWgan(fakeScores: Tensor): Tensor {
   return scope(() => fakeScores.neg().mean())
 }
 
+/** `−softplus(D(G(z)))`: the generator's saturating loss, as a minimax game has it (Goodfellow et al. 2014, Eq. 1). */
+export function gLogisticSaturating(fakeScores: Tensor): Tensor {
+  return scope(() => fakeScores.softplus().neg().mean())
+}
+
 export interface DiscriminatorLoss {
   readonly loss: Tensor
   readonly realScores: Tensor
   readonly fakeScores: Tensor
-  /** Mean of the penalty, as it is in the loss. */
+  /** Mean of all penalties on gradients, as it is in the loss. */
   readonly penalty: Tensor
 }
 
 /**
- * `softplus(D(fake)) + softplus(−D(real)) + γ/2 · ‖∇D(real)‖²`: logistic loss with R1 (Mescheder et al. 2018), evaluated in
- * every step.
+ * `softplus(D(fake)) + softplus(−D(real)) + γ/2 · ‖∇D(real)‖² + γ₂/2 · ‖∇D(fake)‖²`: logistic loss with R1 and R2 (Mescheder
+ * et al. 2018; official D_logistic_simplegp), evaluated in every step. A penalty whose weight is 0 is not computed.
  *
  * @param reals, fakes `[N, side, side, C]`
  * @param resolution side of the network's full-size images: see {@link r1Penalty}
@@ -34,13 +39,18 @@ export function dLogisticR1(
   critic: Critic,
   reals: Tensor,
   fakes: Tensor,
-  { gamma, resolution }: { gamma: number; resolution: number },
+  { gamma, r2Gamma = 0, resolution }: { gamma: number; r2Gamma?: number; resolution: number },
 ): DiscriminatorLoss {
   return scope(() => {
-    const fakeScores = critic(fakes)
-    const images = reals.tracked()
-    const realScores = critic(images)
-    const penalty = gamma > 0 ? r1Penalty(realScores, images, gamma, resolution).mean() : reals.device.scalar(0)
+    const score = (images: Tensor, weight: number) => {
+      if (weight === 0) return { scores: critic(images), penalty: reals.device.scalar(0) }
+      const tracked = images.detach().tracked()
+      const scores = critic(tracked)
+      return { scores, penalty: r1Penalty(scores, tracked, weight, resolution).mean() }
+    }
+    const { scores: fakeScores, penalty: r2 } = score(fakes, r2Gamma)
+    const { scores: realScores, penalty: r1 } = score(reals, gamma)
+    const penalty = r1.add(r2)
     const logistic = fakeScores.softplus().add(realScores.neg().softplus()).mean()
     return { loss: logistic.add(penalty), realScores, fakeScores, penalty }
   })
@@ -66,24 +76,22 @@ export function r1Penalty(scores: Tensor, images: Tensor, gamma: number, resolut
   })
 }
 
-/**
- * WGAN with gradient penalty and drift (Gulrajani et al. 2017; Karras et al. 2017, Appendix A.1):
- * `D(fake) − D(real) + 0.001 · D(real)² + λ (‖∇D(x̂)‖ − 1)²` on images mixed with shares `u [N, 1, 1, 1]`.
- */
-export function dWganGp(
+export interface GradientPenaltyOptions {
+  /** Shares of the fakes in the mixed images, `[N, 1, 1, 1]`. */
+  readonly mix: Tensor
+  readonly resolution: number
+  readonly lambda?: number
+  readonly target?: number
+}
+
+/** `λ/target² · (‖∇D(x̂)‖ − target)²` on images mixed of real and fake ones (Gulrajani et al. 2017), averaged. */
+export function gradientPenalty(
   critic: Critic,
   reals: Tensor,
   fakes: Tensor,
-  {
-    mix,
-    resolution,
-    lambda = 10,
-    drift = 0.001,
-    target = 1,
-  }: { mix: Tensor; resolution: number; lambda?: number; drift?: number; target?: number },
-): DiscriminatorLoss {
+  { mix, resolution, lambda = 10, target = 1 }: GradientPenaltyOptions,
+): Tensor {
   return scope(() => {
-    const [realScores, fakeScores] = [critic(reals), critic(fakes)]
     const mixed = lerp(reals, fakes.detach(), mix).tracked()
     const [gradient] = grad(critic(mixed), [mixed], { createGraph: true })
     // As in r1Penalty, the norm is taken at full size.
@@ -93,14 +101,105 @@ export function dWganGp(
       .sum([1, 2, 3])
       .sqrt()
       .mul(1 / k)
-    const penalty = norm
+    return norm
       .sub(target)
       .square()
       .mean()
       .mul(lambda / target ** 2)
-    const distance = fakeScores.sub(realScores).add(realScores.square().mul(drift)).mean()
-    return { loss: distance.add(penalty), realScores, fakeScores, penalty }
   })
+}
+
+/**
+ * WGAN with the drift of Karras et al. 2017, Appendix A.1: `D(fake) − D(real) + 0.001 · D(real)²`; with `gp` also its gradient
+ * penalty.
+ */
+export function dWgan(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { drift = 0.001, gp }: { drift?: number; gp?: GradientPenaltyOptions | undefined } = {},
+): DiscriminatorLoss {
+  return scope(() => {
+    const [realScores, fakeScores] = [critic(reals), critic(fakes)]
+    const distance = fakeScores.sub(realScores).add(realScores.square().mul(drift)).mean()
+    return penalised(distance, realScores, fakeScores, gp && gradientPenalty(critic, reals, fakes, gp))
+  })
+}
+
+/** WGAN with gradient penalty and drift: {@link dWgan} as the official D_wgan_gp. */
+export function dWganGp(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { drift = 0.001, ...gp }: GradientPenaltyOptions & { drift?: number },
+): DiscriminatorLoss {
+  return dWgan(critic, reals, fakes, { drift, gp })
+}
+
+/** `max(0, 1 + D(fake)) + max(0, 1 − D(real))`; with `gp` also the gradient penalty (official D_hinge, D_hinge_gp). */
+export function dHinge(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { gp }: { gp?: GradientPenaltyOptions | undefined } = {},
+): DiscriminatorLoss {
+  return scope(() => {
+    const [realScores, fakeScores] = [critic(reals), critic(fakes)]
+    const hinge = relu(fakeScores.add(1))
+      .add(relu(realScores.neg().add(1)))
+      .mean()
+    return penalised(hinge, realScores, fakeScores, gp && gradientPenalty(critic, reals, fakes, gp))
+  })
+}
+
+const relu = (x: Tensor) => x.clamp(0, Infinity)
+
+function penalised(
+  distance: Tensor,
+  realScores: Tensor,
+  fakeScores: Tensor,
+  penalty = distance.device.scalar(0),
+): DiscriminatorLoss {
+  return { loss: distance.add(penalty), realScores, fakeScores, penalty }
+}
+
+export type LossName = 'logistic' | 'logistic-saturating' | 'wgan' | 'wgan-gp' | 'hinge' | 'hinge-gp'
+
+/** What the losses of a step read. */
+export interface LossOptions {
+  /** Weights of R1 and R2, which belong to the logistic losses. */
+  readonly gamma: number
+  readonly r2Gamma: number
+  readonly resolution: number
+  /** Shares `[N, 1, 1, 1]` of the mixed images, drawn only where a loss needs them. */
+  readonly drawMix: () => Tensor
+}
+
+export interface Loss {
+  readonly G: (fakeScores: Tensor) => Tensor
+  readonly D: (critic: Critic, reals: Tensor, fakes: Tensor, options: LossOptions) => DiscriminatorLoss
+  /** Name of the penalty in stats.jsonl. */
+  readonly penalty: 'r1_penalty' | 'gradient_penalty'
+}
+
+const gp = ({ drawMix, resolution }: LossOptions): GradientPenaltyOptions => ({ mix: drawMix(), resolution })
+
+/** The pairs that the official code trains with (official loss.py). */
+export const losses: Readonly<Record<LossName, Loss>> = {
+  logistic: { G: gLogisticNonsaturating, D: dLogisticR1, penalty: 'r1_penalty' },
+  'logistic-saturating': { G: gLogisticSaturating, D: dLogisticR1, penalty: 'r1_penalty' },
+  wgan: { G: gWgan, D: (critic, reals, fakes) => dWgan(critic, reals, fakes), penalty: 'gradient_penalty' },
+  'wgan-gp': {
+    G: gWgan,
+    D: (critic, reals, fakes, options) => dWgan(critic, reals, fakes, { gp: gp(options) }),
+    penalty: 'gradient_penalty',
+  },
+  hinge: { G: gWgan, D: (critic, reals, fakes) => dHinge(critic, reals, fakes), penalty: 'gradient_penalty' },
+  'hinge-gp': {
+    G: gWgan,
+    D: (critic, reals, fakes, options) => dHinge(critic, reals, fakes, { gp: gp(options) }),
+    penalty: 'gradient_penalty',
+  },
 }
 
 /**
