@@ -8,21 +8,25 @@ const root = new URL('..', import.meta.url).pathname
 /** Data flows down this list: a file imports from its own line or from lines above. */
 const layers = [
   ['native'],
-  ['avatars', 'grid'],
+  ['avatars', 'grid', 'panel'],
   ['dataset', 'schedule'],
   ['networks/configurations'],
   ['networks/params'],
   ['networks/layers'],
   ['networks/mapping', 'networks/synthesis', 'networks/traditional'],
   ['networks/generator', 'networks/discriminator'],
+  ['layer-table'],
   ['losses'],
   ['optimizer'],
   ['snapshot'],
+  ['presets'],
   ['config'],
-  ['run-dir', 'pictures', 'training-state'],
+  ['run-dir', 'pictures', 'training-state', 'figures'],
+  ['video'],
   ['training-step'],
   ['training-loop'],
-  ['cli/generate', 'cli/train', 'index'],
+  ['cli/arguments', 'index'],
+  ['cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
   ['cli/main'],
 ]
 

@@ -77,13 +77,15 @@ test('a dry run prints options and timeline and touches nothing', async (t) => {
   t.regex(out, /"resolution": 1024/)
   t.regex(out, /G 26,219,627, D 23,087,249/)
   t.regex(out, /600-1200 kimg +16x16 fades in/)
+  t.regex(out, /G_synthesis\/4x4\/Const +534,528 +4x4x512 +1x512x4x4/)
+  t.regex(out, /1024x1024\/Conv1_down +[\d,]+ +512x512x32 +3x3x16x32/)
   t.deepEqual(await readdir(outdir), [])
 })
 
 const bad: [name: string, args: string[], message: RegExp][] = [
   ['an unknown option', ['train', '--kimgs', '4'], /unknown option '--kimgs'\n\(Did you mean --kimg\?\)/],
   ['an unknown command', ['trian'], /unknown command 'trian'/],
-  ['an unknown preset', ['train', '--preset', 'fast'], /preset: expected one of stylegan, demo, found "fast"/],
+  ['an unknown preset', ['train', '--preset', 'fast'], /preset: expected one of stylegan, ffhq, .*found "fast"/],
   [
     'a resolution that is no power of two',
     ['train', '--data', 'x', '--resolution', '100'],
@@ -148,6 +150,50 @@ test('from a folder of images to a picture: train, Ctrl-C, the same command agai
   t.is(drawn.code, 0, drawn.err)
   t.deepEqual((await readdir(pictures)).sort(), ['seed0000.png', 'seed0002.png', 'seed0003.png'])
   t.is((await readFile(join(pictures, 'seed0000.png'))).toString('latin1', 1, 4), 'PNG')
+})
+
+test('every figure command writes its picture, and says what it cannot do', async (t) => {
+  const [outdir, out] = [await folder(), await folder()]
+  await stylegan([
+    'train',
+    '--preset',
+    'demo',
+    '--data',
+    await tinyDataset(),
+    '--outdir',
+    outdir,
+    ...tinyFlags,
+    '--kimg',
+    '0.016',
+  ])
+  const draw = (command: string, ...more: string[]) => stylegan([command, '--network', outdir, ...more])
+  const file = (name: string) => join(out, name)
+  const good = await Promise.all([
+    draw('mix', '--rows', '0-1', '--cols', '2,3', '--styles', '0-1+3', '--output', file('mix.png')),
+    draw('truncate', '--seeds', '0', '--psis=1,0,-0.5', '--output', file('truncate.png')),
+    draw('noise', '--seeds', '0', '--output', file('noise.png')),
+    draw('noise', '--seeds', '0', '--detail', '--realisations', '4', '--output', file('detail.png')),
+    draw('video', '--seeds', '0-1', '--w-frames', '2', '--output', file('video.png')),
+    draw('generate', '--seeds', '0-3', '--grid', '2x2', '--outdir', out),
+    draw('generate', '--seeds', '0', '--uncurated', '--lods', '0,1', '--outdir', out),
+  ])
+  for (const { code, err } of good) t.is(code, 0, err)
+  const names = ['detail', 'grid', 'mix', 'noise', 'truncate', 'uncurated', 'video'].map((name) => `${name}.png`)
+  t.deepEqual((await readdir(out)).sort(), names)
+  const info = await stylegan(['info', outdir])
+  t.regex(info.out, /G_synthesis\/8x8\/Conv0_up +[\d,]+ +8x8x8 +3x3x8x8/)
+  t.regex(info.out, /Total +[\d,]+/)
+  const bad = await Promise.all([
+    draw('generate', '--seeds', '0', '--class', '1'),
+    draw('generate', '--seeds', '0-2', '--grid', '2x2'),
+    draw('mix', '--rows', '0', '--cols', '1', '--styles', '9'),
+    draw('truncate', '--seeds', '0', '--psis', 'x'),
+  ])
+  const messages = [/class: expected none/, /expected as many seeds as 2x2 = 4, found 3/, /found 9/, /got 'x'/]
+  bad.forEach(({ code, err }, i) => {
+    t.is(code, 1)
+    t.regex(err, messages[i]!)
+  })
 })
 
 test('a snapshot of something else is refused by generate', async (t) => {

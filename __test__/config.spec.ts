@@ -26,6 +26,76 @@ test('the stylegan preset holds the official numbers for FFHQ', (t) => {
   t.like(progressAt(9e6, options), { resolution: 1024, minibatch: 4, gLrate: 0.003, dLrate: 0.003, tickKimg: 20 })
 })
 
+// StyleGAN, Appendices C and E; official train.py.
+for (const [preset, options, lrates] of [
+  ['ffhq', { resolution: 1024, kimg: 25_000, loss: 'logistic', gamma: 10, mirror: true }, [0.001, 0.003]],
+  ['ffhq512', { resolution: 512, kimg: 25_000, loss: 'logistic', gamma: 10, mirror: true }, [0.001, 0.003]],
+  ['ffhq256', { resolution: 256, kimg: 25_000, loss: 'logistic', gamma: 10, mirror: true }, [0.001, 0.002]],
+  ['celebahq', { resolution: 1024, kimg: 25_000, loss: 'wgan-gp', gamma: 0, mirror: true }, [0.001, 0.002]],
+  ['bedroom', { resolution: 256, kimg: 70_000, loss: 'logistic', gamma: 10, mirror: false }, [0.001, 0.002]],
+  ['car', { resolution: 512, kimg: 46_000, loss: 'logistic', gamma: 10, mirror: false }, [0.001, 0.003]],
+  ['cat', { resolution: 256, kimg: 70_000, loss: 'logistic', gamma: 10, mirror: false }, [0.001, 0.002]],
+] as const) {
+  test(`preset ${preset} holds the paper's numbers`, (t) => {
+    const config = resolveConfig(preset, { data: 'x' })
+    t.like(config, { preset, ...options })
+    const schedule = scheduleOptions(config)
+    const [first, last] = [progressAt(0, schedule), progressAt(24e6, schedule)]
+    t.deepEqual([first.gLrate, last.gLrate, first.dLrate, last.dLrate], [...lrates, ...lrates])
+  })
+}
+
+test('automatic minibatches are the official ones of 1, 2, 4 and 8 GPUs', (t) => {
+  const at = (gpus: number) => {
+    const schedule = scheduleOptions(resolveConfig('ffhq', { data: 'x', gpus, lodInitialResolution: 4 }))
+    return [0, 1300, 2500, 3700, 4900, 6100, 7300, 8500, 9700].map(
+      (kimg) => progressAt(kimg * 1000, schedule).minibatch,
+    )
+  }
+  t.deepEqual(at(1), [128, 128, 128, 64, 32, 16, 8, 4, 4])
+  t.deepEqual(at(2), [256, 256, 128, 64, 32, 16, 8, 8, 8])
+  t.deepEqual(at(4), [512, 256, 128, 64, 32, 16, 16, 16, 16])
+  t.deepEqual(at(8), [512, 256, 128, 64, 32, 32, 32, 32, 32])
+})
+
+test('configurations A to F set what Table 1 says, and options given by name win', (t) => {
+  const of = (config: string, more = {}) => resolveConfig('ffhq', { data: 'x', config, ...more })
+  t.like(of('A'), { loss: 'wgan-gp', gamma: 0, lodInitialResolution: 4, kimg: 12_000, mixingProb: 0, mappingLayers: 0 })
+  t.like(of('B'), {
+    loss: 'logistic',
+    gamma: 10,
+    lodInitialResolution: 8,
+    kimg: 25_000,
+    mixingProb: 0,
+    mappingLayers: 0,
+  })
+  for (const config of ['C', 'D', 'E']) t.like(of(config), { gamma: 10, mixingProb: 0, mappingLayers: 8 })
+  t.like(of('F'), { mixingProb: 0.9, mappingLayers: 8 })
+  t.like(of('A', { loss: 'logistic', kimg: 5 }), { loss: 'logistic', gamma: 10, kimg: 5 })
+  // Table 2 and Table 4.
+  for (const mixingProb of [0, 0.5, 0.9, 1]) t.is(of('F', { mixingProb }).mixingProb, mixingProb)
+  t.is(of('B', { mappingLayers: 8 }).mappingLayers, 8)
+  t.is(of('F', { mappingLayers: 0 }).mappingLayers, 0)
+  // A short run stays short.
+  t.is(resolveConfig('demo', { config: 'A' }).kimg, presets.demo.kimg)
+})
+
+const contradictions: [Record<string, unknown>, RegExp][] = [
+  [{ loss: 'hinge', gamma: 4 }, /^gamma and loss: expected options that fit together, found 4 and "hinge"; R1 and R2/],
+  [{ loss: 'wgan-gp', r2Gamma: 1 }, /^r2Gamma and loss: .*found 1 and "wgan-gp"/],
+  [{ config: 'B', mixingProb: 0.9 }, /^mixingProb and config: .*found 0.9 and "B"; A and B have no styles to mix/],
+  [{ config: 'A', mappingLayers: 8 }, /^mappingLayers and config: .*found 8 and "A"; A has no mapping network/],
+  [{ config: 'A', cond: true }, /^cond and config: .*found true and "A"/],
+  [{ cond: true, mappingLayers: 0 }, /^cond and mappingLayers: .*found true and 0/],
+  [{ labelSize: 3 }, /^labelSize and cond: .*found 3 and false/],
+  [{ batch: 16, gpus: 8 }, /^batch and gpus: .*found 16 and 8/],
+]
+for (const [overrides, message] of contradictions) {
+  test(`options that contradict each other are both named: ${Object.keys(overrides).join(' and ')} ${message.source.slice(0, 24)}`, (t) => {
+    t.throws(() => resolveConfig('demo', overrides), { instanceOf: RangeError, message })
+  })
+}
+
 test('the demo preset trains the built-in avatars and reaches full resolution well before its end', (t) => {
   const config = resolveConfig('demo', {})
   t.is(config.data, BUILTIN_AVATARS)
@@ -69,7 +139,8 @@ test('an unknown option is refused with the nearest known one', (t) => {
     message: /^unknown option "qqqqqqqq"; known ones: preset, data, /,
   })
   t.throws(() => resolveConfig('toString', {}), {
-    message: 'preset: expected one of stylegan, demo, found "toString"',
+    message:
+      'preset: expected one of stylegan, ffhq, ffhq512, ffhq256, celebahq, bedroom, car, cat, demo, found "toString"',
   })
 })
 
@@ -107,6 +178,9 @@ const impossible: [Record<string, unknown>, string][] = [
     { batch: 'auto', mbstdGroup: 5 },
     'batch: expected a multiple of mbstdGroup, 5, found 128 at 8x8; use 130, or another mbstdGroup',
   ],
+  [{ config: 'G' }, 'config: expected one of A, B, C, D, E, F, found "G"'],
+  [{ gpus: 3 }, 'gpus: expected 1, 2, 4 or 8, found 3'],
+  [{ loss: 'mse' }, 'loss: expected one of logistic, logistic-saturating, wgan, wgan-gp, hinge, hinge-gp, found "mse"'],
   [{ seed: 1.5 }, 'seed: expected a whole number from 0 to 4294967295, found 1.5'],
   [{ mirror: 'yes' }, 'mirror: expected true or false, found "yes"'],
   [{ glr: 0 }, 'glr: expected a number above 0, or auto, found 0'],

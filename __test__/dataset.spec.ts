@@ -127,3 +127,36 @@ test('about half of the images are mirrored, none without mirroring', (t) => {
   // Standard deviation 16.
   t.true(Math.abs(count(true) - 500) < 64, `${count(true)}`)
 })
+
+/** Folders a and b with one image each. */
+async function classFolders(): Promise<string> {
+  const data = await folder()
+  for (const [i, name] of ['a', 'b'].entries()) {
+    await mkdir(join(data, name))
+    await writeFile(join(data, name, 'x.png'), await encodePng(new Uint8Array(8 * 8 * 3).fill(i), 8, 8, 3))
+  }
+  return data
+}
+
+test('folders are classes where every image lies in one, and a bad file leaves no label behind', async (t) => {
+  const data = await classFolders()
+  await writeFile(join(data, 'a', 'bad.png'), 'no image')
+  const labels = (await readLabels(await openDataset(await options(data, { skipBad: true }))))!
+  t.deepEqual(labels.names, ['a', 'b'])
+  t.deepEqual([...labels.values], [1, 0, 0, 1])
+  t.is(await readLabels(await openDataset(await options(await images(2)))), undefined)
+})
+
+test('labels come from dataset.json as StyleGAN3 writes it, and each image needs one', async (t) => {
+  const data = await classFolders()
+  await writeFile(join(data, 'dataset.json'), '{"labels": [["a/x.png", 2], ["b/x.png", 0]]}')
+  const labels = (await readLabels(await openDataset(await options(data))))!
+  t.deepEqual(labels.names, ['0', '1', '2'])
+  t.deepEqual([...labels.values], [0, 0, 1, 1, 0, 0])
+  await writeFile(join(data, 'dataset.json'), '{"labels": [["a/x.png", 2]]}')
+  const prepare = await options(data)
+  await t.throwsAsync(openDataset(prepare), {
+    instanceOf: DataError,
+    message: /a label for each image .*b\/x\.png has none/,
+  })
+})

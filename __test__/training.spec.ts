@@ -1,12 +1,15 @@
 /** Training as a whole, on tiny networks: events, files, resuming bit for bit, interruptions, divergence. */
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { resolveConfig, type ConfigOverrides } from '../ts/config.ts'
+import { losses, type LossName } from '../ts/losses.ts'
 import { Device, DeviceError } from '../ts/native.ts'
+import { configurations } from '../ts/networks/configurations.ts'
 import { readSafetensors } from '../ts/snapshot.ts'
 import { DivergedError, train, type TrainEvent, type TrainHooks } from '../ts/training-loop.ts'
+import { loadGenerator } from '../ts/training-state.ts'
 import { tinyConfig, tinyDataset } from './tiny.ts'
 
 const folder = async () => mkdtemp(join(tmpdir(), 'stylegan-'))
@@ -54,6 +57,46 @@ test('a run directory holds what users of the official code know', async (t) => 
   }
   t.deepEqual(events.at(-1), { type: 'end', nimg: 96, aborted: false })
 })
+
+for (const config of ['A', 'B', 'C', 'D', 'E', 'F'] as const) {
+  test(`configuration ${config} trains through a fade, with finite losses, and resumes`, async (t) => {
+    const outdir = await folder()
+    const mappingLayers = configurations[config].mappingLayers === 0 ? 0 : 2
+    const overrides = { config, mappingLayers, resolution: 16, lodTransitionKimg: 0.064 } as const
+    const first = await run(outdir, overrides)
+    const last = first.findLast((event) => event.type === 'tick')!
+    t.true(Object.values(last.stats).every(Number.isFinite))
+    t.is('Loss/gradient_penalty' in last.stats, config === 'A')
+    const more = await run(outdir, { ...overrides, kimg: 0.16 })
+    t.is(more.find((event) => event.type === 'start')!.nimg, 96)
+    t.is(more.at(-1)!.type, 'end')
+  })
+}
+
+test('a conditional network trains on folders as classes, resumes, and refuses a wrong number of classes', async (t) => {
+  const [outdir, data, plain] = [await folder(), await folder(), await tinyDataset()]
+  for (const name of ['a', 'b', 'c']) await cp(plain, join(data, name), { recursive: true })
+  const events = await run(outdir, { data, cond: true, kimg: 0.064 })
+  const { stats } = events.findLast((event) => event.type === 'tick')!
+  t.true(Object.values(stats).every(Number.isFinite))
+  const path = events.findLast((event) => event.type === 'snapshot')!.path
+  t.is((await loadGenerator(path, Device.open('cpu'))).options.labelSize, 3)
+  const more = await run(outdir, { data, cond: true })
+  t.is(more.find((event) => event.type === 'start')!.nimg, 64)
+  await t.throwsAsync(run(await folder(), { data, cond: true, labelSize: 2 }), {
+    message: /labelSize 2 .*has 3 classes/,
+  })
+  await t.throwsAsync(run(await folder(), { cond: true }), { message: /labels are expected with --cond/ })
+})
+
+for (const loss of Object.keys(losses) as LossName[]) {
+  test(`loss ${loss} trains with finite values`, async (t) => {
+    const events = await run(await folder(), { loss, kimg: 0.064 })
+    const { stats } = events.findLast((event) => event.type === 'tick')!
+    t.true(Object.values(stats).every(Number.isFinite))
+    t.is(stats[`Loss/${losses[loss].penalty}`] !== 0, !['wgan', 'hinge'].includes(loss))
+  })
+}
 
 for (const device of ['cpu', 'test']) {
   test(`an interrupted run on '${device}', resumed, ends with the bits of an uninterrupted one`, async (t) => {

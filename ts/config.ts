@@ -1,144 +1,21 @@
-/** Everything that a training run can be told: one frozen value that JSON can hold, from a preset plus overrides. */
+/** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename } from 'node:path'
 import { BUILTIN_AVATARS } from './dataset.ts'
+import { losses, type LossName } from './losses.ts'
+import { configurationOf, configurations, type ConfigurationName } from './networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from './networks/params.ts'
+import {
+  configurationRow,
+  presets,
+  type ConfigKey,
+  type ConfigOverrides,
+  type PresetName,
+  type TrainConfig,
+} from './presets.ts'
 import type { ScheduleOptions } from './schedule.ts'
 import { OFFICIAL_LRATE, OFFICIAL_MINIBATCH, OFFICIAL_TICK_KIMG } from './schedule.ts'
 
-/** The options of a training run. Lengths in kimg are thousands of real images shown to the discriminator. */
-export interface TrainConfig {
-  /** Name of the preset that the run started from. */
-  readonly preset: PresetName
-  /** Folder of images or prepared dataset, or {@link BUILTIN_AVATARS}. */
-  readonly data: string
-  /** Folder that holds the run directories. */
-  readonly outdir: string
-  /** Words added to the name of the run directory. */
-  readonly desc: string
-  /** Side of the images, a power of two from 4 to 1024. */
-  readonly resolution: number
-  /** 1 (gray), 3 (RGB) or 4 (RGBA). */
-  readonly numChannels: number
-  readonly seed: number
-  readonly device: string
-  /** Snapshot whose weights the run starts from. */
-  readonly resume: string | null
-  /** Leave out images that cannot be decoded, instead of stopping at the first. */
-  readonly skipBad: boolean
-  /** Length of training. */
-  readonly kimg: number
-  /** Images a step; `auto` takes the official number for each resolution. */
-  readonly batch: number | 'auto'
-  /** Steps between two looks at the schedule. */
-  readonly minibatchRepeats: number
-  /** Weight of the R1 penalty. */
-  readonly gamma: number
-  /** Flip half of the real images. */
-  readonly mirror: boolean
-  /** Length of a tick in kimg; `auto` takes the official number for each resolution. */
-  readonly tick: number | 'auto'
-  /** Ticks between two snapshots. */
-  readonly snap: number
-  /** Feature maps of stage s: min(fmapBase / 2^(s · fmapDecay), fmapMax). */
-  readonly fmapBase: number
-  readonly fmapDecay: number
-  readonly fmapMax: number
-  /** Width of z, of w and of the mapping network. */
-  readonly latentSize: number
-  readonly mappingLayers: number
-  /** Learning-rate multiplier of the mapping network. */
-  readonly mappingLrmul: number
-  /** Share of the training images whose styles come from two latents. */
-  readonly mixingProb: number
-  /** Images that share one standard deviation at the end of the discriminator; 1 turns it off. */
-  readonly mbstdGroup: number
-  /** Learning rate of the generator; `auto` takes the official number for each resolution. */
-  readonly glr: number | 'auto'
-  /** Learning rate of the discriminator; `auto` takes the official number for each resolution. */
-  readonly dlr: number | 'auto'
-  readonly lrateRampupKimg: number
-  readonly lodInitialResolution: number
-  readonly lodTrainingKimg: number
-  readonly lodTransitionKimg: number
-  /** Half-life of the running average of G's weights. */
-  readonly emaKimg: number
-  /** If set, the half-life is at most this share of the images seen so far. */
-  readonly emaRampup: number | null
-  /** Decay of the running mean of w. */
-  readonly dlatentAvgBeta: number
-}
-
-export type ConfigKey = keyof TrainConfig
-export type PresetName = 'stylegan' | 'demo'
-/** Overrides of a preset; `undefined` means "not given". */
-export type ConfigOverrides = { readonly [K in ConfigKey]?: TrainConfig[K] | undefined }
-
-/** The official numbers for FFHQ, at any resolution. "official" names the file of the official code. */
-const stylegan: TrainConfig = {
-  preset: 'stylegan',
-  data: '', // must be given
-  outdir: 'results', // official config.py
-  desc: '',
-  resolution: 1024, // FFHQ
-  numChannels: 3,
-  seed: 0, // StyleGAN3's --seed; official train.py uses 1000
-  device: 'cpu',
-  resume: null,
-  skipBad: false,
-  kimg: 25_000, // official train.py
-  batch: 'auto', // official train.py, the row of one GPU
-  minibatchRepeats: 4, // official training_loop.py
-  gamma: 10, // R1 weight for FFHQ: StyleGAN, Appendix C
-  mirror: false, // official training_loop.py; FFHQ and CelebA-HQ were trained with it: StyleGAN, Appendix C
-  tick: 'auto', // official training_loop.py
-  snap: 10, // network_snapshot_ticks of official training_loop.py
-  fmapBase: 8192, // official networks_stylegan.py
-  fmapDecay: 1, // official networks_stylegan.py
-  fmapMax: 512, // official networks_stylegan.py
-  latentSize: 512, // StyleGAN, Section 2
-  mappingLayers: 8, // StyleGAN, Section 2
-  mappingLrmul: 0.01, // StyleGAN, Appendix C
-  mixingProb: 0.9, // StyleGAN, Table 2 (configuration F)
-  mbstdGroup: 4, // official networks_stylegan.py
-  glr: 'auto', // official train.py
-  dlr: 'auto', // official train.py
-  lrateRampupKimg: 0, // official training_loop.py
-  lodInitialResolution: 8, // StyleGAN, Appendix C
-  lodTrainingKimg: 600, // official training_loop.py
-  lodTransitionKimg: 600, // official training_loop.py
-  emaKimg: 10, // G_smoothing_kimg of official training_loop.py
-  emaRampup: null, // not in the official code
-  dlatentAvgBeta: 0.995, // official networks_stylegan.py
-}
-
-/** Named starting points; every other value is an override. */
-export const presets: Readonly<Record<PresetName, TrainConfig>> = {
-  stylegan: Object.freeze(stylegan),
-  // Small faces on a CPU. In a pilot on the avatars the discriminator won at gamma 0.05; 6 kimg phases gave cleaner
-  // shapes and more variety than 2.5 kimg ones.
-  demo: Object.freeze({
-    ...stylegan,
-    preset: 'demo',
-    data: BUILTIN_AVATARS,
-    resolution: 32,
-    kimg: 150,
-    batch: 16,
-    gamma: 4,
-    mirror: true,
-    tick: 2,
-    snap: 5,
-    fmapBase: 2048,
-    fmapMax: 64,
-    latentSize: 128,
-    mappingLayers: 4,
-    glr: 0.003,
-    dlr: 0.003,
-    lodTrainingKimg: 6,
-    lodTransitionKimg: 6,
-    emaKimg: 1, // the official 10 would average over a fifteenth of this whole run
-    emaRampup: 0.05, // StyleGAN2-ADA's ramp-up
-  }),
-}
+export { presets, type ConfigKey, type ConfigOverrides, type PresetName, type TrainConfig } from './presets.ts'
 
 /**
  * A preset with overrides, checked.
@@ -152,10 +29,16 @@ export function resolveConfig(
   if (!isPreset(preset)) {
     throw new RangeError(`preset: expected one of ${Object.keys(presets).join(', ')}, found ${show(preset)}`)
   }
-  const config: Record<string, unknown> = { ...presets[preset] }
+  const given: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(overrides)) {
-    if (!Object.hasOwn(stylegan, key)) throw unknownOption(key)
-    if (value !== undefined) config[key] = value
+    if (!Object.hasOwn(presets.stylegan, key)) throw unknownOption(key)
+    if (value !== undefined) given[key] = value
+  }
+  const row = isConfiguration(given['config']) ? configurationRow(given['config'], presets[preset]) : {}
+  const config: Record<string, unknown> = { ...presets[preset], ...row, ...given }
+  // R1 belongs to the logistic losses: another loss turns it off, and theirs turns it on.
+  if (given['gamma'] === undefined) {
+    config['gamma'] = isLogistic(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
   }
   config['preset'] = preset
   for (const key of CONFIG_KEYS) {
@@ -196,11 +79,13 @@ export function sameRun(a: TrainConfig, b: TrainConfig): ConfigKey[] {
 
 /** What the schedule reads from a configuration: numbers replace the official tables where given. */
 export function scheduleOptions(config: TrainConfig): ScheduleOptions {
-  const table = (value: number | 'auto', official: { base: number; dict: Readonly<Record<number, number>> }) =>
+  type Table = { base: number; dict: Readonly<Record<number, number>> }
+  const table = (value: number | 'auto', official: Table): Table =>
     value === 'auto' ? official : { base: value, dict: {} }
-  const minibatch = table(config.batch, OFFICIAL_MINIBATCH[1])
-  const gLrate = table(config.glr, OFFICIAL_LRATE)
-  const dLrate = table(config.dlr, OFFICIAL_LRATE)
+  const minibatch = table(config.batch, OFFICIAL_MINIBATCH[config.gpus])
+  const lrate = atMost(OFFICIAL_LRATE, config.lrateMax ?? Infinity)
+  const gLrate = table(config.glr, lrate)
+  const dLrate = table(config.dlr, lrate)
   const tick = table(config.tick, OFFICIAL_TICK_KIMG)
   return {
     resolution: config.resolution,
@@ -219,19 +104,29 @@ export function scheduleOptions(config: TrainConfig): ScheduleOptions {
   }
 }
 
+/** CelebA-HQ's learning rates are the official ones, none above a limit (official train.py). */
+function atMost({ base, dict }: typeof OFFICIAL_LRATE, limit: number) {
+  const capped = Object.entries(dict).map(([side, rate]) => [side, Math.min(rate, limit)] as const)
+  return { base: Math.min(base, limit), dict: Object.fromEntries(capped) as Readonly<Record<number, number>> }
+}
+
 /** The networks that a configuration asks for. */
-export function networkOptions(config: TrainConfig): NetworkOptions {
-  const { resolution, numChannels, fmapBase, fmapDecay, fmapMax, latentSize, mappingLayers, mappingLrmul, mbstdGroup } =
-    config
+export function networkOptions(options: TrainConfig): NetworkOptions {
+  const { config, resolution, numChannels, latentSize, mappingLayers, mappingLrmul, mbstdGroup } = options
+  const { fmapBase, fmapDecay, fmapMax, cond, labelSize } = options
   const widths = { latentSize, dlatentSize: latentSize, mappingLayers, mappingFmaps: latentSize, mappingLrmul }
-  const maps = { fmapBase, fmapDecay, fmapMax }
-  return { resolution, numChannels, ...maps, ...widths, labelSize: 0, mbstdGroup, fusedScale: 'auto' }
+  const networks = { config, resolution, numChannels, fmapBase, fmapDecay, fmapMax, ...widths, mbstdGroup }
+  // Progressive GAN's resampling convolutions are fused at every size (official networks_progan.py).
+  return { ...networks, labelSize: cond ? labelSize : 0, fusedScale: config === 'A' ? true : 'auto' }
 }
 
 /** Name of a run's directory. It has no running number: the same command finds its own run again. */
 export function runName(config: TrainConfig): string {
   const dataset = config.data === BUILTIN_AVATARS ? 'avatars' : basename(config.data).replace(/[^\w.-]+/g, '-')
-  const words = [config.preset, dataset, `${config.resolution}px`, `gamma${config.gamma}`, `seed${config.seed}`]
+  const loss = config.loss === 'logistic' ? `gamma${config.gamma}` : config.loss
+  const configuration = config.config === 'F' ? '' : `config${config.config}`
+  const cond = config.cond ? 'cond' : ''
+  const words = [config.preset, dataset, `${config.resolution}px`, configuration, cond, loss, `seed${config.seed}`]
   return [...words, config.desc].filter((word) => word !== '').join('-')
 }
 
@@ -254,7 +149,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
-const CONFIG_KEYS = Object.keys(stylegan) as ConfigKey[]
+const CONFIG_KEYS = Object.keys(presets.stylegan) as ConfigKey[]
 const MAY_CHANGE = new Set<ConfigKey>(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap'])
 
 interface Rule {
@@ -266,6 +161,11 @@ interface Rule {
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value))
 const isPreset = (value: unknown): value is PresetName => typeof value === 'string' && Object.hasOwn(presets, value)
+
+const isConfiguration = (value: unknown): value is ConfigurationName =>
+  typeof value === 'string' && Object.hasOwn(configurations, value)
+const isLoss = (value: unknown): value is LossName => typeof value === 'string' && Object.hasOwn(losses, value)
+const isLogistic = (value: unknown): boolean => isLoss(value) && losses[value].penalty === 'r1_penalty'
 
 const text: Rule = { ok: (v) => typeof v === 'string', expected: 'text' }
 const flag: Rule = { ok: (v) => typeof v === 'boolean', expected: 'true or false' }
@@ -298,14 +198,20 @@ const rules: { readonly [K in ConfigKey]: Rule } = {
     ok: (v) => v === 1 || v === 3 || v === 4,
     expected: '1 (gray), 3 (RGB) or 4 (RGBA)',
   },
+  cond: flag,
+  labelSize: whole(0, 1 << 14),
+  config: { ok: isConfiguration, expected: `one of ${Object.keys(configurations).join(', ')}` },
   seed: whole(0, 2 ** 32 - 1),
   device: { ok: (v) => typeof v === 'string' && v !== '', expected: 'the name of a device', advice: 'use cpu' },
   resume: orNull(text),
   skipBad: flag,
   kimg: above0,
   batch: orAuto(whole(1, 65536)),
+  gpus: { ok: (v) => v === 1 || v === 2 || v === 4 || v === 8, expected: '1, 2, 4 or 8' },
   minibatchRepeats: whole(1, 1024),
+  loss: { ok: isLoss, expected: `one of ${Object.keys(losses).join(', ')}` },
   gamma: { ...from0, advice: '0 turns R1 off' },
+  r2Gamma: { ...from0, advice: '0 turns R2 off' },
   mirror: flag,
   tick: orAuto(above0),
   snap: whole(1, 1_000_000),
@@ -319,6 +225,7 @@ const rules: { readonly [K in ConfigKey]: Rule } = {
   mbstdGroup: { ...whole(1, 1024), advice: '1 turns it off' },
   glr: orAuto(above0),
   dlr: orAuto(above0),
+  lrateMax: orNull(above0),
   lrateRampupKimg: from0,
   lodInitialResolution: side,
   lodTrainingKimg: from0,
@@ -331,8 +238,46 @@ const rules: { readonly [K in ConfigKey]: Rule } = {
   },
 }
 
+/** Options that contradict each other; both are named. */
+function checkPairs(config: TrainConfig): void {
+  const { traditional } = configurationOf(config)
+  const { gamma, r2Gamma, loss, mappingLayers, batch, gpus } = config
+  const refuse = (key: ConfigKey, other: ConfigKey, advice: string) =>
+    new RangeError(
+      `${key} and ${other}: expected options that fit together, found ${show(config[key])} and ${show(config[other])}; ${advice}`,
+    )
+  if (!isLogistic(loss)) {
+    const advice = 'R1 and R2 belong to the logistic losses: set it to 0'
+    if (gamma > 0) throw refuse('gamma', 'loss', advice)
+    if (r2Gamma > 0) throw refuse('r2Gamma', 'loss', advice)
+  }
+  if (traditional && config.mixingProb > 0) {
+    throw refuse(
+      'mixingProb',
+      'config',
+      'A and B have no styles to mix: set mixingProb to 0, or config to C, D, E or F',
+    )
+  }
+  if (config.config === 'A' && mappingLayers > 0) {
+    throw refuse('mappingLayers', 'config', 'A has no mapping network: set mappingLayers to 0, or config to B')
+  }
+  if (config.cond && config.config === 'A') {
+    throw refuse(
+      'cond',
+      'config',
+      'Progressive GAN does not learn classes: take B with mappingLayers above 0, or C to F',
+    )
+  }
+  if (config.cond && mappingLayers === 0) {
+    throw refuse('cond', 'mappingLayers', 'classes are learned by the mapping network: give it layers')
+  }
+  if (!config.cond && config.labelSize > 0) throw refuse('labelSize', 'cond', 'labels are used with --cond only')
+  if (batch !== 'auto' && gpus > 1) throw refuse('batch', 'gpus', 'gpus picks official minibatches: set batch to auto')
+}
+
 /** What no single option can tell. */
 function checkTogether(config: TrainConfig): void {
+  checkPairs(config)
   const { resolution, lodInitialResolution, mbstdGroup } = config
   if (lodInitialResolution > resolution) {
     throw new RangeError(

@@ -1,7 +1,7 @@
 /** Images and labels at a resolution, as bytes: prepared folders, preparing them, and the order in which images are shown. */
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, join, relative, resolve } from 'node:path'
+import { basename, join, relative, resolve, sep } from 'node:path'
 import { attributeTable, avatar } from './avatars.ts'
 import { DataError, Levels, LevelWriter, listImages, readNpy, Rng, writeNpy } from './native.ts'
 
@@ -147,6 +147,8 @@ interface Preparing {
   readonly files: number
   readonly written: number
   readonly skipped: readonly string[]
+  /** Places of the skipped files in the list. */
+  readonly bad: readonly number[]
 }
 
 /** Files decoded between two looks at the clock: enough for all cores, little to lose. */
@@ -155,18 +157,20 @@ const chunkSize = 64
 async function prepareFolder(dir: string, options: PrepareOptions): Promise<void> {
   const { data, resolution, channels, skipBad } = options
   const files = await listImages(data)
-  const fingerprint = await fingerprintOf(data, files)
+  const classes = await classesOf(data, files)
+  const fingerprint = await fingerprintOf(data, files, classes)
   if ((await readInfo(dir))?.fingerprint === fingerprint) return
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   // Interrupted while the files were being closed, they are made again.
   const resumed = found?.fingerprint === fingerprint && found.files < files.length
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
-  let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [] }
+  let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [], bad: [] }
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, files.length, resolution, channels)
   while (done.files < files.length) {
     options.signal?.throwIfAborted()
-    const { written, bad } = await writer.prepare(done.written, files.slice(done.files, done.files + chunkSize))
+    const chunk = files.slice(done.files, done.files + chunkSize)
+    const { written, bad } = await writer.prepare(done.written, chunk)
     if (bad.length > 0 && !skipBad) {
       throw new DataError(`${bad[0]!.message}; mend or remove it, or leave such files out with --skip-bad`)
     }
@@ -176,6 +180,7 @@ async function prepareFolder(dir: string, options: PrepareOptions): Promise<void
       files: Math.min(done.files + chunkSize, files.length),
       written: done.written + written,
       skipped: [...done.skipped, ...bad.map(({ message }) => message)],
+      bad: [...done.bad, ...bad.map(({ path }) => done.files + chunk.indexOf(path))],
     }
     await writeJson(join(dir, 'preparing.json'), done)
     options.onProgress?.(done.files, files.length)
@@ -183,7 +188,54 @@ async function prepareFolder(dir: string, options: PrepareOptions): Promise<void
   if (done.written === 0) throw new DataError(`${data}: none of the ${files.length} files could be decoded`)
   await writer.finish(done.written)
   const { written: count, skipped } = done
-  await finish(dir, { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped })
+  const bad = new Set(done.bad)
+  const kept = classes?.of.filter((_, file) => !bad.has(file))
+  if (classes && kept)
+    await writeNpy(join(dir, 'labels.npy'), [count, classes.names.length], oneHot(kept, classes.names))
+  const labels = classes && { labels: classes.names }
+  await finish(dir, { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped, ...labels })
+}
+
+/** What the files of a folder show: the number of each one's class. */
+interface Classes {
+  readonly names: readonly string[]
+  readonly of: readonly number[]
+}
+
+/**
+ * Classes from `dataset.json`, as StyleGAN2-ADA and StyleGAN3 write it: `{"labels": [["a/b.png", 6], …]}`; else from folders, if
+ * there are at least two and every file lies in one.
+ */
+async function classesOf(data: string, files: readonly string[]): Promise<Classes | undefined> {
+  const paths = files.map((file) => relative(data, file).split(sep))
+  const listed = await readJson<{ labels?: [string, number][] | null }>(join(data, 'dataset.json'))
+  if (listed?.labels) return listedClasses(join(data, 'dataset.json'), listed.labels, paths)
+  if (paths.some((path) => path.length < 2)) return undefined
+  const names = [...new Set(paths.map(([folder]) => folder!))].sort()
+  if (names.length < 2) return undefined
+  const number = new Map(names.map((name, i) => [name, i]))
+  return { names, of: paths.map(([folder]) => number.get(folder!)!) }
+}
+
+function listedClasses(json: string, labels: readonly [string, number][], paths: readonly string[][]): Classes {
+  const number = new Map(labels.map(([file, label]) => [file, label]))
+  const of = paths.map((path) => {
+    const [file, label] = [path.join('/'), number.get(path.join('/'))]
+    if (label === undefined) throw new DataError(`${json}: a label for each image is expected, ${file} has none`)
+    if (!Number.isInteger(label) || label < 0) {
+      throw new DataError(`${json}: the label of ${file} must be a whole number from 0, got ${JSON.stringify(label)}`)
+    }
+    return label
+  })
+  const count = of.reduce((most, label) => Math.max(most, label), 0) + 1
+  if (count > 16_384) throw new DataError(`${json}: at most 16384 classes are expected, got label ${count - 1}`)
+  return { names: Array.from({ length: count }, (_, i) => String(i)), of }
+}
+
+function oneHot(classes: readonly number[], { length }: readonly string[]): Float32Array {
+  const values = new Float32Array(classes.length * length)
+  classes.forEach((label, row) => (values[row * length + label] = 1))
+  return values
 }
 
 async function prepareAvatars(
@@ -222,17 +274,20 @@ async function finish(dir: string, info: DatasetInfo): Promise<void> {
   await rm(join(dir, 'preparing.json'), { force: true })
 }
 
-async function fingerprintOf(data: string, files: readonly string[]): Promise<string> {
+async function fingerprintOf(data: string, files: readonly string[], classes: Classes | undefined): Promise<string> {
   const hash = createHash('sha256')
   for (const file of files) {
     const { size, mtimeMs } = await stat(file)
     hash.update(`${relative(data, file)}\0${size}\0${mtimeMs}\n`)
   }
+  if (classes) hash.update(JSON.stringify(classes))
   return hash.digest('hex')
 }
 
 async function readInfo(dir: string): Promise<DatasetInfo | undefined> {
-  return readJson<DatasetInfo>(join(dir, 'dataset.json'))
+  const info = await readJson<DatasetInfo>(join(dir, 'dataset.json'))
+  // StyleGAN2-ADA's and 3's dataset.json holds labels alone.
+  return typeof info?.count === 'number' ? info : undefined
 }
 
 async function readJson<T>(path: string): Promise<T | undefined> {

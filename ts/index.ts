@@ -1,5 +1,15 @@
 /** StyleGAN (Karras, Laine, Aila 2018): train, sample, explore. */
 export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './config.ts'
+export {
+  imageOf,
+  mixingFigure,
+  noiseComponentsFigure,
+  noiseDetailFigure,
+  truncationFigure,
+  uncuratedFigure,
+  type FigureOptions,
+  type Generator,
+} from './figures.ts'
 export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
 export { dLogisticR1, dWganGp, fromBytes, gLogisticNonsaturating, gWgan, r1Penalty, toBytes } from './losses.ts'
 export {
@@ -16,10 +26,12 @@ export {
   Tensor,
 } from './native.ts'
 export { discriminator, discriminatorSpecs } from './networks/discriminator.ts'
+export { configurations, type Configuration, type ConfigurationName } from './networks/configurations.ts'
 export { generate, generatorSpecs, type Sampling } from './networks/generator.ts'
 export { countParams, createNetwork, type Network, type NetworkOptions } from './networks/params.ts'
 export { imagesOf } from './pictures.ts'
 export { progressAt, timeline, type Progress } from './schedule.ts'
 export { readSafetensors, SnapshotError } from './snapshot.ts'
+export { animatedPng, encodeVideo, walk, type Walk } from './video.ts'
 export { DivergedError, train, type TrainEvent, type TrainHooks } from './training-loop.ts'
 export { loadGenerator } from './training-state.ts'

@@ -24,8 +24,12 @@ export function imagesOf(Gs: Network, z: Tensor, sampling: Sampling, options: Ne
   })
 }
 
-/** A grid of images of fixed latents, untruncated, as the official fakesNNNNNN.png. */
-export async function imageGrid(Gs: Network, lod: number, config: TrainConfig): Promise<Uint8Array> {
+/**
+ * A grid of images of fixed latents, untruncated, as the official fakesNNNNNN.png.
+ *
+ * @param labels `[count, labelSize]` of a data set, for a conditional network: each image has the label of the real one in its place
+ */
+export async function imageGrid(Gs: Network, lod: number, config: TrainConfig, labels?: Tensor): Promise<Uint8Array> {
   const { resolution, numChannels, seed, latentSize } = config
   const { columns, rows } = pictureGrid(resolution)
   const [latents, noise] = [new Rng(seed, streams.grid), new Rng(seed, streams.noise)]
@@ -35,7 +39,9 @@ export async function imageGrid(Gs: Network, lod: number, config: TrainConfig): 
     const count = Math.min(batchSize, columns * rows - first)
     const images = scope(() => {
       const z = latents.normal(Gs.device, [count, latentSize])
-      return imagesOf(Gs, z, { noise, lod }, networkOptions(config))
+      const rows = labels && new Sampler(seed, labels.shape[0]!, false).at(first, count).indices
+      const own = rows && labels.gatherRows(Gs.device.tensor(Int32Array.from(rows), [count]))
+      return imagesOf(Gs, z, { labels: own, noise, lod }, networkOptions(config))
     })
     pixels.set((await images.data()) as Uint8Array, first * size)
     images.dispose()

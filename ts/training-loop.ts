@@ -1,8 +1,8 @@
 /** Training, as an async iterable of events (official training_loop.py). */
 import { join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
-import { openDataset, Sampler, type Dataset } from './dataset.ts'
-import { Device, scope } from './native.ts'
+import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
+import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
@@ -59,9 +59,11 @@ const stepsAhead = 2
  *
  * @throws DataError for unusable data, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
  */
-export async function* train(config: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
-  const device = hooks.device ?? Device.open(config.device)
-  const dataset = yield* prepare(config, hooks.signal)
+export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+  const device = hooks.device ?? Device.open(options.device)
+  const dataset = yield* prepare(options, hooks.signal)
+  const labels = options.cond ? await labelsFor(dataset, options) : undefined
+  const config = labels ? { ...options, labelSize: labels.names.length } : options
   const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
   const { state, snapshot } = await resume(run, device, config)
   const { nimg } = state.position
@@ -70,9 +72,25 @@ export async function* train(config: TrainConfig, hooks: TrainHooks = {}): Async
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
-  const training = new Training(config, run, dataset, state)
+  const training = new Training(config, run, dataset, state, labels?.values)
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
+}
+
+type Labels = NonNullable<Awaited<ReturnType<typeof readLabels>>>
+
+/** @throws DataError if a conditional network cannot be trained on this data set */
+async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Promise<Labels> {
+  const labels = await readLabels(dataset)
+  if (labels === undefined) {
+    throw new DataError(
+      `${data}: labels are expected with --cond; put each class into a folder of its own, or add dataset.json`,
+    )
+  }
+  if (labelSize !== 0 && labelSize !== labels.names.length) {
+    throw new DataError(`${data}: labelSize ${labelSize} is expected, the data set has ${labels.names.length} classes`)
+  }
+  return labels
 }
 
 /** Opens the data set, telling how far its preparation has come. */
@@ -121,6 +139,11 @@ async function resume(
   return { state, snapshot }
 }
 
+interface Minibatch {
+  readonly bytes: Uint8Array
+  readonly indices: readonly number[]
+}
+
 interface Pending {
   readonly stats: Promise<ArrayLike<number>>
   readonly nimg: number
@@ -132,17 +155,19 @@ class Training {
   readonly #state: TrainingState
   readonly #dataset: Dataset
   readonly #sampler: Sampler
+  readonly #labels: Tensor | undefined
   #pending: Pending[] = []
   #maintenanceSec = 0
   #lastSnapshot: string | undefined
   #secPerKimg = 0
 
-  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Float32Array) {
     this.#config = config
     this.#run = run
     this.#dataset = dataset
     this.#state = state
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
+    this.#labels = labels && state.G.device.tensor(labels, [dataset.levels.count, config.labelSize])
   }
 
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
@@ -196,21 +221,22 @@ class Training {
     return progressAt(position.scheduleNimg, scheduleOptions(this.#config))
   }
 
-  /** The real images of the next step. */
-  #load(): Promise<Uint8Array> {
+  /** The real images of the next step, and which they are. */
+  #load(): Promise<Minibatch> {
     const { resolution, minibatch } = this.#progress()
     const { indices, mirror } = this.#sampler.at(this.#state.position.nimg, minibatch)
-    const images = this.#dataset.levels.batch(resolution, indices, mirror)
+    const images = this.#dataset.levels.batch(resolution, indices, mirror).then((bytes) => ({ bytes, indices }))
     images.catch(() => {}) // thrown where it is awaited
     return images
   }
 
-  #enqueue(bytes: Uint8Array, progress: Progress): void {
+  #enqueue({ bytes, indices }: Minibatch, progress: Progress): void {
     const { device } = this.#state.G
     const { minibatch, resolution } = progress
     const values = scope(() => {
       const images = device.tensor(bytes, [minibatch, resolution, resolution, this.#config.numChannels])
-      return trainingStep(this.#state, images, progress, this.#config)
+      const labels = this.#labels && { table: this.#labels, indices }
+      return trainingStep(this.#state, images, progress, this.#config, labels)
     })
     const stats = values.data()
     values.dispose()
@@ -223,7 +249,7 @@ class Training {
     const { stats, nimg } = this.#pending.shift()!
     const values = await stats
     const { position } = this.#state
-    position.sums = statNames.map((name, i) => {
+    position.sums = statNames(this.#config).map((name, i) => {
       if (!Number.isFinite(values[i])) throw this.#diverged(`${name} is ${values[i]}`, nimg)
       return (position.sums[i] ?? 0) + values[i]!
     })
@@ -264,7 +290,7 @@ class Training {
       leftSec,
     }
     const line = this.#run.log(statusLine(status))
-    const means = statNames.map((name, i) => [name, position.sums[i]! / position.sumSteps] as const)
+    const means = statNames(this.#config).map((name, i) => [name, position.sums[i]! / position.sumSteps] as const)
     const stats: Record<string, number> = Object.fromEntries(means)
     Object.assign(stats, {
       'Progress/tick': position.tick,
@@ -285,7 +311,7 @@ class Training {
 
   async #fakes({ lod }: Progress): Promise<TrainEvent> {
     const name = `fakes${String(Math.floor(this.#state.position.nimg / 1000)).padStart(6, '0')}.png`
-    await this.#run.write(name, await imageGrid(this.#state.Gs, lod, this.#config))
+    await this.#run.write(name, await imageGrid(this.#state.Gs, lod, this.#config, this.#labels))
     return { type: 'images', path: this.#run.file(name) }
   }
 

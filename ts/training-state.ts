@@ -123,7 +123,8 @@ function fill(tensor: Tensor, name: string, path: string, { tensors }: TensorFil
   tensor.assign(tensor.device.tensor(saved.values, saved.shape))
 }
 
-function trainingMetadata(path: string, { metadata }: TensorFile) {
+/** @throws SnapshotError if it is no snapshot of a training run */
+export function trainingMetadata(path: string, { metadata }: Pick<TensorFile, 'metadata'>) {
   if (metadata['format'] !== format) {
     throw new SnapshotError(`${path}: a snapshot of 'stylegan train' is expected, this is another safetensors file`)
   }

@@ -1,97 +1,100 @@
-/** `stylegan generate`: pictures of seeds. */
-import { mkdir, readdir, stat } from 'node:fs/promises'
+/** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
 import { join } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { streams } from '../dataset.ts'
-import { Device, encodePng, Rng, scope } from '../native.ts'
+import { labelOf, latentOf, uncuratedFigure } from '../figures.ts'
+import { tileImages } from '../grid.ts'
+import { encodePng, Rng, scope } from '../native.ts'
 import { imagesOf } from '../pictures.ts'
-import { writeAtomic } from '../run-dir.ts'
-import { loadGenerator } from '../training-state.ts'
+import {
+  drawOptions,
+  openGenerator,
+  parseGrid,
+  parseSeeds,
+  parseWhole,
+  parseWholes,
+  writeFile,
+  writePicture,
+  type DrawOptions,
+} from './arguments.ts'
 
-interface Options {
-  network: string
+interface Options extends DrawOptions {
   seeds: number[]
-  trunc: number
-  truncCutoff: number
   noiseMode: 'const' | 'random' | 'none'
+  grid?: { columns: number; rows: number }
+  uncurated?: boolean
+  rows: number
+  lods?: number[]
   outdir: string
-  device: string
 }
 
 export function generateCommand(): Command {
-  return new Command('generate')
-    .description('Draw one picture for each seed from a trained network.')
-    .requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot')
+  const command = new Command('generate').description('Draw one picture for each seed from a trained network.')
+  return drawOptions(command)
     .requiredOption('--seeds <list>', 'seeds, such as 0,1,4-6', parseSeeds)
-    .option('--trunc <psi>', 'truncation: 1 draws from all that was learned, 0 draws the mean image', parseNumber, 0.7)
-    .option('--trunc-cutoff <layers>', 'layers that truncation moves, from the coarsest', parseNumber, 8)
     .addOption(
       new Option('--noise-mode <mode>', 'noise: fixed buffers, drawn from the seed, or none')
         .choices(['const', 'random', 'none'])
         .default('const'),
     )
+    .option('--grid <CxR>', 'one grid.png of C columns and R rows instead of a file for each seed', parseGrid)
+    .option(
+      '--uncurated',
+      'one uncurated.png of images from the first seed on, columns of smaller and smaller ones (Fig. 2)',
+    )
+    .option('--rows <n>', 'full-size rows of --uncurated', parseWhole, 3)
+    .option('--lods <list>', 'columns of --uncurated: how often each is halved (default 0,1,2,2,3,3)', parseWholes)
     .option('--outdir <dir>', 'where seedNNNN.png go', 'out')
-    .option('--device <name>', 'cpu, or reference (slow and exact)', 'cpu')
     .addHelpText(
       'after',
       `
 Examples:
   $ stylegan generate --network results --seeds 0-9
+  $ stylegan generate --network results --seeds 0-11 --grid 4x3
+  $ stylegan generate --network results --seeds 5 --uncurated
   $ stylegan generate --network network-snapshot-002000.safetensors --seeds 7 --trunc 0.5 --noise-mode none`,
     )
     .action(run)
 }
 
-async function run({ network, seeds, trunc, truncCutoff, noiseMode, outdir, device: name }: Options): Promise<void> {
-  const device = Device.open(name)
-  const path = await findSnapshot(network)
-  const { Gs, options } = await loadGenerator(path, device)
-  await mkdir(outdir, { recursive: true })
+async function run(options: Options): Promise<void> {
+  const { seeds, noiseMode, grid, uncurated, rows, lods, outdir } = options
+  const { generator, sampling } = await openGenerator(withCutoff(options))
+  const { Gs, options: network } = generator
+  const { resolution: side, numChannels: channels } = network
+  if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, found both')
+  if (grid && grid.columns * grid.rows !== seeds.length) {
+    throw new RangeError(
+      `--grid and --seeds: expected as many seeds as ${grid.columns}x${grid.rows} = ${grid.columns * grid.rows}, found ${seeds.length}`,
+    )
+  }
+  if (uncurated) {
+    const figure = await uncuratedFigure(generator, { ...sampling, seed: seeds[0]!, rows, lods })
+    return writePicture(join(outdir, 'uncurated.png'), figure)
+  }
+  const batch: Uint8Array[] = []
   for (const seed of seeds) {
     const image = scope(() => {
-      const z = new Rng(seed, streams.grid).normal(device, [1, options.latentSize])
       const noise = noiseMode === 'random' ? new Rng(seed, streams.noise) : noiseMode
-      return imagesOf(Gs, z, { truncationPsi: trunc, truncationCutoff: truncCutoff, noise }, options)
+      const labels = labelOf(generator, sampling.classes)
+      const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
+      return imagesOf(Gs, latentOf(generator, seed), { labels, truncationPsi, truncationCutoff, noise }, network)
     })
     const pixels = (await image.data()) as Uint8Array
     image.dispose()
-    const file = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
-    await writeAtomic(file, await encodePng(pixels, options.resolution, options.resolution, options.numChannels))
-    console.log(file)
-  }
-}
-
-/** The newest snapshot under a path. */
-async function findSnapshot(path: string): Promise<string> {
-  const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined) throw new Error(`${path}: a snapshot or a folder with one is expected, there is nothing`)
-  if (entry.isFile()) return path
-  const names = await readdir(path, { recursive: true })
-  const snapshots = names.filter((name) => /network-snapshot-\d+\.safetensors$/.test(name))
-  const dated = await Promise.all(
-    snapshots.map(async (name) => ({ file: join(path, name), time: (await stat(join(path, name))).mtimeMs })),
-  )
-  const newest = dated.sort((a, b) => b.time - a.time)[0]
-  if (!newest) throw new Error(`${path}: no network-snapshot-NNNNNN.safetensors is in there; train a network first`)
-  return newest.file
-}
-
-/** `0,1,4-6` as 0, 1, 4, 5, 6. */
-function parseSeeds(text: string): number[] {
-  return text.split(',').flatMap((part) => {
-    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
-    if (!range) throw new InvalidArgumentError(`seeds such as 0,1,4-6 are expected, got '${part}'.`)
-    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])]
-    if (last < first || last - first >= 100_000) {
-      throw new InvalidArgumentError(`a range of at most 100,000 rising seeds is expected, got '${part}'.`)
+    if (grid) batch.push(pixels)
+    else {
+      const name = `seed${String(seed).padStart(4, '0')}.png`
+      await writeFile(join(outdir, name), await encodePng(pixels, side, side, channels))
     }
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
-  })
+  }
+  if (!grid) return
+  const shape = { n: batch.length, h: side, w: side, c: channels }
+  const { pixels, width, height } = tileImages(Buffer.concat(batch), shape, grid.columns, Math.ceil(side / 64))
+  await writeFile(join(outdir, 'grid.png'), await encodePng(pixels, width, height, channels))
 }
 
-function parseNumber(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value))
-    throw new InvalidArgumentError(`a number is expected, got '${text}'.`)
-  return value
+/** The official generator truncates the layers up to 32x32 (networks_stylegan.py). */
+function withCutoff(options: Options): Options {
+  return { ...options, truncCutoff: options.truncCutoff ?? 8 }
 }

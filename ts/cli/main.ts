@@ -3,7 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { generateCommand } from './generate.ts'
+import { infoCommand } from './info.ts'
+import { mixCommand } from './mix.ts'
+import { noiseCommand } from './noise.ts'
 import { trainCommand } from './train.ts'
+import { truncateCommand } from './truncate.ts'
+import { videoCommand } from './video.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -14,6 +19,11 @@ const program = new Command('stylegan')
   .version(version)
   .addCommand(trainCommand())
   .addCommand(generateCommand())
+  .addCommand(mixCommand())
+  .addCommand(truncateCommand())
+  .addCommand(noiseCommand())
+  .addCommand(videoCommand())
+  .addCommand(infoCommand())
   .addHelpText(
     'after',
     `

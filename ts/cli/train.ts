@@ -12,6 +12,8 @@ import {
   type ConfigKey,
   type TrainConfig,
 } from '../config.ts'
+import { layerTable } from '../layer-table.ts'
+import { losses } from '../losses.ts'
 import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
@@ -26,13 +28,19 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['desc', '--desc <name>', 'words added to the name of the run directory'],
   ['resolution', '--resolution <pixels>', 'side of the images: a power of two from 4 to 1024', number],
   ['numChannels', '--num-channels <n>', '1 (gray), 3 (RGB) or 4 (RGBA)', number],
+  ['cond', '--cond', 'learn the classes of the images: folders, or labels in dataset.json'],
+  ['config', '--config <letter>', 'A to F, a row of Table 1: A is Progressive GAN, F is StyleGAN'],
   ['kimg', '--kimg <n>', 'length of training, in thousands of images shown', number],
   ['batch', '--batch <n>', "images a step; 'auto' as the official code for each resolution", numberOrAuto],
+  ['gpus', '--gpus <n>', 'whose official minibatches auto takes: 1, 2, 4 or 8 GPUs; training uses one device', number],
+  ['loss', '--loss <name>', `${Object.keys(losses).join(', ')}`],
   ['gamma', '--gamma <weight>', 'weight of the R1 penalty; higher calms training, lower sharpens details', number],
+  ['r2Gamma', '--r2-gamma <weight>', 'weight of the R2 penalty', number],
   ['mirror', '--mirror', 'flip half of the images left to right'],
   ['mirror', '--no-mirror', 'never flip images'],
   ['glr', '--glr <rate>', 'learning rate of the generator', numberOrAuto],
   ['dlr', '--dlr <rate>', 'learning rate of the discriminator', numberOrAuto],
+  ['lrateMax', '--lrate-max <rate>', 'most that a learning rate of auto may be', number],
   ['mixingProb', '--mixing-prob <share>', 'share of steps whose images mix the styles of two latents', number],
   ['fmapBase', '--fmap-base <n>', 'capacity: feature maps at 1x1; halved at each doubling of the side', number],
   ['fmapMax', '--fmap-max <n>', 'most feature maps of a layer', number],
@@ -54,7 +62,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
 export function trainCommand(): Command {
   const command = new Command('train')
     .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
-    .option('--preset <name>', `options to start from: ${Object.keys(presets).join(' or ')}`)
+    .option('--preset <name>', `options to start from: ${Object.keys(presets).join(', ')}`)
     .option('-n, --dry-run', 'print the resolved options and the timeline, then stop')
   for (const [key, flag, help, parse] of flags) {
     const text = key in presets.stylegan && flag.includes('<') ? `${help} (default ${defaults(key)})` : help
@@ -114,6 +122,8 @@ function describe(config: TrainConfig): string {
     `Device         ${config.device}, ${availableParallelism()} cores`,
     'Timeline',
     ...phases,
+    layerTable('G', generatorSpecs(options), options),
+    layerTable('D', discriminatorSpecs(options), options),
   ].join('\n')
 }
 

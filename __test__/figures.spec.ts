@@ -1,0 +1,159 @@
+/** The figures of the paper: what stands in which place. */
+import test from 'ava'
+import {
+  deviationMap,
+  imageOf,
+  labelOf,
+  mixingFigure,
+  noiseComponentsFigure,
+  noiseDetailFigure,
+  stylesOf,
+  truncationFigure,
+  uncuratedFigure,
+  type Generator,
+} from '../ts/figures.ts'
+import type { Picture } from '../ts/grid.ts'
+import { Device, Rng } from '../ts/native.ts'
+import { generatorSpecs } from '../ts/networks/generator.ts'
+import { createNetwork, type NetworkOptions } from '../ts/networks/params.ts'
+import { crop, enlarge, lettering, panel, rgbPicture, shrink } from '../ts/panel.ts'
+
+const options: NetworkOptions = {
+  config: 'F',
+  resolution: 16,
+  numChannels: 3,
+  fmapBase: 32,
+  fmapDecay: 1,
+  fmapMax: 4,
+  latentSize: 8,
+  dlatentSize: 8,
+  mappingLayers: 2,
+  mappingFmaps: 8,
+  mappingLrmul: 0.01,
+  labelSize: 0,
+  mbstdGroup: 4,
+  fusedScale: 'auto',
+}
+
+function generator(of = options): Generator {
+  const Gs = createNetwork(Device.open('cpu'), generatorSpecs(of), new Rng(1))
+  const rng = new Rng(2)
+  for (const [name, tensor] of Gs.params) {
+    if (name.endsWith('Noise/weight') || name === 'dlatent_avg') tensor.assign(rng.normal(Gs.device, tensor.shape))
+  }
+  return { Gs, options: of }
+}
+const network = generator()
+const gap = 8
+// 16x16 images are shown at 128x128.
+const side = 128
+const shown = (picture: Picture) => enlarge(picture, 8)
+
+/** The picture in a row and column of a figure, counted from its lower right corner. */
+function cell(figure: Picture, fromRight: number, fromBottom: number): Picture {
+  const at = (size: number, places: number) => size - (places + 1) * (side + gap)
+  return crop(figure, at(figure.width, fromRight), at(figure.height, fromBottom), side, side)
+}
+const image = async (seed: number, psi = 1) =>
+  shown(await imageOf(network, stylesOf(network, seed, { truncationPsi: psi }), 'const'))
+
+test('mixing all layers gives the image of the column, mixing none the image of the row', async (t) => {
+  const styles = [[0, 1, 2, 3, 4, 5], []]
+  const figure = await mixingFigure(network, { rows: [1, 2], cols: [3, 4], styles })
+  t.deepEqual(cell(figure, 1, 1), await image(3))
+  t.deepEqual(cell(figure, 0, 1), await image(4))
+  t.deepEqual(cell(figure, 0, 0), await image(2))
+  // The sources stand above, the receivers to the left.
+  t.deepEqual(cell(figure, 0, 2), await image(4))
+  t.deepEqual(cell(figure, 2, 0), await image(2))
+})
+
+test('mixing layers 0 to 2 takes those from the column', async (t) => {
+  const figure = await mixingFigure(network, { rows: [1], cols: [3], styles: [[0, 1, 2]] })
+  const [row, col] = [stylesOf(network, 1, {}), stylesOf(network, 3, {})]
+  const expected = await imageOf(network, [...col.slice(0, 3), ...row.slice(3)], 'const')
+  t.deepEqual(cell(figure, 0, 0), shown(expected))
+  t.notDeepEqual(cell(figure, 0, 0), await image(1))
+})
+
+test('layers that the network has not, and lists that fit no row, are refused', async (t) => {
+  const mix = (styles: number[][]) => mixingFigure(network, { rows: [1, 2, 3], cols: [3], styles })
+  await t.throwsAsync(mix([[6]]), { message: 'styles: expected layers from 0 to 5, found 6' })
+  await t.throwsAsync(mix([[0], [1]]), { message: /expected one list of layers, or one a row, 3, found 2/ })
+})
+
+test('a truncation of 0 shows one image for all seeds, others each seed at its psi', async (t) => {
+  const figure = await truncationFigure(network, { seeds: [1, 2], psis: [-1, 0] })
+  t.deepEqual(cell(figure, 0, 0), cell(figure, 0, 1))
+  t.deepEqual(cell(figure, 1, 1), await image(1, -1))
+  t.notDeepEqual(cell(figure, 1, 1), cell(figure, 1, 0))
+})
+
+test('noise in all, none, fine and coarse layers stands in this order', async (t) => {
+  const figure = await noiseComponentsFigure(network, { seeds: [1], split: 2 })
+  const styles = stylesOf(network, 1, {})
+  t.deepEqual(cell(figure, 3, 0), await image(1))
+  t.deepEqual(cell(figure, 2, 0), shown(await imageOf(network, styles, 'none')))
+  t.notDeepEqual(cell(figure, 1, 0), cell(figure, 0, 0))
+  await t.throwsAsync(noiseComponentsFigure(network, { seeds: [1], split: 6 }), { message: /split: .*1 to 5, found 6/ })
+})
+
+test('the deviation over realisations of noise is four times that of the gray value, 0 where nothing changes', async (t) => {
+  const pixel = (r: number, g: number, b: number) => rgbPicture(Uint8Array.of(r, g, b, 9, 9, 9), 2, 1, 3)
+  // Gray values 10 and 20: deviation 5.
+  t.deepEqual([...deviationMap([pixel(0, 10, 20), pixel(20, 20, 20)]).pixels], [20, 20, 20, 0, 0, 0])
+  const figure = await noiseDetailFigure(network, { seeds: [1], realisations: 4 })
+  t.true(cell(figure, 0, 0).pixels.some((value) => value > 0))
+})
+
+test('columns of the uncurated grid hold images of the next seeds, each smaller by 2^lod, and white gaps', async (t) => {
+  const figure = await uncuratedFigure(network, { seed: 7, rows: 1, lods: [0, 1] })
+  const picture = async (seed: number) => imageOf(network, stylesOf(network, seed, {}), new Rng(seed, 5))
+  t.is(figure.width, 8 * (16 + 1 + 8))
+  t.deepEqual(crop(figure, 0, 0, side, side), shown(await picture(7)))
+  t.deepEqual(crop(figure, 8 * 17, 0, 64, 64), shown(shrink(await picture(8), 2)))
+  t.true(crop(figure, side, 0, 8, side).pixels.every((value) => value === 255))
+})
+
+test('a network without styles or noise is refused by name', async (t) => {
+  const B = generator({ ...options, config: 'B', mappingLayers: 0 })
+  await t.throwsAsync(mixingFigure(B, { rows: [1], cols: [2], styles: [[0]] }), {
+    message: 'mixing: expected a network with styles (C to F), found configuration B',
+  })
+  await t.throwsAsync(noiseComponentsFigure(B, { seeds: [1] }), { message: /noise: .*found configuration B/ })
+})
+
+test('classes make another image, and a class that is missing, out of range or of no use is refused', async (t) => {
+  const conditional = generator({ ...options, labelSize: 3 })
+  const of = (one: number) => imageOf(conditional, stylesOf(conditional, 1, { classes: [one] }), 'const')
+  t.notDeepEqual(await of(0), await of(2))
+  const values = await labelOf(conditional, [0, 2])!.data()
+  t.deepEqual([...values], [1, 0, 1])
+  t.throws(() => labelOf(conditional, [3]), { message: 'class: expected a whole number from 0 to 2, found 3' })
+  t.throws(() => labelOf(conditional), { message: /class: expected .*found nothing/ })
+  t.throws(() => labelOf(network, [0]), { message: /class: expected none, .*found 0/ })
+})
+
+test('a panel has white gaps, and labels in black over columns and beside rows', (t) => {
+  const dark = { pixels: new Uint8Array(64 * 64 * 3), width: 64, height: 64 }
+  const plain = panel([[dark, undefined, dark]], { gap: 4 })
+  t.deepEqual([plain.width, plain.height], [4 + 64 + 4 + 0 + 4 + 64 + 4, 72])
+  const labelled = panel([[dark]], { gap: 4, columnLabels: ['a'], rowLabels: ['b'] })
+  t.true(labelled.width > 72 && labelled.height > 72)
+  const above = crop(labelled, labelled.width - 68, 0, 68, 12)
+  t.true(above.pixels.includes(0))
+})
+
+test('letters are black on white, letter by letter', (t) => {
+  const one = lettering('1')
+  const rows = Array.from({ length: 8 }, (_, y) =>
+    Array.from({ length: 5 }, (_, x) => (one.pixels[3 * (y * one.width + x)] === 0 ? '#' : '.')).join(''),
+  )
+  t.deepEqual(rows, ['..#..', '.##..', '..#..', '..#..', '..#..', '..#..', '.###.', '.....'])
+})
+
+test('gray images become RGB, and what is transparent becomes white', (t) => {
+  t.deepEqual([...rgbPicture(Uint8Array.of(7), 1, 1, 1).pixels], [7, 7, 7])
+  t.deepEqual([...rgbPicture(Uint8Array.of(10, 20, 30, 0), 1, 1, 4).pixels], [255, 255, 255])
+  t.throws(() => rgbPicture(new Uint8Array(5), 1, 1, 3), { instanceOf: RangeError })
+})

@@ -1,0 +1,118 @@
+/** What the commands that draw have in common: options, their values, files. */
+import { mkdir, readdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { FigureOptions, Generator } from '../figures.ts'
+import type { Picture } from '../grid.ts'
+import { Device, encodePng } from '../native.ts'
+import { configurationOf } from '../networks/configurations.ts'
+import { writeAtomic } from '../run-dir.ts'
+import { loadGenerator } from '../training-state.ts'
+
+/** Options of every command that draws from a network. */
+export interface DrawOptions {
+  network: string
+  trunc?: number
+  truncCutoff?: number
+  class?: number[]
+  device: string
+}
+
+/** Adds {@link DrawOptions} to a command; figures of their own truncation leave that out. */
+export function drawOptions(command: Command, { truncation = true }: { truncation?: boolean } = {}): Command {
+  command.requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot')
+  if (truncation) {
+    const help = 'truncation: 1 draws from all that was learned, 0 draws the mean image; below 0 the opposites'
+    command.addOption(new Option('--trunc <psi>', `${help} (default 0.7, without styles 1)`).argParser(parseNumber))
+  }
+  return command
+    .option('--trunc-cutoff <layers>', 'layers that truncation moves, from the coarsest', parseWhole)
+    .option(
+      '--class <list>',
+      'class of a network that was trained with labels; several where images have several',
+      parseWholes,
+    )
+    .option('--device <name>', 'cpu, or reference (slow and exact)', 'cpu')
+}
+
+/** The network of a command, and how to draw from it. */
+export async function openGenerator(options: DrawOptions): Promise<{ generator: Generator; sampling: FigureOptions }> {
+  const device = Device.open(options.device)
+  const generator = await loadGenerator(await findSnapshot(options.network), device)
+  // The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py).
+  const truncationPsi = options.trunc ?? (configurationOf(generator.options).traditional ? 1 : 0.7)
+  const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff }
+  return { generator, sampling }
+}
+
+/** Writes a picture as PNG, and says where. */
+export async function writePicture(path: string, { pixels, width, height }: Picture): Promise<void> {
+  await writeFile(path, await encodePng(pixels, width, height, 3))
+}
+
+/** Writes a file and the folders that it needs, and says where. */
+export async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw new Error(`${path}: expected a folder to write to; ${error instanceof Error ? error.message : String(error)}`)
+  })
+  await writeAtomic(path, bytes)
+  console.log(path)
+}
+
+/** A whole number from 0. */
+export function parseWhole(text: string): number {
+  if (!/^\d+$/.test(text.trim())) throw new InvalidArgumentError(`a whole number is expected, got '${text}'.`)
+  return Number(text)
+}
+
+/** `1,4` as 1, 4. */
+export function parseWholes(text: string): number[] {
+  return text.split(',').map(parseWhole)
+}
+
+/** `1,0.7,-1` as numbers. */
+export function parseNumbers(text: string): number[] {
+  return text.split(',').map(parseNumber)
+}
+
+/** `4x3` as 4 columns and 3 rows. */
+export function parseGrid(text: string): { columns: number; rows: number } {
+  const size = /^([1-9]\d*)x([1-9]\d*)$/.exec(text)
+  if (!size) throw new InvalidArgumentError(`columns and rows such as 4x3 are expected, got '${text}'.`)
+  return { columns: Number(size[1]), rows: Number(size[2]) }
+}
+
+/** The newest snapshot under a path. */
+export async function findSnapshot(path: string): Promise<string> {
+  const entry = await stat(path).catch(() => undefined)
+  if (entry === undefined) throw new Error(`${path}: a snapshot or a folder with one is expected, there is nothing`)
+  if (entry.isFile()) return path
+  const names = await readdir(path, { recursive: true })
+  const snapshots = names.filter((name) => /network-snapshot-\d+\.safetensors$/.test(name))
+  const dated = await Promise.all(
+    snapshots.map(async (name) => ({ file: join(path, name), time: (await stat(join(path, name))).mtimeMs })),
+  )
+  const newest = dated.sort((a, b) => b.time - a.time)[0]
+  if (!newest) throw new Error(`${path}: no network-snapshot-NNNNNN.safetensors is in there; train a network first`)
+  return newest.file
+}
+
+/** `0,1,4-6` as 0, 1, 4, 5, 6. */
+export function parseSeeds(text: string): number[] {
+  return text.split(',').flatMap((part) => {
+    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
+    if (!range) throw new InvalidArgumentError(`seeds such as 0,1,4-6 are expected, got '${part}'.`)
+    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])]
+    if (last < first || last - first >= 100_000) {
+      throw new InvalidArgumentError(`a range of at most 100,000 rising seeds is expected, got '${part}'.`)
+    }
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
+}
+
+export function parseNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError(`a number is expected, got '${text}'.`)
+  return value
+}

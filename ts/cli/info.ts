@@ -1,0 +1,29 @@
+/** `stylegan info`: what a snapshot holds. */
+import { Command } from 'commander'
+import { layerTable } from '../layer-table.ts'
+import { discriminatorSpecs } from '../networks/discriminator.ts'
+import { generatorSpecs } from '../networks/generator.ts'
+import { readMetadata } from '../snapshot.ts'
+import { trainingMetadata } from '../training-state.ts'
+import { findSnapshot } from './arguments.ts'
+
+export function infoCommand(): Command {
+  return new Command('info')
+    .description('Print the layers of a snapshot and how it was trained.')
+    .argument('<snapshot>', 'snapshot, or a folder: its newest snapshot')
+    .action(run)
+}
+
+async function run(snapshot: string): Promise<void> {
+  const path = await findSnapshot(snapshot)
+  const metadata = await readMetadata(path)
+  const { network, position } = trainingMetadata(path, { metadata })
+  const { config = 'F', resolution, numChannels, labelSize } = network
+  console.log(`Snapshot       ${path}`)
+  console.log(`Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} classes`)
+  console.log(
+    `Trained        ${(position.nimg / 1000).toFixed(1)} kimg, ${position.step} steps, lod ${position.lod.toFixed(2)}`,
+  )
+  console.log(`\n${layerTable('G', generatorSpecs(network), network)}`)
+  console.log(`\n${layerTable('D', discriminatorSpecs(network), network)}`)
+}

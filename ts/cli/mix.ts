@@ -1,0 +1,49 @@
+/** `stylegan mix`: style mixing, as in the paper's Fig. 3. */
+import { Command, InvalidArgumentError } from 'commander'
+import { mixingFigure } from '../figures.ts'
+import { drawOptions, openGenerator, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
+
+interface Options extends DrawOptions {
+  rows: number[]
+  cols: number[]
+  styles: number[][]
+  output: string
+}
+
+export function mixCommand(): Command {
+  const command = new Command('mix').description('Copy styles of some images into others (StyleGAN, Fig. 3).')
+  return drawOptions(command)
+    .requiredOption('--rows <list>', 'seeds of the images that receive styles, a row each', parseSeeds)
+    .requiredOption('--cols <list>', 'seeds of the images whose styles are copied, a column each', parseSeeds)
+    .option('--styles <layers>', 'layers that are copied; with commas one range a row, with + several', parseStyles, [
+      [0, 1, 2, 3],
+    ])
+    .option('--output <file>', 'the picture', 'out/mix.png')
+    .addHelpText(
+      'after',
+      `
+Layers 0-3 are coarse (4x4, 8x8), 4-7 middle (16x16, 32x32), 8 and above fine.
+
+Examples:
+  $ stylegan mix --network results --rows 0-2 --cols 10-14
+  $ stylegan mix --network results --rows 0-2 --cols 10-14 --styles 0-3,4-7,0-1+6-7`,
+    )
+    .action(async (options: Options) => {
+      const { generator, sampling } = await openGenerator(options)
+      await writePicture(options.output, await mixingFigure(generator, { ...options, ...sampling }))
+    })
+}
+
+/** `0-3,4-5+7` as one list of layers a row. */
+function parseStyles(text: string): number[][] {
+  return text.split(',').map((row) =>
+    row.split('+').flatMap((part) => {
+      const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
+      const [first, last] = [Number(range?.[1]), Number(range?.[2] ?? range?.[1])]
+      if (!range || last < first || last > 99) {
+        throw new InvalidArgumentError(`layers such as 0-3, 4-7+9 are expected, got '${part}'.`)
+      }
+      return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    }),
+  )
+}

@@ -1,0 +1,58 @@
+/** `stylegan noise`: what noise adds, as in the paper's Fig. 4 and Fig. 5. */
+import { Command, InvalidArgumentError } from 'commander'
+import { noiseComponentsFigure, noiseDetailFigure } from '../figures.ts'
+import {
+  drawOptions,
+  openGenerator,
+  parseNumbers,
+  parseSeeds,
+  parseWhole,
+  writePicture,
+  type DrawOptions,
+} from './arguments.ts'
+
+interface Options extends DrawOptions {
+  seeds: number[]
+  detail?: boolean
+  realisations: number
+  part?: { left: number; top: number; side: number }
+  split?: number
+  output: string
+}
+
+export function noiseCommand(): Command {
+  const command = new Command('noise').description(
+    'Noise in all layers, in none, in the fine and in the coarse ones (StyleGAN, Fig. 5), or its effect on details (Fig. 4).',
+  )
+  return drawOptions(command)
+    .requiredOption('--seeds <list>', 'seeds, a row each', parseSeeds)
+    .option('--detail', 'a part of each image under four realisations of noise, and the deviation over all (Fig. 4)')
+    .option('--realisations <n>', 'realisations for the deviation', parseWhole, 100)
+    .option('--part <x,y,side>', "the part, as shares of the side; by default the official figure's", parsePart)
+    .option('--split <layer>', 'first fine layer (default 4/9 of the layers)', parseWhole)
+    .option('--output <file>', 'the picture', 'out/noise.png')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ stylegan noise --network results --seeds 0,1
+  $ stylegan noise --network results --seeds 0 --detail --part 0.25,0.1,0.5`,
+    )
+    .action(async (options: Options) => {
+      // The official figures are not truncated.
+      const { generator, sampling } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
+      const { seeds, realisations, part, split } = options
+      const figure = options.detail
+        ? await noiseDetailFigure(generator, { ...sampling, seeds, realisations, ...(part ? { part } : {}) })
+        : await noiseComponentsFigure(generator, { ...sampling, seeds, split })
+      await writePicture(options.output, figure)
+    })
+}
+
+function parsePart(text: string) {
+  const [left = NaN, top = NaN, side = NaN, more] = parseNumbers(text)
+  if (!(left >= 0 && top >= 0 && side > 0 && left + side <= 1 && top + side <= 1) || more !== undefined) {
+    throw new InvalidArgumentError(`left, top and side within 0 to 1 are expected, got '${text}'.`)
+  }
+  return { left, top, side }
+}

@@ -1,0 +1,30 @@
+/** `stylegan truncate`: the truncation trick, as in the paper's Fig. 8. */
+import { Command } from 'commander'
+import { truncationFigure } from '../figures.ts'
+import { drawOptions, openGenerator, parseNumbers, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
+
+interface Options extends DrawOptions {
+  seeds: number[]
+  psis: number[]
+  output: string
+}
+
+export function truncateCommand(): Command {
+  const command = new Command('truncate').description(
+    'Move images towards the mean image and beyond (StyleGAN, Fig. 8).',
+  )
+  return (
+    drawOptions(command, { truncation: false })
+      .requiredOption('--seeds <list>', 'seeds, a row each', parseSeeds)
+      // Official generate_figures.py.
+      .option('--psis <list>', 'truncations, a column each', parseNumbers, [1, 0.7, 0.5, 0, -0.5, -1])
+      .option('--output <file>', 'the picture', 'out/truncate.png')
+      .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --psis 1,0.5,0,-0.5,-1')
+      .action(async (options: Options) => {
+        const { generator, sampling } = await openGenerator(options)
+        const { classes, truncationCutoff } = sampling
+        const figure = { seeds: options.seeds, psis: options.psis, classes, truncationCutoff }
+        await writePicture(options.output, await truncationFigure(generator, figure))
+      })
+  )
+}

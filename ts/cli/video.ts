@@ -1,0 +1,60 @@
+/** `stylegan video`: a looping walk through W. */
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { animatedPng, easings, encodeVideo, hasFfmpeg, walk, type Easing } from '../video.ts'
+import {
+  drawOptions,
+  openGenerator,
+  parseGrid,
+  parseSeeds,
+  parseWhole,
+  writeFile,
+  type DrawOptions,
+} from './arguments.ts'
+
+interface Options extends DrawOptions {
+  seeds: number[]
+  grid: { columns: number; rows: number }
+  wFrames: number
+  fps: number
+  easing: Easing
+  output: string
+}
+
+export function videoCommand(): Command {
+  const command = new Command('video').description('Walk from seed to seed through W, and back to the first.')
+  return drawOptions(command)
+    .requiredOption('--seeds <list>', 'key frames; in a grid, the first of all cells, then the second …', parseSeeds)
+    .option('--grid <CxR>', 'several walks side by side', parseGrid, { columns: 1, rows: 1 })
+    .option('--w-frames <n>', 'frames from one key frame to the next', above0, 60)
+    .option('--fps <n>', 'frames a second', above0, 30)
+    .addOption(new Option('--easing <name>', 'how to pass the key frames').choices(easings).default('cubic'))
+    .option(
+      '--output <file>',
+      '.png for an animated PNG; .mp4, .webm, .gif … need ffmpeg on this machine',
+      'out/video.mp4',
+    )
+    .addHelpText('after', '\nExample:\n  $ stylegan video --network results --seeds 0-7 --grid 2x2 --output walk.mp4')
+    .action(run)
+}
+
+async function run(options: Options): Promise<void> {
+  const { seeds, grid, wFrames: framesPerKey, fps, easing, output } = options
+  const { generator, sampling } = await openGenerator(options)
+  const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing })
+  if (/\.a?png$/i.test(output)) return writeFile(output, await animatedPng(frames, fps))
+  if (await hasFfmpeg()) {
+    await encodeVideo(frames, fps, output)
+    console.log(`${output} (encoded by ffmpeg)`)
+    return
+  }
+  const instead = output.replace(/(\.\w+)?$/, '.png')
+  console.log(`ffmpeg was not found on this machine: writing an animated PNG, ${instead}, instead of ${output}`)
+  await writeFile(instead, await animatedPng(frames, fps))
+}
+
+function above0(text: string): number {
+  const value = parseWhole(text)
+  if (value === 0 || value > 65_535)
+    throw new InvalidArgumentError(`a whole number from 1 to 65535 is expected, got '${text}'.`)
+  return value
+}

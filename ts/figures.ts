@@ -1,0 +1,309 @@
+/** The figures of the paper, drawn from a trained network: each function returns one picture. */
+import { streams } from './dataset.ts'
+import type { Picture } from './grid.ts'
+import { toBytes } from './losses.ts'
+import { Rng, scope, type Tensor } from './native.ts'
+import { configurationOf } from './networks/configurations.ts'
+import { draw, truncate } from './networks/generator.ts'
+import { mapping } from './networks/mapping.ts'
+import { get, numLayers, type Network, type NetworkOptions } from './networks/params.ts'
+import type { Noise } from './networks/synthesis.ts'
+import { blank, crop, enlarge, panel, place, rgbPicture, shrink } from './panel.ts'
+
+/** What loadGenerator returns. */
+export interface Generator {
+  readonly Gs: Network
+  readonly options: NetworkOptions
+}
+
+export interface FigureOptions {
+  /** Classes of a conditional network's images: those whose label is 1. */
+  readonly classes?: readonly number[] | undefined
+  readonly truncationPsi?: number | undefined
+  readonly truncationCutoff?: number | undefined
+}
+
+/** z of a seed, the same for every command: `[1, latentSize]`. */
+export function latentOf({ Gs, options }: Generator, seed: number): Tensor {
+  return new Rng(seed, streams.grid).normal(Gs.device, [1, options.latentSize])
+}
+
+/**
+ * The label of some classes, `[1, labelSize]`; none for a network without classes.
+ *
+ * @throws RangeError if a class is out of range, missing, or given to a network that has none
+ */
+export function labelOf({ Gs, options }: Generator, classes?: readonly number[]): Tensor | undefined {
+  const { labelSize } = options
+  if (labelSize === 0) {
+    if (classes === undefined) return undefined
+    throw new RangeError(`class: expected none, since the network was trained without labels, found ${classes}`)
+  }
+  const range = `a whole number from 0 to ${labelSize - 1}`
+  if (classes === undefined) throw new RangeError(`class: expected ${range}, found nothing; the network has classes`)
+  const values = new Float32Array(labelSize)
+  for (const one of classes) {
+    if (!(Number.isInteger(one) && one >= 0 && one < labelSize)) {
+      throw new RangeError(`class: expected ${range}, found ${one}`)
+    }
+    values[one] = 1
+  }
+  return Gs.device.tensor(values, [1, labelSize])
+}
+
+/** The w of a seed for each layer, truncated. */
+export function stylesOf(generator: Generator, seed: number, sampling: FigureOptions): Tensor[] {
+  const { Gs, options } = generator
+  return scope(() => {
+    const w = mapping(Gs.params, latentOf(generator, seed), labelOf(generator, sampling.classes), options)
+    const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
+    return truncate(Gs.params, w, { truncationPsi, truncationCutoff }, options)
+  })
+}
+
+/** The image of one w a layer. */
+export async function imageOf({ Gs, options }: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
+  const image = scope(() => toBytes(draw(Gs.params, styles, noise, 0, options)))
+  const pixels = (await image.data()) as Uint8Array
+  image.dispose()
+  return rgbPicture(pixels, options.resolution, options.resolution, options.numChannels)
+}
+
+/** Small images are enlarged until labels of a few words fit over them. */
+function visible(picture: Picture): Picture {
+  return picture.width >= 128 ? picture : enlarge(picture, Math.ceil(128 / picture.width))
+}
+
+export interface MixingFigure extends FigureOptions {
+  /** Seeds that most styles come from, a row each. */
+  readonly rows: readonly number[]
+  /** Seeds whose styles are copied, a column each. */
+  readonly cols: readonly number[]
+  /** Layers whose styles are copied, for each row; one list serves all rows. */
+  readonly styles: readonly (readonly number[])[]
+}
+
+/** Style mixing (StyleGAN, Fig. 3): at row r and column c, the styles `styles[r]` of seed c in the image of seed r. */
+export async function mixingFigure(generator: Generator, figure: MixingFigure): Promise<Picture> {
+  const { rows, cols, styles } = figure
+  requireStyles(generator.options, 'mixing')
+  const layers = numLayers(generator.options.resolution)
+  if (styles.length !== 1 && styles.length !== rows.length) {
+    throw new RangeError(`styles: expected one list of layers, or one a row, ${rows.length}, found ${styles.length}`)
+  }
+  for (const layer of styles.flat()) {
+    if (!(Number.isInteger(layer) && layer >= 0 && layer < layers)) {
+      throw new RangeError(`styles: expected layers from 0 to ${layers - 1}, found ${layer}`)
+    }
+  }
+  const of = (seed: number) => stylesOf(generator, seed, figure)
+  const image = async (w: readonly Tensor[]) => visible(await imageOf(generator, w, 'const'))
+  const sources = cols.map(of)
+  const cells: (Picture | undefined)[][] = [[undefined]]
+  for (const source of sources) cells[0]!.push(await image(source))
+  for (const [r, seed] of rows.entries()) {
+    const [own, copied] = [of(seed), new Set(styles[r] ?? styles[0]!)]
+    const row = [await image(own)]
+    for (const source of sources) row.push(await image(own.map((w, layer) => (copied.has(layer) ? source[layer]! : w))))
+    cells.push(row)
+  }
+  const rowLabels = rows.map((seed, r) => `${seed}: ${rangesOf(styles[r] ?? styles[0]!)}`)
+  return panel(cells, { columnLabels: ['', ...cols.map((seed) => `seed ${seed}`)], rowLabels: ['', ...rowLabels] })
+}
+
+/** 0, 1, 2, 5 as 0-2+5. */
+function rangesOf(layers: readonly number[]): string {
+  const sorted = [...new Set(layers)].sort((a, b) => a - b)
+  const starts = sorted.filter((layer) => !sorted.includes(layer - 1))
+  const ends = sorted.filter((layer) => !sorted.includes(layer + 1))
+  return starts.map((start, i) => (start === ends[i] ? `${start}` : `${start}-${ends[i]}`)).join('+')
+}
+
+function requireStyles(options: NetworkOptions, what: string): void {
+  if (!configurationOf(options).traditional) return
+  throw new RangeError(`${what}: expected a network with styles (C to F), found configuration ${options.config}`)
+}
+
+/** The truncation trick (StyleGAN, Fig. 8): a row a seed, a column a ψ, fixed noise. The paper truncates all layers. */
+export async function truncationFigure(
+  generator: Generator,
+  {
+    seeds,
+    psis,
+    classes,
+    truncationCutoff,
+  }: Omit<FigureOptions, 'truncationPsi'> & { readonly seeds: readonly number[]; readonly psis: readonly number[] },
+): Promise<Picture> {
+  const cells: Picture[][] = []
+  for (const seed of seeds) {
+    const row: Picture[] = []
+    for (const truncationPsi of psis) {
+      const styles = stylesOf(generator, seed, { classes, truncationPsi, truncationCutoff })
+      row.push(visible(await imageOf(generator, styles, 'const')))
+    }
+    cells.push(row)
+  }
+  return panel(cells, { columnLabels: psis.map((psi) => `ψ = ${psi}`), rowLabels: seeds.map((seed) => `seed ${seed}`) })
+}
+
+export interface NoiseFigure extends FigureOptions {
+  readonly seeds: readonly number[]
+}
+
+/** The part that official generate_figures.py shows, (650, 180) to (906, 436) of 1024, as shares of the side. */
+export const NOISE_CROP = { left: 650 / 1024, top: 180 / 1024, side: 256 / 1024 }
+
+/**
+ * What noise changes (StyleGAN, Fig. 4): the image, a part of it under four realisations of the noise, and the deviation of each
+ * pixel over all of them, bright where noise matters.
+ *
+ * @param realisations official generate_figures.py: 100
+ */
+export async function noiseDetailFigure(
+  generator: Generator,
+  {
+    seeds,
+    realisations = 100,
+    part = NOISE_CROP,
+    ...sampling
+  }: NoiseFigure & { realisations?: number; part?: typeof NOISE_CROP },
+): Promise<Picture> {
+  requireNoise(generator.options)
+  if (!(Number.isInteger(realisations) && realisations >= 4)) {
+    throw new RangeError(`realisations: expected a whole number of at least 4, found ${realisations}`)
+  }
+  const side = generator.options.resolution
+  const [left, top] = [Math.floor(part.left * side), Math.floor(part.top * side)]
+  const size = Math.max(1, Math.floor(part.side * side))
+  const cells: Picture[][] = []
+  for (const seed of seeds) {
+    const styles = stylesOf(generator, seed, sampling)
+    const noise = new Rng(seed, streams.noise)
+    const images: Picture[] = []
+    for (let i = 0; i < realisations; i++) images.push(await imageOf(generator, styles, noise))
+    const shown = visible(images[0]!)
+    const half = blank(shown.width, shown.height)
+    const factor = Math.max(1, Math.floor((shown.width / 2 - 2) / size))
+    for (const [i, image] of images.slice(0, 4).entries()) {
+      const at = (slot: number) => Math.round((slot * shown.width) / 2) + (slot ? 2 : 0)
+      place(half, enlarge(crop(image, left, top, size, size), factor), at(i % 2), at(Math.floor(i / 2)))
+    }
+    cells.push([shown, half, visible(deviationMap(images))])
+  }
+  const columnLabels = ['image', 'four of noise', 'deviation']
+  return panel(cells, { columnLabels, rowLabels: seeds.map((seed) => `seed ${seed}`) })
+}
+
+/** Four times the deviation of the mean of the colours (official generate_figures.py). */
+export function deviationMap(images: readonly Picture[]): Picture {
+  const { width, height } = images[0]!
+  const map = blank(width, height)
+  for (let i = 0; i < width * height; i++) {
+    const grays = images.map(({ pixels }) => (pixels[3 * i]! + pixels[3 * i + 1]! + pixels[3 * i + 2]!) / 3)
+    const mean = grays.reduce((sum, gray) => sum + gray, 0) / grays.length
+    const deviation = Math.sqrt(grays.reduce((sum, gray) => sum + (gray - mean) ** 2, 0) / grays.length)
+    map.pixels.fill(Math.min(255, Math.floor(4 * deviation + 0.5)), 3 * i, 3 * i + 3)
+  }
+  return map
+}
+
+/**
+ * Noise of some layers (StyleGAN, Fig. 5): in all, in none, in the fine ones, in the coarse ones; elsewhere it is 0.
+ *
+ * @param split first fine layer; the paper's 8 of 18 by default, in proportion
+ */
+export async function noiseComponentsFigure(
+  generator: Generator,
+  { seeds, split, ...sampling }: NoiseFigure & { split?: number | undefined },
+): Promise<Picture> {
+  requireNoise(generator.options)
+  const layers = numLayers(generator.options.resolution)
+  const first = split ?? Math.round((layers * 8) / 18)
+  if (!(Number.isInteger(first) && first > 0 && first < layers)) {
+    throw new RangeError(`split: expected a layer from 1 to ${layers - 1}, found ${first}`)
+  }
+  const kinds: [string, (layer: number) => boolean][] = [
+    ['all', () => true],
+    ['none', () => false],
+    [`fine ${first}-${layers - 1}`, (layer) => layer >= first],
+    [`coarse 0-${first - 1}`, (layer) => layer < first],
+  ]
+  const cells: Picture[][] = []
+  for (const seed of seeds) {
+    const styles = stylesOf(generator, seed, sampling)
+    const row: Picture[] = []
+    for (const [, keep] of kinds) {
+      const noise = buffers(generator, keep)
+      row.push(visible(await imageOf(generator, styles, noise)))
+      for (const tensor of noise) tensor.dispose()
+    }
+    cells.push(row)
+  }
+  return panel(cells, {
+    columnLabels: kinds.map(([name]) => name),
+    rowLabels: seeds.map((seed) => `seed ${seed}`),
+  })
+}
+
+/** The network's noise buffers, zeros in the layers that are not kept. */
+function buffers({ Gs, options }: Generator, keep: (layer: number) => boolean): Tensor[] {
+  return scope(() =>
+    Array.from({ length: numLayers(options.resolution) }, (_, layer) => {
+      const buffer = get(Gs.params, `G_synthesis/noise${layer}`)
+      const side = buffer.shape[2]!
+      return buffer.reshape([1, side, side, 1]).mul(keep(layer) ? 1 : 0)
+    }),
+  )
+}
+
+function requireNoise(options: NetworkOptions): void {
+  if (configurationOf(options).noise) return
+  throw new RangeError(`noise: expected a network with noise inputs (E or F), found configuration ${options.config}`)
+}
+
+/**
+ * Images that nobody chose (StyleGAN, Fig. 2): columns of rows · 2^lod images, each 2^lod times smaller.
+ *
+ * @param seed the images are those of seed, seed + 1, …
+ */
+export async function uncuratedFigure(
+  generator: Generator,
+  {
+    seed,
+    rows = 3,
+    lods = [0, 1, 2, 2, 3, 3],
+    ...sampling
+  }: FigureOptions & {
+    readonly seed: number
+    readonly rows?: number | undefined
+    readonly lods?: readonly number[] | undefined
+  },
+): Promise<Picture> {
+  const side = generator.options.resolution
+  for (const lod of lods) {
+    if (!(Number.isInteger(lod) && lod >= 0 && 2 ** lod <= side)) {
+      throw new RangeError(`lods: expected whole numbers from 0 to ${Math.log2(side)}, found ${lod}`)
+    }
+  }
+  if (!(Number.isInteger(rows) && rows > 0))
+    throw new RangeError(`rows: expected a whole number above 0, found ${rows}`)
+  const gap = Math.max(1, Math.round(side / 64))
+  const widths = lods.map((lod) => side / 2 ** lod)
+  const canvas = blank(
+    widths.reduce((sum, width) => sum + width + gap, -gap),
+    rows * (side + gap) - gap,
+  )
+  let [left, next] = [0, seed]
+  for (const [column, lod] of lods.entries()) {
+    const [count, width] = [rows * 2 ** lod, widths[column]!]
+    for (let row = 0; row < count; row++) {
+      const image = await imageOf(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
+      next++
+      // Gaps of every column lie within the same height: the last pixels of small images' gaps share it evenly.
+      const top = Math.round((row * (canvas.height + gap)) / count)
+      place(canvas, shrink(image, 2 ** lod), left, Math.min(top, canvas.height - width))
+    }
+    left += width + gap
+  }
+  return side >= 128 ? canvas : enlarge(canvas, Math.ceil(128 / side))
+}
