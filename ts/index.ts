@@ -11,7 +11,20 @@ export {
   type Generator,
 } from './figures.ts'
 export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
-export { dLogisticR1, dWganGp, fromBytes, gLogisticNonsaturating, gWgan, r1Penalty, toBytes } from './losses.ts'
+export {
+  dHinge,
+  dLogisticR1,
+  dWgan,
+  dWganGp,
+  fromBytes,
+  gLogisticNonsaturating,
+  gLogisticSaturating,
+  gWgan,
+  losses,
+  r1Penalty,
+  toBytes,
+  type LossName,
+} from './losses.ts'
 export {
   concat,
   DataError,
