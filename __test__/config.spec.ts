@@ -234,7 +234,7 @@ test('feature maps halve with each stage after the largest: official networks_st
 })
 
 test("a run's name tells its options and depends on nothing else", (t) => {
-  t.is(runName(resolveConfig('demo', {})), 'demo-avatars-32px-gamma4-seed0')
+  t.is(runName(resolveConfig('demo', {})), 'demo-avatars-32px-gamma20-seed0')
   t.is(
     runName(resolveConfig('stylegan', { data: '/a b/my faces/', resolution: 64, desc: 'try2' })),
     'stylegan-my-faces-64px-gamma10-seed0-try2',

@@ -158,28 +158,29 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
   car: Object.freeze({ ...stylegan, preset: 'car', resolution: 512, kimg: 46_000 }),
   // LSUN. FID 8.53 after 70M images.
   cat: Object.freeze({ ...lsun, preset: 'cat', kimg: 70_000 }),
-  // Small faces on a CPU. In a pilot on the avatars the discriminator won at gamma 0.05; 6 kimg phases gave cleaner
-  // shapes and more variety than 2.5 kimg ones.
+  // Small faces in minutes on a CPU, chosen by trial on the avatars: many small steps and a strong R1 give clean shapes
+  // early; with batches of 16 and a gamma of 4 the insides of heads stay noise. Low resolutions are cheap.
   demo: Object.freeze({
     ...stylegan,
     preset: 'demo',
     data: BUILTIN_AVATARS,
     resolution: 32,
-    kimg: 150,
-    batch: 16,
-    gamma: 4,
+    kimg: 135,
+    batch: 8,
+    gamma: 20,
     mirror: true,
-    tick: 2,
+    tick: 4,
     snap: 5,
-    fmapBase: 2048,
+    fmapBase: 512,
     fmapMax: 64,
     latentSize: 128,
     mappingLayers: 4,
+    mixingProb: 0.5, // StyleGAN, Table 2: as good as 0.9 for single latents
     glr: 0.003,
     dlr: 0.003,
-    lodTrainingKimg: 6,
-    lodTransitionKimg: 6,
-    emaKimg: 1, // the official 10 would average over a fifteenth of this whole run
+    lodTrainingKimg: 12,
+    lodTransitionKimg: 8,
+    emaKimg: 2, // the official 10 would average over a tenth of this whole run
     emaRampup: 0.05, // StyleGAN2-ADA's ramp-up
   }),
 }
@@ -190,8 +191,9 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
  * @param preset that it starts from: a short run stays as short
  */
 export function configurationRow(config: ConfigurationName, preset: TrainConfig): Partial<TrainConfig> {
-  const { mappingLayers, mixingProb } = configurations[config]
-  const row = { config, mixingProb, mappingLayers: mappingLayers === 0 ? 0 : preset.mappingLayers }
+  const has = configurations[config]
+  const mixingProb = has.mixingProb === 0 ? 0 : preset.mixingProb
+  const row = { config, mixingProb, mappingLayers: has.mappingLayers === 0 ? 0 : preset.mappingLayers }
   if (config !== 'A') return row
   // Progressive GAN: WGAN-GP, from 4x4, 12M images (StyleGAN, Section 2; preset-v2 of official train.py).
   return {

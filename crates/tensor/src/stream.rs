@@ -16,6 +16,12 @@ pub trait Executor: Send + 'static {
     /// A new block for `len` elements. `None` if the system has no memory.
     fn allocate(len: usize, dtype: DType) -> Option<Self::Memory>;
 
+    /// Runs the stream's loop, which ends when the stream is dropped, on a thread of its own.
+    fn spawn(name: String, run: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::Builder::new().name(name).spawn(run);
+        thread.expect("the system starts a thread");
+    }
+
     /// Computes `kernel` into `outs`, or adds the result to them if `accumulate`.
     ///
     /// # Errors
@@ -96,10 +102,7 @@ impl<E: Executor> Stream<E> {
             fault: None,
             gate: Arc::clone(&gate),
         };
-        std::thread::Builder::new()
-            .name(format!("device {name}"))
-            .spawn(move || worker.run(&received, is_test))
-            .expect("the system starts a thread");
+        E::spawn(format!("device {name}"), move || worker.run(&received, is_test));
         Self {
             name: name.to_owned(),
             float,

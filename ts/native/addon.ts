@@ -1,0 +1,81 @@
+/** The only import of the addon, its errors, and checks of what JavaScript cannot promise. */
+import * as native from '#native'
+
+export { native }
+
+/** Sizes of axes, outermost first. */
+export type Shape = readonly number[]
+
+/** A shape, axis, dtype or parameter that an op does not take. */
+export class ShapeError extends Error {
+  override readonly name = 'ShapeError'
+  readonly code = 'ERR_SHAPE'
+}
+
+/** A tensor that was disposed, or changed in place while a gradient still needed it. */
+export class DisposedError extends Error {
+  override readonly name = 'DisposedError'
+  readonly code = 'ERR_DISPOSED'
+}
+
+/** A device that failed (`ERR_DEVICE`) or has no memory left (`ERR_MEMORY`). */
+export class DeviceError extends Error {
+  override readonly name = 'DeviceError'
+  readonly code: 'ERR_DEVICE' | 'ERR_MEMORY'
+  constructor(message: string, code: 'ERR_DEVICE' | 'ERR_MEMORY') {
+    super(message)
+    this.code = code
+  }
+}
+
+/** A file or folder of images that cannot be used; the message names it. */
+export class DataError extends Error {
+  override readonly name = 'DataError'
+  readonly code = 'ERR_DATA'
+}
+
+/** An error of the addon as one of the classes above. */
+function translate(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  // Rejections carry the code in front of the message.
+  const rejected = /^(ERR_\w+): (.*)$/s.exec(error.message)
+  const code = rejected?.[1] ?? ('code' in error ? error.code : undefined)
+  const message = rejected?.[2] ?? error.message
+  if (code === 'ERR_SHAPE') return new ShapeError(message)
+  if (code === 'ERR_DISPOSED') return new DisposedError(message)
+  if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)
+  if (code === 'ERR_DATA') return new DataError(message)
+  if (code === 'ERR_ARGUMENT') return new TypeError(message)
+  return error
+}
+
+/** Calls the addon. */
+export function call<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw translate(error)
+  }
+}
+
+/** Waits for the addon. */
+export async function wait<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw translate(error)
+  }
+}
+
+/** Whole numbers from 0, as the addon expects them. */
+export function sizes(what: string, values: Shape): number[] {
+  if (!Array.isArray(values) || !values.every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 32)) {
+    throw new ShapeError(`${what}: whole numbers from 0 are expected, got ${JSON.stringify(values)}`)
+  }
+  return values as number[]
+}
+
+export function number(what: string, value: number): number {
+  if (typeof value !== 'number') throw new TypeError(`${what}: a number is expected, got ${String(value)}`)
+  return value
+}

@@ -1,0 +1,82 @@
+/** Image files and prepared data sets, on worker threads. */
+import { call, native, type Shape, sizes, wait } from './addon.ts'
+
+/** The image files in a folder and the folders in it, sorted by path. */
+export function listImages(dir: string): Promise<string[]> {
+  return wait(() => native.listImages(dir))
+}
+
+/** A PNG file of `[height, width, channels]` bytes. */
+export function encodePng(pixels: Uint8Array, width: number, height: number, channels: number): Promise<Uint8Array> {
+  return wait(() => native.encodePng(pixels, width, height, channels))
+}
+
+export function readNpy(path: string): Promise<{ shape: number[]; values: Float32Array }> {
+  return wait(() => native.readNpy(path))
+}
+
+export function writeNpy(path: string, shape: Shape, values: Float32Array): Promise<void> {
+  return wait(() => native.writeNpy(path, sizes('writeNpy', shape), values))
+}
+
+/** Writes the levels of a prepared dataset: one `.npy` file a resolution, each box-filtered from the one above. */
+export class LevelWriter {
+  readonly #native: native.NativeWriter
+
+  private constructor(writer: native.NativeWriter) {
+    this.#native = writer
+  }
+
+  /** New files for `count` images. */
+  static create(dir: string, count: number, resolution: number, channels: number): LevelWriter {
+    return new LevelWriter(call(() => native.NativeWriter.create(dir, count, resolution, channels)))
+  }
+
+  /** The files that an interrupted preparation left. */
+  static open(dir: string, count: number, resolution: number, channels: number): LevelWriter {
+    return new LevelWriter(call(() => native.NativeWriter.open(dir, count, resolution, channels)))
+  }
+
+  /** Decodes, crops and resizes files on all cores; the good ones take consecutive places from `first`. */
+  prepare(first: number, paths: string[]): Promise<{ written: number; bad: { path: string; message: string }[] }> {
+    return wait(() => this.#native.prepareChunk(first, paths))
+  }
+
+  /** Images that are in memory: `[count, width, width, channels]`. */
+  writePixels(first: number, pixels: Uint8Array, count: number, width: number): Promise<void> {
+    return wait(() => this.#native.writePixels(first, pixels, count, width))
+  }
+
+  sync(): Promise<void> {
+    return wait(() => this.#native.sync())
+  }
+
+  /** Fixes the number of images. */
+  finish(count: number): Promise<void> {
+    return wait(() => this.#native.finish(count))
+  }
+}
+
+/** The levels of a prepared dataset, mapped into memory. */
+export class Levels {
+  readonly count: number
+  readonly resolution: number
+  readonly channels: number
+  readonly #native: native.NativeDataset
+
+  private constructor(levels: native.NativeDataset) {
+    this.#native = levels
+    this.count = levels.count
+    this.resolution = levels.resolution
+    this.channels = levels.channels
+  }
+
+  static open(dir: string): Levels {
+    return new Levels(call(() => native.NativeDataset.open(dir)))
+  }
+
+  /** Images `[indices.length, resolution, resolution, channels]`, left and right swapped where `mirror` says. */
+  batch(resolution: number, indices: number[], mirror: boolean[]): Promise<Uint8Array> {
+    return wait(() => this.#native.batch(resolution, indices, mirror))
+  }
+}

@@ -1,0 +1,516 @@
+/**
+ * Tensors on a device and gradients of any order.
+ *
+ * A tensor is a handle; `scope` owns the memory of what is made inside. Work is enqueued and happens on the device's own
+ * thread: only `data`, `item` and `synchronize` wait.
+ */
+import { call, native, number, type Shape, ShapeError, sizes, wait } from './addon.ts'
+
+/** Element types. A device computes in one of the floats; `u8` holds images, `i32` row numbers. */
+export type DType = 'f32' | 'f64' | 'u8' | 'i32'
+export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
+
+/** How a convolution is computed; the value is the same. */
+export type Algorithm = 'auto' | 'im2col' | 'shifted' | 'direct'
+
+/** Bytes of a device's memory; `allocations` counts blocks ever taken from the system: flat in a steady loop. */
+export interface Memory {
+  live: number
+  pooled: number
+  peak: number
+  allocations: number
+}
+
+export interface DeviceOptions {
+  /** Most bytes that may be live, default: the machine's memory. */
+  memoryLimit?: number
+  /** Forces every convolution of this device to one algorithm, for tests. */
+  algorithm?: Algorithm
+}
+
+/** Where tensors live. Work on a device happens in the order in which it was enqueued. */
+export class Device {
+  readonly name: string
+  /** The floating-point type that this device computes in. */
+  readonly float: 'f32' | 'f64'
+  readonly algorithm: Algorithm
+  readonly #native: native.NativeDevice
+
+  private constructor(name: string, device: native.NativeDevice, algorithm: Algorithm) {
+    this.name = name
+    this.#native = device
+    this.float = device.float as 'f32' | 'f64'
+    this.algorithm = algorithm
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param name `cpu` computes in f32 on all cores; `reference` is slow, plain and f64: the definition of every kernel;
+   *   `test` is `reference` behind a queue that runs only when something waits
+   * @throws TypeError for another name
+   */
+  static open(name: string, options: DeviceOptions = {}): Device {
+    const device = call(() => native.NativeDevice.open(name, options.memoryLimit))
+    return new Device(name, device, options.algorithm ?? 'auto')
+  }
+
+  /** Uploads values: bytes stay `u8`, `Int32Array` stays `i32`, all other numbers become the device's float. */
+  tensor(values: ArrayLike<number>, shape: Shape): Tensor {
+    const { array, dtype } = asElements(values, this.float)
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+    return make(this, () => this.#native.tensor(bytes, sizes('tensor', shape), dtype))
+  }
+
+  full(shape: Shape, value: number): Tensor {
+    return make(this, () => this.#native.full(sizes('full', shape), number('full', value)))
+  }
+
+  zeros(shape: Shape): Tensor {
+    return this.full(shape, 0)
+  }
+
+  scalar(value: number): Tensor {
+    return this.full([], value)
+  }
+
+  /** Zeros of the given shapes in one buffer: `flat` is all of it, with gaps of zeros, and `tensors` are its slices. */
+  arena(shapes: readonly Shape[]): { flat: Tensor; tensors: Tensor[] } {
+    const handles = call(() => this.#native.arena(shapes.map((shape) => sizes('arena', shape))))
+    const [flat, ...tensors] = handles.map((handle) => wrap(this, handle))
+    return { flat: flat!, tensors }
+  }
+
+  /** Resolves when everything enqueued so far has run; rejects with the first error of the device. */
+  synchronize(): Promise<void> {
+    return wait(() => this.#native.synchronize())
+  }
+
+  memory(): Memory {
+    return this.#native.memory()
+  }
+
+  /** Test device: holds the stream before its next kernel, or lets it run on. */
+  hold(hold: boolean): void {
+    call(() => this.#native.hold(hold))
+  }
+
+  /** Test device: the kernel launched after `launches` more of them fails. */
+  injectFault(launches: number): void {
+    call(() => this.#native.injectFault(launches))
+  }
+
+  /** @internal */
+  draw(kind: 'uniform' | 'normal', shape: Shape, at: native.NativePosition): Tensor {
+    return make(this, () => native[kind](this.#native, sizes(kind, shape), at))
+  }
+}
+
+function asElements(values: ArrayLike<number>, float: 'f32' | 'f64'): { array: Values; dtype: DType } {
+  if (values instanceof Uint8Array) return { array: values, dtype: 'u8' }
+  if (values instanceof Int32Array) return { array: values, dtype: 'i32' }
+  if (float === 'f32')
+    return { array: values instanceof Float32Array ? values : Float32Array.from(values), dtype: float }
+  return { array: values instanceof Float64Array ? values : Float64Array.from(values), dtype: float }
+}
+
+/** Disposes of tensors that were made outside of scopes and forgotten; scopes do not need it. */
+const forgotten = new FinalizationRegistry<number>((handle) => native.dispose(handle))
+let depth = 0
+
+const construct = Symbol('construct')
+
+function wrap(device: Device, handle: number): Tensor {
+  const tensor = new Tensor(construct, device, handle)
+  if (depth === 0) forgotten.register(tensor, handle)
+  return tensor
+}
+
+function make(device: Device, op: () => number): Tensor {
+  return wrap(device, call(op))
+}
+
+export interface ConvOptions {
+  /** Step between windows, default 1. */
+  stride?: number
+  /** Zeros around the image: top, bottom, left, right; default none. */
+  padding?: readonly [number, number, number, number]
+  algorithm?: Algorithm
+}
+
+export interface UpfirdnOptions {
+  /** Zeros inserted between pixels, plus one; default 1. */
+  up?: number
+  /** Every `down`-th pixel is kept; default 1. */
+  down?: number
+  /** Separable filter, used along both axes as it is. */
+  taps: readonly number[]
+  /** Zeros (or, if negative, cropped pixels) around the upsampled image: top, bottom, left, right; default none. */
+  padding?: readonly [number, number, number, number]
+}
+
+/** A contiguous array on a device. Images are `[N, H, W, C]`, filters `[kh, kw, in, out]`, dense weights `[in, out]`. */
+export class Tensor {
+  readonly device: Device
+  readonly #handle: number
+  #shape: number[] | undefined
+
+  /** @internal */
+  constructor(key: symbol, device: Device, handle: number) {
+    if (key !== construct) throw new TypeError('tensors are made by a device: device.tensor(values, shape)')
+    this.device = device
+    this.#handle = handle
+  }
+
+  /** @internal */
+  static handle(tensor: Tensor): number {
+    if (!(tensor instanceof Tensor)) throw new TypeError(`a tensor is expected, got ${String(tensor)}`)
+    return tensor.#handle
+  }
+
+  get shape(): Shape {
+    return (this.#shape ??= call(() => native.shape(this.#handle)))
+  }
+
+  get dtype(): DType {
+    return call(() => native.dtype(this.#handle)) as DType
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.shape.reduce((product, size) => product * size, 1)
+  }
+
+  get disposed(): boolean {
+    return !native.isLive(this.#handle)
+  }
+
+  /** @throws ShapeError unless there are four axes */
+  dims4(): [number, number, number, number] {
+    const [a, b, c, d] = this.#dims(4)
+    return [a!, b!, c!, d!]
+  }
+
+  /** @throws ShapeError unless there are two axes */
+  dims2(): [number, number] {
+    const [a, b] = this.#dims(2)
+    return [a!, b!]
+  }
+
+  #dims(axes: number): Shape {
+    if (this.shape.length === axes) return this.shape
+    throw new ShapeError(`dims${axes}: ${axes} axes are expected, got [${this.shape.join(', ')}]`)
+  }
+
+  /** The elements, when the device has them. */
+  async data(): Promise<Values> {
+    const dtype = this.dtype
+    const bytes = await wait(() => native.read(this.#handle))
+    if (dtype === 'u8') return bytes
+    const Elements = dtype === 'f32' ? Float32Array : dtype === 'f64' ? Float64Array : Int32Array
+    return new Elements(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / Elements.BYTES_PER_ELEMENT)
+  }
+
+  /** The one element of a tensor of size 1. */
+  async item(): Promise<number> {
+    if (this.size !== 1) throw new ShapeError(`item: one element is expected, got [${this.shape.join(', ')}]`)
+    return (await this.data())[0]!
+  }
+
+  /** The same elements as the start of a history: `grad` can ask for this tensor. */
+  tracked(): Tensor {
+    return this.#op(native.tracked)
+  }
+
+  /** The same elements without history. */
+  detach(): Tensor {
+    return this.#op(native.detach)
+  }
+
+  /** Replaces the elements by those of `source`, in place. */
+  assign(source: Tensor): void {
+    call(() => native.assign(this.#handle, Tensor.handle(source)))
+  }
+
+  /** Frees the memory as soon as no history needs it. */
+  dispose(): void {
+    native.dispose(this.#handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  add(b: Tensor | number): Tensor {
+    return typeof b === 'number' ? this.affine(1, b) : this.#with(b, native.add)
+  }
+  sub(b: Tensor | number): Tensor {
+    return typeof b === 'number' ? this.affine(1, -b) : this.#with(b, native.sub)
+  }
+  mul(b: Tensor | number): Tensor {
+    return typeof b === 'number' ? this.affine(b, 0) : this.#with(b, native.mul)
+  }
+  div(b: Tensor | number): Tensor {
+    return this.#withNumber(b, native.div)
+  }
+  /** 1 where this is greater, else 0. */
+  greater(b: Tensor | number): Tensor {
+    return this.#withNumber(b, native.greater)
+  }
+  greaterEqual(b: Tensor | number): Tensor {
+    return this.#withNumber(b, native.greaterEqual)
+  }
+  equal(b: Tensor | number): Tensor {
+    return this.#withNumber(b, native.equal)
+  }
+  /** `a` where this is not 0, else `b`. */
+  select(a: Tensor, b: Tensor): Tensor {
+    return this.#op((x) => native.select(x, Tensor.handle(a), Tensor.handle(b)))
+  }
+
+  neg(): Tensor {
+    return this.#op(native.neg)
+  }
+  exp(): Tensor {
+    return this.#op(native.exp)
+  }
+  log(): Tensor {
+    return this.#op(native.log)
+  }
+  sqrt(): Tensor {
+    return this.#op(native.sqrt)
+  }
+  rsqrt(): Tensor {
+    return this.#op(native.rsqrt)
+  }
+  square(): Tensor {
+    return this.#op(native.square)
+  }
+  /** `ln(1 + eˣ)`. */
+  softplus(): Tensor {
+    return this.#op(native.softplus)
+  }
+  sigmoid(): Tensor {
+    return this.#op(native.sigmoid)
+  }
+  sin(): Tensor {
+    return this.#op(native.sin)
+  }
+  cos(): Tensor {
+    return this.#op(native.cos)
+  }
+  acos(): Tensor {
+    return this.#op(native.acos)
+  }
+  /** `scale · x + shift`. */
+  affine(scale: number, shift: number): Tensor {
+    return this.#op((x) => native.affine(x, number('affine', scale), number('affine', shift)))
+  }
+  clamp(low: number, high: number): Tensor {
+    return this.#op((x) => native.clamp(x, number('clamp', low), number('clamp', high)))
+  }
+  /** `x` where `x ≥ 0`, else `alpha · x`. */
+  leakyRelu(alpha: number): Tensor {
+    return this.#op((x) => native.leakyRelu(x, number('leaky_relu', alpha)))
+  }
+
+  /** Sum over `axes` (all by default), which stay with size 1 if `keep`. */
+  sum(axes?: Shape, keep = false): Tensor {
+    return this.#op((x) => native.sum(x, this.#axes('sum', axes), keep))
+  }
+  mean(axes?: Shape, keep = false): Tensor {
+    return this.#op((x) => native.mean(x, this.#axes('mean', axes), keep))
+  }
+  max(axes?: Shape, keep = false): Tensor {
+    return this.#op((x) => native.max(x, this.#axes('max', axes), keep))
+  }
+
+  /** The same elements in another shape; nothing is copied. */
+  reshape(shape: Shape): Tensor {
+    return this.#op((x) => native.reshape(x, sizes('reshape', shape)))
+  }
+  /** Axis `i` of the result is axis `axes[i]`. */
+  permute(axes: Shape): Tensor {
+    return this.#op((x) => native.permute(x, sizes('permute', axes)))
+  }
+  slice(starts: Shape, lengths: Shape): Tensor {
+    return this.#op((x) => native.slice(x, sizes('slice', starts), sizes('slice', lengths)))
+  }
+  /** Zeros before and after each axis. */
+  pad(pairs: readonly (readonly [number, number])[]): Tensor {
+    return this.#op((x) => native.pad(x, sizes('pad', pairs.flat())))
+  }
+  flip(axes: Shape): Tensor {
+    return this.#op((x) => native.flip(x, sizes('flip', axes)))
+  }
+  broadcastTo(shape: Shape): Tensor {
+    return this.#op((x) => native.broadcastTo(x, sizes('broadcast_to', shape)))
+  }
+  /** The tensors along `axis`, without that axis. */
+  unstack(axis: number): Tensor[] {
+    const length = this.shape[axis]
+    if (length === undefined) throw new ShapeError(`unstack: axis ${axis} of [${this.shape.join(', ')}] does not exist`)
+    const lengths = this.shape.with(axis, 1)
+    const rest = this.shape.toSpliced(axis, 1)
+    const starts = this.shape.map(() => 0)
+    return Array.from({ length }, (_, i) => scope(() => this.slice(starts.with(axis, i), lengths).reshape(rest)))
+  }
+  /** The same values in another element type; to integers truncated and clamped. */
+  cast(dtype: DType): Tensor {
+    return this.#op((x) => native.cast(x, dtype))
+  }
+
+  /** `[.., m, k] · [.., k, n]`; a transposed operand is stored with its last two axes swapped. */
+  matmul(b: Tensor, options: { transposeA?: boolean; transposeB?: boolean } = {}): Tensor {
+    const { transposeA = false, transposeB = false } = options
+    return this.#with(b, (x, y) => native.matmul(x, y, transposeA, transposeB))
+  }
+  /** Rows of this table `[R, C]` by number (`i32 [K]`). */
+  gatherRows(rows: Tensor): Tensor {
+    return this.#with(rows, native.gatherRows)
+  }
+  /** The adjoint of `gatherRows`: `[K, C]` added up into a table `[tableRows, C]`. */
+  scatterRows(rows: Tensor, tableRows: number): Tensor {
+    return this.#with(rows, (x, y) => native.scatterRows(x, y, tableRows))
+  }
+
+  /** Correlation with filters `w [kh, kw, C, O]`. */
+  conv2d(w: Tensor, options: ConvOptions = {}): Tensor {
+    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv(options)))
+  }
+  /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
+  conv2dTranspose(w: Tensor, size: readonly [number, number], options: ConvOptions = {}): Tensor {
+    return this.#with(w, (x, y) => native.conv2dTranspose(x, y, [...size], ...this.#conv(options)))
+  }
+  /** The adjoint of `conv2d` in the filter: from images and `y [N, H', W', O]` to `[...kernel, C, O]`. */
+  conv2dWeightGrad(y: Tensor, kernel: readonly [number, number], options: ConvOptions = {}): Tensor {
+    return this.#with(y, (a, b) => native.conv2dWeightGrad(a, b, [...kernel], ...this.#conv(options)))
+  }
+  #conv({ stride = 1, padding = [0, 0, 0, 0], algorithm = this.device.algorithm }: ConvOptions) {
+    return [stride, sizes('conv2d', padding), algorithm] as const
+  }
+  /** Upsample with zeros, pad, filter, downsample. */
+  upfirdn2d({ up = 1, down = 1, taps, padding = [0, 0, 0, 0] }: UpfirdnOptions): Tensor {
+    return this.#op((x) => native.upfirdn2d(x, up, down, [...taps], [...padding]))
+  }
+
+  /** `x + b`, then values below 0 times `alpha` (1: linear). */
+  biasAct(b: Tensor, alpha: number): Tensor {
+    return this.#with(b, (x, y) => native.biasAct(x, y, number('bias_act', alpha)))
+  }
+  /** `x + noise · strength`: noise `[N or 1, H, W, 1]`, strength `[C]`. */
+  addNoise(noise: Tensor, strength: Tensor): Tensor {
+    return this.#op((x) => native.addNoise(x, Tensor.handle(noise), Tensor.handle(strength)))
+  }
+  /** Adaptive instance normalisation (StyleGAN, Eq. 1) with a style `[N, 2C]`: scales less 1, then biases. */
+  adain(style: Tensor): Tensor {
+    return this.#with(style, native.adain)
+  }
+  /** How much the images of a group differ: `[N / group]`; images m, m + M, m + 2M … are a group. */
+  minibatchStddev(group: number): Tensor {
+    return this.#op((x) => native.minibatchStddev(x, sizes('minibatch_stddev', [group])[0]!))
+  }
+
+  #op(op: (handle: number) => number): Tensor {
+    return make(this.device, () => op(this.#handle))
+  }
+  #with(b: Tensor, op: (a: number, b: number) => number): Tensor {
+    return make(this.device, () => op(this.#handle, Tensor.handle(b)))
+  }
+  #withNumber(b: Tensor | number, op: (a: number, b: number) => number): Tensor {
+    if (typeof b !== 'number') return this.#with(b, op)
+    return scope(() => this.#with(this.device.scalar(b), op))
+  }
+  #axes(op: string, axes: Shape | undefined): number[] {
+    return axes === undefined ? this.shape.map((_, axis) => axis) : sizes(op, axes)
+  }
+}
+
+/** Tensors one after the other along `axis`. */
+export function concat(tensors: readonly Tensor[], axis: number): Tensor {
+  const [first] = tensors
+  if (first === undefined) throw new ShapeError('concat: at least one tensor is needed, got none')
+  return make(first.device, () => native.concat(tensors.map(Tensor.handle), axis))
+}
+
+/**
+ * Runs `work` and disposes of every tensor made inside that it does not return (tensors are found in arrays, plain objects
+ * and maps). What a history needs lives on with that history.
+ *
+ * @throws TypeError if `work` returns a promise: its tensors would be gone before it is fulfilled
+ */
+export function scope<T>(work: () => T): T {
+  native.scopeBegin()
+  depth++
+  const kept: Tensor[] = []
+  try {
+    const result = work()
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      throw new TypeError('scope: the function must not be async; wait outside of the scope')
+    }
+    collect(result, kept)
+    return result
+  } finally {
+    depth--
+    const handles = kept.map(Tensor.handle)
+    native.scopeEnd(handles)
+    if (depth === 0) kept.forEach((tensor, i) => forgotten.register(tensor, handles[i]!))
+  }
+}
+
+function collect(value: unknown, found: Tensor[]): void {
+  if (value instanceof Tensor) found.push(value)
+  else if (Array.isArray(value)) for (const item of value) collect(item, found)
+  else if (value instanceof Map) for (const item of value.values()) collect(item, found)
+  else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) collect(item, found)
+  }
+}
+
+/**
+ * Gradients of the sum of all elements of `outputs` towards each of `inputs`, zeros where no path leads. Only paths that
+ * lead to the inputs are computed. With `createGraph` the gradients can be differentiated again, to any order.
+ *
+ * @throws ShapeError if an input is not tracked
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: readonly Tensor[],
+  { createGraph = false }: { createGraph?: boolean } = {},
+): Tensor[] {
+  const [first] = inputs
+  if (first === undefined) return []
+  const from = outputs instanceof Tensor ? [outputs] : outputs
+  const handles = call(() => native.grad(from.map(Tensor.handle), inputs.map(Tensor.handle), createGraph))
+  return handles.map((handle) => wrap(first.device, handle))
+}
+
+export interface AdamTensors {
+  /** `[P]` */
+  grad: Tensor
+  /** `[P]`, changed in place, as are all that follow. */
+  params: Tensor
+  m: Tensor
+  v: Tensor
+  /** `[2]`: steps taken, steps skipped because a gradient was not finite. */
+  state: Tensor
+  /** `[P]`: running average of `params`, updated before they are. */
+  average?: Tensor
+}
+
+export interface AdamStep {
+  rate: number
+  beta1: number
+  beta2: number
+  epsilon: number
+  /** Weight of the old average. */
+  averageBeta?: number
+}
+
+/** One step of TensorFlow 1's Adam (ε in the "epsilon hat" position), in place. */
+export function adam(tensors: AdamTensors, { averageBeta = 0, ...step }: AdamStep): void {
+  const { grad, params, m, v, state, average } = tensors
+  const all = [grad, params, m, v, state, ...(average ? [average] : [])]
+  call(() => native.adam(all.map(Tensor.handle), { ...step, averageBeta }))
+}
