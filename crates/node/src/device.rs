@@ -21,13 +21,16 @@ pub struct NativeMemory {
 }
 
 /// The table of devices: name → what opens it.
-fn open(name: &str, limit: Option<usize>) -> Option<Device> {
+fn open(name: &str, limit: Option<usize>) -> Result<Device> {
     let limit_or = |default: usize| limit.unwrap_or(default);
     match name {
-        "cpu" => Some(Device::new(stylegan_candle::open(limit_or(stylegan_candle::default_limit())))),
-        "reference" => Some(Device::new(Reference::device(limit_or(usize::MAX)))),
-        "test" => Some(Device::new(Reference::test_device(limit_or(usize::MAX)))),
-        _ => None,
+        "cpu" => Ok(Device::new(stylegan_candle::open(limit_or(stylegan_candle::default_limit())))),
+        "reference" => Ok(Device::new(Reference::device(limit_or(usize::MAX)))),
+        "test" => Ok(Device::new(Reference::test_device(limit_or(usize::MAX)))),
+        _ if name.starts_with("wgpu") => {
+            stylegan_wgpu::open(name, limit_or(usize::MAX)).map(Device::new).map_err(native)
+        }
+        _ => Err(invalid(format!("device must be cpu, wgpu, wgpu:N, reference or test, got '{name}'"))),
     }
 }
 
@@ -35,10 +38,7 @@ fn open(name: &str, limit: Option<usize>) -> Option<Device> {
 impl NativeDevice {
     #[napi(factory)]
     pub fn open(name: String, memory_limit: Option<f64>) -> Result<Self> {
-        let device = open(&name, memory_limit.map(|bytes| bytes as usize));
-        device
-            .map(Self)
-            .ok_or_else(|| invalid(format!("device must be cpu, reference or test, got '{name}'")))
+        open(&name, memory_limit.map(|bytes| bytes as usize)).map(Self)
     }
 
     #[napi(getter)]

@@ -1,0 +1,271 @@
+//! Kernels with one invocation for each element (or four).
+
+use stylegan_tensor::{Binary, DType, Position, Result, Unary, View, strides};
+
+use super::movement::{MAX_AXES, merged, too_many_axes};
+use super::{Launch, bind, flat, float, width};
+use crate::shader;
+
+impl Launch<'_> {
+    pub fn fill(&mut self, value: f64, y: &View) -> Result<()> {
+        let dtype = y.storage.dtype();
+        let bits = match dtype {
+            DType::U8 => u32::from(value as u8),
+            DType::I32 => (value as i32).cast_unsigned(),
+            DType::F32 | DType::F64 => float(value),
+        };
+        let len = y.storage.len();
+        let constants = [dtype.size() as u32, self.add()];
+        let params = [len as u32, bits];
+        self.dispatch(
+            &shader::FILL,
+            &constants,
+            &[],
+            &[&bind(y)],
+            &params,
+            flat(len),
+        )
+    }
+
+    pub fn cast(&mut self, x: &View, y: &View) -> Result<()> {
+        let code = |view: &View| match view.storage.dtype() {
+            DType::F32 | DType::F64 => 0,
+            DType::U8 => 1,
+            DType::I32 => 2,
+        };
+        let len = y.storage.len();
+        let constants = [code(x), code(y), self.add()];
+        let params = [len as u32];
+        self.dispatch(
+            &shader::CAST,
+            &constants,
+            &[&bind(x)],
+            &[&bind(y)],
+            &params,
+            flat(len),
+        )
+    }
+
+    pub fn unary(&mut self, op: Unary, x: &View, y: &View) -> Result<()> {
+        let (code, first, second) = match op {
+            Unary::Affine { scale, shift } => (0, scale, shift),
+            Unary::Exp => (1, 0.0, 0.0),
+            Unary::Log => (2, 0.0, 0.0),
+            Unary::Sqrt => (3, 0.0, 0.0),
+            Unary::Rsqrt => (4, 0.0, 0.0),
+            Unary::Square => (5, 0.0, 0.0),
+            Unary::Softplus => (6, 0.0, 0.0),
+            Unary::Sigmoid => (7, 0.0, 0.0),
+            Unary::Sin => (8, 0.0, 0.0),
+            Unary::Cos => (9, 0.0, 0.0),
+            Unary::Acos => (10, 0.0, 0.0),
+            Unary::Clamp { low, high } => (11, low, high),
+        };
+        let len = y.storage.len();
+        let constants = [code, self.add()];
+        let params = [len as u32, float(first), float(second)];
+        self.dispatch(
+            &shader::UNARY,
+            &constants,
+            &[&bind(x)],
+            &[&bind(y)],
+            &params,
+            flat(len),
+        )
+    }
+
+    pub fn binary(&mut self, op: Binary, a: &View, b: &View, y: &View) -> Result<()> {
+        let code = match op {
+            Binary::Add => 0,
+            Binary::Sub => 1,
+            Binary::Mul => 2,
+            Binary::Div => 3,
+            Binary::Greater => 4,
+            Binary::GreaterEqual => 5,
+            Binary::Equal => 6,
+        };
+        let (inputs, out) = ([bind(a), bind(b)], bind(y));
+        let inputs = [&inputs[0], &inputs[1]];
+        let len = y.storage.len();
+        let lens = [a.storage.len(), b.storage.len()];
+        if lens.iter().all(|&l| l == len || l == 1) {
+            let width = width(&[len, lens[0], lens[1]]);
+            let count = len / width;
+            let step = |l: usize| u32::from(l == len);
+            let params = [count as u32, step(lens[0]), step(lens[1])];
+            let constants = [code, width as u32, self.add()];
+            return self.dispatch(
+                &shader::BINARY,
+                &constants,
+                &inputs,
+                &[&out],
+                &params,
+                flat(count),
+            );
+        }
+        let (rank, params) = self.broadcast(&[a, b], y)?;
+        let constants = [code, rank, self.add()];
+        self.dispatch(
+            &shader::BROADCAST,
+            &constants,
+            &inputs,
+            &[&out],
+            &params,
+            flat(len),
+        )
+    }
+
+    pub fn select(&mut self, x: &[&View], y: &View) -> Result<()> {
+        let (rank, params) = self.broadcast(x, y)?;
+        let inputs = [bind(x[0]), bind(x[1]), bind(x[2])];
+        let constants = [rank, self.add()];
+        self.dispatch(
+            &shader::SELECT,
+            &constants,
+            &[&inputs[0], &inputs[1], &inputs[2]],
+            &[&bind(y)],
+            &params,
+            flat(y.storage.len()),
+        )
+    }
+
+    /// Number of axes and the parameters of broadcast.wgsl.
+    fn broadcast(&self, operands: &[&View], y: &View) -> Result<(u32, Vec<u32>)> {
+        let steps = operands.iter().map(|x| broadcast_steps(&x.shape, &y.shape));
+        let (sizes, steps) = merged(&y.shape, steps.collect());
+        if sizes.len() > MAX_AXES {
+            return Err(too_many_axes(self.op, &y.shape));
+        }
+        let mut params = vec![0; 1 + 4 * MAX_AXES];
+        params[0] = y.storage.len() as u32;
+        for (axis, &size) in sizes.iter().enumerate() {
+            params[1 + axis] = size as u32;
+            for (operand, steps) in steps.iter().enumerate() {
+                params[1 + MAX_AXES * (operand + 1) + axis] = steps[axis] as u32;
+            }
+        }
+        Ok((sizes.len() as u32, params))
+    }
+
+    pub fn uniform(&mut self, position: Position, y: &View) -> Result<()> {
+        let params = philox(position, y);
+        let groups = flat(y.storage.len().div_ceil(4));
+        self.dispatch(
+            &shader::UNIFORM,
+            &[self.add()],
+            &[],
+            &[&bind(y)],
+            &params,
+            groups,
+        )
+    }
+
+    pub fn normal(&mut self, position: Position, y: &View) -> Result<()> {
+        let params = philox(position, y);
+        let groups = flat(y.storage.len().div_ceil(4));
+        self.dispatch(
+            &shader::NORMAL,
+            &[self.add()],
+            &[],
+            &[&bind(y)],
+            &params,
+            groups,
+        )
+    }
+
+    pub fn bias_act(&mut self, x: &View, b: Option<&View>, alpha: f64, y: &View) -> Result<()> {
+        let len = y.storage.len();
+        let Some(b) = b else {
+            let width = width(&[len]);
+            let params = [(len / width) as u32, float(alpha)];
+            let constants = [width as u32, self.add()];
+            let groups = flat(len / width);
+            return self.dispatch(
+                &shader::ACT,
+                &constants,
+                &[&bind(x)],
+                &[&bind(y)],
+                &params,
+                groups,
+            );
+        };
+        let channels = b.storage.len();
+        let width = width(&[channels]);
+        let params = [
+            (len / width) as u32,
+            (channels / width) as u32,
+            float(alpha),
+        ];
+        let constants = [width as u32, self.add()];
+        let inputs = [&bind(x), &bind(b)];
+        let groups = flat(len / width);
+        self.dispatch(
+            &shader::BIAS_ACT,
+            &constants,
+            &inputs,
+            &[&bind(y)],
+            &params,
+            groups,
+        )
+    }
+
+    pub fn bias_act_grad(&mut self, g: &View, of: &View, alpha: f64, y: &View) -> Result<()> {
+        let len = y.storage.len();
+        let width = width(&[len]);
+        let params = [(len / width) as u32, float(alpha)];
+        let constants = [width as u32, self.add()];
+        let inputs = [&bind(g), &bind(of)];
+        let groups = flat(len / width);
+        self.dispatch(
+            &shader::BIAS_ACT_GRAD,
+            &constants,
+            &inputs,
+            &[&bind(y)],
+            &params,
+            groups,
+        )
+    }
+
+    pub fn add_noise(&mut self, x: &View, noise: &View, strength: &View, y: &View) -> Result<()> {
+        let channels = strength.storage.len();
+        let width = width(&[channels]);
+        let len = y.storage.len() / width;
+        let params = [
+            len as u32,
+            (channels / width) as u32,
+            noise.storage.len() as u32,
+        ];
+        let constants = [width as u32, self.add()];
+        let inputs = [&bind(x), &bind(noise), &bind(strength)];
+        self.dispatch(
+            &shader::ADD_NOISE,
+            &constants,
+            &inputs,
+            &[&bind(y)],
+            &params,
+            flat(len),
+        )
+    }
+}
+
+/// The parameters of philox.wgsl.
+fn philox(position: Position, y: &View) -> [u32; 7] {
+    let halves = |word: u64| [word as u32, (word >> 32) as u32];
+    let (key, stream) = (halves(position.seed), halves(position.stream));
+    let block = halves(position.offset / 4);
+    let len = y.storage.len() as u32;
+    [
+        len, key[0], key[1], stream[0], stream[1], block[0], block[1],
+    ]
+}
+
+/// Steps through an operand of shape `from` along each axis of `to`: 0 where it is broadcast.
+fn broadcast_steps(from: &[usize], to: &[usize]) -> Vec<isize> {
+    let missing = to.len() - from.len();
+    let steps = strides(from);
+    let step = |axis: usize| match axis.checked_sub(missing) {
+        Some(i) if from[i] != 1 => steps[i] as isize,
+        _ => 0,
+    };
+    (0..to.len()).map(step).collect()
+}

@@ -1,0 +1,233 @@
+//! Matrix products and convolutions on gemm.wgsl, and resampling.
+
+use stylegan_tensor::{Algorithm, Conv2d, Error, Result, Upfirdn2d, View};
+
+use super::reduce::BUSY;
+use super::{Launch, bind, flat, float, spread, width};
+use crate::recorder::Binding;
+use crate::shader::{self, Shader};
+
+/// Terms that a step of gemm.wgsl takes.
+const TERMS: usize = 16;
+
+/// Bytes of workgroup memory that the larger tile takes.
+const LARGE_TILE_BYTES: u32 = 2 * 33 * 16 * 16;
+
+/// Taps that fit into the parameters of upfirdn2d.wgsl.
+const MAX_TAPS: usize = 23;
+
+/// A product of matrices as gemm.wgsl sees it.
+struct Product<'a> {
+    shader: &'static Shader,
+    a: &'a Binding,
+    b: &'a Binding,
+    y: &'a Binding,
+    /// Vector widths of a, b and y.
+    widths: [usize; 3],
+    /// Whether a and b lie along the terms.
+    along: [bool; 2],
+    /// Rows and columns of each result.
+    size: [usize; 2],
+    /// Independent results: matrices of a batch, or phases of a transposed convolution.
+    count: usize,
+    terms: usize,
+    out_len: usize,
+    /// Parameters behind the common ones.
+    params: Vec<u32>,
+    algorithm: Algorithm,
+}
+
+impl Product<'_> {
+    /// Invocations along a side of a workgroup, and parts of the terms: a function of the shape alone. The algorithms of
+    /// the contract are ways to force one or the other.
+    fn plan(&self, limits: &wgpu::Limits) -> (usize, usize) {
+        let [rows, columns] = self.size;
+        let tiles = |side: usize| rows.div_ceil(8 * side) * columns.div_ceil(8 * side) * self.count;
+        let steps = self.terms.div_ceil(TERMS).max(1);
+        let fits = limits.max_compute_workgroup_storage_size >= LARGE_TILE_BYTES;
+        let side = match self.algorithm {
+            Algorithm::Im2col => 16,
+            Algorithm::Shifted | Algorithm::Direct => 8,
+            // The larger tile reads less, and needs many tiles to keep the GPU busy.
+            Algorithm::Auto if rows > 64 && columns > 64 && tiles(16) >= 120 => 16,
+            Algorithm::Auto => 8,
+        };
+        let side = if fits { side } else { 8 };
+        let runs = match self.algorithm {
+            Algorithm::Im2col | Algorithm::Direct => 1,
+            Algorithm::Shifted => steps.min(4),
+            Algorithm::Auto => {
+                let most = (1 << 25) / self.out_len.max(1);
+                (BUSY / tiles(side)).min(steps / 4).min(most).max(1)
+            }
+        };
+        (side, runs)
+    }
+}
+
+impl Launch<'_> {
+    fn product(&mut self, product: &Product) -> Result<()> {
+        let (side, runs) = product.plan(self.limits);
+        let [rows, columns] = product.size;
+        let tiles_n = columns.div_ceil(8 * side);
+        let mut groups = spread(rows.div_ceil(8 * side) * tiles_n);
+        groups[2] = (product.count * runs) as u32;
+        let [a, b, y] = product.widths.map(|width| width as u32);
+        let along = product.along.map(u32::from);
+        let constants = [a, b, y, side as u32, along[0], along[1]];
+        let add = runs == 1 && self.accumulate;
+        let mut params = vec![
+            runs as u32,
+            tiles_n as u32,
+            u32::from(add),
+            product.out_len as u32,
+        ];
+        params.extend(&product.params);
+        let inputs = [product.a, product.b];
+        if runs == 1 {
+            return self.dispatch(
+                product.shader,
+                &constants,
+                &inputs,
+                &[product.y],
+                &params,
+                groups,
+            );
+        }
+        let (_parts, parts) = self.workspace(runs * product.out_len)?;
+        self.dispatch(
+            product.shader,
+            &constants,
+            &inputs,
+            &[&parts],
+            &params,
+            groups,
+        )?;
+        let shape = [runs, product.out_len];
+        self.reduce_axes(false, 1.0, &parts, &shape, &[0], product.y, self.accumulate)
+    }
+
+    pub fn matmul(&mut self, a: &View, b: &View, transpose: [bool; 2], y: &View) -> Result<()> {
+        let [batch, m, n] = [y.shape[0], y.shape[1], y.shape[2]];
+        let k = if transpose[0] { a.shape[1] } else { a.shape[2] };
+        let step = |x: &View| {
+            if x.shape[0] == 1 {
+                0
+            } else {
+                x.shape[1] * x.shape[2]
+            }
+        };
+        let params = [m, n, k, step(a), step(b)].map(|value| value as u32);
+        self.product(&Product {
+            shader: &shader::MATMUL,
+            a: &bind(a),
+            b: &bind(b),
+            y: &bind(y),
+            widths: [width(&[a.shape[2]]), width(&[b.shape[2]]), width(&[n])],
+            along: [!transpose[0], transpose[1]],
+            size: [m, n],
+            count: batch,
+            terms: k,
+            out_len: batch * m * n,
+            params: params.to_vec(),
+            algorithm: Algorithm::Auto,
+        })
+    }
+
+    pub fn conv2d(&mut self, p: &Conv2d, x: &View, w: &View, y: &View) -> Result<()> {
+        let (c, o) = (w.shape[2], w.shape[3]);
+        self.product(&Product {
+            shader: &shader::CONV2D,
+            a: &bind(x),
+            b: &bind(w),
+            y: &bind(y),
+            widths: [width(&[c]), width(&[o]), width(&[o])],
+            along: [true, false],
+            size: [y.shape[0] * y.shape[1] * y.shape[2], o],
+            count: 1,
+            terms: w.shape[0] * w.shape[1] * c.next_multiple_of(TERMS),
+            out_len: y.storage.len(),
+            params: geometry(p, x, w, y),
+            algorithm: p.algorithm,
+        })
+    }
+
+    pub fn conv2d_transpose(&mut self, p: &Conv2d, y: &View, w: &View, x: &View) -> Result<()> {
+        let (c, o) = (w.shape[2], w.shape[3]);
+        let taps = w.shape[0].div_ceil(p.stride) * w.shape[1].div_ceil(p.stride);
+        // The first phase has the most rows.
+        let rows = x.shape[1].div_ceil(p.stride) * x.shape[2].div_ceil(p.stride);
+        self.product(&Product {
+            shader: &shader::CONV2D_TRANSPOSE,
+            a: &bind(y),
+            b: &bind(w),
+            y: &bind(x),
+            widths: [width(&[o]), width(&[o]), width(&[c])],
+            along: [true, true],
+            size: [x.shape[0] * rows, c],
+            count: p.stride * p.stride,
+            terms: taps * o.next_multiple_of(TERMS),
+            out_len: x.storage.len(),
+            params: geometry(p, x, w, y),
+            algorithm: p.algorithm,
+        })
+    }
+
+    pub fn conv2d_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<()> {
+        let (c, o) = (w.shape[2], w.shape[3]);
+        self.product(&Product {
+            shader: &shader::CONV2D_WEIGHT_GRAD,
+            a: &bind(x),
+            b: &bind(y),
+            y: &bind(w),
+            widths: [width(&[c]), width(&[o]), width(&[o])],
+            along: [false, false],
+            size: [w.shape[0] * w.shape[1] * c, o],
+            count: 1,
+            terms: y.shape[0] * y.shape[1] * y.shape[2],
+            out_len: w.storage.len(),
+            params: geometry(p, x, w, y),
+            algorithm: p.algorithm,
+        })
+    }
+
+    pub fn upfirdn2d(&mut self, p: &Upfirdn2d, x: &View, y: &View) -> Result<()> {
+        if p.taps.len() > MAX_TAPS {
+            let message = format!("a GPU takes at most {MAX_TAPS} taps, got {}", p.taps.len());
+            return Err(Error::shape(self.op, message));
+        }
+        let channels = x.shape[3];
+        let width = width(&[channels]);
+        let len = y.storage.len() / width;
+        let [height, wide] = [x.shape[1], x.shape[2]];
+        let sizes = [
+            len,
+            channels / width,
+            height,
+            wide,
+            y.shape[1],
+            y.shape[2],
+            p.down,
+        ];
+        let mut params = sizes.map(|value| value as u32).to_vec();
+        params.extend([p.padding[0], p.padding[2]].map(|value| (value as i32).cast_unsigned()));
+        params.extend(p.taps.iter().map(|&tap| float(tap)));
+        let constants = [width as u32, self.add(), p.taps.len() as u32, p.up as u32];
+        self.dispatch(
+            &shader::UPFIRDN2D,
+            &constants,
+            &[&bind(x)],
+            &[&bind(y)],
+            &params,
+            flat(len),
+        )
+    }
+}
+
+/// The parameters that the three convolutions share: `x [N, H, W, C]`, `w [kh, kw, C, O]`, `y [N, H', W', O]`.
+fn geometry(p: &Conv2d, x: &View, w: &View, y: &View) -> Vec<u32> {
+    let [top, _, left, _] = p.padding;
+    let sizes = x.shape.iter().chain(&y.shape[1..]).chain(&w.shape[..2]);
+    let more = [p.stride, top, left];
+    sizes.chain(&more).map(|&value| value as u32).collect()
+}

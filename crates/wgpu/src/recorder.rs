@@ -1,0 +1,266 @@
+//! Dispatches on their way to the GPU: pipelines and bind groups are made once, command buffers sent many dispatches
+//! at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use stylegan_tensor::{Error, Result};
+
+use crate::adapter::IMMEDIATE_BYTES;
+use crate::memory::{Pool, Slot};
+use crate::shader::{MAX_CONSTANTS, Shader};
+
+/// A range of a buffer as a kernel sees it.
+#[derive(Clone)]
+pub(crate) struct Binding {
+    slot: Slot,
+    offset: u64,
+    bytes: u64,
+}
+
+impl Binding {
+    pub fn new(slot: &Slot, offset: usize, bytes: usize) -> Self {
+        // A binding has room for a vector, also where the tensor has no element.
+        let (offset, bytes) = if bytes == 0 {
+            (0, 16)
+        } else {
+            (offset, bytes.next_multiple_of(4))
+        };
+        Self {
+            slot: slot.clone(),
+            offset: offset as u64,
+            bytes: bytes as u64,
+        }
+    }
+}
+
+/// One run of a shader.
+pub(crate) struct Dispatch<'a> {
+    pub shader: &'static Shader,
+    pub constants: &'a [u32],
+    pub inputs: &'a [&'a Binding],
+    pub outs: &'a [&'a Binding],
+    pub params: &'a [u32],
+    pub groups: [u32; 3],
+}
+
+/// A shader by its address: all are statics.
+type PipelineKey = (usize, [u32; MAX_CONSTANTS]);
+type GroupKey = (usize, Vec<(u64, u64, u64)>);
+
+struct Layout {
+    group: wgpu::BindGroupLayout,
+    pipeline: wgpu::PipelineLayout,
+}
+
+/// Bind groups kept; a training step uses a few thousand.
+const MAX_GROUPS: usize = 1 << 14;
+
+/// Dispatches sent at once: enough to hide the cost of sending, few enough to keep the GPU busy meanwhile.
+const BATCH: usize = 128;
+
+/// Commands that were not sent yet, and everything that is kept between dispatches.
+pub(crate) struct Recorder {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pool: Arc<Pool>,
+    limits: wgpu::Limits,
+    generation: u64,
+    layouts: HashMap<(usize, usize), Layout>,
+    pipelines: HashMap<PipelineKey, wgpu::ComputePipeline>,
+    groups: HashMap<GroupKey, wgpu::BindGroup>,
+    // Declared before its encoder: a pass must end first.
+    pass: Option<wgpu::ComputePass<'static>>,
+    encoder: Option<wgpu::CommandEncoder>,
+    waiting: usize,
+}
+
+impl Recorder {
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue, pool: Arc<Pool>) -> Self {
+        Self {
+            limits: device.limits(),
+            device,
+            queue,
+            generation: pool.generation(),
+            pool,
+            layouts: HashMap::new(),
+            pipelines: HashMap::new(),
+            groups: HashMap::new(),
+            pass: None,
+            encoder: None,
+            waiting: 0,
+        }
+    }
+
+    /// Enqueues a run of a shader.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if an operand is larger than one kernel can see, [`Error::Shape`] if there are more workgroups than
+    /// the device counts.
+    pub fn dispatch(&mut self, op: &'static str, job: &Dispatch) -> Result<()> {
+        self.check(op, job)?;
+        let mut constants = [0; MAX_CONSTANTS];
+        constants[..job.constants.len()].copy_from_slice(job.constants);
+        let pipeline = (std::ptr::from_ref(job.shader).addr(), constants);
+        let shape = (job.inputs.len(), job.outs.len());
+        let layout = self
+            .layouts
+            .entry(shape)
+            .or_insert_with(|| layout(&self.device, shape));
+        let pipeline = self
+            .pipelines
+            .entry(pipeline)
+            .or_insert_with(|| compile(&self.device, layout, job));
+        if self.generation != self.pool.generation() || self.groups.len() > MAX_GROUPS {
+            // Bind groups would keep buffers alive that the pool has given up.
+            self.groups.clear();
+            self.generation = self.pool.generation();
+        }
+        let operands = || job.inputs.iter().chain(job.outs);
+        let key = operands().map(|b| (b.slot.id, b.offset, b.bytes)).collect();
+        let group = self
+            .groups
+            .entry((job.inputs.len(), key))
+            .or_insert_with(|| bind(&self.device, &layout.group, operands().copied()));
+        let encoder = self
+            .encoder
+            .get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let pass = self.pass.get_or_insert_with(|| {
+            encoder
+                .begin_compute_pass(&Default::default())
+                .forget_lifetime()
+        });
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, &*group, &[]);
+        let mut params = [0; IMMEDIATE_BYTES as usize / 4];
+        params[..job.params.len()].copy_from_slice(job.params);
+        pass.set_immediates(0, bytemuck::cast_slice(&params));
+        let [x, y, z] = job.groups;
+        pass.dispatch_workgroups(x, y, z);
+        self.waiting += 1;
+        if self.waiting >= BATCH {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    fn check(&self, op: &'static str, job: &Dispatch) -> Result<()> {
+        let limits = &self.limits;
+        for operand in job.inputs.iter().chain(job.outs) {
+            if operand.bytes > limits.max_storage_buffer_binding_size {
+                return Err(Error::Memory {
+                    op,
+                    bytes: operand.bytes as usize,
+                    live: self.pool.memory().live,
+                    limit: limits.max_storage_buffer_binding_size as usize,
+                });
+            }
+        }
+        let most = limits.max_compute_workgroups_per_dimension;
+        if job.groups.iter().any(|&groups| groups > most) {
+            let groups = job.groups;
+            return Err(Error::shape(
+                op,
+                format!(
+                    "the device runs at most {most} workgroups along an axis, these shapes need {groups:?}"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Sends what is waiting, and has `commands` encoded behind it.
+    pub fn send(
+        &mut self,
+        commands: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> wgpu::SubmissionIndex {
+        self.pass = None;
+        let encoder = self.encoder.take();
+        let mut encoder =
+            encoder.unwrap_or_else(|| self.device.create_command_encoder(&Default::default()));
+        commands(&mut encoder);
+        self.waiting = 0;
+        self.queue.submit([encoder.finish()])
+    }
+
+    /// Sends what is waiting.
+    pub fn flush(&mut self) {
+        if self.waiting > 0 {
+            self.send(|_| ());
+        }
+    }
+}
+
+fn layout(device: &wgpu::Device, (inputs, outs): (usize, usize)) -> Layout {
+    let entries: Vec<_> = (0..inputs + outs)
+        .map(|binding| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage {
+                    read_only: binding < inputs,
+                },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: None,
+        entries: &entries,
+    });
+    let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: None,
+        bind_group_layouts: &[Some(&group)],
+        immediate_size: IMMEDIATE_BYTES,
+    });
+    Layout { group, pipeline }
+}
+
+fn compile(device: &wgpu::Device, layout: &Layout, job: &Dispatch) -> wgpu::ComputePipeline {
+    let source = job.shader.source(job.constants);
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(job.shader.name),
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    };
+    // SAFETY: every shader of this crate checks its indices against the sizes in its parameters, and its loops end.
+    let module = unsafe {
+        device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+    };
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(job.shader.name),
+        layout: Some(&layout.pipeline),
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    })
+}
+
+fn bind<'a>(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+    operands: impl Iterator<Item = &'a Binding>,
+) -> wgpu::BindGroup {
+    let entries: Vec<_> = operands
+        .zip(0..)
+        .map(|(operand, binding)| wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: &operand.slot.buffer,
+                offset: operand.offset,
+                size: wgpu::BufferSize::new(operand.bytes),
+            }),
+        })
+        .collect();
+    device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout,
+        entries: &entries,
+    })
+}

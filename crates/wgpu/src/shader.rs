@@ -1,0 +1,243 @@
+//! WGSL texts and how they are made special: a header of constants, then the texts one after another.
+
+use std::fmt::Write;
+
+/// A kernel's program.
+pub(crate) struct Shader {
+    /// As it stands in labels.
+    pub name: &'static str,
+    /// Texts, composed in this order.
+    pub parts: &'static [&'static str],
+    /// Constants that each launch sets. `WIDTH` also gives `alias V`, a vector of so many floats. A name in lower case is an
+    /// operand at the next binding, read (the last one: written) in runs of four, by vectors if its value is 4.
+    pub constants: &'static [&'static str],
+    /// How many operands are only read.
+    pub inputs: usize,
+}
+
+/// At most so many constants, so that a pipeline's key is a plain array.
+pub(crate) const MAX_CONSTANTS: usize = 6;
+
+impl Shader {
+    /// The whole program for these values of its constants.
+    pub fn source(&self, values: &[u32]) -> String {
+        let mut source = String::new();
+        let mut binding = 0;
+        for (name, value) in self.constants.iter().zip(values) {
+            if name.starts_with(|first: char| first.is_lowercase()) {
+                let template = match (binding < self.inputs, value) {
+                    (true, 4) => include_str!("shaders/operand_vector.wgsl"),
+                    (true, _) => include_str!("shaders/operand_scalar.wgsl"),
+                    (false, 4) => include_str!("shaders/result_vector.wgsl"),
+                    (false, _) => include_str!("shaders/result_scalar.wgsl"),
+                };
+                let text = template.replace("NAME", name);
+                source += &text.replace("BINDING", &binding.to_string());
+                binding += 1;
+            } else {
+                // Writing to a string cannot fail.
+                let _ = writeln!(source, "const {name}: u32 = {value}u;");
+                if *name == "WIDTH" {
+                    let vector = if *value == 4 { "vec4<f32>" } else { "f32" };
+                    let _ = writeln!(source, "alias V = {vector};");
+                }
+            }
+        }
+        source.extend(self.parts.iter().copied());
+        source
+    }
+}
+
+macro_rules! shader {
+    ($id:ident, $name:literal, [$($part:literal),*], [$($constant:literal),*], $inputs:literal) => {
+        pub(crate) static $id: Shader = Shader {
+            name: $name,
+            parts: &[$(include_str!(concat!("shaders/", $part, ".wgsl"))),*],
+            constants: &[$($constant),*],
+            inputs: $inputs,
+        };
+    };
+}
+
+shader!(
+    FILL,
+    "fill",
+    ["prelude", "bytes", "fill"],
+    ["BYTES", "ADD"],
+    0
+);
+shader!(
+    COPY,
+    "copy",
+    ["prelude", "bytes", "copy"],
+    ["BYTES", "ADD", "RANK"],
+    1
+);
+shader!(
+    CAST,
+    "cast",
+    ["prelude", "bytes", "cast"],
+    ["FROM", "TO", "ADD"],
+    1
+);
+shader!(
+    UNARY,
+    "unary",
+    ["prelude", "math", "unary"],
+    ["OP", "ADD"],
+    1
+);
+shader!(
+    BINARY,
+    "binary",
+    ["prelude", "binary"],
+    ["OP", "WIDTH", "ADD"],
+    2
+);
+shader!(
+    BROADCAST,
+    "binary",
+    ["prelude", "broadcast", "binary_broadcast"],
+    ["OP", "RANK", "ADD"],
+    2
+);
+shader!(
+    SELECT,
+    "select",
+    ["prelude", "broadcast", "select"],
+    ["RANK", "ADD"],
+    3
+);
+shader!(
+    REDUCE,
+    "reduce",
+    ["prelude", "reduce"],
+    ["OP", "INNER", "LANES", "ADD", "PLAIN"],
+    1
+);
+shader!(
+    MATMUL,
+    "matmul",
+    ["prelude", "matmul", "gemm"],
+    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    2
+);
+shader!(
+    CONV2D,
+    "conv2d",
+    ["prelude", "conv2d", "gemm"],
+    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    2
+);
+shader!(
+    CONV2D_TRANSPOSE,
+    "conv2d_transpose",
+    ["prelude", "conv2d_transpose", "gemm"],
+    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    2
+);
+shader!(
+    CONV2D_WEIGHT_GRAD,
+    "conv2d_weight_grad",
+    ["prelude", "conv2d_weight_grad", "gemm"],
+    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    2
+);
+shader!(
+    UPFIRDN2D,
+    "upfirdn2d",
+    ["prelude", "upfirdn2d"],
+    ["WIDTH", "ADD", "COUNT", "UP"],
+    1
+);
+shader!(
+    GATHER_ROWS,
+    "gather_rows",
+    ["prelude", "gather_rows"],
+    ["ADD"],
+    2
+);
+shader!(
+    SCATTER_ROWS,
+    "scatter_rows",
+    ["prelude", "scatter_rows"],
+    ["ADD"],
+    2
+);
+shader!(
+    UNIFORM,
+    "uniform",
+    ["prelude", "philox", "uniform"],
+    ["ADD"],
+    0
+);
+shader!(
+    NORMAL,
+    "normal",
+    ["prelude", "philox", "normal"],
+    ["ADD"],
+    0
+);
+shader!(
+    BIAS_ACT,
+    "bias_act",
+    ["prelude", "bias_act"],
+    ["WIDTH", "ADD"],
+    2
+);
+shader!(ACT, "bias_act", ["prelude", "act"], ["WIDTH", "ADD"], 1);
+shader!(
+    BIAS_ACT_GRAD,
+    "bias_act_grad",
+    ["prelude", "bias_act_grad"],
+    ["WIDTH", "ADD"],
+    2
+);
+shader!(
+    ADD_NOISE,
+    "add_noise",
+    ["prelude", "add_noise"],
+    ["WIDTH", "ADD"],
+    3
+);
+shader!(
+    ADAIN_MOMENTS,
+    "adain",
+    ["prelude", "adain_moments"],
+    ["LANES"],
+    1
+);
+shader!(ADAIN_STATS, "adain", ["prelude", "adain_stats"], [], 1);
+shader!(ADAIN, "adain", ["prelude", "adain"], ["WIDTH", "ADD"], 3);
+shader!(
+    ADAIN_SUMS,
+    "adain_style_grad",
+    ["prelude", "adain_sums"],
+    ["LANES", "ADD"],
+    3
+);
+shader!(
+    ADAIN_INPUT_GRAD,
+    "adain_input_grad",
+    ["prelude", "adain_input_grad"],
+    ["WIDTH", "ADD"],
+    5
+);
+shader!(
+    MINIBATCH_STDDEV,
+    "minibatch_stddev",
+    ["prelude", "minibatch", "minibatch_stddev"],
+    [],
+    1
+);
+shader!(
+    MINIBATCH_STDDEV_GRAD,
+    "minibatch_stddev_grad",
+    ["prelude", "minibatch", "minibatch_stddev_grad"],
+    ["ADD"],
+    2
+);
+shader!(ADAM_CHECK, "adam", ["prelude", "adam_check"], [], 1);
+shader!(ADAM_STEP, "adam", ["prelude", "math", "adam_step"], [], 1);
+shader!(ADAM, "adam", ["prelude", "adam"], [], 2);
+shader!(ADAM_AVERAGE, "adam", ["prelude", "adam_average"], [], 2);

@@ -1,0 +1,51 @@
+// Σ g·x̂ and Σ g over runs of pixels, as [N, runs, 2, C].
+struct Params { pixels: u32, channels: u32, runs: u32, chunk: u32, tiles: u32 }
+var<immediate> p: Params;
+
+@group(0) @binding(0) var<storage, read> g: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+var<workgroup> parts: array<vec2<f32>, 256>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    const COLUMNS: u32 = SIZE / LANES;
+    let lane = local / COLUMNS;
+    let tile = group.y * groups.x + group.x;
+    let c = (tile % p.tiles) * COLUMNS + local % COLUMNS;
+    let run = (tile / p.tiles) % p.runs;
+    let image = tile / (p.tiles * p.runs);
+    var sums = vec2<f32>();
+    if (c < p.channels) {
+        let base = image * p.pixels * p.channels + c;
+        let mean = stats[image * 2u * p.channels + c];
+        let rsqrt = stats[(image * 2u + 1u) * p.channels + c];
+        let end = min(p.pixels, (run + 1u) * p.chunk);
+        for (var i = run * p.chunk + lane; i < end; i += LANES) {
+            let at = base + i * p.channels;
+            sums += g[at] * vec2<f32>((x[at] - mean) * rsqrt, 1.0);
+        }
+    }
+    parts[local] = sums;
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (lane < half) {
+            parts[local] += parts[local + half * COLUMNS];
+        }
+    }
+    if (lane == 0u && c < p.channels) {
+        let at = (image * p.runs + run) * 2u * p.channels + c;
+        var v = parts[local];
+        if (ADD == 1u) {
+            v += vec2<f32>(y[at], y[at + p.channels]);
+        }
+        y[at] = v.x;
+        y[at + p.channels] = v.y;
+    }
+}

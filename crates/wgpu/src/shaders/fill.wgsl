@@ -1,0 +1,26 @@
+// y = value. BYTES is the size of an element; words are written as they are.
+struct Params { len: u32, value: u32 }
+var<immediate> p: Params;
+
+@group(0) @binding(0) var<storage, read_write> y: array<atomic<u32>>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = element(group, groups, local);
+    if (i >= p.len) {
+        return;
+    }
+    if (BYTES == 1u) {
+        // The word may hold bytes of other invocations and other tensors.
+        atomicAnd(&y[i / 4u], ~(0xffu << shift(i)));
+        atomicOr(&y[i / 4u], p.value << shift(i));
+    } else if (ADD == 1u) {
+        atomicStore(&y[i], bitcast<u32>(bitcast<f32>(atomicLoad(&y[i])) + bitcast<f32>(p.value)));
+    } else {
+        atomicStore(&y[i], p.value);
+    }
+}

@@ -1,0 +1,33 @@
+// y [K, C] = table[rows[k]]. A row that is not there leaves a word in `status` and gives NaN.
+struct Params { len: u32, width: u32, count: u32 }
+var<immediate> p: Params;
+
+@group(0) @binding(0) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> rows: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> status: array<atomic<u32>, 4>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = element(group, groups, local);
+    if (i >= p.len) {
+        return;
+    }
+    let row = rows[i / p.width];
+    var v = not_a_number();
+    if (row >= 0 && row < i32(p.count)) {
+        v = table[u32(row) * p.width + i % p.width];
+    } else {
+        atomicStore(&status[1], u32(row));
+        atomicStore(&status[2], p.count);
+        atomicStore(&status[0], 1u);
+    }
+    if (ADD == 1u) {
+        v += y[i];
+    }
+    y[i] = v;
+}

@@ -1,0 +1,38 @@
+// table [R, C] = the sum of the rows k of y with rows[k] = r, in order. A row that is not there leaves a word in `status`.
+struct Params { len: u32, width: u32, count: u32, rows: u32 }
+var<immediate> p: Params;
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> rows: array<i32>;
+@group(0) @binding(2) var<storage, read_write> table: array<f32>;
+@group(0) @binding(3) var<storage, read_write> status: array<atomic<u32>, 4>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = element(group, groups, local);
+    if (i >= p.len) {
+        return;
+    }
+    let own = i32(i / p.width);
+    let column = i % p.width;
+    var v = 0.0;
+    for (var k = 0u; k < p.rows; k++) {
+        let row = rows[k];
+        if (row == own) {
+            v += y[k * p.width + column];
+        }
+        if (row < 0 || row >= i32(p.count)) {
+            atomicStore(&status[1], u32(row));
+            atomicStore(&status[2], p.count);
+            atomicStore(&status[0], 2u);
+        }
+    }
+    if (ADD == 1u) {
+        v += table[i];
+    }
+    table[i] = v;
+}

@@ -1,0 +1,45 @@
+// y = f(x): OP counts Unary's variants.
+struct Params { len: u32, first: f32, second: f32 }
+var<immediate> p: Params;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+fn value(x: f32) -> f32 {
+    switch OP {
+        case 0u: { return fma(p.first, x, p.second); }
+        case 1u: { return exponential(x); }
+        case 2u: { return logarithm(x); }
+        case 3u: { return sqrt(x); }
+        case 4u: { return inverseSqrt(x); }
+        case 5u: { return x * x; }
+        case 6u: { return select(0.0, x, x > 0.0) + logarithm_plus_one(exponential(-abs(x))); }
+        case 7u: { return 1.0 / (1.0 + exponential(-x)); }
+        case 8u: { return sine(x, 0); }
+        case 9u: { return sine(x, 1); }
+        case 10u: { return arc_cosine(x); }
+        default: {
+            if (!(x > p.first)) {
+                return p.first;
+            }
+            return select(x, p.second, x > p.second);
+        }
+    }
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = element(group, groups, local);
+    if (i >= p.len) {
+        return;
+    }
+    var v = value(x[i]);
+    if (ADD == 1u) {
+        v += y[i];
+    }
+    y[i] = v;
+}
