@@ -32,7 +32,7 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
       'class of a network that was trained with labels; several where images have several',
       parseWholes,
     )
-    .option('--device <name>', 'cpu, or reference (slow and exact)', 'cpu')
+    .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
 }
 
 /** The network of a command, and how to draw from it. */

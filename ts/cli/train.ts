@@ -54,7 +54,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
   ['snap', '--snap <ticks>', 'ticks between two snapshots', number],
   ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', number],
-  ['device', '--device <name>', 'cpu, or reference (slow and exact)'],
+  ['device', '--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
 ]
