@@ -133,7 +133,7 @@ async function networks(): Promise<void> {
   const cases = [
     { resolution: 32, fmapBase: 2048, fmapMax: 64, latentSize: 128, batch: 16 },
     { resolution: 32, fmapBase: 2048, fmapMax: 128, latentSize: 512, batch: 16 },
-    { resolution: 64, fmapBase: 4096, fmapMax: 256, latentSize: 512, batch: 16 },
+    { resolution: 64, fmapBase: 2048, fmapMax: 128, latentSize: 512, batch: 16 },
   ]
   for (const shape of cases) {
     const lod = { lodInitialResolution: shape.resolution }

@@ -223,10 +223,10 @@ export function statusLine({ tick, progress, ...times }: Status): string {
 export function secondsLeft(config: TrainConfig, nimg: number, secPerKimg: number): number {
   const options = scheduleOptions(config)
   const { kimg, resolution } = progressAt(nimg, options)
-  const scale = secPerKimg / imageCost(config, resolution)
+  const cost = (side: number): number => imageCost(config, side) / imageCost(config, resolution)
   return timeline(options, config.kimg)
     .filter((phase) => phase.toKimg > kimg)
-    .map((phase) => (phase.toKimg - Math.max(phase.fromKimg, kimg)) * imageCost(config, phase.resolution) * scale)
+    .map((phase) => (phase.toKimg - Math.max(phase.fromKimg, kimg)) * secPerKimg * cost(phase.resolution))
     .reduce((sum, seconds) => sum + seconds, 0)
 }
 
