@@ -4,23 +4,10 @@ import { discriminator, discriminatorSpecs } from '../ts/networks/discriminator.
 import { downscale, upscale } from '../ts/networks/layers.ts'
 import { createNetwork, type NetworkOptions, tracked } from '../ts/networks/params.ts'
 import { largestDifference } from './oracle.ts'
+import { tinyNetwork } from './tiny.ts'
 
 const device = Device.open('reference')
-const options: NetworkOptions = {
-  resolution: 16,
-  numChannels: 3,
-  fmapBase: 64,
-  fmapDecay: 1,
-  fmapMax: 8,
-  latentSize: 8,
-  dlatentSize: 8,
-  mappingLayers: 2,
-  mappingFmaps: 8,
-  mappingLrmul: 0.01,
-  labelSize: 0,
-  mbstdGroup: 4,
-  fusedScale: 'auto',
-}
+const options: NetworkOptions = { ...tinyNetwork, resolution: 16, fmapBase: 64, fmapMax: 8 }
 const network = (of = options) => createNetwork(device, discriminatorSpecs(of), new Rng(1))
 const { params } = network()
 const images = new Rng(2).normal(device, [8, 16, 16, 3])

@@ -17,23 +17,9 @@ import { Device, Rng } from '../ts/native.ts'
 import { generatorSpecs } from '../ts/networks/generator.ts'
 import { createNetwork, type NetworkOptions } from '../ts/networks/params.ts'
 import { crop, enlarge, lettering, panel, rgbPicture, shrink } from '../ts/panel.ts'
+import { tinyNetwork } from './tiny.ts'
 
-const options: NetworkOptions = {
-  config: 'F',
-  resolution: 16,
-  numChannels: 3,
-  fmapBase: 32,
-  fmapDecay: 1,
-  fmapMax: 4,
-  latentSize: 8,
-  dlatentSize: 8,
-  mappingLayers: 2,
-  mappingFmaps: 8,
-  mappingLrmul: 0.01,
-  labelSize: 0,
-  mbstdGroup: 4,
-  fusedScale: 'auto',
-}
+const options: NetworkOptions = { ...tinyNetwork, config: 'F', resolution: 16, fmapBase: 32 }
 
 function generator(of = options): Generator {
   const Gs = createNetwork(Device.open('cpu'), generatorSpecs(of), new Rng(1))

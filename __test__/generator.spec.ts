@@ -6,23 +6,10 @@ import { mapping } from '../ts/networks/mapping.ts'
 import { createNetwork, get, type NetworkOptions, numLayers, tracked } from '../ts/networks/params.ts'
 import { synthesis } from '../ts/networks/synthesis.ts'
 import { largestDifference } from './oracle.ts'
+import { tinyNetwork } from './tiny.ts'
 
 const device = Device.open('reference')
-const options: NetworkOptions = {
-  resolution: 32,
-  numChannels: 3,
-  fmapBase: 64,
-  fmapDecay: 1,
-  fmapMax: 8,
-  latentSize: 8,
-  dlatentSize: 8,
-  mappingLayers: 2,
-  mappingFmaps: 8,
-  mappingLrmul: 0.01,
-  labelSize: 0,
-  mbstdGroup: 4,
-  fusedScale: 'auto',
-}
+const options: NetworkOptions = { ...tinyNetwork, resolution: 32, fmapBase: 64, fmapMax: 8 }
 const layers = numLayers(options.resolution)
 
 /** A network whose noise strengths and mean of w are not 0, so that they matter. */

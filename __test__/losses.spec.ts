@@ -19,23 +19,10 @@ import {
   toBytes,
 } from '../ts/losses.ts'
 import { largestDifference } from './oracle.ts'
+import { tinyNetwork } from './tiny.ts'
 
 const device = Device.open('reference')
-const options: NetworkOptions = {
-  resolution: 8,
-  numChannels: 3,
-  fmapBase: 16,
-  fmapDecay: 1,
-  fmapMax: 4,
-  latentSize: 8,
-  dlatentSize: 8,
-  mappingLayers: 2,
-  mappingFmaps: 8,
-  mappingLrmul: 0.01,
-  labelSize: 0,
-  mbstdGroup: 4,
-  fusedScale: 'auto',
-}
+const options: NetworkOptions = tinyNetwork
 const softplus = (x: number) => Math.log(1 + Math.exp(x))
 const close = (a: number, b: number, tolerance = 1e-12) => Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b))
 

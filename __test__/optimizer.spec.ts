@@ -3,23 +3,10 @@ import { Device, Rng, scope, type Tensor } from '../ts/native.ts'
 import { discriminatorSpecs } from '../ts/networks/discriminator.ts'
 import { copyNetwork, createNetwork, get, type Network, type NetworkOptions } from '../ts/networks/params.ts'
 import { createOptimizer, optimizerTensors, reset, step } from '../ts/optimizer.ts'
+import { tinyNetwork } from './tiny.ts'
 
 const device = Device.open('reference')
-const options: NetworkOptions = {
-  resolution: 8,
-  numChannels: 3,
-  fmapBase: 16,
-  fmapDecay: 1,
-  fmapMax: 4,
-  latentSize: 8,
-  dlatentSize: 8,
-  mappingLayers: 2,
-  mappingFmaps: 8,
-  mappingLrmul: 0.01,
-  labelSize: 0,
-  mbstdGroup: 4,
-  fusedScale: 'auto',
-}
+const options: NetworkOptions = tinyNetwork
 const create = () => createNetwork(device, discriminatorSpecs(options), new Rng(1))
 const gradientsOf = ({ params, trainable }: Network, seed: number): Tensor[] => {
   const rng = new Rng(seed)

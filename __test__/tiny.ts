@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ConfigOverrides } from '../ts/config.ts'
 import { encodePng, Rng } from '../ts/native.ts'
+import type { NetworkOptions } from '../ts/networks/params.ts'
 
 export const tinyConfig = {
   resolution: 8,
@@ -19,6 +20,23 @@ export const tinyConfig = {
   lodTrainingKimg: 0.032,
   lodTransitionKimg: 0.032,
 } satisfies ConfigOverrides
+
+/** Networks of 8×8 images; a test of growing spreads a larger resolution over them. */
+export const tinyNetwork: NetworkOptions = {
+  resolution: 8,
+  numChannels: 3,
+  fmapBase: 16,
+  fmapDecay: 1,
+  fmapMax: 4,
+  latentSize: 8,
+  dlatentSize: 8,
+  mappingLayers: 2,
+  mappingFmaps: 8,
+  mappingLrmul: 0.01,
+  labelSize: 0,
+  mbstdGroup: 4,
+  fusedScale: 'auto',
+}
 
 let made: Promise<string> | undefined
 

@@ -6,22 +6,10 @@ import { Device, encodePng, Rng } from '../ts/native.ts'
 import { generatorSpecs } from '../ts/networks/generator.ts'
 import { createNetwork } from '../ts/networks/params.ts'
 import { animatedPng, easings, keyWeights, walk } from '../ts/video.ts'
+import type { NetworkOptions } from '../ts/networks/params.ts'
+import { tinyNetwork } from './tiny.ts'
 
-const options = {
-  resolution: 8,
-  numChannels: 3,
-  fmapBase: 32,
-  fmapDecay: 1,
-  fmapMax: 4,
-  latentSize: 8,
-  dlatentSize: 8,
-  mappingLayers: 2,
-  mappingFmaps: 8,
-  mappingLrmul: 0.01,
-  labelSize: 0,
-  mbstdGroup: 4,
-  fusedScale: 'auto',
-} as const
+const options: NetworkOptions = { ...tinyNetwork, fmapBase: 32 }
 const Gs = createNetwork(Device.open('cpu'), generatorSpecs(options), new Rng(1))
 const generator: Generator = { Gs, options }
 

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Presets, SingleBar } from 'cli-progress'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import {
   networkOptions,
   presets,
@@ -20,40 +20,46 @@ import { generatorSpecs } from '../networks/generator.ts'
 import { formatTime } from '../run-dir.ts'
 import { timeline } from '../schedule.ts'
 import { train, type TrainEvent } from '../training-loop.ts'
+import { parseNumber } from './arguments.ts'
 
 /** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
 const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text: string) => unknown][] = [
   ['data', '--data <dir>', 'folder of images (PNG, JPEG, WebP, GIF; any size; nested), or a prepared dataset'],
   ['outdir', '--outdir <dir>', 'where runs and prepared datasets go'],
   ['desc', '--desc <name>', 'words added to the name of the run directory'],
-  ['resolution', '--resolution <pixels>', 'side of the images: a power of two from 4 to 1024', number],
-  ['numChannels', '--num-channels <n>', '1 (gray), 3 (RGB) or 4 (RGBA)', number],
+  ['resolution', '--resolution <pixels>', 'side of the images: a power of two from 4 to 1024', parseNumber],
+  ['numChannels', '--num-channels <n>', '1 (gray), 3 (RGB) or 4 (RGBA)', parseNumber],
   ['cond', '--cond', 'learn the classes of the images: folders, or labels in dataset.json'],
   ['config', '--config <letter>', 'A to F, a row of Table 1: A is Progressive GAN, F is StyleGAN'],
-  ['kimg', '--kimg <n>', 'length of training, in thousands of images shown', number],
+  ['kimg', '--kimg <n>', 'length of training, in thousands of images shown', parseNumber],
   ['batch', '--batch <n>', "images a step; 'auto' as the official code for each resolution", numberOrAuto],
-  ['gpus', '--gpus <n>', 'whose official minibatches auto takes: 1, 2, 4 or 8 GPUs; training uses one device', number],
+  [
+    'gpus',
+    '--gpus <n>',
+    'whose official minibatches auto takes: 1, 2, 4 or 8 GPUs; training uses one device',
+    parseNumber,
+  ],
   ['loss', '--loss <name>', `${Object.keys(losses).join(', ')}`],
-  ['gamma', '--gamma <weight>', 'weight of the R1 penalty; higher calms training, lower sharpens details', number],
-  ['r2Gamma', '--r2-gamma <weight>', 'weight of the R2 penalty', number],
+  ['gamma', '--gamma <weight>', 'weight of the R1 penalty; higher calms training, lower sharpens details', parseNumber],
+  ['r2Gamma', '--r2-gamma <weight>', 'weight of the R2 penalty', parseNumber],
   ['mirror', '--mirror', 'flip half of the images left to right'],
   ['mirror', '--no-mirror', 'never flip images'],
   ['glr', '--glr <rate>', 'learning rate of the generator', numberOrAuto],
   ['dlr', '--dlr <rate>', 'learning rate of the discriminator', numberOrAuto],
-  ['lrateMax', '--lrate-max <rate>', 'most that a learning rate of auto may be', number],
-  ['mixingProb', '--mixing-prob <share>', 'share of steps whose images mix the styles of two latents', number],
-  ['fmapBase', '--fmap-base <n>', 'capacity: feature maps at 1x1; halved at each doubling of the side', number],
-  ['fmapMax', '--fmap-max <n>', 'most feature maps of a layer', number],
-  ['latentSize', '--latent-size <n>', 'width of z and w', number],
-  ['mappingLayers', '--mapping-layers <n>', 'layers of the mapping network', number],
-  ['mbstdGroup', '--mbstd-group <n>', 'images that the discriminator compares; 1 turns it off', number],
-  ['lodInitialResolution', '--lod-initial-resolution <pixels>', 'side at which training starts to grow', number],
-  ['lodTrainingKimg', '--lod-training-kimg <n>', 'length of the stable phase of each resolution', number],
-  ['lodTransitionKimg', '--lod-transition-kimg <n>', 'length of the fade into each resolution', number],
-  ['emaKimg', '--ema-kimg <n>', 'half-life of the running average of the generator', number],
+  ['lrateMax', '--lrate-max <rate>', 'most that a learning rate of auto may be', parseNumber],
+  ['mixingProb', '--mixing-prob <share>', 'share of steps whose images mix the styles of two latents', parseNumber],
+  ['fmapBase', '--fmap-base <n>', 'capacity: feature maps at 1x1; halved at each doubling of the side', parseNumber],
+  ['fmapMax', '--fmap-max <n>', 'most feature maps of a layer', parseNumber],
+  ['latentSize', '--latent-size <n>', 'width of z and w', parseNumber],
+  ['mappingLayers', '--mapping-layers <n>', 'layers of the mapping network', parseNumber],
+  ['mbstdGroup', '--mbstd-group <n>', 'images that the discriminator compares; 1 turns it off', parseNumber],
+  ['lodInitialResolution', '--lod-initial-resolution <pixels>', 'side at which training starts to grow', parseNumber],
+  ['lodTrainingKimg', '--lod-training-kimg <n>', 'length of the stable phase of each resolution', parseNumber],
+  ['lodTransitionKimg', '--lod-transition-kimg <n>', 'length of the fade into each resolution', parseNumber],
+  ['emaKimg', '--ema-kimg <n>', 'half-life of the running average of the generator', parseNumber],
   ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
-  ['snap', '--snap <ticks>', 'ticks between two snapshots', number],
-  ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', number],
+  ['snap', '--snap <ticks>', 'ticks between two snapshots', parseNumber],
+  ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', parseNumber],
   ['device', '--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
@@ -191,12 +197,6 @@ class Display {
   }
 }
 
-function number(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError(`a number is expected, got '${text}'.`)
-  return value
-}
-
 function numberOrAuto(text: string): number | 'auto' {
-  return text === 'auto' ? text : number(text)
+  return text === 'auto' ? text : parseNumber(text)
 }
