@@ -8,7 +8,7 @@ const root = new URL('..', import.meta.url).pathname
 /** Data flows down this list: a file imports from its own line or from lines above. */
 const layers = [
   ['native/addon'],
-  ['native/tensor', 'native/images'],
+  ['native/tensor', 'native/images', 'native/devices'],
   ['native/random'],
   ['native'],
   ['avatars', 'grid', 'panel'],
@@ -29,7 +29,7 @@ const layers = [
   ['training-step'],
   ['training-loop'],
   ['cli/arguments', 'index'],
-  ['cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
+  ['cli/devices', 'cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
   ['cli/main'],
 ]
 

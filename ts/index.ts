@@ -34,6 +34,7 @@ export {
   DisposedError,
   encodePng,
   grad,
+  listDevices,
   Rng,
   scope,
   ShapeError,

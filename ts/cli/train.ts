@@ -17,10 +17,11 @@ import { losses } from '../losses.ts'
 import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
+import { chooseDevice } from '../native.ts'
 import { formatTime } from '../run-dir.ts'
 import { timeline } from '../schedule.ts'
 import { train, type TrainEvent } from '../training-loop.ts'
-import { parseNumber } from './arguments.ts'
+import { deviceHelp, parseNumber } from './arguments.ts'
 
 /** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
 const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text: string) => unknown][] = [
@@ -60,7 +61,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
   ['snap', '--snap <ticks>', 'ticks between two snapshots', parseNumber],
   ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', parseNumber],
-  ['device', '--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'],
+  ['device', '--device <name>', deviceHelp],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
 ]
@@ -96,8 +97,10 @@ function defaults(key: ConfigKey): string {
 type Options = Record<string, unknown> & { preset?: string; dryRun?: boolean }
 
 async function run({ preset, dryRun, ...given }: Options): Promise<void> {
-  const config = resolveConfig(preset ?? 'stylegan', given)
+  const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
+  const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
   console.log(describe(config))
+  if (note) console.log(note)
   if (dryRun) return
   const stop = new AbortController()
   const interrupt = () => {
@@ -108,7 +111,7 @@ async function run({ preset, dryRun, ...given }: Options): Promise<void> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   try {
     const display = new Display(config)
-    for await (const event of train(config, { signal: stop.signal })) display.show(event)
+    for await (const event of train(config, { signal: stop.signal, note })) display.show(event)
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }

@@ -261,7 +261,7 @@ fn gradients_of_both_orders_on_the_cpu_agree_with_the_reference() {
 /// Without an adapter this test fails: a software one is enough.
 #[test]
 fn gradients_of_both_orders_on_wgpu_agree_with_the_reference() {
-    let gpu = stylegan_wgpu::open("wgpu", usize::MAX).expect("a GPU, or Mesa's software Vulkan");
+    let gpu = stylegan_wgpu::open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
     compare_all(&Device::new(gpu));
 }
 

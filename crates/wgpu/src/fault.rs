@@ -49,12 +49,13 @@ impl Faults {
         }));
         let faults = Arc::clone(self);
         device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                faults.report(format!(
-                    "the GPU was lost: {}; start again from the last snapshot",
-                    one_line(&message)
-                ));
-            }
+            let why = match reason {
+                wgpu::DeviceLostReason::Destroyed => "it was given up".to_owned(),
+                wgpu::DeviceLostReason::Unknown => one_line(&message),
+            };
+            faults.report(format!(
+                "the GPU was lost ({why}); start again from the last snapshot"
+            ));
         });
     }
 }

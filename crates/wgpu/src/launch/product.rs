@@ -57,7 +57,9 @@ impl Product<'_> {
             Algorithm::Im2col | Algorithm::Direct => 1,
             Algorithm::Shifted => steps.min(4),
             Algorithm::Auto => {
-                let most = (1 << 25) / self.out_len.max(1);
+                // Their results fit into a quarter of what a kernel sees.
+                let room = (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize;
+                let most = room / self.out_len.max(1);
                 (BUSY / tiles(side)).min(steps / 4).min(most).max(1)
             }
         };

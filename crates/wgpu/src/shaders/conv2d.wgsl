@@ -1,12 +1,5 @@
 // y [N, H', W', O] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u, v, c, o]: a product of the matrix of x's windows (never
 // stored) with w [kh·kw·C, O]. A step is 16 channels at one tap. a is x, b is w.
-struct Params {
-    runs: u32, tiles_n: u32, add: u32, out_len: u32,
-    N: u32, H: u32, W: u32, C: u32, H_out: u32, W_out: u32, O: u32,
-    kh: u32, kw: u32, stride: u32, top: u32, left: u32,
-}
-var<immediate> p: Params;
-
 // Row and column of a window's first tap in x, and its image's first row; a row that does not exist has image −1.
 var<private> window0: vec3<i32>;
 var<private> window1: vec3<i32>;
