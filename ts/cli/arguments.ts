@@ -36,7 +36,8 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
 }
 
 /** What `--device` takes. */
-export const deviceHelp = 'cpu, auto (the best GPU, else cpu), wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'
+export const deviceHelp =
+  'cpu, auto (the best GPU, else cpu), wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'
 
 /** Opens what `--device` names; what auto chose is told beside the command's own output. */
 export function openDevice(name: string): Device {

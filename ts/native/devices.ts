@@ -46,7 +46,10 @@ export function listDevices(): [CpuInfo, ...GpuInfo[]] {
     memoryBytes: totalmem(),
     auto: best === undefined,
   } as const
-  return [cpu, ...adapters.map(({ isHardware: _, ...adapter }) => ({ ...adapter, auto: adapter.device === best?.device }))]
+  return [
+    cpu,
+    ...adapters.map(({ isHardware: _, ...adapter }) => ({ ...adapter, auto: adapter.device === best?.device })),
+  ]
 }
 
 /** What the name of a device means here. */
@@ -71,9 +74,14 @@ export function chooseDevice(name: string, list: () => readonly (CpuInfo | GpuIn
     const best = gpus.find(({ auto }) => auto)
     if (best) return { device: best.device, note: `auto chose ${best.device}: ${best.name} (${best.backend})` }
     const software = gpus.map((gpu) => `${gpu.device} is software, ${gpu.name}`)
-    return { device: 'cpu', note: `auto found no GPU, so the device is cpu${software.map((text) => `; ${text}`).join('')}` }
+    return {
+      device: 'cpu',
+      note: `auto found no GPU, so the device is cpu${software.map((text) => `; ${text}`).join('')}`,
+    }
   }
   if ((name === 'wgpu' && gpus.length > 0) || gpus.some(({ device }) => device === name)) return { device: name }
   const names = ['auto', ...devices.map(({ device }) => device), 'reference']
-  throw new RangeError(`device: expected one of ${names.join(', ')}, found '${name}'; stylegan devices tells about them`)
+  throw new RangeError(
+    `device: expected one of ${names.join(', ')}, found '${name}'; stylegan devices tells about them`,
+  )
 }

@@ -1,0 +1,25 @@
+/** Whole networks on the WebGPU device against the independent numbers of `fixtures/oracle`. */
+import test from 'ava'
+import { Device, scope } from '../ts/native.ts'
+import { mapping } from '../ts/networks/mapping.ts'
+import { cases, differences, expectedAt, latentResults, lodResults, openCase, within } from './oracle.ts'
+
+// As on the cpu (oracle.spec.ts): sums of thousands of products; where an activation is zero but for rounding, a gradient jumps.
+const f32 = 1e-4
+const jump = 1e-2
+
+for (const name of cases) {
+  test.serial(`${name} on wgpu: latents, images, scores, losses and all gradients are the expected ones`, async (t) => {
+    const oracle = await openCase(name, Device.open('wgpu'))
+    const { G, labels, options } = oracle
+    const latents = scope(() => latentResults(oracle, (z) => mapping(G.params, z, labels, options)))
+    within(t, await differences(t, latents, oracle.expected), f32)
+    // A software GPU has minutes for all of this: the first of the sizes, and one fade.
+    for (const lod of oracle.config.lods.slice(0, 2)) {
+      const found = await differences(t, lodResults(oracle, lod), expectedAt(oracle, lod), true)
+      for (const [key, difference] of found) {
+        within(t, new Map([[`lod${lod}/${key}`, difference]]), key.includes('/grad/') ? jump : f32)
+      }
+    }
+  })
+}
