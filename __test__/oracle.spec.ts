@@ -5,7 +5,7 @@ import { copyNetwork, type Params } from '../ts/networks/params.ts'
 import { createOptimizer, step } from '../ts/optimizer.ts'
 import { type Case, cases, differences, expectedAt, latentResults, lodResults, openCase, within } from './oracle.ts'
 
-const algorithms = ['auto', 'im2col', 'shifted', 'direct'] satisfies Algorithm[]
+const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]
 // The expected values are rounded to f32: 6e-8 of a tensor's largest value.
 const f64 = 1e-7
 // f32 arithmetic, sums of thousands of products.
