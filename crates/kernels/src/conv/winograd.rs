@@ -64,7 +64,7 @@ impl Winograd {
 
     /// Elements of workspace for `tiles` tiles.
     pub fn workspace(&self, tiles: usize) -> usize {
-        self.planes() * (self.plane(tiles, self.depth()) + self.plane(tiles, self.pass.o))
+        self.planes() * (self.plane(tiles, self.depth()) + self.plane(tiles, PANEL.min(self.pass.o)))
     }
 
     /// Elements between the planes of `tiles` tiles of `channels` channels.
@@ -100,27 +100,29 @@ impl Winograd {
     pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let count = tile.images * tile.rows.div_ceil(SIDE) * self.wide();
         let (depth, o) = (self.depth(), self.pass.o);
-        let [read, written] = [self.plane(count, depth), self.plane(count, o)];
+        let read = self.plane(count, depth);
         let (tiles, results) = buffer.split_at_mut(self.planes() * read);
         let place = Shared(tiles.as_mut_ptr());
         for (index, at) in self.places(tile).enumerate() {
             // SAFETY: `tiles` holds `planes` planes of `count` rows of `depth` elements, and index < count.
             unsafe { self.transform_input(x, at, &place, read, index) };
         }
-        for point in 0..self.planes() {
-            let a = &tiles[point * read..][..read];
-            let b = &weights[point * (depth * o + GAP)..][..depth * o];
-            let y = &mut results[point * written..][..written];
-            for j in (0..o).step_by(PANEL) {
-                let (start, width) = self.panel(j);
+        // Results of one panel stay in the cache until they are transformed back.
+        for first in (0..o).step_by(PANEL) {
+            let (start, width) = self.panel(first);
+            let written = self.plane(count, width);
+            for point in 0..self.planes() {
+                let a = &tiles[point * read..][..read];
+                let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
+                let y = &mut results[point * written..][..written];
                 for i in (0..count).step_by(BAND) {
-                    let rows = BAND.min(count - i);
-                    let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(&b[start..], width)];
-                    product([rows, depth, width], a, b, &mut y[i * o + j..], o, false);
+                    let size = [BAND.min(count - i), depth, width];
+                    let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
+                    product(size, a, b, &mut y[i * width..], width, false);
                 }
             }
+            self.dispatch(Output { filter: self, results: &*results, plane: written, channels: [first, width], tile, to });
         }
-        self.dispatch(Output { filter: self, results, plane: written, tile, to });
     }
 
     /// Image, row and column of every tile of a pass's tile, in order.
@@ -191,27 +193,40 @@ impl<T: Transform> WithSimd for Taps<T> {
     }
 }
 
-/// A matrix along both axes, columns first. Loops and no closures: the compiler does not inline a closure's shim into the
-/// function that may use SIMD.
+/// A matrix along both axes, columns first, from what `load` reads at (i, j) to what `store` takes. A macro and no
+/// closures: the compiler does not inline a closure's shim into the function that may use SIMD.
 macro_rules! both_axes {
-    ($f:expr, $x:expr, $from:expr, $to:expr, $zero:expr) => {{
+    ($f:expr, $from:expr, $to:expr, $zero:expr, load($i:ident, $j:ident) $load:expr, store($p:ident, $q:ident, $value:ident) $store:expr) => {{
         let mut half = [[$zero; $from]; $to];
-        for j in 0..$from {
+        for $j in 0..$from {
             let mut column = [$zero; $from];
-            for i in 0..$from {
-                column[i] = $x[i][j];
+            for $i in 0..$from {
+                column[$i] = $load;
             }
             let column = $f(column);
             for i in 0..$to {
-                half[i][j] = column[i];
+                half[i][$j] = column[i];
             }
         }
-        let mut all = [[$zero; $to]; $to];
-        for i in 0..$to {
-            all[i] = $f(half[i]);
+        for $p in 0..$to {
+            let line = $f(half[$p]);
+            for $q in 0..$to {
+                let $value = line[$q];
+                $store
+            }
         }
-        all
     }};
+}
+
+/// Asks for a part of the next tile: its pixels lie too far apart for the machine to foresee.
+#[inline(always)]
+fn prefetch(x: &[f32], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing; any address is allowed.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch(x.as_ptr().wrapping_add(at).cast(), _MM_HINT_T0);
+    }
 }
 
 struct Weights<'a> {
@@ -231,20 +246,15 @@ impl Transform for Weights<'_> {
             let (start, width) = filter.panel(j);
             for lane in (0..width).step_by(S::F32_LANES) {
                 let count = S::F32_LANES.min(width - lane);
-                let mut g = [[zero; R]; R];
-                for (u, line) in g.iter_mut().enumerate() {
-                    for (v, g) in line.iter_mut().enumerate() {
-                        *g = Lanes::load(simd, &weights[filter.tap(row, u, v) + j + lane..][..count]);
-                    }
-                }
-                let all = both_axes!(F::weights::<S>, g, R, P, zero);
-                for (i, line) in all.iter().enumerate() {
-                    for (k, value) in line.iter().enumerate() {
-                        let place = (i * P + k) * (filter.depth() * o + GAP) + start + row * width + lane;
+                both_axes!(
+                    F::weights::<S>, R, P, zero,
+                    load(u, v) Lanes::load(simd, &weights[filter.tap(row, u, v) + j + lane..][..count]),
+                    store(p, q, value) {
+                        let place = (p * P + q) * (filter.depth() * o + GAP) + start + row * width + lane;
                         // SAFETY: the place lies in `out`, of `weights_len` elements; each row has places of its own.
                         value.store(unsafe { std::slice::from_raw_parts_mut(out.0.add(place), count) });
                     }
-                }
+                );
             }
         }
     }
@@ -281,22 +291,25 @@ impl Transform for Input<'_> {
             }
             for lane in (0..c).step_by(S::F32_LANES) {
                 let count = S::F32_LANES.min(c - lane);
-                let mut d = [[zero; P]; P];
-                for (line, pixels) in d.iter_mut().zip(&pixels) {
-                    for (d, &pixel) in line.iter_mut().zip(pixels) {
-                        if pixel != OUTSIDE {
-                            *d = Lanes::load(simd, &x[pixel + lane..][..count]);
+                both_axes!(
+                    F::input::<S>, P, P, zero,
+                    load(i, j) {
+                        let pixel = pixels[i][j];
+                        if pixel == OUTSIDE {
+                            zero
+                        } else {
+                            if j >= P - SIDE {
+                                prefetch(x, pixel + lane + SIDE * stride * c);
+                            }
+                            Lanes::load(simd, &x[pixel + lane..][..count])
                         }
-                    }
-                }
-                let all = both_axes!(F::input::<S>, d, P, P, zero);
-                for (i, line) in all.iter().enumerate() {
-                    for (k, value) in line.iter().enumerate() {
-                        let place = (i * P + k) * plane + index * filter.depth() + phase * c + lane;
+                    },
+                    store(p, q, value) {
+                        let place = (p * P + q) * plane + index * filter.depth() + phase * c + lane;
                         // SAFETY: by the promise of `transform_input`.
                         value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
                     }
-                }
+                );
             }
         }
     }
@@ -306,6 +319,8 @@ struct Output<'a, 'b> {
     filter: &'a Winograd,
     results: &'a [f32],
     plane: usize,
+    /// The first of the results' channels, and their number.
+    channels: [usize; 2],
     tile: Tile,
     to: &'a mut Target<'b>,
 }
@@ -313,29 +328,25 @@ struct Output<'a, 'b> {
 impl Transform for Output<'_, '_> {
     #[inline(always)]
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, results, plane, tile, to } = self;
+        let Self { filter, results, plane, channels: [channel, width], tile, to } = self;
         let Pass { o, ow, step, first, pitch, .. } = filter.pass;
         let zero = Lanes::zero(simd);
         for (index, [image, row, column]) in filter.places(tile).enumerate() {
             let (image, row) = (image - tile.image, row - tile.row);
-            let (height, width) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
-            for lane in (0..o).step_by(S::F32_LANES) {
-                let count = S::F32_LANES.min(o - lane);
-                let mut m = [[zero; P]; P];
-                for (i, line) in m.iter_mut().enumerate() {
-                    for (k, m) in line.iter_mut().enumerate() {
-                        *m = Lanes::load(simd, &results[(i * P + k) * plane + index * o + lane..][..count]);
-                    }
-                }
-                let all = both_axes!(F::output::<S>, m, P, SIDE, zero);
-                for (i, line) in all.iter().enumerate().take(height) {
-                    let start = (image * to.rows + (row + i) * step + first[0]) * pitch + first[1];
-                    for (k, value) in line.iter().enumerate().take(width) {
-                        let place = &mut to.data[(start + (column + k) * step) * o + lane..][..count];
-                        let value = if to.accumulate { *value + Lanes::load(simd, place) } else { *value };
+            let (rows, columns) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
+            for lane in (0..width).step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(width - lane);
+                both_axes!(
+                    F::output::<S>, P, SIDE, zero,
+                    load(i, j) Lanes::load(simd, &results[(i * P + j) * plane + index * width + lane..][..count]),
+                    store(p, q, value) if p < rows && q < columns {
+                        let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
+                        let place = (line + (column + q) * step) * o + channel + lane;
+                        let place = &mut to.data[place..][..count];
+                        let value = if to.accumulate { value + Lanes::load(simd, place) } else { value };
                         value.store(place);
                     }
-                }
+                );
             }
         }
     }
@@ -359,20 +370,19 @@ impl Transform for OutputGrad<'_> {
         let zero = Lanes::zero(simd);
         for lane in (0..o).step_by(S::F32_LANES) {
             let count = S::F32_LANES.min(o - lane);
-            let mut y = [[zero; SIDE]; SIDE];
-            for (i, line) in y.iter_mut().enumerate().take(height - row) {
-                for (k, y) in line.iter_mut().enumerate().take(ow - column) {
-                    *y = Lanes::load(simd, &image[((row + i) * ow + column + k) * o + lane..][..count]);
-                }
-            }
-            let all = both_axes!(F::output_grad::<S>, y, SIDE, P, zero);
-            for (i, line) in all.iter().enumerate() {
-                for (k, value) in line.iter().enumerate() {
+            both_axes!(
+                F::output_grad::<S>, SIDE, P, zero,
+                load(i, j) if row + i < height && column + j < ow {
+                    Lanes::load(simd, &image[((row + i) * ow + column + j) * o + lane..][..count])
+                } else {
+                    zero
+                },
+                store(p, q, value) {
                     // SAFETY: by the promise of `transform_output_grad`.
-                    let place = unsafe { to.0.add((i * P + k) * plane + index * o + lane) };
+                    let place = unsafe { to.0.add((p * P + q) * plane + index * o + lane) };
                     value.store(unsafe { std::slice::from_raw_parts_mut(place, count) });
                 }
-            }
+            );
         }
     }
 }
@@ -393,23 +403,17 @@ impl Transform for WeightsGrad<'_> {
         let zero = Lanes::zero(simd);
         for lane in (0..o).step_by(S::F32_LANES) {
             let count = S::F32_LANES.min(o - lane);
-            let mut u = [[zero; P]; P];
-            for (i, line) in u.iter_mut().enumerate() {
-                for (k, u) in line.iter_mut().enumerate() {
-                    let start = (i * P + k) * filter.sums_plane() + row * o + lane;
-                    *u = Lanes::load(simd, &sums[start..][..count]);
-                }
-            }
-            let all = both_axes!(F::weights_grad::<S>, u, P, R, zero);
-            for (i, line) in all.iter().enumerate() {
-                for (k, value) in line.iter().enumerate() {
+            both_axes!(
+                F::weights_grad::<S>, P, R, zero,
+                load(i, j) Lanes::load(simd, &sums[(i * P + j) * filter.sums_plane() + row * o + lane..][..count]),
+                store(p, q, value) {
                     // SAFETY: by the promise of `transform_weights_grad`; each row has places of its own.
-                    let place = unsafe { w.0.add(filter.tap(row, i, k) + lane) };
+                    let place = unsafe { w.0.add(filter.tap(row, p, q) + lane) };
                     let place = unsafe { std::slice::from_raw_parts_mut(place, count) };
-                    let value = if accumulate { *value + Lanes::load(simd, place) } else { *value };
+                    let value = if accumulate { value + Lanes::load(simd, place) } else { value };
                     value.store(place);
                 }
-            }
+            );
         }
     }
 }
