@@ -127,9 +127,9 @@ fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {
     for algorithm in ALGORITHMS.map(Some).into_iter().chain([None]) {
         for accumulate in [false, true] {
             let found = compute(kind, g, &with, algorithm, accumulate, scratch);
-            // Entries of minimal filtering's matrices reach 8, and cancel; twice the largest factor measured.
+            // Entries of the matrices of minimal filtering reach 8, and cancel: 2.1 was measured.
             let filters = matches!(algorithm, None | Some(Algorithm::Winograd));
-            let tolerance = tolerance * if filters { 16.0 } else { 1.0 };
+            let tolerance = tolerance * if filters { 3.0 } else { 1.0 };
             for (i, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
                 let expected = if accumulate {
                     expected + f64::from(before[i])

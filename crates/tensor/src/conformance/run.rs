@@ -196,8 +196,8 @@ fn amplification(kernel: &Kernel) -> f64 {
     }
 }
 
-/// Twice the largest that was measured.
-const FILTERING: f64 = 16.0;
+/// The smallest whole number that holds; 1.2 was measured.
+const FILTERING: f64 = 2.0;
 
 /// The largest difference, in words, if it is too large; `worst` is raised to its part of what is allowed.
 fn differ(
