@@ -70,6 +70,7 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
     .option('--preset <name>', `options to start from: ${Object.keys(presets).join(', ')}`)
+    .option('--profile', 'show with each tick where its time went: milliseconds, GFLOP/s and GB/s of every kernel')
     .option('-n, --dry-run', 'print the resolved options and the timeline, then stop')
   for (const [key, flag, help, parse] of flags) {
     const text = key in presets.stylegan && flag.includes('<') ? `${help} (default ${defaults(key)})` : help
@@ -94,9 +95,9 @@ function defaults(key: ConfigKey): string {
   return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
 }
 
-type Options = Record<string, unknown> & { preset?: string; dryRun?: boolean }
+type Options = Record<string, unknown> & { preset?: string; profile?: boolean; dryRun?: boolean }
 
-async function run({ preset, dryRun, ...given }: Options): Promise<void> {
+async function run({ preset, profile, dryRun, ...given }: Options): Promise<void> {
   const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
   console.log(describe(config))
@@ -111,7 +112,7 @@ async function run({ preset, dryRun, ...given }: Options): Promise<void> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   try {
     const display = new Display(config)
-    for await (const event of train(config, { signal: stop.signal, note })) display.show(event)
+    for await (const event of train(config, { signal: stop.signal, profile, note })) display.show(event)
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
@@ -166,6 +167,8 @@ class Display {
       }
       case 'tick':
         return this.#line(event.line)
+      case 'profile':
+        return this.#line(event.table)
       case 'images':
         return this.#line(`Pictures       ${event.path}`)
       case 'snapshot':

@@ -167,7 +167,8 @@ impl Profile {
 }
 
 impl Report {
-    /// The sums, the submissions last; `read` gives the bytes of a buffer.
+    /// The sums; last, as if they were kernels, the dispatches that launches were made of (`dispatch`) and the submissions they
+    /// were sent in (`submit`). `read` gives the bytes of a buffer.
     pub fn sums(self, read: impl Fn(&wgpu::Buffer) -> Vec<u8>) -> Vec<Cost> {
         let mut costs = Costs::default();
         for Sent { launches, times } in self.sent {
@@ -197,16 +198,25 @@ impl Report {
             }
         }
         let mut sums = costs.take();
-        if self.submissions.count > 0 {
-            sums.push(Cost {
-                kernel: "submit",
-                shapes: format!("{} dispatches", self.submissions.dispatches),
-                launches: self.submissions.count,
-                nanoseconds: 0,
-                host_nanoseconds: self.submissions.nanoseconds,
-                flop: 0,
-                bytes: 0,
-            });
+        let Submissions {
+            count,
+            dispatches,
+            nanoseconds,
+        } = self.submissions;
+        for (kernel, launches, host_nanoseconds) in
+            [("dispatch", dispatches, 0), ("submit", count, nanoseconds)]
+        {
+            if launches > 0 {
+                sums.push(Cost {
+                    kernel,
+                    shapes: String::new(),
+                    launches,
+                    nanoseconds: 0,
+                    host_nanoseconds,
+                    flop: 0,
+                    bytes: 0,
+                });
+            }
         }
         sums
     }

@@ -57,10 +57,10 @@ fn launches_are_counted_by_kernel_and_shapes_with_the_time_of_gpu_and_host() {
     } else {
         assert_eq!(large.nanoseconds, 0);
     }
-    let sent = found.iter().find(|cost| cost.kernel == "submit");
-    let sent = sent.expect("submissions are counted");
-    assert_eq!(sent.shapes, "601 dispatches");
-    assert!(sent.launches >= 3, "{sent:?}");
+    let sent = |kernel: &str| found.iter().find(|cost| cost.kernel == kernel);
+    assert_eq!(sent("dispatch").expect("counted").launches, 601);
+    let submissions = sent("submit").expect("counted").launches;
+    assert!((3..60).contains(&submissions), "{submissions}");
     device.profile(false);
     launch(5);
     assert_eq!(costs(&device), []);
