@@ -16,7 +16,7 @@ pub(crate) struct Shader {
 }
 
 /// At most so many constants, so that a pipeline's key is a plain array.
-pub(crate) const MAX_CONSTANTS: usize = 6;
+pub(crate) const MAX_CONSTANTS: usize = 7;
 
 impl Shader {
     /// The whole program for these values of its constants.
@@ -132,28 +132,28 @@ shader!(
     MATMUL,
     "matmul",
     ["prelude", "matmul", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     CONV2D,
     "conv2d",
     ["prelude", "geometry", "conv2d", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     CONV2D_TRANSPOSE,
     "conv2d_transpose",
     ["prelude", "geometry", "conv2d_transpose", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     CONV2D_WEIGHT_GRAD,
     "conv2d_weight_grad",
     ["prelude", "geometry", "conv2d_weight_grad", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(

@@ -1,6 +1,7 @@
 //! The thread that waits for the GPU, so that no other has to.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Once};
@@ -59,7 +60,6 @@ impl Waiter {
 
     /// Until nobody can wait any more.
     pub fn run(mut self, received: &Receiver<Wait>) {
-        be_quiet();
         for wait in received {
             let bytes = self.fetch(&wait);
             let answer = self.faults.check().map(|()| bytes);
@@ -154,12 +154,12 @@ impl Waiter {
         }
     }
 
-    /// wgpu panics where a wait finds the device lost.
     fn poll(&self, poll: wgpu::PollType) -> Result<(), String> {
-        match catch_unwind(AssertUnwindSafe(|| self.device.poll(poll))) {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("the GPU was lost; start again from the last snapshot".to_owned()),
+        match caught(|| self.device.poll(poll)) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(error.to_string()),
+            // wgpu panics where a wait finds the device lost.
+            None => Err("the GPU was lost; start again from the last snapshot".to_owned()),
         }
     }
 
@@ -175,19 +175,33 @@ impl Waiter {
 }
 
 thread_local! {
-    static IS_QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What this thread's panics say is reported as a fault, and needs no trace on the terminal.
-fn be_quiet() {
+/// The result of `work`, or `None` if it panicked. The panic is reported as a fault, and needs no trace on the terminal.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
+        let others = take_hook();
+        set_hook(Box::new(move |panic| {
             if !IS_QUIET.get() {
                 others(panic);
             }
         }));
     });
     IS_QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_QUIET.set(false);
+    result.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::caught;
+
+    #[test]
+    fn a_panic_while_waiting_is_nothing_and_the_thread_goes_on() {
+        assert_eq!(caught(|| -> u32 { panic!("lost") }), None);
+        assert_eq!(caught(|| 3), Some(3));
+    }
 }

@@ -1,5 +1,5 @@
 // w [kh, kw, C, O] from x [N, H, W, C] and y [N, H', W', O]: the adjoint of conv2d in w. Rows are taps and channels of x, terms are
-// y's pixels, 16 a step. a is x, b is y; gemm.wgsl's y is w.
+// y's pixels, TERMS a step. a is x, b is y; gemm.wgsl's y is w.
 // Row, column and channel in x of this invocation's four rows at y's first pixel.
 var<private> tap0: vec3<i32>;
 var<private> tap1: vec3<i32>;
@@ -29,15 +29,15 @@ fn pixels() -> u32 {
 }
 
 fn step_count(z: u32) -> u32 {
-    return (pixels() + 15u) / 16u;
+    return (pixels() + TERMS - 1u) / TERMS;
 }
 
 fn seek(step: u32) {
-    k0 = step * 16u;
+    k0 = step * TERMS;
 }
 
 fn advance() {
-    k0 += 16u;
+    k0 += TERMS;
 }
 
 // `count` channels of the pixel that `tap` meets at window `at` (row and column in x, image).
