@@ -11,5 +11,6 @@ if (task === 'exit') {
   void y.data().catch(() => {})
   process.exit(7)
 }
-const values = await x.matmul(x).data()
-parentPort?.postMessage(values.reduce((sum, value) => sum + Math.abs(value), 0))
+let sum = 0
+for (const value of await x.matmul(x).data()) sum += Math.abs(value)
+parentPort?.postMessage(sum)

@@ -103,7 +103,7 @@ impl Waiter {
             submission_index: Some(wait.submission.clone()),
             timeout: None,
         });
-        if waited.is_err() {
+        if waited.is_err() || self.faults.is_sign() {
             // A lost device does not know the submission; it tells of its loss when it is asked for all of them.
             let _ = self.poll(wgpu::PollType::wait_indefinitely());
         }

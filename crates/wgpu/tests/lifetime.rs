@@ -70,8 +70,13 @@ fn a_lost_device_is_told_of_by_every_later_wait_and_hangs_nobody() {
     synchronize(&device).expect("no fault yet");
     device.inject_fault(3).expect("a hook");
     let mut refused = None;
-    for _ in 0..300 {
-        let launched = device.launch(Kernel::Unary(Unary::Square), &[&x], &[&y], false);
+    for i in 0..300 {
+        // Of new memory too, which is no longer there.
+        let z = tensor(&device, &[1000 + 64 * (i % 3)]);
+        let to = if i % 2 == 0 { &y } else { &z };
+        let x = if to.shape == x.shape { &x } else { to };
+        let z = tensor(&device, &to.shape);
+        let launched = device.launch(Kernel::Unary(Unary::Square), &[x], &[&z], false);
         refused = refused.or(launched.err());
     }
     assert_eq!(refused, None, "launches are not where a loss is told of");
