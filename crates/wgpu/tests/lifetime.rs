@@ -37,7 +37,7 @@ fn resident() -> usize {
 #[test]
 fn devices_opened_and_closed_with_work_under_way_leave_nothing_behind() {
     let cycles = std::env::var("STYLEGAN_CYCLES").ok();
-    let cycles = cycles.and_then(|text| text.parse().ok()).unwrap_or(60);
+    let cycles = cycles.and_then(|text| text.parse().ok()).unwrap_or(150);
     let cycle = || {
         let device = gpu();
         let y = busy(&device);

@@ -1,4 +1,5 @@
-//! Tensors larger than one kernel can see (128 MiB on many GPUs): the launch is taken apart along the batch.
+//! Tensors larger than one kernel can see (128 MiB on many GPUs): the launch is taken apart along the batch, by elements,
+//! pixels or rows.
 
 use stylegan_tensor::{Error, Kernel, Position, Reduce, Result, Storage, View};
 
@@ -146,7 +147,8 @@ impl Parts {
     /// `None` where the kernel does not do the same for every part of a batch.
     fn of(kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> Option<Self> {
         let y = outs[0];
-        let batch = *y.shape.first()?;
+        // A reduction's result may be one number, without axes.
+        let batch = y.shape.first().copied().unwrap_or(1);
         let with = |inputs: &[bool]| {
             Some(Self {
                 inputs: inputs.to_vec(),
