@@ -137,12 +137,18 @@ export function get(params: Params, name: string): Tensor {
   return tensor
 }
 
-/**
- * A weight as it is used: times gain / √fan-in · lrmul, so that every weight learns at one rate (Karras et al. 2017, section
- * 4.1; official get_weight). The fan-in is the product of all axes but the last.
- */
+/** A weight as it is used: times {@link gainOf}. */
 export function equalised(params: Params, name: string, gain: number, lrmul = 1): Tensor {
-  const raw = get(params, `${name}/weight`)
-  const fanIn = raw.shape.slice(0, -1).reduce((a, b) => a * b, 1)
-  return raw.mul((gain / Math.sqrt(fanIn)) * lrmul)
+  return get(params, `${name}/weight`).mul(gainOf(params, name, gain, lrmul))
+}
+
+/**
+ * What a weight is multiplied with, gain / √fan-in · lrmul, so that every weight learns at one rate (Karras et al. 2017,
+ * section 4.1; official get_weight). The fan-in is the product of all axes but the last.
+ */
+export function gainOf(params: Params, name: string, gain: number, lrmul = 1): number {
+  const fanIn = get(params, `${name}/weight`)
+    .shape.slice(0, -1)
+    .reduce((a, b) => a * b, 1)
+  return (gain / Math.sqrt(fanIn)) * lrmul
 }
