@@ -289,7 +289,9 @@ test('a frozen tensor outlives scopes and refuses other values', async (t) => {
     return inner
   })
   t.deepEqual([...(await kept.x.data())], [5, 5])
-  t.throws(() => frozen.assign(device.zeros([2])), { message: 'assign: the tensor is frozen; its values do not change' })
+  t.throws(() => frozen.assign(device.zeros([2])), {
+    message: 'assign: the tensor is frozen; its values do not change',
+  })
   frozen.dispose()
   t.true(frozen.disposed)
 })
