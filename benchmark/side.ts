@@ -80,7 +80,8 @@ export class Side {
   }
 
   #words(): string {
-    const last = this.#lastWords.trim().split('\n').at(-1)
+    const lines = this.#lastWords.trim().split('\n')
+    const last = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1)
     return last ? `: ${last}` : ''
   }
 

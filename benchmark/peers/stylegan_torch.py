@@ -210,7 +210,7 @@ class Side:
         self.G, self.D, Gs = (load(weights, f'{net}/') for net in ('G', 'D', 'Gs'))
         self.noise = [Gs[f'G_synthesis/noise{i}'] for i in range(2 * model.R - 2)]
         self.G, self.D, self.Gs = trained(self.G), trained(self.D), trained(Gs)
-        adam = dict(lr=rate, betas=(0.0, 0.99), eps=1e-8, fused=True)
+        adam = dict(lr=rate, betas=(0.0, 0.99), fused=True)
         self.g_adam = torch.optim.Adam(self.G.values(), **adam)
         self.d_adam = torch.optim.Adam(self.D.values(), **adam)
         self.inputs = load(inputs, '')
@@ -299,6 +299,8 @@ class Side:
         for name, x in params.items():
             # The fused Adam goes through memory as it lies: it would mix up the elements of another layout.
             x.grad = torch.empty_like(x).copy_(gradients[name])
+        # TensorFlow, and we, add epsilon before the correction of the bias.
+        adam.param_groups[0]['eps'] = 1e-8 / math.sqrt(1 - 0.99 ** (self.steps + 1))
         adam.step()
         adam.zero_grad(set_to_none=True)
 
