@@ -91,6 +91,7 @@ const row: Row = {
   differences: {},
   losses: {},
   iteration: { ours: [0.5, 9, 0.5], eager: [1.5], 'compiled-fused': [1, 1] },
+  javascriptShare: 0.01,
   peakMiB: { ours: 600, eager: 800 },
   generation: { 1: { ours: [0.01], onnx: [0.005] }, 8: { ours: [0.04] } },
   versions: {},

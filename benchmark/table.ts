@@ -11,6 +11,8 @@ export interface Row {
   /** Statistics of the first two iterations. */
   readonly losses: Record<string, number[][]>
   readonly iteration: Record<string, number[]>
+  /** Share of one of our iterations that the JavaScript thread is busy, beside the device. */
+  readonly javascriptShare: number
   /** Most resident memory of the processes after their iterations. */
   readonly peakMiB: Record<string, number | undefined>
   readonly generation: Record<number, Record<string, number[]>>

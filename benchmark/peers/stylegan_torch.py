@@ -298,7 +298,8 @@ class Side:
     def step(self, adam, params, gradients):
         for name, x in params.items():
             # The fused Adam goes through memory as it lies: it would mix up the elements of another layout.
-            x.grad = torch.empty_like(x).copy_(gradients[name])
+            g = gradients[name].detach()
+            x.grad = g if g.stride() == x.stride() else torch.empty_like(x).copy_(g)
         # TensorFlow, and we, add epsilon before the correction of the bias.
         adam.param_groups[0]['eps'] = 1e-8 / math.sqrt(1 - 0.99 ** (self.steps + 1))
         adam.step()
