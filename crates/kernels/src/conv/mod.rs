@@ -12,6 +12,7 @@ mod scratch;
 mod tiling;
 mod weight_grad;
 mod winograd;
+mod winograd_grad;
 
 pub use choice::choose;
 pub use scratch::Scratch;
