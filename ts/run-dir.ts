@@ -1,9 +1,11 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, statSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { TrainConfig } from './config.ts'
 import { configFromJson, sameRun, scheduleOptions } from './config.ts'
+import { encodeEvent, wholeLength, type EventContent } from './events.ts'
 import { featureMaps } from './networks/params.ts'
 import type { Progress } from './schedule.ts'
 import { progressAt, timeline } from './schedule.ts'
@@ -79,6 +81,7 @@ export async function writeAtomic(
 export class RunDir {
   readonly path: string
   readonly #onStep: OnStep
+  #eventsName: string | undefined
 
   private constructor(path: string, onStep: OnStep) {
     this.path = path
@@ -139,15 +142,22 @@ export class RunDir {
   /**
    * Add a record to stats.jsonl; values that are not finite become null. The record also notes how long log.txt is, for
    * {@link cutBack}. Write a tick's log lines before its record, and its record before its snapshot.
+   *
+   * Its finite numbers also go to TensorBoard's event file, at global step kimg, as StyleGAN3 writes it.
    */
   appendStats(record: StatsRecord): void {
+    const scalars = Object.entries(record).filter((entry): entry is [string, number] => {
+      return entry[0] !== 'nimg' && typeof entry[1] === 'number' && Number.isFinite(entry[1])
+    })
+    this.#appendEvent({ step: Math.floor(record.nimg / 1000), scalars })
     const logBytes = statSync(this.file('log.txt'), { throwIfNoEntry: false })?.size ?? 0
     append(this.file('stats.jsonl'), JSON.stringify({ ...record, logBytes }) + '\n', true)
   }
 
   /**
    * Make stats.jsonl and log.txt what they were when the snapshot after `nimg` images was saved, so that a resumed
-   * run writes each record once. A record that was cut off half-way ends the file too.
+   * run writes each record once. A record that was cut off half-way ends the file too. TensorBoard may be reading its event
+   * file, so that only loses a last event that was cut off, and gains one that takes back the later ticks.
    *
    * @param nimg images seen by the snapshot that training goes on from; -1 to start over
    * @returns the number of records kept
@@ -165,7 +175,27 @@ export class RunDir {
     }
     await cut(this.file('stats.jsonl'), statsBytes)
     await cut(this.file('log.txt'), logBytes)
+    await this.#restartEvents(nimg)
     return kept
+  }
+
+  async #restartEvents(nimg: number): Promise<void> {
+    const found = (await readdir(this.path)).filter((name) => name.startsWith(EVENTS)).sort()
+    this.#eventsName = found.at(-1)
+    if (this.#eventsName === undefined) return
+    const file = this.file(this.#eventsName)
+    await cut(file, wholeLength(await readIfThere(file)))
+    if (statSync(file).size > 0) this.#appendEvent({ restartAt: nimg < 0 ? 0 : Math.floor(nimg / 1000) + 1 })
+  }
+
+  /** Appends to events.out.tfevents.<seconds>.<host>, which it makes first if need be. */
+  #appendEvent(content: EventContent): void {
+    const now = Date.now() / 1000
+    this.#eventsName ??= `${EVENTS}${String(Math.floor(now)).padStart(10, '0')}.${hostname()}`
+    const path = this.file(this.#eventsName)
+    const begun = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+    const first = begun ? [] : [encodeEvent(now, { fileVersion: 'brain.Event:2' })]
+    append(path, Buffer.concat([...first, encodeEvent(now, content)]), false)
   }
 
   /** What training_options.json holds, or undefined if it is not there. */
@@ -239,6 +269,8 @@ function imageCost(config: TrainConfig, resolution: number): number {
 
 /** Ends the name of a file that is not yet whole. */
 const TEMPORARY = '.tmp'
+/** Begins the name of an event file, as TensorBoard looks for it. */
+const EVENTS = 'events.out.tfevents.'
 
 function refuseOtherRun(path: string, saved: TrainConfig, config: TrainConfig): void {
   const keys = sameRun(saved, config)
@@ -260,9 +292,9 @@ function parseRecord(line: string): { nimg: number; logBytes: number } | undefin
   }
 }
 
-function append(path: string, text: string, flush: boolean): void {
+function append(path: string, data: string | Uint8Array, flush: boolean): void {
   try {
-    appendFileSync(path, text, { flush })
+    appendFileSync(path, data, { flush })
   } catch (error) {
     throw diskError(path, error)
   }

@@ -85,7 +85,7 @@ Examples:
   $ stylegan train --data ./photos --dry-run
 
 A run directory holds training_options.json, log.txt, stats.jsonl, reals.png, fakesNNNNNN.png and
-network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown.`
+network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown, and events.out.tfevents.* for TensorBoard.`
 
 function defaults(key: ConfigKey): string {
   const [official, demo] = [presets.stylegan[key], presets.demo[key]]
