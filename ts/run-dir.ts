@@ -4,11 +4,9 @@ import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/pr
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { TrainConfig } from './config.ts'
-import { configFromJson, sameRun, scheduleOptions } from './config.ts'
+import { configFromJson, sameRun } from './config.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
-import { featureMaps } from './networks/params.ts'
 import type { Progress } from './schedule.ts'
-import { progressAt, timeline } from './schedule.ts'
 
 /** The steps of {@link writeAtomic}. */
 export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
@@ -244,27 +242,6 @@ export function statusLine({ tick, progress, ...times }: Status): string {
     .map(([name, value, width]) => `${name} ${value.padEnd(width)}`)
     .join(' ')
     .trimEnd()
-}
-
-/**
- * Estimate of the seconds that the rest of training takes. Later resolutions cost more: what was measured at this one is
- * scaled by the multiplications of the 3x3 convolutions, nearly all of the work.
- */
-export function secondsLeft(config: TrainConfig, nimg: number, secPerKimg: number): number {
-  const options = scheduleOptions(config)
-  const { kimg, resolution } = progressAt(nimg, options)
-  const cost = (side: number): number => imageCost(config, side) / imageCost(config, resolution)
-  return timeline(options, config.kimg)
-    .filter((phase) => phase.toKimg > kimg)
-    .map((phase) => (phase.toKimg - Math.max(phase.fromKimg, kimg)) * secPerKimg * cost(phase.resolution))
-    .reduce((sum, seconds) => sum + seconds, 0)
-}
-
-/** Up to a factor, the multiplications of one image whose side is `resolution`, and the time it takes to launch them. */
-function imageCost(config: TrainConfig, resolution: number): number {
-  let cost = 150_000 // measured: what makes 8×8 with 64 feature maps cost a twelfth of 32×32, not a seventeenth
-  for (let side = 4; side <= resolution; side *= 2) cost += (side * featureMaps(config, Math.log2(side) - 1)) ** 2
-  return cost
 }
 
 /** Ends the name of a file that is not yet whole. */

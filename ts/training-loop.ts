@@ -1,10 +1,11 @@
 /** Training, as an async iterable of events (official training_loop.py). */
 import { join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
+import { secondsLeft } from './cost.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
-import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
+import { RunDir, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
 import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
