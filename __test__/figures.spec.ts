@@ -116,6 +116,13 @@ test('classes make another image, and a class that is missing, out of range or o
   const values = await labelOf(conditional, [0, 2])!.data()
   t.deepEqual([...values], [1, 0, 1])
   t.throws(() => labelOf(conditional, [3]), { message: 'class: expected a whole number from 0 to 2, found 3' })
+  const named = { ...conditional, classes: ['cat', 'dog', '7'] }
+  t.deepEqual([...(await labelOf(named, ['dog', 0])!.data())], [1, 1, 0])
+  t.throws(() => labelOf(named, ['dgo']), {
+    message: 'class: expected a whole number from 0 to 2 or one of "cat", "dog", found "dgo"; did you mean "dog"?',
+  })
+  t.throws(() => labelOf(named, [7]), { message: /found 7$/ }, 'a number is no name')
+  t.throws(() => labelOf(conditional, ['cat']), { message: 'class: expected a whole number from 0 to 2, found "cat"' })
   t.throws(() => labelOf(conditional), { message: /class: expected .*found nothing/ })
   t.throws(() => labelOf(network, [0]), { message: /class: expected none, .*found 0/ })
 })

@@ -1,73 +1,13 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
 import { streams } from './dataset.ts'
+import { imageOf, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 import type { Picture } from './grid.ts'
-import { toBytes } from './losses.ts'
 import { Rng, scope, type Tensor } from './native.ts'
 import { configurationOf } from './networks/configurations.ts'
-import { draw, truncate } from './networks/generator.ts'
-import { mapping } from './networks/mapping.ts'
-import { get, numLayers, type Network, type NetworkOptions } from './networks/params.ts'
-import type { Noise } from './networks/synthesis.ts'
-import { blank, crop, enlarge, panel, place, rgbPicture, shrink } from './panel.ts'
+import { get, numLayers, type NetworkOptions } from './networks/params.ts'
+import { blank, crop, enlarge, panel, place, shrink } from './panel.ts'
 
-/** What loadGenerator returns. */
-export interface Generator {
-  readonly Gs: Network
-  readonly options: NetworkOptions
-}
-
-export interface FigureOptions {
-  /** Classes of a conditional network's images: those whose label is 1. */
-  readonly classes?: readonly number[] | undefined
-  readonly truncationPsi?: number | undefined
-  readonly truncationCutoff?: number | undefined
-}
-
-/** z of a seed, the same for every command: `[1, latentSize]`. */
-export function latentOf({ Gs, options }: Generator, seed: number): Tensor {
-  return new Rng(seed, streams.grid).normal(Gs.device, [1, options.latentSize])
-}
-
-/**
- * The label of some classes, `[1, labelSize]`; none for a network without classes.
- *
- * @throws RangeError if a class is out of range, missing, or given to a network that has none
- */
-export function labelOf({ Gs, options }: Generator, classes?: readonly number[]): Tensor | undefined {
-  const { labelSize } = options
-  if (labelSize === 0) {
-    if (classes === undefined) return undefined
-    throw new RangeError(`class: expected none, since the network was trained without labels, found ${classes}`)
-  }
-  const range = `a whole number from 0 to ${labelSize - 1}`
-  if (classes === undefined) throw new RangeError(`class: expected ${range}, found nothing; the network has classes`)
-  const values = new Float32Array(labelSize)
-  for (const one of classes) {
-    if (!(Number.isInteger(one) && one >= 0 && one < labelSize)) {
-      throw new RangeError(`class: expected ${range}, found ${one}`)
-    }
-    values[one] = 1
-  }
-  return Gs.device.tensor(values, [1, labelSize])
-}
-
-/** The w of a seed for each layer, truncated. */
-export function stylesOf(generator: Generator, seed: number, sampling: FigureOptions): Tensor[] {
-  const { Gs, options } = generator
-  return scope(() => {
-    const w = mapping(Gs.params, latentOf(generator, seed), labelOf(generator, sampling.classes), options)
-    const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
-    return truncate(Gs.params, w, { truncationPsi, truncationCutoff }, options)
-  })
-}
-
-/** The image of one w a layer. */
-export async function imageOf({ Gs, options }: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
-  const image = scope(() => toBytes(draw(Gs.params, styles, noise, 0, options)))
-  const pixels = (await image.data()) as Uint8Array
-  image.dispose()
-  return rgbPicture(pixels, options.resolution, options.resolution, options.numChannels)
-}
+export { imageOf, labelOf, latentOf, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 
 /** Small images are enlarged until labels of a few words fit over them. */
 function visible(picture: Picture): Picture {

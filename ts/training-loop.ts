@@ -73,7 +73,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
-  const training = new Training(config, run, dataset, state, labels?.values)
+  const training = new Training(config, run, dataset, state, labels)
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
 }
@@ -157,18 +157,20 @@ class Training {
   readonly #dataset: Dataset
   readonly #sampler: Sampler
   readonly #labels: Tensor | undefined
+  readonly #classes: readonly string[]
   #pending: Pending[] = []
   #maintenanceSec = 0
   #lastSnapshot: string | undefined
   #secPerKimg = 0
 
-  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Float32Array) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels) {
     this.#config = config
     this.#run = run
     this.#dataset = dataset
     this.#state = state
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
-    this.#labels = labels && state.G.device.tensor(labels, [dataset.levels.count, config.labelSize])
+    this.#labels = labels && state.G.device.tensor(labels.values, [dataset.levels.count, config.labelSize])
+    this.#classes = labels?.names ?? []
   }
 
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
@@ -318,7 +320,7 @@ class Training {
 
   async #snapshot(): Promise<TrainEvent> {
     const { nimg } = this.#state.position
-    const bytes = await encodeState(this.#state, this.#config).catch((error: unknown) => {
+    const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
     const name = RunDir.snapshotName(nimg)

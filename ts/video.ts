@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { crc32 } from 'node:zlib'
-import { imageOf, stylesOf, type FigureOptions, type Generator } from './figures.ts'
+import { imageOf, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 import type { Picture } from './grid.ts'
 import { encodePng, scope, type Tensor } from './native.ts'
 import { blank, place } from './panel.ts'

@@ -2,7 +2,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { FigureOptions, Generator } from '../figures.ts'
+import type { FigureOptions, Generator } from '../drawing.ts'
 import type { Picture } from '../grid.ts'
 import { Device, encodePng } from '../native.ts'
 import { configurationOf } from '../networks/configurations.ts'
@@ -14,7 +14,7 @@ export interface DrawOptions {
   network: string
   trunc?: number
   truncCutoff?: number
-  class?: number[]
+  class?: (number | string)[]
   device: string
 }
 
@@ -29,8 +29,8 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
     .option('--trunc-cutoff <layers>', 'layers that truncation moves, from the coarsest', parseWhole)
     .option(
       '--class <list>',
-      'class of a network that was trained with labels; several where images have several',
-      parseWholes,
+      'class of a network that was trained with labels, by name or number; several where images have several',
+      parseClasses,
     )
     .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
 }
@@ -68,6 +68,11 @@ export function parseWhole(text: string): number {
 /** `1,4` as 1, 4. */
 export function parseWholes(text: string): number[] {
   return text.split(',').map(parseWhole)
+}
+
+/** `cat,4` as 'cat', 4. */
+function parseClasses(text: string): (number | string)[] {
+  return text.split(',').map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : part.trim()))
 }
 
 /** `1,0.7,-1` as numbers. */
