@@ -26,6 +26,7 @@ const layers = [
   ['config'],
   ['cost', 'run-dir', 'pictures', 'training-state', 'drawing'],
   ['figures', 'video'],
+  ['paper-figures'],
   ['training-step'],
   ['training-loop', 'estimate'],
   ['cli/arguments', 'index'],

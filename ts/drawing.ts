@@ -8,7 +8,7 @@ import { draw, truncate } from './networks/generator.ts'
 import { mapping } from './networks/mapping.ts'
 import type { Network, NetworkOptions } from './networks/params.ts'
 import type { Noise } from './networks/synthesis.ts'
-import { rgbPicture } from './panel.ts'
+import { crop, rgbPicture } from './panel.ts'
 
 /** What loadGenerator returns. */
 export interface Generator {
@@ -16,6 +16,8 @@ export interface Generator {
   readonly options: NetworkOptions
   /** Names of the classes of a conditional network, in the order of its labels; empty if the data had none. */
   readonly classes?: readonly string[]
+  /** Rows that pictures show, from the middle of the images; all by default. */
+  readonly height?: number | undefined
 }
 
 export interface FigureOptions {
@@ -74,10 +76,22 @@ export function stylesOf(generator: Generator, seed: number, sampling: FigureOpt
   })
 }
 
+/** Rows of the generator's pictures, and the first of them in its images. */
+export function shownRows({ options, height = options.resolution }: Generator): { height: number; top: number } {
+  const { resolution } = options
+  if (!(Number.isInteger(height) && height > 0 && height <= resolution && (resolution - height) % 2 === 0)) {
+    throw new RangeError(`height: expected an even number of at most ${resolution} rows, found ${height}`)
+  }
+  return { height, top: (resolution - height) / 2 }
+}
+
 /** The image of one w a layer. */
-export async function imageOf({ Gs, options }: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
+export async function imageOf(generator: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
+  const { Gs, options } = generator
+  const { resolution, numChannels } = options
+  const { height, top } = shownRows(generator)
   const image = scope(() => toBytes(draw(Gs.params, styles, noise, 0, options)))
   const pixels = (await image.data()) as Uint8Array
   image.dispose()
-  return rgbPicture(pixels, options.resolution, options.resolution, options.numChannels)
+  return crop(rgbPicture(pixels, resolution, resolution, numChannels), 0, top, resolution, height)
 }

@@ -6,6 +6,7 @@ import { discriminatorSpecs } from './networks/discriminator.ts'
 import { generatorSpecs } from './networks/generator.ts'
 import { copyNetwork, createNetwork, get, type Network, type NetworkOptions } from './networks/params.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
+import { pictureHeight } from './presets.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor, type TensorFile } from './snapshot.ts'
 
 /** Where training stands; plain numbers. */
@@ -111,12 +112,12 @@ export async function loadState(path: string, device: Device, config: TrainConfi
 export async function loadGenerator(
   path: string,
   device: Device,
-): Promise<{ Gs: Network; options: NetworkOptions; classes: readonly string[]; nimg: number }> {
+): Promise<{ Gs: Network; options: NetworkOptions; classes: readonly string[]; height: number; nimg: number }> {
   const file = await readSafetensors(path)
-  const { network, classes, position } = trainingMetadata(path, file)
+  const { network, config, classes, position } = trainingMetadata(path, file)
   const Gs = createNetwork(device, generatorSpecs(network), new Rng(0))
   for (const [name, tensor] of Gs.params) fill(tensor, `Gs/${name}`, path, file)
-  return { Gs, options: network, classes, nimg: position.nimg }
+  return { Gs, options: network, classes, height: pictureHeight(config), nimg: position.nimg }
 }
 
 function fill(tensor: Tensor, name: string, path: string, { tensors }: TensorFile): void {
@@ -136,6 +137,7 @@ export function trainingMetadata(path: string, { metadata }: Pick<TensorFile, 'm
   }
   return {
     network: JSON.parse(metadata['network']!) as NetworkOptions,
+    config: JSON.parse(metadata['config']!) as TrainConfig,
     classes: JSON.parse(metadata['classes'] ?? '[]') as string[],
     position: JSON.parse(metadata['position']!) as Position,
     rng: JSON.parse(metadata['rng']!) as RngState,

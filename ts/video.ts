@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { crc32 } from 'node:zlib'
-import { imageOf, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
+import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 import type { Picture } from './grid.ts'
 import { encodePng, scope, type Tensor } from './native.ts'
 import { blank, place } from './panel.ts'
@@ -56,15 +56,16 @@ export async function* walk(generator: Generator, options: Walk): AsyncGenerator
   }
   const keys = seeds.length / cells
   const styles = seeds.map((seed) => stylesOf(generator, seed, options))
-  const side = generator.options.resolution
+  const width = generator.options.resolution
+  const { height } = shownRows(generator)
   for (let frame = 0; frame < keys * framesPerKey; frame++) {
     const weights = keyWeights(frame / framesPerKey, keys, easing)
-    const picture = blank(columns * side, rows * side)
+    const picture = blank(columns * width, rows * height)
     for (let cell = 0; cell < cells; cell++) {
       const w = scope(() => mixOf(weights.map(([key, weight]) => [styles[key * cells + cell]!, weight])))
       const image = await imageOf(generator, w, 'const')
       for (const tensor of new Set(w)) tensor.dispose()
-      place(picture, image, (cell % columns) * side, Math.floor(cell / columns) * side)
+      place(picture, image, (cell % columns) * width, Math.floor(cell / columns) * height)
     }
     yield picture
   }

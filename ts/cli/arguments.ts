@@ -15,6 +15,7 @@ export interface DrawOptions {
   trunc?: number
   truncCutoff?: number
   class?: (number | string)[]
+  height?: number
   device: string
 }
 
@@ -32,17 +33,31 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
       'class of a network that was trained with labels, by name or number; several where images have several',
       parseClasses,
     )
+    .option('--height <rows>', "rows of each image that are shown, from the middle (preset car's: 3/4)", parseWhole)
     .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
 }
 
 /** The network of a command, and how to draw from it. */
 export async function openGenerator(options: DrawOptions): Promise<{ generator: Generator; sampling: FigureOptions }> {
   const device = Device.open(options.device)
-  const generator = await loadGenerator(await findSnapshot(options.network), device)
+  const loaded = await loadGenerator(await findSnapshot(options.network), device)
+  const generator = { ...loaded, height: options.height ?? loaded.height }
   // The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py).
   const truncationPsi = options.trunc ?? (configurationOf(generator.options).traditional ? 1 : 0.7)
   const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff }
   return { generator, sampling }
+}
+
+/** The seeds of a figure: given, or with `--paper` the paper's. */
+export function figureOf<Own, Paper>(
+  own: Own | undefined,
+  paper: Paper | false | undefined,
+  flag: string,
+): Own | Paper {
+  if (own !== undefined && paper) throw new RangeError(`${flag} and --paper: one of them is expected, found both`)
+  const figure = paper || own
+  if (figure === undefined) throw new RangeError(`${flag}: seeds are expected, or --paper for those of the paper`)
+  return figure
 }
 
 /** Writes a picture as PNG, and says where. */
