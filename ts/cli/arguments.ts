@@ -67,11 +67,16 @@ export async function writePicture(path: string, { pixels, width, height }: Pict
 
 /** Writes a file and the folders that it needs, and says where. */
 export async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  await makeFolder(path)
+  await writeAtomic(path, bytes)
+  console.log(path)
+}
+
+/** Makes the folders that a file needs. */
+export async function makeFolder(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
     throw new Error(`${path}: expected a folder to write to; ${error instanceof Error ? error.message : String(error)}`)
   })
-  await writeAtomic(path, bytes)
-  console.log(path)
 }
 
 /** A whole number from 0. */
