@@ -77,6 +77,17 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['train', '--data', 'no-such-folder', '--outdir', join(tmpdir(), 'stylegan-none')],
     /no-such-folder: a folder of images is expected, there is nothing/,
   ],
+  [
+    'an outdir that is no folder',
+    ['train', '--preset', 'demo', '--outdir', '/dev/null/results'],
+    /\/dev\/null\/results: expected a folder, found a file \(ENOTDIR\); choose another outdir/,
+  ],
+  ['a seed that is no number', ['train', '--preset', 'demo', '--seed', 'one'], /a number is expected, got 'one'/],
+  [
+    'two options that contradict each other',
+    ['train', '--preset', 'demo', '--loss', 'hinge', '--gamma', '4'],
+    /gamma and loss: expected options that fit together, found 4 and "hinge"/,
+  ],
   ['an unknown device', ['train', '--preset', 'demo', '--device', 'gpu'], /device must be cpu, .*got 'gpu'/],
   [
     'a missing network',

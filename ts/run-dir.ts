@@ -1,6 +1,6 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, statSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { TrainConfig } from './config.ts'
@@ -72,6 +72,20 @@ export async function writeAtomic(
   } catch (error) {
     await rm(temporary, { force: true })
     throw diskError(path, error)
+  }
+}
+
+/**
+ * Makes the folder of all results, before anything is done that would be lost.
+ *
+ * @throws Error if it cannot be written to
+ */
+export async function makeOutdir(outdir: string): Promise<void> {
+  try {
+    await mkdir(outdir, { recursive: true })
+    await access(outdir, constants.W_OK)
+  } catch (error) {
+    throw diskError(outdir, error)
   }
 }
 

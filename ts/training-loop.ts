@@ -5,7 +5,7 @@ import { secondsLeft } from './cost.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
-import { RunDir, statusLine, type OnStep } from './run-dir.ts'
+import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
 import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
@@ -62,6 +62,7 @@ const stepsAhead = 2
  */
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
   const device = hooks.device ?? Device.open(options.device)
+  await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks.signal)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
   const config = labels ? { ...options, labelSize: labels.names.length } : options
