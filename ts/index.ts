@@ -18,6 +18,7 @@ export {
   truncationOfPaper,
   uncuratedOfPaper,
 } from './paper-figures.ts'
+export { measurePeak, profileTable, type Peak } from './profile.ts'
 export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
 export {
   dHinge,
@@ -35,6 +36,7 @@ export {
 } from './losses.ts'
 export {
   concat,
+  type Cost,
   DataError,
   Device,
   DeviceError,
