@@ -64,6 +64,7 @@ const refused: [args: string[], message: RegExp][] = [
   [['mix', '--rows', '0', '--cols', '1', '--styles', '9'], /styles: expected layers from 0 to 3, found 9/],
   [['mix', '--rows', '0'], /--rows and --cols: both are expected, found one/],
   [['mix', '--rows', '0', '--cols', '1', '--paper'], /--rows and --cols and --paper: one of them/],
+  [['mix', '--paper', '--styles', '0'], /--styles and --paper: one of them is expected, found both/],
   [['truncate', '--seeds', '0', '--psis', 'x'], /got 'x'/],
   [['truncate'], /--seeds: seeds are expected, or --paper/],
   [['noise', '--seeds', 'many'], /seeds such as 0,1,4-6 are expected, got 'many'/],

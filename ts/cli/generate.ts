@@ -27,7 +27,7 @@ interface Options extends DrawOptions {
   grid?: { columns: number; rows: number }
   uncurated?: boolean
   paper?: keyof typeof uncuratedOfPaper
-  rows: number
+  rows?: number
   lods?: number[]
   outdir: string
 }
@@ -46,7 +46,7 @@ export function generateCommand(): Command {
       '--uncurated',
       'one uncurated.png of images from the first seed on, columns of smaller and smaller ones (Fig. 2)',
     )
-    .option('--rows <n>', 'full-size rows of --uncurated', parseWhole, 3)
+    .option('--rows <n>', 'full-size rows of --uncurated (default 3)', parseWhole)
     .option('--lods <list>', 'columns of --uncurated: how often each is halved (default 0,1,2,2,3,3)', parseWholes)
     .addOption(
       new Option('--paper <dataset>', "--uncurated with the paper's first seed, rows and columns").choices(
@@ -76,10 +76,11 @@ async function run(options: Options): Promise<void> {
       `--grid and --seeds: expected as many seeds as ${grid.columns}x${grid.rows} = ${count}, found ${seeds.length}`,
     )
   }
-  const figure = figureOf(seeds && { seed: seeds[0]!, rows, lods }, paper && uncuratedOfPaper[paper], '--seeds')
+  const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }
+  const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
   const { generator, sampling } = await openGenerator(withCutoff(options))
   if (!uncurated) return drawSeeds(generator, sampling, { ...options, seeds: seeds! })
-  await writePicture(join(outdir, 'uncurated.png'), await uncuratedFigure(generator, { ...sampling, ...figure }))
+  await writePicture(join(outdir, 'uncurated.png'), await uncuratedFigure(generator, { ...sampling, ...figure, ...layout }))
 }
 
 /** One file for each seed, or a grid of all. */

@@ -9,7 +9,7 @@ interface Options extends DrawOptions {
   rows?: number[]
   cols?: number[]
   paper?: boolean
-  styles: number[][]
+  styles?: number[][]
   output: string
 }
 
@@ -18,9 +18,11 @@ export function mixCommand(): Command {
   return drawOptions(command)
     .option('--rows <list>', 'seeds of the images that receive styles, a row each', parseSeeds)
     .option('--cols <list>', 'seeds of the images whose styles are copied, a column each', parseSeeds)
-    .option('--styles <layers>', 'layers that are copied; with commas one range a row, with + several', parseStyles, [
-      [0, 1, 2, 3],
-    ])
+    .option(
+      '--styles <layers>',
+      'layers that are copied; with commas one range a row, with + several (default 0-3)',
+      parseStyles,
+    )
     .option('--paper', "the paper's seeds and layers, untruncated")
     .option('--output <file>', 'the picture', 'out/mix.png')
     .addHelpText(
@@ -33,12 +35,14 @@ Examples:
   $ stylegan mix --network results --rows 0-2 --cols 10-14 --styles 0-3,4-7,0-1+6-7`,
     )
     .action(async (options: Options) => {
-      const { generator, sampling } = await openGenerator(options)
       const { rows, cols, styles, paper } = options
       if (!rows !== !cols) throw new RangeError('--rows and --cols: both are expected, found one')
-      const own = rows && cols && { ...sampling, rows, cols, styles }
+      if (paper && styles) throw new RangeError('--styles and --paper: one of them is expected, found both')
+      const own = rows && cols && { rows, cols, styles: styles ?? [[0, 1, 2, 3]] }
+      const untruncated = paper && options.trunc === undefined
+      const { generator, sampling } = await openGenerator(untruncated ? { ...options, trunc: 1 } : options)
       const figure = figureOf(own, paper && mixingOfPaper(numLayers(generator.options.resolution)), '--rows and --cols')
-      await writePicture(options.output, await mixingFigure(generator, { classes: sampling.classes, ...figure }))
+      await writePicture(options.output, await mixingFigure(generator, { ...figure, ...sampling }))
     })
 }
 

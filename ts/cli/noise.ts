@@ -50,9 +50,9 @@ Examples:
       // The official figures are not truncated.
       const { generator, sampling } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
       const { seeds, realisations, part, split, halves, mirrored, paper, detail } = options
-      const own = seeds && { ...sampling, seeds, ...(detail ? { realisations } : { halves, mirrored }) }
+      const own = seeds && { seeds, ...(detail ? { realisations } : { halves, mirrored }) }
       const ofPaper = detail ? noiseDetailOfPaper : noiseComponentsOfPaper
-      const figure = { classes: sampling.classes, ...figureOf(own, paper && ofPaper, '--seeds') }
+      const figure = { ...figureOf(own, paper && ofPaper, '--seeds'), ...sampling }
       const picture = detail
         ? await noiseDetailFigure(generator, { ...figure, ...(part ? { part } : {}) })
         : await noiseComponentsFigure(generator, { ...figure, split })

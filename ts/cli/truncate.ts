@@ -15,7 +15,7 @@ import {
 interface Options extends DrawOptions {
   seeds?: number[]
   paper?: boolean
-  psis: number[]
+  psis?: number[]
   output: string
 }
 
@@ -26,17 +26,17 @@ export function truncateCommand(): Command {
   return (
     drawOptions(command, { truncation: false })
       .option('--seeds <list>', 'seeds, a row each', parseSeeds)
-      .option('--paper', "the paper's seeds and truncations")
+      .option('--paper', "the paper's seeds")
       // Official generate_figures.py.
-      .option('--psis <list>', 'truncations, a column each', parseNumbers, [1, 0.7, 0.5, 0, -0.5, -1])
+      .option('--psis <list>', 'truncations, a column each (default 1,0.7,0.5,0,-0.5,-1)', parseNumbers)
       .option('--output <file>', 'the picture', 'out/truncate.png')
       .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --psis 1,0.5,0,-0.5,-1')
       .action(async (options: Options) => {
         const { generator, sampling } = await openGenerator(options)
         const { classes, truncationCutoff } = sampling
-        const own = options.seeds && { seeds: options.seeds, psis: options.psis }
-        const figure = figureOf(own, options.paper && truncationOfPaper, '--seeds')
-        const picture = await truncationFigure(generator, { ...figure, classes, truncationCutoff })
+        const { seeds, paper, psis = truncationOfPaper.psis } = options
+        const figure = figureOf(seeds && { seeds }, paper && truncationOfPaper, '--seeds')
+        const picture = await truncationFigure(generator, { ...figure, psis, classes, truncationCutoff })
         await writePicture(options.output, picture)
       })
   )
