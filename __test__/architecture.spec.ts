@@ -28,9 +28,10 @@ const layers = [
   ['figures', 'video'],
   ['paper-figures'],
   ['training-step'],
+  ['benchmark'],
   ['training-loop', 'estimate'],
   ['cli/arguments', 'index'],
-  ['cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
+  ['cli/bench', 'cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
   ['cli/main'],
 ]
 
