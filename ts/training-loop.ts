@@ -174,14 +174,7 @@ class Training {
   readonly #peak: Peak | undefined
   #tickSteps = 0
 
-  constructor(
-    config: TrainConfig,
-    run: RunDir,
-    dataset: Dataset,
-    state: TrainingState,
-    labels?: Labels,
-    peak?: Peak,
-  ) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels, peak?: Peak) {
     this.#peak = peak
     this.#config = config
     this.#run = run

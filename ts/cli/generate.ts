@@ -80,7 +80,10 @@ async function run(options: Options): Promise<void> {
   const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
   const { generator, sampling } = await openGenerator(withCutoff(options))
   if (!uncurated) return drawSeeds(generator, sampling, { ...options, seeds: seeds! })
-  await writePicture(join(outdir, 'uncurated.png'), await uncuratedFigure(generator, { ...sampling, ...figure, ...layout }))
+  await writePicture(
+    join(outdir, 'uncurated.png'),
+    await uncuratedFigure(generator, { ...sampling, ...figure, ...layout }),
+  )
 }
 
 /** One file for each seed, or a grid of all. */
