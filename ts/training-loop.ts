@@ -1,11 +1,12 @@
 /** Training, as an async iterable of events (official training_loop.py). */
 import { join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
+import { secondsLeft } from './cost.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { measurePeak, type Peak, profileTable } from './profile.ts'
-import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
+import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
 import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
@@ -66,6 +67,7 @@ const stepsAhead = 2
  */
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
   const device = hooks.device ?? Device.open(options.device)
+  await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks.signal)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
   const config = labels ? { ...options, labelSize: labels.names.length } : options
@@ -79,7 +81,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
-  const training = new Training(config, run, dataset, state, labels?.values, peak)
+  const training = new Training(config, run, dataset, state, labels, peak)
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
 }
@@ -163,6 +165,7 @@ class Training {
   readonly #dataset: Dataset
   readonly #sampler: Sampler
   readonly #labels: Tensor | undefined
+  readonly #classes: readonly string[]
   #pending: Pending[] = []
   #maintenanceSec = 0
   #dataWaitSec = 0
@@ -171,21 +174,15 @@ class Training {
   readonly #peak: Peak | undefined
   #tickSteps = 0
 
-  constructor(
-    config: TrainConfig,
-    run: RunDir,
-    dataset: Dataset,
-    state: TrainingState,
-    labels?: Float32Array,
-    peak?: Peak,
-  ) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels, peak?: Peak) {
     this.#peak = peak
     this.#config = config
     this.#run = run
     this.#dataset = dataset
     this.#state = state
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
-    this.#labels = labels && state.G.device.tensor(labels, [dataset.levels.count, config.labelSize])
+    this.#labels = labels && state.G.device.tensor(labels.values, [dataset.levels.count, config.labelSize])
+    this.#classes = labels?.names ?? []
   }
 
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
@@ -354,7 +351,7 @@ class Training {
 
   async #snapshot(): Promise<TrainEvent> {
     const { nimg } = this.#state.position
-    const bytes = await encodeState(this.#state, this.#config).catch((error: unknown) => {
+    const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
     const name = RunDir.snapshotName(nimg)
