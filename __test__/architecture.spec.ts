@@ -11,7 +11,7 @@ const layers = [
   ['native/tensor', 'native/images', 'native/linalg'],
   ['native/random'],
   ['native'],
-  ['avatars', 'grid', 'panel'],
+  ['avatars', 'grid', 'panel', 'profile'],
   ['dataset', 'schedule'],
   ['networks/configurations'],
   ['networks/params'],
@@ -28,9 +28,10 @@ const layers = [
   ['run-dir', 'pictures', 'training-state', 'figures'],
   ['video'],
   ['training-step'],
+  ['benchmark'],
   ['training-loop'],
   ['cli/arguments', 'index'],
-  ['cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
+  ['cli/bench', 'cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
   ['cli/main'],
 ]
 

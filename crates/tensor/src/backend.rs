@@ -1,8 +1,8 @@
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::{DType, Error, Kernel, Result, Shape};
+use crate::{Cost, DType, Error, Kernel, Result, Shape};
 
 /// A device: memory, and a stream of kernels that run in the order in which they were launched.
 ///
@@ -43,6 +43,14 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The memory of this device at the moment of the call.
     fn memory(&self) -> Memory;
+
+    /// Begins (`true`) or ends (`false`) to count what launches cost, from the next launch on.
+    fn profile(&self, _on: bool) {}
+
+    /// `done` gets what the launches since the last call have cost, once they have run.
+    fn costs(&self, done: Done<Vec<Cost>>) {
+        done(Ok(Vec::new()));
+    }
 
     /// Holds the stream before its next kernel (`true`) or lets it run on (`false`): test devices only.
     ///
@@ -91,6 +99,7 @@ pub struct Storage {
 struct Buffer {
     memory: Box<dyn Any + Send + Sync>,
     version: AtomicU64,
+    frozen: AtomicBool,
 }
 
 impl Storage {
@@ -102,6 +111,7 @@ impl Storage {
         let buffer = Buffer {
             memory: Box::new(memory),
             version: AtomicU64::new(0),
+            frozen: AtomicBool::new(false),
         };
         Self {
             buffer: Arc::new(buffer),
@@ -164,6 +174,16 @@ impl Storage {
     /// Records a change in place: whoever saved the old values will find out.
     pub fn touch(&self) {
         self.buffer.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Promises that the buffer's values will not change again: a device may keep what it makes of them.
+    pub fn freeze(&self) {
+        self.buffer.frozen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the values will not change again.
+    pub fn is_frozen(&self) -> bool {
+        self.buffer.frozen.load(Ordering::Relaxed)
     }
 
     /// Whether this is the only storage on its buffer.
