@@ -8,7 +8,7 @@ const root = new URL('..', import.meta.url).pathname
 /** Data flows down this list: a file imports from its own line or from lines above. */
 const layers = [
   ['native/addon'],
-  ['native/tensor', 'native/images'],
+  ['native/tensor', 'native/images', 'native/linalg'],
   ['native/random'],
   ['native'],
   ['avatars', 'events', 'grid', 'panel', 'profile'],
@@ -22,6 +22,7 @@ const layers = [
   ['losses'],
   ['optimizer'],
   ['snapshot'],
+  ['metrics/ms-ssim', 'metrics/swd'],
   ['presets'],
   ['config'],
   ['cost', 'run-dir', 'pictures', 'training-state', 'drawing'],
