@@ -27,6 +27,7 @@ export {
 } from './losses.ts'
 export {
   concat,
+  type Cost,
   DataError,
   Device,
   DeviceError,

@@ -21,6 +21,22 @@ export interface Memory {
   allocations: number
 }
 
+/** What the launches of one kernel on operands of the same shapes have cost. */
+export interface Cost {
+  readonly kernel: string
+  /** Inputs and outputs, as in `16x8x8x64 3x3x64x64 → 16x8x8x64`. */
+  readonly shapes: string
+  readonly launches: number
+  /** Time on the device; 0 where the device cannot tell. */
+  readonly nanoseconds: number
+  /** Time that the host took to hand the launches over. */
+  readonly hostNanoseconds: number
+  /** Floating-point operations of the direct form, of convolutions and matrix products; 0 for others. */
+  readonly flop: number
+  /** Bytes that must at least be read and written. */
+  readonly bytes: number
+}
+
 export interface DeviceOptions {
   /** Most bytes that may be live, default: the machine's memory. */
   memoryLimit?: number
@@ -88,6 +104,16 @@ export class Device {
 
   memory(): Memory {
     return this.#native.memory()
+  }
+
+  /** Begins or ends to count what launches cost. */
+  profile(on: boolean): void {
+    this.#native.profile(on)
+  }
+
+  /** What the launches since the last call have cost, once they have run. */
+  costs(): Promise<Cost[]> {
+    return wait(() => this.#native.costs())
   }
 
   /** Test device: holds the stream before its next kernel, or lets it run on. */

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::{Backend, DType, Done, Error, Kernel, Memory, Result, Shape, Storage, View};
+use crate::{Backend, Cost, Costs, DType, Done, Error, Kernel, Memory, Result, Shape, Storage, View};
 
 /// Runs kernels one at a time, on the stream's thread.
 pub trait Executor: Send + 'static {
@@ -79,6 +80,8 @@ enum Command<M> {
     Write(Operand<M>, Vec<u8>),
     Read(Operand<M>, Done<Vec<u8>>),
     Synchronize(Done<()>),
+    Profile(bool),
+    Costs(Done<Vec<Cost>>),
 }
 
 const NO_FAULT: usize = usize::MAX;
@@ -101,6 +104,8 @@ impl<E: Executor> Stream<E> {
             executor,
             fault: None,
             gate: Arc::clone(&gate),
+            costs: Costs::default(),
+            profiles: false,
         };
         E::spawn(format!("device {name}"), move || worker.run(&received, is_test));
         Self {
@@ -180,6 +185,14 @@ impl<E: Executor> Backend for Stream<E> {
         lock(&self.pool.state).memory
     }
 
+    fn profile(&self, on: bool) {
+        self.send(Command::Profile(on));
+    }
+
+    fn costs(&self, done: Done<Vec<Cost>>) {
+        self.send(Command::Costs(done));
+    }
+
     fn hold(&self, hold: bool) -> Result<()> {
         self.test_only("hold")?;
         self.gate.set(hold);
@@ -216,13 +229,15 @@ struct Worker<E: Executor> {
     executor: E,
     fault: Option<Error>,
     gate: Arc<Gate>,
+    costs: Costs,
+    profiles: bool,
 }
 
 impl<E: Executor> Worker<E> {
     fn run(mut self, received: &Receiver<Command<E::Memory>>, lazy: bool) {
         let mut waiting = Vec::new();
         for command in received {
-            let waits = matches!(command, Command::Read(..) | Command::Synchronize(_));
+            let waits = matches!(command, Command::Read(..) | Command::Synchronize(_) | Command::Costs(_));
             waiting.push(command);
             if waits || !lazy {
                 waiting.drain(..).for_each(|command| self.step(command));
@@ -238,7 +253,7 @@ impl<E: Executor> Worker<E> {
                     let result = if fault {
                         Err(Error::device(kernel.name(), "injected fault"))
                     } else {
-                        self.guard(kernel.name(), |e| e.execute(&kernel, &inputs, &outs, accumulate))
+                        self.execute(&kernel, &inputs, &outs, accumulate)
                     };
                     self.fault = result.err();
                 }
@@ -253,7 +268,27 @@ impl<E: Executor> Worker<E> {
                 None => self.guard("read", |e| Ok(e.read(&from))),
             }),
             Command::Synchronize(done) => done(self.fault.clone().map_or(Ok(()), Err)),
+            Command::Profile(on) => self.profiles = on,
+            Command::Costs(done) => done(self.fault.clone().map_or_else(|| Ok(self.costs.take()), Err)),
         }
+    }
+
+    fn execute(
+        &mut self,
+        kernel: &Kernel,
+        inputs: &[Operand<E::Memory>],
+        outs: &[Operand<E::Memory>],
+        accumulate: bool,
+    ) -> Result<()> {
+        let began = Instant::now();
+        let result = self.guard(kernel.name(), |e| e.execute(kernel, inputs, outs, accumulate));
+        if self.profiles {
+            let spent = began.elapsed().as_nanos() as u64;
+            let [inputs, outs] = [inputs, outs].map(|all| all.iter().map(|x| (&x.shape, x.dtype)).collect::<Vec<_>>());
+            // The host's part is the queue alone.
+            self.costs.add(kernel, &inputs, &outs, spent, 0);
+        }
+        result
     }
 
     /// A kernel that panics has failed like any other.
