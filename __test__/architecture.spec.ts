@@ -22,7 +22,7 @@ const layers = [
   ['losses'],
   ['optimizer'],
   ['snapshot'],
-  ['weights/weights', 'weights/pickle'],
+  ['weights/weights', 'weights/pickle', 'weights/zip'],
   ['weights/torch-file'],
   ['weights/weight-file'],
   ['metrics/pooling', 'metrics/resize'],
