@@ -11,7 +11,7 @@ const layers = [
   ['native/tensor', 'native/images'],
   ['native/random'],
   ['native'],
-  ['avatars', 'grid', 'panel'],
+  ['avatars', 'grid', 'panel', 'profile'],
   ['dataset', 'schedule'],
   ['networks/configurations'],
   ['networks/params'],

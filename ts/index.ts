@@ -10,6 +10,7 @@ export {
   type FigureOptions,
   type Generator,
 } from './figures.ts'
+export { measurePeak, profileTable, type Peak } from './profile.ts'
 export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
 export {
   dHinge,

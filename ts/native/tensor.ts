@@ -11,7 +11,7 @@ export type DType = 'f32' | 'f64' | 'u8' | 'i32'
 export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
 
 /** How a convolution is computed; the value is the same. */
-export type Algorithm = 'auto' | 'im2col' | 'shifted' | 'direct'
+export type Algorithm = 'auto' | 'im2col' | 'shifted' | 'direct' | 'winograd'
 
 /** Bytes of a device's memory; `allocations` counts blocks ever taken from the system: flat in a steady loop. */
 export interface Memory {
