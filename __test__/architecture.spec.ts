@@ -33,9 +33,10 @@ const layers = [
   ['run-dir', 'pictures', 'training-state', 'figures'],
   ['video'],
   ['training-step'],
+  ['benchmark'],
   ['training-loop'],
   ['cli/arguments', 'index'],
-  ['cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
+  ['cli/bench', 'cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
   ['cli/main'],
 ]
 
