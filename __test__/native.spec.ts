@@ -6,6 +6,7 @@ import {
   Device,
   DeviceError,
   DisposedError,
+  freeze,
   grad,
   Rng,
   scope,
@@ -37,6 +38,7 @@ test('elementwise ops broadcast as NumPy does', async (t) => {
     [1, 1, 1, 7, 3, 11 / 5].map(Math.fround),
   )
   t.deepEqual(await list(a.greater(3).select(a, a.neg())), [-1, -2, -3, 4, 5, 6])
+  t.deepEqual(await list(a.maximum(cpu.tensor([4, 1, NaN], [3]))), [4, 2, NaN, 4, 5, NaN])
 })
 
 test('movement ops agree with what they say', async (t) => {
@@ -91,7 +93,7 @@ const wrong: [name: string, op: (x: Tensor) => unknown, message: RegExp][] = [
   ['concat of nothing', () => concat([], 0), /concat: at least one tensor/],
   ['broadcastTo', (x) => x.broadcastTo([3, 3]), /broadcast_to/],
   ['upfirdn2d', (x) => x.upfirdn2d({ taps: [1] }), /upfirdn2d: x must be \[N, H, W, C\]/],
-  ['biasAct', (x) => x.biasAct(x.sum([0]), 0), /alpha must be in \(0, 1\]/],
+  ['biasAct', (x) => x.biasAct(x.sum([0]), -0.1), /alpha must be in \[0, 1\]/],
   ['adain', (x) => x.adain(x), /adain: x must be/],
   ['addNoise', (x) => x.addNoise(x, x), /add_noise: x must be/],
   ['minibatchStddev', (x) => x.reshape([6, 1, 1, 1]).minibatchStddev(4), /group must divide 6/],
@@ -277,4 +279,20 @@ test('each worker thread has tensors of its own', async (t) => {
     [3, 6],
     [3, 6],
   ])
+})
+
+test('a frozen tensor outlives scopes and refuses other values', async (t) => {
+  const device = Device.open('reference')
+  const frozen = scope(() => (freeze(device.full([2], 3)), freeze(device.full([2], 4))))
+  t.deepEqual([...(await frozen.data())], [4, 4])
+  const kept = scope(() => {
+    const inner = scope(() => ({ x: freeze(device.full([2], 5)) }))
+    return inner
+  })
+  t.deepEqual([...(await kept.x.data())], [5, 5])
+  t.throws(() => frozen.assign(device.zeros([2])), {
+    message: 'assign: the tensor is frozen; its values do not change',
+  })
+  frozen.dispose()
+  t.true(frozen.disposed)
 })

@@ -1,5 +1,6 @@
 /** Every command and snippet of the README runs, long ones at a small size. */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,10 +21,12 @@ const commands = blocks('sh')
   .map((line) => line.replace(/ +#.*$/, ''))
 
 /** Options that make a command of the README small. */
-const small = Object.entries({ ...tinyConfig, resolution: 8 }).flatMap(([key, value]) => [
+const small = Object.entries({ ...tinyConfig, resolution: 32 }).flatMap(([key, value]) => [
   `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
   String(value),
 ])
+
+const figures = ['mix', 'truncate', 'generate', 'noise', 'noise', 'video']
 
 test('the README has the commands that this test runs, and npm knows its scripts', async (t) => {
   const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
@@ -31,15 +34,15 @@ test('the README has the commands that this test runs, and npm knows its scripts
   }
   t.deepEqual(
     commands.map((command) => command.split(' ').slice(0, 3).join(' ')),
-    ['npm start', 'npm test', 'npx stylegan train', 'npx stylegan generate'],
+    ['npm start', 'npm test', ...['train', 'generate', ...figures].map((command) => `npx stylegan ${command}`)],
   )
   t.regex(scripts['start']!, /npm install .*build.*dist\/cli\/main\.js train --preset demo$/)
   t.regex(scripts['test']!, /__test__\/run\.mjs/)
 })
 
-test('train and generate run as the README writes them', async (t) => {
+test('train, generate and the figures run as the README writes them', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-'))
-  const [, , train, generate] = commands.map((command) => command.split(' ').slice(2))
+  const [, , train, generate, ...others] = commands.map((command) => command.split(' ').slice(2))
   const data = await tinyDataset()
   // A flag given twice counts as given last.
   await run(process.execPath, [main, ...train!, ...small, '--data', data], { cwd })
@@ -48,6 +51,12 @@ test('train and generate run as the README writes them', async (t) => {
     (await readdir(join(cwd, 'out'))).sort(),
     [0, 1, 4, 5, 6].map((seed) => `seed000${seed}.png`),
   )
+  for (const command of others) await run(process.execPath, [main, ...command], { cwd })
+  const names = ['detail', 'mix', 'noise', 'truncate', 'uncurated', 'walk'].map((name) => `${name}.png`)
+  const drawn = (await readdir(join(cwd, 'out'))).filter((name) => !name.startsWith('seed'))
+  t.deepEqual(drawn.sort(), names)
+  // Each of them is shown.
+  for (const name of names) t.true(readme.includes(`(docs/${name})`) && existsSync(join(root, 'docs', name)), name)
 })
 
 test('npm start trains the demo, here for a moment', async (t) => {

@@ -1,11 +1,12 @@
 /** Training, as an async iterable of events (official training_loop.py). */
 import { join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
+import { secondsLeft } from './cost.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { measurePeak, type Peak, profileTable } from './profile.ts'
-import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
+import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
 import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
@@ -68,6 +69,7 @@ const stepsAhead = 2
  */
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
   const device = hooks.device ?? Device.open(options.device)
+  await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks.signal)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
   const config = labels ? { ...options, labelSize: labels.names.length } : options
@@ -82,7 +84,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
-  const training = new Training(config, run, dataset, state, labels?.values, peak)
+  const training = new Training(config, run, dataset, state, labels, peak)
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
 }
@@ -166,28 +168,24 @@ class Training {
   readonly #dataset: Dataset
   readonly #sampler: Sampler
   readonly #labels: Tensor | undefined
+  readonly #classes: readonly string[]
   #pending: Pending[] = []
   #maintenanceSec = 0
+  #dataWaitSec = 0
   #lastSnapshot: string | undefined
   #secPerKimg = 0
   readonly #peak: Peak | undefined
   #tickSteps = 0
 
-  constructor(
-    config: TrainConfig,
-    run: RunDir,
-    dataset: Dataset,
-    state: TrainingState,
-    labels?: Float32Array,
-    peak?: Peak,
-  ) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels, peak?: Peak) {
     this.#peak = peak
     this.#config = config
     this.#run = run
     this.#dataset = dataset
     this.#state = state
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
-    this.#labels = labels && state.G.device.tensor(labels, [dataset.levels.count, config.labelSize])
+    this.#labels = labels && state.G.device.tensor(labels.values, [dataset.levels.count, config.labelSize])
+    this.#classes = labels?.names ?? []
   }
 
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
@@ -197,7 +195,7 @@ class Training {
     let batch = this.#load()
     while (position.nimg < totalNimg && !signal?.aborted) {
       const progress = this.#progress()
-      const [before, images] = [position.nimg, await batch]
+      const [before, images] = [position.nimg, await this.#waitFor(batch)]
       this.#enqueue(images, progress)
       batch = this.#load()
       while (this.#pending.length > stepsAhead) await this.#settle()
@@ -248,6 +246,14 @@ class Training {
     const { indices, mirror } = this.#sampler.at(this.#state.position.nimg, minibatch)
     const images = this.#dataset.levels.batch(resolution, indices, mirror).then((bytes) => ({ bytes, indices }))
     images.catch(() => {}) // thrown where it is awaited
+    return images
+  }
+
+  /** The device waits at most as long for images: it has up to {@link stepsAhead} steps to do meanwhile. */
+  async #waitFor(batch: Promise<Minibatch>): Promise<Minibatch> {
+    const began = performance.now()
+    const images = await batch
+    this.#dataWaitSec += (performance.now() - began) / 1000
     return images
   }
 
@@ -323,11 +329,13 @@ class Training {
       'Timing/sec_per_tick': secPerTick,
       'Timing/sec_per_kimg': secPerKimg,
       'Timing/maintenance_sec': this.#maintenanceSec,
+      'Timing/data_wait_share': this.#dataWaitSec / secPerTick,
       'Resources/peak_memory_gb': this.#state.G.device.memory().peak / 2 ** 30,
     })
     this.#run.appendStats({ nimg: position.nimg, ...stats })
     position.sums = []
     position.sumSteps = 0
+    this.#dataWaitSec = 0
     return { type: 'tick', nimg: position.nimg, line, stats }
   }
 
@@ -346,7 +354,7 @@ class Training {
 
   async #snapshot(): Promise<TrainEvent> {
     const { nimg } = this.#state.position
-    const bytes = await encodeState(this.#state, this.#config).catch((error: unknown) => {
+    const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
     const name = RunDir.snapshotName(nimg)

@@ -2,6 +2,7 @@
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { benchCommand } from './bench.ts'
 import { devicesCommand } from './devices.ts'
 import { generateCommand } from './generate.ts'
 import { infoCommand } from './info.ts'
@@ -26,6 +27,7 @@ const program = new Command('stylegan')
   .addCommand(videoCommand())
   .addCommand(infoCommand())
   .addCommand(devicesCommand())
+  .addCommand(benchCommand())
   .addHelpText(
     'after',
     `

@@ -289,6 +289,10 @@ export class Tensor {
   equal(b: Tensor | number): Tensor {
     return this.#withNumber(b, native.equal)
   }
+  /** The larger of this and `b`. */
+  maximum(b: Tensor): Tensor {
+    return this.#with(b, native.maximum)
+  }
   /** `a` where this is not 0, else `b`. */
   select(a: Tensor, b: Tensor): Tensor {
     return this.#op((x) => native.select(x, Tensor.handle(a), Tensor.handle(b)))
@@ -420,7 +424,7 @@ export class Tensor {
     return this.#op((x) => native.upfirdn2d(x, up, down, [...taps], [...padding]))
   }
 
-  /** `x + b`, then values below 0 times `alpha` (1: linear). */
+  /** `x + b`, then values below 0 times `alpha` (1: linear, 0: ReLU). */
   biasAct(b: Tensor, alpha: number): Tensor {
     return this.#with(b, (x, y) => native.biasAct(x, y, number('bias_act', alpha)))
   }
@@ -457,6 +461,19 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [first] = tensors
   if (first === undefined) throw new ShapeError('concat: at least one tensor is needed, got none')
   return make(first.device, () => native.concat(tensors.map(Tensor.handle), axis))
+}
+
+/**
+ * The same tensor outside of all scopes: it lives until it is disposed of. Its values change no more, so that the device may keep
+ * what it makes of them.
+ */
+export function freeze(tensor: Tensor): Tensor {
+  const frozen = wrap(
+    tensor.device,
+    call(() => native.freeze(Tensor.handle(tensor))),
+  )
+  if (depth > 0) forgotten.register(frozen, Tensor.handle(frozen))
+  return frozen
 }
 
 /**

@@ -9,6 +9,7 @@ use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Columns of the weights that a product takes at once: see `unpacked_product`.
 const PANEL: usize = 64;
@@ -16,14 +17,14 @@ const PANEL: usize = 64;
 pub(super) const BAND: usize = 48;
 /// Elements between the planes of two points: planes whose size is a power of two would fight for the same places in
 /// the cache.
-const GAP: usize = 16;
+pub(super) const GAP: usize = 16;
 /// A place in an image that lies outside of it.
 const OUTSIDE: usize = usize::MAX;
 
 /// How a pass is filtered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Winograd {
-    pass: Pass,
+    pub pass: Pass,
     /// Taps along an axis of one phase.
     taps: usize,
     /// Points along an axis.
@@ -38,7 +39,7 @@ impl Winograd {
         fits.then_some(Self { pass: *pass, taps, points: taps + SIDE - 1 })
     }
 
-    fn dispatch(&self, transform: impl Transform) {
+    pub(super) fn dispatch(&self, transform: impl Transform) {
         Arch::new().dispatch(Taps(self.taps, transform));
     }
 
@@ -89,7 +90,7 @@ impl Winograd {
     }
 
     /// Where row `row` of the products' depth lies among the weights of tap (u, v) of its phase.
-    fn tap(&self, row: usize, u: usize, v: usize) -> usize {
+    pub(super) fn tap(&self, row: usize, u: usize, v: usize) -> usize {
         let (s, c) = (self.pass.stride, self.pass.c);
         let (phase, channel) = (row / c, row % c);
         let (u, v) = (u * s + phase / s, v * s + phase % s);
@@ -98,14 +99,13 @@ impl Winograd {
 
     /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
     pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-        let count = tile.images * tile.rows.div_ceil(SIDE) * self.wide();
-        let (depth, o) = (self.depth(), self.pass.o);
+        let (count, depth, o) = (self.count(tile), self.depth(), self.pass.o);
         let read = self.plane(count, depth);
         let (tiles, results) = buffer.split_at_mut(self.planes() * read);
         let place = Shared(tiles.as_mut_ptr());
         for (index, at) in self.places(tile).enumerate() {
             // SAFETY: `tiles` holds `planes` planes of `count` rows of `depth` elements, and index < count.
-            unsafe { self.transform_input(x, at, &place, read, index) };
+            unsafe { self.transform_input(x, at, 0..depth, &place, read, index) };
         }
         // Results of one panel stay in the cache until they are transformed back.
         for first in (0..o).step_by(PANEL) {
@@ -121,63 +121,45 @@ impl Winograd {
                     product(size, a, b, &mut y[i * width..], width, false);
                 }
             }
-            self.dispatch(Output { filter: self, results: &*results, plane: written, channels: [first, width], tile, to });
+            let channels = [first, width];
+            self.dispatch(Output { filter: self, results: &*results, plane: written, channels, tile, to: &mut *to });
         }
+    }
+
+    /// Tiles of 4×4 results.
+    fn count(&self, tile: Tile) -> usize {
+        tile.images * tile.rows.div_ceil(SIDE) * self.wide()
     }
 
     /// Image, row and column of every tile of a pass's tile, in order.
     pub fn places(&self, tile: Tile) -> impl Iterator<Item = [usize; 3]> + use<> {
         let (wide, bands) = (self.wide(), tile.rows.div_ceil(SIDE));
-        (0..tile.images * bands * wide).map(move |index| {
+        (0..self.count(tile)).map(move |index| {
             let (image, rest) = (index / (bands * wide), index % (bands * wide));
             [tile.image + image, tile.row + rest / wide * SIDE, rest % wide * SIDE]
         })
     }
 
-    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for every phase and channel.
+    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for `rows` of the depth.
     ///
     /// # Safety
     ///
-    /// `to` is valid for writes of `depth` elements at `point · plane + index · depth` for every point.
-    pub unsafe fn transform_input(&self, x: &[f32], at: [usize; 3], to: &Shared<f32>, plane: usize, index: usize) {
-        self.dispatch(Input { filter: self, x, at, to, plane, index });
-    }
-
-    /// `A y Aᵀ` of a tile of a gradient with `o` channels: the adjoint of what `run` ends with.
-    ///
-    /// # Safety
-    ///
-    /// `to` is valid for writes of `o` elements at `point · plane + index · o` for every point.
-    pub unsafe fn transform_output_grad(
+    /// `to` is valid for writes of as many elements at `point · plane + index · rows.len()` for every point.
+    pub unsafe fn transform_input(
         &self,
-        y: &[f32],
-        [image, row, column]: [usize; 3],
-        height: usize,
+        x: &[f32],
+        at: [usize; 3],
+        rows: Range<usize>,
         to: &Shared<f32>,
         plane: usize,
         index: usize,
     ) {
-        let image = &y[image * height * self.pass.ow * self.pass.o..][..height * self.pass.ow * self.pass.o];
-        self.dispatch(OutputGrad { filter: self, image, height, at: [row, column], to, plane, index });
-    }
-
-    /// `Gᵀ u G`: products of all points become the gradient of row `row` of the weights.
-    ///
-    /// # Safety
-    ///
-    /// `w` is valid for reads and writes of all weights; no other task has the same row.
-    pub unsafe fn transform_weights_grad(&self, sums: &[f32], row: usize, w: &Shared<f32>, accumulate: bool) {
-        self.dispatch(WeightsGrad { filter: self, sums, row, w, accumulate });
-    }
-
-    /// Elements between the sums of two points.
-    pub fn sums_plane(&self) -> usize {
-        self.depth() * self.pass.o + GAP
+        self.dispatch(Input { filter: self, x, at, rows, to, plane, index });
     }
 }
 
 /// What the transforms do with a filter.
-trait Transform {
+pub(super) trait Transform {
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S);
 }
 
@@ -217,6 +199,7 @@ macro_rules! both_axes {
         }
     }};
 }
+pub(super) use both_axes;
 
 /// Asks for a part of the next tile: its pixels lie too far apart for the machine to foresee.
 #[inline(always)]
@@ -264,6 +247,7 @@ struct Input<'a> {
     filter: &'a Winograd,
     x: &'a [f32],
     at: [usize; 3],
+    rows: Range<usize>,
     to: &'a Shared<f32>,
     plane: usize,
     index: usize,
@@ -272,11 +256,12 @@ struct Input<'a> {
 impl Transform for Input<'_> {
     #[inline(always)]
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, x, at: [image, row, column], to, plane, index } = self;
+        let Self { filter, x, at: [image, row, column], rows, to, plane, index } = self;
         let Pass { h, w, c, stride, top, left, .. } = filter.pass;
         let x = &x[image * filter.pass.image()..][..filter.pass.image()];
         let zero = Lanes::zero(simd);
-        for phase in 0..stride * stride {
+        for phase in rows.start / c..rows.end.div_ceil(c) {
+            let channels = rows.start.max(phase * c) - phase * c..rows.end.min((phase + 1) * c) - phase * c;
             let (a, b) = (phase / stride, phase % stride);
             // Where each pixel of the window begins.
             let mut pixels = [[OUTSIDE; P]; P];
@@ -289,8 +274,8 @@ impl Transform for Input<'_> {
                     }
                 }
             }
-            for lane in (0..c).step_by(S::F32_LANES) {
-                let count = S::F32_LANES.min(c - lane);
+            for lane in channels.clone().step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(channels.end - lane);
                 both_axes!(
                     F::input::<S>, P, P, zero,
                     load(i, j) {
@@ -305,7 +290,7 @@ impl Transform for Input<'_> {
                         }
                     },
                     store(p, q, value) {
-                        let place = (p * P + q) * plane + index * filter.depth() + phase * c + lane;
+                        let place = (p * P + q) * plane + index * rows.len() + phase * c + lane - rows.start;
                         // SAFETY: by the promise of `transform_input`.
                         value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
                     }
@@ -348,72 +333,6 @@ impl Transform for Output<'_, '_> {
                     }
                 );
             }
-        }
-    }
-}
-
-struct OutputGrad<'a> {
-    filter: &'a Winograd,
-    image: &'a [f32],
-    height: usize,
-    at: [usize; 2],
-    to: &'a Shared<f32>,
-    plane: usize,
-    index: usize,
-}
-
-impl Transform for OutputGrad<'_> {
-    #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, image, height, at: [row, column], to, plane, index } = self;
-        let Pass { o, ow, .. } = filter.pass;
-        let zero = Lanes::zero(simd);
-        for lane in (0..o).step_by(S::F32_LANES) {
-            let count = S::F32_LANES.min(o - lane);
-            both_axes!(
-                F::output_grad::<S>, SIDE, P, zero,
-                load(i, j) if row + i < height && column + j < ow {
-                    Lanes::load(simd, &image[((row + i) * ow + column + j) * o + lane..][..count])
-                } else {
-                    zero
-                },
-                store(p, q, value) {
-                    // SAFETY: by the promise of `transform_output_grad`.
-                    let place = unsafe { to.0.add((p * P + q) * plane + index * o + lane) };
-                    value.store(unsafe { std::slice::from_raw_parts_mut(place, count) });
-                }
-            );
-        }
-    }
-}
-
-struct WeightsGrad<'a> {
-    filter: &'a Winograd,
-    sums: &'a [f32],
-    row: usize,
-    w: &'a Shared<f32>,
-    accumulate: bool,
-}
-
-impl Transform for WeightsGrad<'_> {
-    #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, sums, row, w, accumulate } = self;
-        let o = filter.pass.o;
-        let zero = Lanes::zero(simd);
-        for lane in (0..o).step_by(S::F32_LANES) {
-            let count = S::F32_LANES.min(o - lane);
-            both_axes!(
-                F::weights_grad::<S>, P, R, zero,
-                load(i, j) Lanes::load(simd, &sums[(i * P + j) * filter.sums_plane() + row * o + lane..][..count]),
-                store(p, q, value) {
-                    // SAFETY: by the promise of `transform_weights_grad`; each row has places of its own.
-                    let place = unsafe { w.0.add(filter.tap(row, p, q) + lane) };
-                    let place = unsafe { std::slice::from_raw_parts_mut(place, count) };
-                    let value = if accumulate { value + Lanes::load(simd, place) } else { value };
-                    value.store(place);
-                }
-            );
         }
     }
 }

@@ -1,5 +1,6 @@
 // y = a op b with broadcasting.
 alias V = f32;
+alias U = u32;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
