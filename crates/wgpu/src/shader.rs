@@ -38,7 +38,11 @@ impl Shader {
                 // Writing to a string cannot fail.
                 let _ = writeln!(source, "const {name}: u32 = {value}u;");
                 if *name == "WIDTH" {
-                    let (vector, bits) = if *value == 4 { ("vec4<f32>", "vec4<u32>") } else { ("f32", "u32") };
+                    let (vector, bits) = if *value == 4 {
+                        ("vec4<f32>", "vec4<u32>")
+                    } else {
+                        ("f32", "u32")
+                    };
                     let _ = writeln!(source, "alias V = {vector};\nalias U = {bits};");
                 }
             }

@@ -34,7 +34,8 @@ fn convolutions_of_few_and_many_channels_are_the_same_at_every_tile() {
     for channels in [1, 3, 16, 17, 24, 32, 33, 65] {
         let shapes = (vec![2, 13, 11, channels], vec![3, 3, channels, channels]);
         let (x, w) = (tensor(&device, &shapes.0), tensor(&device, &shapes.1));
-        let kernels: [(&str, fn(Conv2d) -> Kernel, [&View; 2], &[usize]); 3] = [
+        type Member<'a> = (&'a str, fn(Conv2d) -> Kernel, [&'a View; 2], &'a [usize]);
+        let kernels: [Member; 3] = [
             ("forward", Kernel::Conv2d, [&x, &w], &shapes.0),
             ("transpose", Kernel::Conv2dTranspose, [&x, &w], &shapes.0),
             ("weights", Kernel::Conv2dWeightGrad, [&x, &x], &shapes.1),
