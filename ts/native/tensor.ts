@@ -263,6 +263,10 @@ export class Tensor {
   equal(b: Tensor | number): Tensor {
     return this.#withNumber(b, native.equal)
   }
+  /** The larger of this and `b`. */
+  maximum(b: Tensor): Tensor {
+    return this.#with(b, native.maximum)
+  }
   /** `a` where this is not 0, else `b`. */
   select(a: Tensor, b: Tensor): Tensor {
     return this.#op((x) => native.select(x, Tensor.handle(a), Tensor.handle(b)))
@@ -394,7 +398,7 @@ export class Tensor {
     return this.#op((x) => native.upfirdn2d(x, up, down, [...taps], [...padding]))
   }
 
-  /** `x + b`, then values below 0 times `alpha` (1: linear). */
+  /** `x + b`, then values below 0 times `alpha` (1: linear, 0: ReLU). */
   biasAct(b: Tensor, alpha: number): Tensor {
     return this.#with(b, (x, y) => native.biasAct(x, y, number('bias_act', alpha)))
   }

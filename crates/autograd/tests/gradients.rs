@@ -120,10 +120,12 @@ fn elementwise() -> Vec<Case> {
         case("acos", &[&[5]], (-0.8, 0.8), |x| ops::acos(&x[0])),
         case("clamp", &[&[6]], wide, |x| ops::mul(&ops::clamp(&x[0], -0.5, 0.7)?, &x[0])),
         case("leaky_relu", &[&[6]], wide, |x| ops::leaky_relu(&ops::affine(&ops::square(&x[0])?, 1.0, -1.0)?, 0.2)),
+        case("leaky_relu", &[&[6]], wide, |x| ops::leaky_relu(&ops::affine(&ops::square(&x[0])?, 1.0, -1.0)?, 0.0)),
         case("add", &[&[2, 3], &[3]], wide, |x| ops::square(&ops::add(&x[0], &x[1])?)),
         case("sub", &[&[2, 1], &[2, 3]], wide, |x| ops::square(&ops::sub(&x[0], &x[1])?)),
         case("mul", &[&[2, 3], &[2, 1]], wide, |x| ops::mul(&x[0], &x[1])),
         case("div", &[&[3], &[2, 3]], positive, |x| ops::div(&x[0], &x[1])),
+        case("maximum", &[&[2, 3], &[3]], wide, |x| ops::square(&ops::maximum(&x[0], &x[1])?)),
         case("select", &[&[2, 3], &[3]], wide, |x| {
             let condition = ops::greater(&x[0].detach(), &Tensor::scalar(x[0].device(), 0.0)?)?;
             ops::select(&condition, &ops::square(&x[0])?, &ops::square(&x[1])?)
@@ -185,6 +187,7 @@ fn convolutional() -> Vec<Case> {
             ops::square(&ops::upfirdn2d(&x[0], &p)?)
         }),
         case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::bias_act(&ops::square(&x[0])?, &x[1], 0.2)),
+        case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::square(&ops::bias_act(&x[0], &x[1], 0.0)?)),
         case("bias_act_grad", &[&[2, 3]], wide, |x| ops::bias_act_grad(&ops::square(&x[0])?, &x[0], 0.2)),
         case("add_noise", &[&[2, 2, 2, 3], &[2, 2, 2, 1], &[3]], wide, |x| {
             ops::square(&ops::add_noise(&x[0], &x[1], &x[2])?)

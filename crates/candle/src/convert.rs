@@ -52,5 +52,6 @@ pub(crate) fn binary(op: Binary) -> elementwise::Binary {
         Binary::Greater => elementwise::Binary::Greater,
         Binary::GreaterEqual => elementwise::Binary::GreaterEqual,
         Binary::Equal => elementwise::Binary::Equal,
+        Binary::Maximum => elementwise::Binary::Maximum,
     }
 }

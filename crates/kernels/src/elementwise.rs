@@ -62,6 +62,8 @@ pub enum Binary {
     GreaterEqual,
     /// `a = b`.
     Equal,
+    /// The larger of a and b; NaN if one of them is NaN.
+    Maximum,
 }
 
 /// `y = op(x)`, added to y if `accumulate`.
@@ -103,6 +105,9 @@ pub fn binary(op: Binary, a: Array, b: Array, y: &mut [f32], shape: &[usize], ac
         Binary::Greater => map(shape, [a, b], y, accumulate, move |[a, b]| truth(a > b)),
         Binary::GreaterEqual => map(shape, [a, b], y, accumulate, move |[a, b]| truth(a >= b)),
         Binary::Equal => map(shape, [a, b], y, accumulate, move |[a, b]| truth(a == b)),
+        Binary::Maximum => map(shape, [a, b], y, accumulate, move |[a, b]| {
+            if a > b || a.is_nan() { a } else { b }
+        }),
     }
 }
 

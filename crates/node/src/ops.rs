@@ -56,7 +56,7 @@ macro_rules! reduction {
 }
 
 unary! { neg exp log sqrt rsqrt square softplus sigmoid sin cos acos }
-binary! { add sub mul div greater greater_equal equal gather_rows }
+binary! { add sub mul div greater greater_equal equal maximum gather_rows }
 reduction! { sum mean max }
 
 #[napi]

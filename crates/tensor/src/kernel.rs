@@ -68,10 +68,10 @@ pub enum Kernel {
     /// `() → y`: standard normal, Box–Muller on the uniforms at a position: of uniforms (u, v) at elements 2i and
     /// 2i + 1, `√(−2 ln u) · (cos 2πv, sin 2πv)`.
     Normal(crate::Position),
-    /// `x [.., C], b [C]? → y`: `v = x + b`, `y = v` where `v ≥ 0`, else `alpha · v`. alpha 1 is linear, 0.2 StyleGAN's
-    /// leaky ReLU. The bias may be left out.
+    /// `x [.., C], b [C]? → y`: `v = x + b`, `y = v` where `v ≥ 0`, else `alpha · v`. alpha 1 is linear, 0 a ReLU, 0.2
+    /// StyleGAN's leaky ReLU. The bias may be left out.
     BiasAct {
-        /// Slope below 0, in (0, 1].
+        /// Slope below 0, in [0, 1].
         alpha: f64,
     },
     /// `g, y → x`: `g` where `y ≥ 0`, else `alpha · g`: the adjoint of `BiasAct` in x.
@@ -160,6 +160,8 @@ pub enum Binary {
     GreaterEqual,
     /// `a = b`.
     Equal,
+    /// The larger of a and b; NaN if one of them is NaN.
+    Maximum,
 }
 
 /// Reductions.

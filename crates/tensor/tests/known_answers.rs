@@ -204,6 +204,7 @@ fn broadcasting_pairs_rows_with_columns() {
     assert_near(&pair(Binary::Greater), &[0.0, 0.0, 1.0, 0.0, 1.0, 1.0]);
     assert_near(&pair(Binary::GreaterEqual), &[0.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
     assert_near(&pair(Binary::Equal), &[0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_near(&pair(Binary::Maximum), &[2.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
 }
 
 #[test]

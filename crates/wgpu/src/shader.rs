@@ -8,7 +8,7 @@ pub(crate) struct Shader {
     pub name: &'static str,
     /// Texts, composed in this order.
     pub parts: &'static [&'static str],
-    /// Constants that each launch sets. `WIDTH` also gives `alias V`, a vector of so many floats. A name in lower case is an
+    /// Constants that each launch sets. `WIDTH` also gives `alias V`, a vector of so many floats, and `U`, their bits. A name in lower case is an
     /// operand at the next binding, read (the last one: written) in runs of four, by vectors if its value is 4.
     pub constants: &'static [&'static str],
     /// How many operands are only read.
@@ -38,8 +38,8 @@ impl Shader {
                 // Writing to a string cannot fail.
                 let _ = writeln!(source, "const {name}: u32 = {value}u;");
                 if *name == "WIDTH" {
-                    let vector = if *value == 4 { "vec4<f32>" } else { "f32" };
-                    let _ = writeln!(source, "alias V = {vector};");
+                    let (vector, bits) = if *value == 4 { ("vec4<f32>", "vec4<u32>") } else { ("f32", "u32") };
+                    let _ = writeln!(source, "alias V = {vector};\nalias U = {bits};");
                 }
             }
         }

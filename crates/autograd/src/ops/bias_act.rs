@@ -1,15 +1,16 @@
 use stylegan_tensor::{Error, Kernel, Result};
 
+use super::elementwise::{greater, mul};
 use super::reduce::sum_to;
 use crate::node::Edge;
 use crate::tensor::{Tensor, floats};
 
-/// `x + b`, then values below 0 times `alpha`: `x [.., C]`, `b [C]`. alpha 1 is linear, 0.2 StyleGAN's leaky ReLU
-/// (official networks_stylegan.py, apply_bias and leaky_relu).
+/// `x + b`, then values below 0 times `alpha`: `x [.., C]`, `b [C]`. alpha 1 is linear, 0 a ReLU, 0.2 StyleGAN's leaky
+/// ReLU (official networks_stylegan.py, apply_bias and leaky_relu).
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if `b` is not `[C]` or alpha not in (0, 1].
+/// [`Error::Shape`] if `b` is not `[C]` or alpha not in [0, 1].
 pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     floats("bias_act", &[x, b])?;
     if x.shape().last().copied().into_iter().collect::<Vec<_>>() != b.shape() {
@@ -18,11 +19,11 @@ pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
             format!("b must be [C] for x {:?}, got {:?}", x.shape(), b.shape()),
         ));
     }
-    check_alpha("bias_act", alpha)?;
+    check_slope("bias_act", alpha)?;
     let bias_shape = b.shape().to_vec();
     let edges = [
-        Edge::to(x).saving_output().vjp(move |g, saved| bias_act_grad(g, &saved[0], alpha)),
-        Edge::to(b).saving_output().vjp(move |g, saved| sum_to(&bias_act_grad(g, &saved[0], alpha)?, &bias_shape)),
+        Edge::to(x).saving_output().vjp(move |g, saved| slope_grad(g, &saved[0], alpha)),
+        Edge::to(b).saving_output().vjp(move |g, saved| sum_to(&slope_grad(g, &saved[0], alpha)?, &bias_shape)),
     ];
     Tensor::from_op("bias_act", Kernel::BiasAct { alpha }, &[x, b], x.shape(), edges)
 }
@@ -31,11 +32,11 @@ pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if alpha is not in (0, 1].
+/// [`Error::Shape`] if alpha is not in [0, 1].
 pub fn leaky_relu(x: &Tensor, alpha: f64) -> Result<Tensor> {
     floats("leaky_relu", &[x])?;
-    check_alpha("leaky_relu", alpha)?;
-    let edge = Edge::to(x).saving_output().vjp(move |g, saved| bias_act_grad(g, &saved[0], alpha));
+    check_slope("leaky_relu", alpha)?;
+    let edge = Edge::to(x).saving_output().vjp(move |g, saved| slope_grad(g, &saved[0], alpha));
     Tensor::from_op("leaky_relu", Kernel::BiasAct { alpha }, &[x], x.shape(), [edge])
 }
 
@@ -53,16 +54,28 @@ pub fn bias_act_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
             format!("g must be {:?} like y, got {:?}", y.shape(), g.shape()),
         ));
     }
-    check_alpha("bias_act_grad", alpha)?;
+    if alpha == 0.0 {
+        return Err(Error::shape("bias_act_grad", "alpha must be in (0, 1], got 0: the sign cannot be read off the result"));
+    }
+    check_slope("bias_act_grad", alpha)?;
     let y = y.detach();
     let edge = Edge::to(g).saving([&y]).vjp(move |g, saved| bias_act_grad(g, &saved[0], alpha));
     Tensor::from_op("bias_act_grad", Kernel::BiasActGrad { alpha }, &[g, &y], g.shape(), [edge])
 }
 
-/// With a slope of 0 the sign of the input could not be read off the result.
-fn check_alpha(op: &'static str, alpha: f64) -> Result<()> {
-    if alpha > 0.0 && alpha <= 1.0 {
+/// The gradient towards the input from the result `y`. A ReLU's result does not tell a 0 from a negative input, so there its
+/// gradient is 0 where `y = 0`.
+fn slope_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
+    if alpha > 0.0 {
+        return bias_act_grad(g, y, alpha);
+    }
+    let positive = greater(&y.detach(), &Tensor::scalar(y.device(), 0.0)?)?;
+    mul(g, &positive)
+}
+
+fn check_slope(op: &'static str, alpha: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&alpha) {
         return Ok(());
     }
-    Err(Error::shape(op, format!("alpha must be in (0, 1], got {alpha}")))
+    Err(Error::shape(op, format!("alpha must be in [0, 1], got {alpha}")))
 }

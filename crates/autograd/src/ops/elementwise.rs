@@ -186,6 +186,22 @@ pub fn equal(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     binary("equal", a, b, Binary::Equal, [])
 }
 
+/// The larger of `a` and `b`, broadcast; the gradient goes to `a` where they are equal.
+pub fn maximum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (to_a, to_b) = (a.shape().to_vec(), b.shape().to_vec());
+    let edges = [
+        Edge::to(a).saving([a, b]).vjp(move |g, saved| {
+            let first = greater_equal(&saved[0], &saved[1])?;
+            sum_to(&mul(g, &first)?, &to_a)
+        }),
+        Edge::to(b).saving([a, b]).vjp(move |g, saved| {
+            let second = greater(&saved[1], &saved[0])?;
+            sum_to(&mul(g, &second)?, &to_b)
+        }),
+    ];
+    binary("maximum", a, b, Binary::Maximum, edges)
+}
+
 /// `a` where the condition is not 0, else `b`, all three broadcast together.
 pub fn select(condition: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     floats("select", &[condition, a, b])?;

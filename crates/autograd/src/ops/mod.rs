@@ -14,7 +14,7 @@ pub use crate::fused::{adain, add_noise, minibatch_stddev};
 pub use bias_act::{bias_act, bias_act_grad, leaky_relu};
 pub use conv::{conv2d, conv2d_transpose, conv2d_weight_grad};
 pub use elementwise::{
-    acos, add, affine, clamp, cos, div, equal, exp, greater, greater_equal, log, mul, neg, rsqrt, select, sigmoid, sin,
+    acos, add, affine, clamp, cos, div, equal, exp, greater, greater_equal, log, maximum, mul, neg, rsqrt, select, sigmoid, sin,
     softplus, sqrt, square, sub,
 };
 pub use matmul::matmul;

@@ -90,7 +90,7 @@ fn unary(data: &mut Data, cases: &mut Vec<Case>) {
 }
 
 fn binary(data: &mut Data, cases: &mut Vec<Case>) {
-    use Binary::{Add, Div, Equal, Greater, GreaterEqual, Mul, Sub};
+    use Binary::{Add, Div, Equal, Greater, GreaterEqual, Maximum, Mul, Sub};
     let shapes: [(&[usize], &[usize]); 20] = [
         (&[7, 5], &[7, 5]),
         (&[], &[]),
@@ -115,7 +115,7 @@ fn binary(data: &mut Data, cases: &mut Vec<Case>) {
     ];
     for (a, b) in shapes {
         let y = crate::broadcast("binary", a, b).expect("the shapes agree");
-        for op in [Add, Sub, Mul, Div, Greater, GreaterEqual, Equal] {
+        for op in [Add, Sub, Mul, Div, Greater, GreaterEqual, Equal, Maximum] {
             // In steps of 1/4, so that some are equal.
             let quarters = |x: Values| x.map(|x| (x * 4.0).round() / 4.0);
             let b = if op == Div {
@@ -128,12 +128,12 @@ fn binary(data: &mut Data, cases: &mut Vec<Case>) {
         }
     }
     let (a, b) = (
-        [1.0, -1.0, 0.0, f64::NAN, f64::NAN],
-        [0.0, 0.0, 0.0, f64::NAN, 1.0],
+        [1.0, -1.0, 0.0, f64::NAN, f64::NAN, 1.0],
+        [0.0, 0.0, 0.0, f64::NAN, 1.0, f64::NAN],
     );
-    for op in [Add, Div, Greater, GreaterEqual, Equal] {
+    for op in [Add, Div, Greater, GreaterEqual, Equal, Maximum] {
         let inputs = vec![Values::list(&a), Values::list(&b)];
-        cases.push(Case::new(Kernel::Binary(op), inputs, &[&[5]]));
+        cases.push(Case::new(Kernel::Binary(op), inputs, &[&[6]]));
     }
 }
 
@@ -216,7 +216,7 @@ fn activation(data: &mut Data, cases: &mut Vec<Case>) {
         &[0, 64],
     ];
     for shape in shapes {
-        for alpha in [1.0, 0.2] {
+        for alpha in [1.0, 0.2, 0.0] {
             // Zeros too: their slope is 1.
             let zeros = |x: Values| x.map(|x| if x.abs() < 0.1 { 0.0 } else { x });
             let (x, b) = (

@@ -31,6 +31,8 @@ pub(super) fn binary(op: Binary, a: &Array, b: &Array, shape: &[usize]) -> Vec<f
         Binary::Greater => f64::from(a > b),
         Binary::GreaterEqual => f64::from(a >= b),
         Binary::Equal => f64::from(a == b),
+        Binary::Maximum if a > b || a.is_nan() => a,
+        Binary::Maximum => b,
     };
     let mut y = Vec::with_capacity(shape.iter().product());
     let steps = [a, b].map(|x| broadcast_strides(&x.shape, shape));

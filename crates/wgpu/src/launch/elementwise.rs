@@ -83,6 +83,7 @@ impl Launch<'_> {
             Binary::Greater => 4,
             Binary::GreaterEqual => 5,
             Binary::Equal => 6,
+            Binary::Maximum => 7,
         };
         let (inputs, out) = ([bind(a), bind(b)], bind(y));
         let inputs = [&inputs[0], &inputs[1]];

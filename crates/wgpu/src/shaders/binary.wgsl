@@ -6,6 +6,12 @@ var<immediate> p: Params;
 @group(0) @binding(1) var<storage, read> b: array<V>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 
+// NaN by its bits, as in `is_nan`.
+fn larger(a: V, b: V) -> V {
+    let nan = (bitcast<U>(a) & U(0x7fffffffu)) > U(0x7f800000u);
+    return select(b, a, (a > b) | nan);
+}
+
 fn value(a: V, b: V) -> V {
     switch OP {
         case 0u: { return a + b; }
@@ -14,7 +20,8 @@ fn value(a: V, b: V) -> V {
         case 3u: { return a / b; }
         case 4u: { return select(V(0.0), V(1.0), a > b); }
         case 5u: { return select(V(0.0), V(1.0), a >= b); }
-        default: { return select(V(0.0), V(1.0), a == b); }
+        case 6u: { return select(V(0.0), V(1.0), a == b); }
+        default: { return larger(a, b); }
     }
 }
 

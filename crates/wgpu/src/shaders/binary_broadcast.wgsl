@@ -3,6 +3,10 @@
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
+fn larger(a: f32, b: f32) -> f32 {
+    return select(b, a, a > b || is_nan(a));
+}
+
 fn value(a: f32, b: f32) -> f32 {
     switch OP {
         case 0u: { return a + b; }
@@ -11,7 +15,8 @@ fn value(a: f32, b: f32) -> f32 {
         case 3u: { return a / b; }
         case 4u: { return select(0.0, 1.0, a > b); }
         case 5u: { return select(0.0, 1.0, a >= b); }
-        default: { return select(0.0, 1.0, a == b); }
+        case 6u: { return select(0.0, 1.0, a == b); }
+        default: { return larger(a, b); }
     }
 }
 

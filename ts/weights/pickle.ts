@@ -1,0 +1,247 @@
+/**
+ * Python's pickle as far as state_dicts need it. Nothing is executed: a class or function is only a name, and what may be built
+ * from it is the caller's table; any other name is refused. Opcodes: CPython's Lib/pickletools.py.
+ */
+
+/** Lists and tuples are arrays, dicts are maps; what the caller builds is `object`. */
+export type PickleValue = null | boolean | number | bigint | string | object
+
+/** What the pickle may name, as `module.name`: a function of the arguments it is called with. */
+export type Globals = Readonly<Record<string, (args: PickleValue[]) => PickleValue>>
+
+export interface PickleOptions {
+  readonly globals: Globals
+  /** What a persistent id stands for: PyTorch's storages. */
+  readonly persistent: (id: PickleValue) => PickleValue
+}
+
+/** A name that stands in a pickle, uncalled. */
+export class Global {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** Bytes read one after the other, little endian. */
+class Reader {
+  readonly #view: DataView
+  readonly #bytes: Uint8Array
+  at: number
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.at = at
+  }
+
+  take(length: number): Uint8Array {
+    if (this.at + length > this.#bytes.length) throw new RangeError('the pickle is cut off')
+    return this.#bytes.subarray(this.at, (this.at += length))
+  }
+  #advance(length: number): number {
+    this.take(length)
+    return this.at - length
+  }
+  u8 = () => this.#view.getUint8(this.#advance(1))
+  u16 = () => this.#view.getUint16(this.#advance(2), true)
+  u32 = () => this.#view.getUint32(this.#advance(4), true)
+  i32 = () => this.#view.getInt32(this.#advance(4), true)
+  f64 = () => this.#view.getFloat64(this.#advance(8), false)
+  text = (length: number, encoding: 'utf8' | 'latin1') => Buffer.from(this.take(length)).toString(encoding)
+
+  line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.at)
+    if (end < 0) throw new RangeError('the pickle is cut off')
+    const text = this.text(end - this.at, 'utf8')
+    this.at = end + 1
+    return text
+  }
+
+  /** A number of any length in two's complement; a `bigint` only where a number cannot hold it. */
+  long(length: number): number | bigint {
+    const bytes = this.take(length)
+    const magnitude = bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n)
+    const value = BigInt.asIntN(8 * length, magnitude)
+    return BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value
+  }
+}
+
+/** The stack machine that a pickle is a program for. */
+class Machine {
+  readonly #read: Reader
+  readonly #options: PickleOptions
+  readonly #memo = new Map<number, PickleValue>()
+  #stack: PickleValue[] = []
+  /** Stacks below the marks. */
+  readonly #below: PickleValue[][] = []
+
+  constructor(read: Reader, options: PickleOptions) {
+    this.#read = read
+    this.#options = options
+  }
+
+  run(): PickleValue {
+    for (;;) {
+      const at = this.#read.at
+      const code = this.#read.u8()
+      if (code === 0x2e) return this.#pop()
+      const op = this.#ops[String.fromCharCode(code)]
+      if (op === undefined) throw new TypeError(`opcode 0x${code.toString(16)} at byte ${at} is none of a state_dict`)
+      op()
+    }
+  }
+
+  #push(value: PickleValue): void {
+    this.#stack.push(value)
+  }
+
+  #pop(): PickleValue {
+    const value = this.#stack.pop()
+    if (value === undefined) throw new TypeError('the pickle takes more from its stack than it has')
+    return value
+  }
+
+  /** What was pushed since the last mark. */
+  #popMark(): PickleValue[] {
+    const items = this.#stack
+    const below = this.#below.pop()
+    if (below === undefined) throw new TypeError('the pickle takes more marks than it has')
+    this.#stack = below
+    return items
+  }
+
+  #top<T extends object>(type: abstract new (...args: never[]) => T, what: string): T {
+    const value = this.#stack.at(-1)
+    if (!(value instanceof type)) throw new TypeError(`the pickle expects a ${what} on its stack`)
+    return value
+  }
+
+  #popTuple(length: number): void {
+    const items = Array.from({ length }, () => this.#pop())
+    this.#push(items.reverse())
+  }
+
+  #get(index: number): void {
+    const value = this.#memo.get(index)
+    if (value === undefined) throw new TypeError(`the pickle asks for what it has not kept (${index})`)
+    this.#push(value)
+  }
+
+  #put(index: number): void {
+    const value = this.#pop()
+    this.#memo.set(index, value)
+    this.#push(value)
+  }
+
+  #global(module: PickleValue, name: PickleValue): void {
+    const full = `${String(module)}.${String(name)}`
+    if (!Object.hasOwn(this.#options.globals, full)) throw new TypeError(`it wants to use ${full}, which is refused`)
+    this.#push(new Global(full))
+  }
+
+  #call(): void {
+    const args = this.#pop()
+    const callee = this.#pop()
+    if (!(callee instanceof Global) || !Array.isArray(args)) throw new TypeError('the pickle calls what is no function')
+    this.#push(this.#options.globals[callee.name]!(args))
+  }
+
+  /** `object.__setstate__(state)`: a dict's attributes (PyTorch's versions of modules) are not needed. */
+  #build(): void {
+    const state = this.#pop()
+    const value = this.#top(Object, 'object')
+    if ('setState' in value && typeof value.setState === 'function') value.setState(state)
+    else if (!(value instanceof Map)) throw new TypeError('the pickle sets the state of what has none')
+  }
+
+  #setItems(items: PickleValue[]): void {
+    const dict = this.#top<Map<PickleValue, PickleValue>>(Map, 'dict')
+    for (let i = 0; i + 1 < items.length; i += 2) dict.set(items[i]!, items[i + 1]!)
+  }
+
+  #append(items: PickleValue[]): void {
+    const list = this.#top<PickleValue[]>(Array, 'list')
+    for (const item of items) list.push(item)
+  }
+
+  /** Opcodes by their characters. */
+  readonly #ops: Readonly<Record<string, () => void>> = {
+    '\x80': () => void this.#read.u8(), // PROTO
+    '\x95': () => void this.#read.take(8), // FRAME
+    '(': () => {
+      this.#below.push(this.#stack)
+      this.#stack = []
+    },
+    N: () => this.#push(null),
+    '\x88': () => this.#push(true),
+    '\x89': () => this.#push(false),
+    K: () => this.#push(this.#read.u8()),
+    M: () => this.#push(this.#read.u16()),
+    J: () => this.#push(this.#read.i32()),
+    '\x8a': () => this.#push(this.#read.long(this.#read.u8())),
+    G: () => this.#push(this.#read.f64()),
+    U: () => this.#push(this.#read.text(this.#read.u8(), 'latin1')), // Python 2's str
+    T: () => this.#push(this.#read.text(this.#read.u32(), 'latin1')),
+    X: () => this.#push(this.#read.text(this.#read.u32(), 'utf8')),
+    '\x8c': () => this.#push(this.#read.text(this.#read.u8(), 'utf8')),
+    ')': () => this.#push([]),
+    t: () => {
+      const items = this.#popMark()
+      this.#push(items)
+    },
+    '\x85': () => this.#popTuple(1),
+    '\x86': () => this.#popTuple(2),
+    '\x87': () => this.#popTuple(3),
+    ']': () => this.#push([]),
+    a: () => {
+      const item = this.#pop()
+      this.#append([item])
+    },
+    e: () => {
+      const items = this.#popMark()
+      this.#append(items)
+    },
+    '}': () => this.#push(new Map()),
+    s: () => {
+      const value = this.#pop()
+      const key = this.#pop()
+      this.#setItems([key, value])
+    },
+    u: () => {
+      const items = this.#popMark()
+      this.#setItems(items)
+    },
+    q: () => this.#put(this.#read.u8()),
+    r: () => this.#put(this.#read.u32()),
+    '\x94': () => this.#put(this.#memo.size),
+    h: () => this.#get(this.#read.u8()),
+    j: () => this.#get(this.#read.u32()),
+    c: () => this.#global(this.#read.line(), this.#read.line()),
+    '\x93': () => {
+      const name = this.#pop()
+      this.#global(this.#pop(), name)
+    },
+    R: () => this.#call(),
+    '\x81': () => this.#call(), // NEWOBJ
+    b: () => this.#build(),
+    Q: () => {
+      const id = this.#pop()
+      this.#push(this.#options.persistent(id))
+    },
+  }
+}
+
+/**
+ * Reads one pickle.
+ *
+ * @param at where it starts
+ * @returns its value, and where the next byte stands
+ * @throws TypeError or RangeError if it is cut off, holds what no state_dict needs, or names what is not in `globals`
+ */
+export function readPickle(bytes: Uint8Array, at: number, options: PickleOptions): { value: PickleValue; end: number } {
+  const reader = new Reader(bytes, at)
+  const value = new Machine(reader, options).run()
+  return { value, end: reader.at }
+}
