@@ -120,7 +120,16 @@ export class Sampler {
 }
 
 /** Random sequences of one seed that have nothing to do with each other. */
-export const streams = { weights: 0, training: 1, shuffle: 2, mirror: 3, grid: 4, noise: 5, classifier: 6, metrics: 7 } as const
+export const streams = {
+  weights: 0,
+  training: 1,
+  shuffle: 2,
+  mirror: 3,
+  grid: 4,
+  noise: 5,
+  classifier: 6,
+  metrics: 7,
+} as const
 
 async function preparedDir(options: PrepareOptions): Promise<string> {
   const { data, cache, resolution, channels } = options
@@ -190,8 +199,7 @@ async function prepareFolder(dir: string, options: PrepareOptions): Promise<void
   const { written: count, skipped } = done
   const bad = new Set(done.bad)
   const kept = classes?.of.filter((_, file) => !bad.has(file))
-  if (classes && kept)
-    await writeNpy(join(dir, 'labels.npy'), [count, classes.names.length], hot(kept, classes.names))
+  if (classes && kept) await writeNpy(join(dir, 'labels.npy'), [count, classes.names.length], hot(kept, classes.names))
   const labels = classes && { labels: classes.names }
   await finish(dir, { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped, ...labels })
 }

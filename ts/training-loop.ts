@@ -1,12 +1,14 @@
 /** Training, as an async iterable of events (official training_loop.py). */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
+import { emitting } from './emitting.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
+import { checkMetrics, snapshotMetrics, type MetricEvent } from './training-metrics.ts'
 import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
 import { statNames, trainingStep } from './training-step.ts'
 
@@ -35,6 +37,7 @@ export type TrainEvent =
   /** Pictures were written. */
   | { readonly type: 'images'; readonly path: string }
   | { readonly type: 'snapshot'; readonly path: string; readonly nimg: number }
+  | MetricEvent
   | { readonly type: 'end'; readonly nimg: number; readonly aborted: boolean }
 
 export interface TrainHooks {
@@ -60,6 +63,7 @@ const stepsAhead = 2
  * @throws DataError for unusable data, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
  */
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+  await checkMetrics(options)
   const device = hooks.device ?? Device.open(options.device)
   const dataset = yield* prepare(options, hooks.signal)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
@@ -73,6 +77,10 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const training = new Training(config, run, dataset, state, labels?.values)
+  // Metrics that an interruption cut off go on with the features that were computed.
+  if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
+    yield* snapshotMetrics(snapshot, config, device, hooks.signal)
+  }
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
 }
@@ -95,29 +103,12 @@ async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Pr
 
 /** Opens the data set, telling how far its preparation has come. */
 async function* prepare(config: TrainConfig, signal?: AbortSignal): AsyncGenerator<TrainEvent, Dataset> {
-  let report: TrainEvent | undefined
-  let wake = () => {}
   const cache = join(config.outdir, 'datasets')
   const { data, resolution, numChannels: channels, skipBad } = config
-  const onProgress = (done: number, total: number) => {
-    report = { type: 'prepare', done, total }
-    wake()
-  }
-  let finished = false
-  const opened = openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress }).finally(() => {
-    finished = true
-    wake()
+  return yield* emitting<TrainEvent, Dataset>((emit) => {
+    const onProgress = (done: number, total: number) => emit({ type: 'prepare', done, total })
+    return openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress })
   })
-  opened.catch(() => {}) // thrown below
-  while (!finished) {
-    await new Promise<void>((resolve) => {
-      wake = resolve
-      if (finished || report) resolve()
-    })
-    if (report) yield report
-    report = undefined
-  }
-  return opened
 }
 
 /** The newest whole snapshot of the run, else the one that `resume` names, else a fresh start. */
@@ -194,7 +185,7 @@ class Training {
       if (!signal?.aborted || done) {
         yield this.#endTick(progress)
         yield await this.#fakes(progress)
-        if (done || position.tick === 1 || position.tick % this.#config.snap === 0) yield await this.#snapshot()
+        if (this.isSnapshotDue()) yield* this.#measured(signal)
       }
       clock = performance.now()
       this.#maintenanceSec = (clock - began) / 1000
@@ -205,6 +196,13 @@ class Training {
     const aborted = position.nimg < totalNimg
     if (aborted && position.step > 0) yield await this.#snapshot()
     yield { type: 'end', nimg: position.nimg, aborted }
+  }
+
+  /** A tick has just ended whose network is kept and measured. */
+  isSnapshotDue(): boolean {
+    const { nimg, tick, tickNimg } = this.#state.position
+    if (tick === 0 || nimg !== tickNimg) return false
+    return nimg >= this.#config.kimg * 1000 || tick === 1 || tick % this.#config.snap === 0
   }
 
   /** `reals.png`, and the fakes of random weights. */
@@ -315,7 +313,14 @@ class Training {
     return { type: 'images', path: this.#run.file(name) }
   }
 
-  async #snapshot(): Promise<TrainEvent> {
+  /** A snapshot, then its metrics. */
+  async *#measured(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const snapshot = await this.#snapshot()
+    yield snapshot
+    yield* snapshotMetrics(snapshot.path, this.#config, this.#state.G.device, signal)
+  }
+
+  async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
     const { nimg } = this.#state.position
     const bytes = await encodeState(this.#state, this.#config).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error

@@ -2,8 +2,10 @@
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { classifierCommand } from './classifier.ts'
 import { generateCommand } from './generate.ts'
 import { infoCommand } from './info.ts'
+import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
 import { noiseCommand } from './noise.ts'
 import { trainCommand } from './train.ts'
@@ -23,6 +25,8 @@ const program = new Command('stylegan')
   .addCommand(truncateCommand())
   .addCommand(noiseCommand())
   .addCommand(videoCommand())
+  .addCommand(metricsCommand())
+  .addCommand(classifierCommand())
   .addCommand(infoCommand())
   .addHelpText(
     'after',

@@ -35,7 +35,13 @@ export const catalogue = {
   ppl2_wend: { ...ppl, num: 50_000, help: 'ppl_wend of whole images, not cropped to faces (StyleGAN2)' },
   ls: { num: 200_000, needs: ['classifiers'], reals: false, latents: true, help: 'linear separability in Z and W' },
   swd: { num: 8192, needs: [], reals: true, latents: false, help: 'sliced Wasserstein distance of Laplacian pyramids' },
-  ms_ssim: { num: 10_000, needs: [], reals: false, latents: false, help: 'mean MS-SSIM of pairs: lower is more varied' },
+  ms_ssim: {
+    num: 10_000,
+    needs: [],
+    reals: false,
+    latents: false,
+    help: 'mean MS-SSIM of pairs: lower is more varied',
+  },
 } as const satisfies Readonly<Record<string, MetricEntry>>
 
 export type MetricName = keyof typeof catalogue

@@ -176,7 +176,11 @@ const imageShape = (N: number, { resolution, numChannels }: ClassifierOptions) =
 ]
 
 /** Images to train on and to test with, in an order that the seed fixes. */
-function split(attribute: string, values: Uint8Array, { seed }: ClassifierOptions): { train: number[]; held: number[] } {
+function split(
+  attribute: string,
+  values: Uint8Array,
+  { seed }: ClassifierOptions,
+): { train: number[]; held: number[] } {
   const positive = values.reduce((sum, value) => sum + value, 0)
   if (positive === 0 || positive === values.length) {
     throw new RangeError(

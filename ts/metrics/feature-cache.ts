@@ -156,7 +156,7 @@ function nameOf(key: FeatureKey): string {
 const sizeOf = async (path: string) => (await stat(path).catch(() => undefined))?.size ?? 0
 
 async function readFully(file: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done)
     if (bytesRead === 0) throw new Error(`${path}: ${bytes.length} more bytes are expected, the file has ended`)
     done += bytesRead

@@ -87,7 +87,7 @@ export interface LabelTable {
 /** A network, and how its images are drawn. */
 export interface Sampled {
   readonly generator: Generator
-  /** SHA-256 of the network's file. */
+  /** SHA-256 of the network's weights. */
   readonly hash: string
   readonly seed: number
   readonly labels?: LabelTable | undefined

@@ -4,6 +4,7 @@ import { appendFile, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { openDataset, readLabels, type Dataset } from '../dataset.ts'
 import { Device } from '../native.ts'
+import type { Network } from '../networks/params.ts'
 import { formatTime } from '../run-dir.ts'
 import { readMetadata } from '../snapshot.ts'
 import { loadGenerator } from '../training-state.ts'
@@ -196,7 +197,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
   if (labelSize > 0 && labels === undefined) {
     throw new RangeError(`${network}: it was trained with labels, so a data set with labels is expected; give --data`)
   }
-  const sampled: Sampled = { generator, hash: await hashFile(network), seed, labels }
+  const sampled: Sampled = { generator, hash: await hashNetwork(generator.Gs), seed, labels }
   return { sampled, reals, fakes: { images: async () => generatedImages(sampled) } }
 }
 
@@ -233,6 +234,16 @@ function realSide(dataset: Dataset, of: { side: number; mirror: boolean; seed: n
       return realImages(dataset, { ...of, count, mirror: mirror && of.mirror, hash: await hash })
     },
   }
+}
+
+/** SHA-256 of a network's weights: a snapshot also holds when it was made. */
+async function hashNetwork({ params }: Network): Promise<string> {
+  const hash = createHash('sha256')
+  for (const [name, tensor] of params) {
+    const { buffer, byteOffset, byteLength } = await tensor.data()
+    hash.update(`${name}[${tensor.shape.join()}]`).update(new Uint8Array(buffer, byteOffset, byteLength))
+  }
+  return hash.digest('hex')
 }
 
 /** What a network's run was told about its images. */

@@ -107,8 +107,7 @@ export async function ppl(measurement: Measurement, options: PathOptions): Promi
     width: 1,
     count: num,
     batchSize,
-    compute: (index) =>
-      lengthsOf(sampled, index, batchSize, (a, b) => lpips(perceptual, a, b), options),
+    compute: (index) => lengthsOf(sampled, index, batchSize, (a, b) => lpips(perceptual, a, b), options),
     describe: (row) => `${name}, path ${row}`,
     keep: false,
     onProgress: (done, total) => progress('path lengths', done, total),

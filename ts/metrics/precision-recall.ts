@@ -25,7 +25,9 @@ async function compare(measurement: Measurement, k: number) {
   const count = Math.min(num, reals.count, fakes.count)
   if (count <= k) throw new RangeError(`${name}: more than ${k} images are expected on both sides, found ${count}`)
   if (count < num) {
-    warn(`${name}: ${count} images are compared, ${num} are expected: fewer have larger neighbourhoods and score higher`)
+    warn(
+      `${name}: ${count} images are compared, ${num} are expected: fewer have larger neighbourhoods and score higher`,
+    )
   }
   const realRows = await featureRows(measurement, extractor, reals, count)
   const fakeRows = await featureRows(measurement, extractor, fakes, count)
