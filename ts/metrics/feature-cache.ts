@@ -1,5 +1,5 @@
 /**
- * Features on disk: rows of floats, added batch by batch, so that an interrupted metric goes on and a data set is looked at
+ * Features on disk: rows of floats (or of bytes, for pixels), added batch by batch, so that an interrupted metric goes on and a data set is looked at
  * once. A file is named by what its rows were computed from.
  */
 import { createHash } from 'node:crypto'
@@ -12,12 +12,14 @@ export type FeatureKey = Readonly<Record<string, unknown>>
 
 export interface RowsRequest {
   readonly key: FeatureKey
+  /** Values of a row. */
   readonly width: number
+  readonly type?: 'f32' | 'u8'
   readonly count: number
   /** Rows of a batch; a last batch that gives more than are wanted is cut. */
   readonly batchSize: number
   /** Rows of batch `index`, the same whenever it is asked for. */
-  compute(index: number): Promise<Float32Array>
+  compute(index: number): Promise<Float32Array | Uint8Array>
   /** What row `i` is, for the message when it is not finite. */
   describe(row: number): string
   /** Other measurements will want these rows too. */
@@ -63,6 +65,20 @@ export class Rows {
       await file.close()
     }
   }
+
+  /** Rows of bytes, `[n, width]` each but the last. */
+  async *byteBlocks(n: number): AsyncGenerator<Uint8Array> {
+    const file = await open(this.path, 'r')
+    try {
+      for (let first = 0; first < this.count; first += n) {
+        const block = new Uint8Array(Math.min(n, this.count - first) * this.width)
+        await readFully(file, block, first * this.width, this.path)
+        yield block
+      }
+    } finally {
+      await file.close()
+    }
+  }
 }
 
 export class FeatureCache {
@@ -79,9 +95,9 @@ export class FeatureCache {
   async rows(request: RowsRequest): Promise<Rows> {
     const { key, width, count, onProgress } = request
     await mkdir(this.dir, { recursive: true })
-    const path = join(this.dir, `${nameOf(key)}.f32`)
+    const path = join(this.dir, `${nameOf(key)}.${request.type ?? 'f32'}`)
     ;(request.keep ? this.#kept : this.#temporary).add(path)
-    if ((await sizeOf(path)) < count * width * 4) {
+    if ((await sizeOf(path)) < count * rowBytes(request)) {
       const unlock = await lock(`${path}.lock`)
       try {
         await this.#extend(path, request)
@@ -98,13 +114,13 @@ export class FeatureCache {
     const file = await open(path, 'a')
     try {
       // A batch that was cut off is made again.
-      let index = Math.floor((await sizeOf(path)) / (4 * width) / batchSize)
-      await file.truncate(index * batchSize * width * 4)
+      let index = Math.floor((await sizeOf(path)) / rowBytes(request) / batchSize)
+      await file.truncate(index * batchSize * rowBytes(request))
       while (index * batchSize < count) {
         signal?.throwIfAborted()
         onProgress?.(index * batchSize, count)
         const rows = await compute(index)
-        const bad = rows.findIndex((value) => !Number.isFinite(value))
+        const bad = rows instanceof Float32Array ? rows.findIndex((value) => !Number.isFinite(value)) : -1
         if (bad >= 0) {
           const row = index * batchSize + Math.floor(bad / width)
           throw new RangeError(`${describe(row)}: finite features are expected, got ${rows[bad]}`)
@@ -138,6 +154,8 @@ export class FeatureCache {
     this.#temporary.clear()
   }
 }
+
+const rowBytes = ({ width, type = 'f32' }: RowsRequest) => width * (type === 'f32' ? 4 : 1)
 
 /** A name that only equal keys have, whatever the order of their parts. */
 function nameOf(key: FeatureKey): string {

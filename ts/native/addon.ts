@@ -46,6 +46,7 @@ function translate(error: unknown): unknown {
   if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)
   if (code === 'ERR_DATA') return new DataError(message)
   if (code === 'ERR_ARGUMENT') return new TypeError(message)
+  if (code === 'ERR_RANGE') return new RangeError(message)
   return error
 }
 

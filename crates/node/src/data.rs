@@ -4,35 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName, Uint8Array};
-use napi::{Env, Task};
 use napi_derive::napi;
 use stylegan_data as data;
 
 use crate::device::sizes;
 use crate::error::Result;
-
-/// A computation for a worker thread.
-pub struct Work<T>(Option<Box<dyn FnOnce() -> data::Result<T> + Send>>);
-
-impl<T: Send + ToNapiValue + TypeName + 'static> Task for Work<T> {
-    type Output = T;
-    type JsValue = T;
-
-    fn compute(&mut self) -> napi::Result<T> {
-        let work = self.0.take().ok_or_else(|| napi::Error::from_reason("a task runs once"))?;
-        work().map_err(|error| napi::Error::from_reason(format!("ERR_DATA: {error}")))
-    }
-
-    fn resolve(&mut self, _: Env, output: T) -> napi::Result<T> {
-        Ok(output)
-    }
-}
+use crate::task::Work;
 
 fn background<T>(work: impl FnOnce() -> data::Result<T> + Send + 'static) -> AsyncTask<Work<T>>
 where
     T: Send + ToNapiValue + TypeName + 'static,
 {
-    AsyncTask::new(Work(Some(Box::new(work))))
+    Work::start(|| work().map_err(|error| napi::Error::from_reason(format!("ERR_DATA: {error}"))))
 }
 
 fn refused(error: data::Error) -> napi::Error<&'static str> {

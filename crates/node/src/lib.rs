@@ -3,6 +3,8 @@
 mod data;
 mod device;
 mod error;
+mod linalg;
 mod ops;
 mod random;
 mod table;
+mod task;
