@@ -31,7 +31,10 @@ test('the README has the commands that this test runs, and npm knows its scripts
   }
   t.deepEqual(
     commands.map((command) => command.split(' ').slice(0, 3).join(' ')),
-    ['npm start', 'npm test', 'npx stylegan train', 'npx stylegan generate'],
+    [
+      ...['npm start', 'npm test', 'npx stylegan train', 'npx stylegan generate'],
+      ...['npx stylegan metrics', 'npx stylegan classifier', 'npx stylegan metrics'],
+    ],
   )
   t.regex(scripts['start']!, /npm install .*build.*dist\/cli\/main\.js train --preset demo$/)
   t.regex(scripts['test']!, /__test__\/run\.mjs/)
@@ -48,6 +51,22 @@ test('train and generate run as the README writes them', async (t) => {
     (await readdir(join(cwd, 'out'))).sort(),
     [0, 1, 4, 5, 6].map((seed) => `seed000${seed}.png`),
   )
+})
+
+test('metrics and classifiers run as the README writes them', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-metrics-'))
+  const [, , train, , metrics, classifier, separability] = commands.map((command) => command.split(' ').slice(2))
+  const data = ['--data', await tinyDataset()]
+  const sized = ['--resolution', '16', '--lod-initial-resolution', '16']
+  await run(process.execPath, [main, ...train!, ...small, ...sized, ...data], { cwd })
+  const measured = await run(process.execPath, [main, ...metrics!, '--num', '20'], { cwd })
+  t.regex(measured.stdout, /^swd +\d+\.\d{4} +network-snapshot-000000\.safetensors/m)
+  t.regex(measured.stdout, /^ms_ssim +\d\.\d{4} /m)
+  const few = ['--attributes', 'hat,hoodie', '--resolution', '16', '--kimg', '0.08', '--fmap-max', '8']
+  const trained = await run(process.execPath, [main, ...classifier!, ...few], { cwd })
+  t.regex(trained.stdout, /hat +\d+\.\d % of 400 held-out images right, \d+\.\d % by chance/)
+  const separable = await run(process.execPath, [main, ...separability!, '--num', '64'], { cwd })
+  t.regex(separable.stdout, /^ls_z +\d\.\d{4} .*\nls_w +\d\.\d{4} /m)
 })
 
 test('npm start trains the demo, here for a moment', async (t) => {

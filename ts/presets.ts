@@ -183,6 +183,7 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
     mirror: true,
     tick: 4,
     snap: 5,
+    metricsNum: 1000, // seconds a snapshot
     fmapBase: 512,
     fmapMax: 64,
     latentSize: 128,

@@ -60,11 +60,13 @@ export async function* snapshotMetrics(
     device: config.device,
     cache: config.outdir,
   }
+  // Whoever stops reading events stops the work.
+  const own = new AbortController()
   try {
     yield* emitting<MetricEvent, unknown>((emit) =>
       measure(options, {
         device,
-        signal,
+        signal: signal ? AbortSignal.any([signal, own.signal]) : own.signal,
         onProgress: (metric, what, done, total) => emit({ type: 'measuring', metric, what, done, total }),
         onWarning: (line) => emit({ type: 'metric', line: `Warning        ${line}` }),
         onLine: (line) => emit({ type: 'metric', line: metricText(line), results: line.results }),
@@ -72,6 +74,8 @@ export async function* snapshotMetrics(
     )
   } catch (error) {
     if (!signal?.aborted) throw error
+  } finally {
+    own.abort()
   }
 }
 

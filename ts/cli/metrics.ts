@@ -1,5 +1,5 @@
 /** `stylegan metrics`: how good a network is, in the numbers of the literature. */
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseMetrics } from '../config.ts'
 import { catalogue, metricNames } from '../metrics/catalogue.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
@@ -14,16 +14,24 @@ const modes: readonly ResizeMode[] = ['legacy_tensorflow', 'legacy_pytorch', 'cl
 
 export function metricsCommand(): Command {
   return new Command('metrics')
-    .description('Measure a trained network, or a folder of images. Ctrl-C keeps what was computed; the same command goes on.')
+    .description(
+      'Measure a trained network, or a folder of images. Ctrl-C keeps what was computed; the same command goes on.',
+    )
     .option('--network <path>', 'snapshot, or a folder: its newest snapshot')
     .option('--images <path>', 'folder of images, or statistics of pytorch-fid (.npz), in place of a network')
-    .option('--data <path>', 'real images: a folder, a prepared dataset or .npz (default: what the network was trained on)')
+    .option(
+      '--data <path>',
+      'real images: a folder, a prepared dataset or .npz (default: what the network was trained on)',
+    )
     .option('--metrics <names>', 'comma-separated (default: fid50k if there are weights for it, else swd,ms_ssim)')
     .option('--weights <dir>', 'folder with published weight files under their own names')
     .option('--inception <file>', 'weights of Inception-v3')
     .option('--vgg <file>', 'weights of VGG16')
     .option('--lpips <file>', 'heads of LPIPS, in place of those in this package')
-    .option('--allow-unknown-weights', 'take weight files with other hashes; the numbers compare with no published ones')
+    .option(
+      '--allow-unknown-weights',
+      'take weight files with other hashes; the numbers compare with no published ones',
+    )
     .option('--classifiers <dir>', "attribute classifiers of 'stylegan classifier train'")
     .option('--num <n>', "images to generate, in place of each metric's number", parsePositive)
     .addOption(
@@ -73,5 +81,5 @@ async function run({ metrics, network, ...given }: Options): Promise<void> {
 function parsePositive(text: string): number {
   const value = parseWhole(text)
   if (value > 0) return value
-  throw new RangeError(`num: a number above 0 is expected, found ${text}`)
+  throw new InvalidArgumentError(`a number above 0 is expected, got '${text}'.`)
 }

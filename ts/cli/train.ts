@@ -60,7 +60,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
   ['snap', '--snap <ticks>', 'ticks between two snapshots', parseNumber],
   ['metrics', '--metrics <names>', "computed at each snapshot: see 'stylegan metrics --help'; or none"],
-  ['metricsNum', '--metrics-num <n>', "images that a metric generates, in place of its own number", parseNumber],
+  ['metricsNum', '--metrics-num <n>', 'images that a metric generates, in place of its own number', parseNumber],
   ['weights', '--weights <dir>', 'folder with published weight files, for metrics that need them'],
   ['classifiers', '--classifiers <dir>', 'folder with attribute classifiers, for linear separability'],
   ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', parseNumber],

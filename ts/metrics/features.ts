@@ -23,7 +23,7 @@ export interface Extractor {
 export async function pool3({ networks, mode }: Measurement): Promise<Extractor> {
   const inception = await networks.inception()
   return {
-    key: { features: 'inception-v3 pool3', weights: inception.sha256, mode },
+    key: { features: 'inception-v3 pool3', weights_sha256: inception.sha256, mode },
     width: 2048,
     features: (images) => inceptionFeatures(inception, resizeForInception(images, mode)).pool3,
   }
@@ -33,7 +33,7 @@ export async function pool3({ networks, mode }: Measurement): Promise<Extractor>
 export async function vggFeatures({ networks }: Measurement): Promise<Extractor> {
   const vgg = await networks.vgg()
   return {
-    key: { features: 'vgg16 fc2', weights: vgg.sha256 },
+    key: { features: 'vgg16 fc2', weights_sha256: vgg.sha256 },
     width: 4096,
     features: (images) => vggFc(vgg, images),
   }

@@ -1,6 +1,6 @@
 /** Fréchet inception distance (Heusel et al. 2017; official frechet_inception_distance.py). */
 import { frechetDistance } from '../native.ts'
-import { momentsOf, pool3 } from './features.ts'
+import { momentsOf, pool3, type Extractor } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
 import type { Moments } from './moments.ts'
 
@@ -11,11 +11,14 @@ const dimensions = 2048
  * `|μ_f − μ_r|² + Tr(Σ_f + Σ_r − 2 (Σ_f Σ_r)^½)` of pool3 features.
  *
  * @param full all reals, not mirrored (StyleGAN3's fid50k_full); else the first `num`, mirrored where training was (official fid50k)
+ * @param extractor in place of Inception
  */
-export async function fid(measurement: Measurement, { full = false }: { full?: boolean } = {}): Promise<Measured> {
-  const { name, num, mode, fakes, reals } = measurement
+export async function fid(
+  measurement: Measurement,
+  { full = false, extractor = () => pool3(measurement) }: { full?: boolean; extractor?: () => Promise<Extractor> } = {},
+): Promise<Measured> {
+  const { name, num, fakes, reals } = measurement
   if (reals === undefined) throw new RangeError(`${name}: real images are expected, found none; give --data`)
-  const extractor = () => pool3(measurement)
   const real = await momentsOf(measurement, reals, extractor, { count: full ? Infinity : num, mirror: !full })
   const fake = await momentsOf(measurement, fakes, extractor, { count: num, mirror: false })
   if (real.mean.length !== fake.mean.length) {
@@ -26,16 +29,15 @@ export async function fid(measurement: Measurement, { full = false }: { full?: b
   warnOfFew(measurement, real, full ? undefined : num)
   warnOfFew(measurement, fake, num)
   const value = await frechetDistance(fake, real)
-  const inception = 'images' in reals || 'images' in fakes ? await measurement.networks.inception() : undefined
+  const features = 'images' in reals || 'images' in fakes ? (await extractor()).key : {}
   return {
     results: { [name]: value },
     details: {
-      mode,
+      ...features,
       covariance: 'N-1',
       ...(fake.count === undefined ? {} : { num_fakes: fake.count }),
       ...(real.count === undefined ? {} : { num_reals: real.count }),
       reals: real.name,
-      ...(inception ? { weights: { inception: inception.sha256 } } : {}),
     },
   }
 }

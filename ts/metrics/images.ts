@@ -3,13 +3,12 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { streams, type Dataset } from '../dataset.ts'
-import type { Generator } from '../figures.ts'
 import { toBytes } from '../losses.ts'
 import { concat, Rng, scope, type Device, type Tensor } from '../native.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { draw } from '../networks/generator.ts'
 import { mapping } from '../networks/mapping.ts'
-import { numLayers } from '../networks/params.ts'
+import { numLayers, type Network, type NetworkOptions } from '../networks/params.ts'
 
 export interface ImageSource {
   /** What is said of it in messages. */
@@ -86,7 +85,7 @@ export interface LabelTable {
 
 /** A network, and how its images are drawn. */
 export interface Sampled {
-  readonly generator: Generator
+  readonly generator: { readonly Gs: Network; readonly options: NetworkOptions }
   /** SHA-256 of the network's weights. */
   readonly hash: string
   readonly seed: number

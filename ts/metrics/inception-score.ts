@@ -26,7 +26,7 @@ export async function inceptionScore(measurement: Measurement): Promise<Measured
     for (let at = 0; at < values.length; at += classes) score.add(softmax(values.subarray(at, at + classes)))
   }
   const { mean, deviation } = score.result()
-  const details = { mode: measurement.mode, num_fakes: count, splits, weights: { inception: inception.sha256 } }
+  const details = { ...extractor.key, num_fakes: count, splits }
   return { results: { [`${name}_mean`]: mean, [`${name}_std`]: deviation }, details }
 }
 

@@ -8,7 +8,7 @@ const subsetSize = 1000
 
 /** Squared maximum mean discrepancy under the kernel `(x·y / d + 1)³`, unbiased. */
 export async function kid(measurement: Measurement): Promise<Measured> {
-  const { name, num, mode, seed, warn } = measurement
+  const { name, num, seed, warn } = measurement
   const extractor = await pool3(measurement)
   // StyleGAN2-ADA takes up to a million reals: all there are.
   const reals = await imagesOfSide(measurement, measurement.reals, { count: Infinity, mirror: true })
@@ -23,18 +23,16 @@ export async function kid(measurement: Measurement): Promise<Measured> {
   }
   const options = { subsets, size, seed }
   const { mean, deviation } = await kernelDistance(await realRows.all(), await fakeRows.all(), extractor.width, options)
-  const { inception } = measurement.networks
   return {
     results: { [name]: mean },
     details: {
-      mode,
+      ...extractor.key,
       deviation,
       subsets,
       subset_size: size,
       num_fakes: fakeRows.count,
       num_reals: realRows.count,
       reals: reals.name,
-      weights: { inception: (await inception()).sha256 },
     },
   }
 }

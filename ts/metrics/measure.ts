@@ -105,7 +105,9 @@ function mixing(measurement: Measurement, mixed: number): Measurement {
 export async function measure(options: MeasureOptions, hooks: MeasureHooks = {}): Promise<MetricLine[]> {
   const { metrics, network, cache: root, seed, mode, num } = options
   checkTogether(options)
-  await checkNeeds(metrics, options)
+  // Statistics hold features already.
+  const statistics = [options.images, options.data].every((path) => path?.endsWith('.npz'))
+  if (!statistics) await checkNeeds(metrics, options)
   const device = hooks.device ?? Device.open(options.device)
   const subject = await openSides(options, device, hooks)
   const networks = featureNetworks(device, options)
@@ -187,9 +189,9 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
   let labels: LabelTable | undefined
   if (needsData && data !== undefined) {
     const given = { ...options, resolution, mirror, channels: numChannels }
-    if (data.endsWith('.npz')) reals = await sideOf(data, given, hooks)
+    if (data.endsWith('.npz')) reals = await readMoments(data)
     else {
-      const dataset = await openReals(data, { ...given, resolution }, hooks)
+      const dataset = await openReals(data, given, hooks)
       reals = realSide(dataset, { side: resolution, mirror, seed })
       if (labelSize > 0) labels = await labelTable(dataset, labelSize)
     }
@@ -218,10 +220,11 @@ async function sideOf(path: string, options: SideOptions, hooks: MeasureHooks): 
 
 function openReals(
   data: string,
-  { cache, resolution, channels = 3 }: SideOptions & { resolution: number },
+  { cache, metrics, resolution, channels = 3 }: SideOptions & { resolution: number },
   { signal, onProgress }: MeasureHooks,
 ): Promise<Dataset> {
-  const told = onProgress && ((done: number, total: number) => onProgress('swd', 'preparing images', done, total))
+  const told =
+    onProgress && ((done: number, total: number) => onProgress(metrics[0]!, 'preparing images', done, total))
   const prepare = { data, cache: join(cache, 'datasets'), resolution, channels, skipBad: false, signal }
   return openDataset({ ...prepare, ...(told ? { onProgress: told } : {}) })
 }

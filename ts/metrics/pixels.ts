@@ -24,7 +24,10 @@ export async function swdMetric(measurement: Measurement): Promise<Measured> {
     warn(`${name}: ${count} images are compared, ${num} are expected: fewer make the distance larger`)
   }
   const sets = { reals: new SwdDescriptors('reals', { seed }), fakes: new SwdDescriptors('fakes', { seed }) }
-  for (const [set, source] of [['reals', reals], ['fakes', fakes]] as const) {
+  for (const [set, source] of [
+    ['reals', reals],
+    ['fakes', fakes],
+  ] as const) {
     for await (const { bytes, n } of blocksOf(measurement, source, count)) {
       await sets[set].add(bytes, [n, source.side, source.side, source.channels])
     }
@@ -58,7 +61,9 @@ export async function msSsimMetric(measurement: Measurement): Promise<Measured> 
 /** The smallest level of the pyramid, and the fifth scale of MS-SSIM, need this much. */
 function checkSide(name: string, { side }: ImageSource): void {
   if (side >= 16) return
-  throw new RangeError(`${name}: images of at least 16x16 pixels are expected, found ${side}x${side}; use another metric`)
+  throw new RangeError(
+    `${name}: images of at least 16x16 pixels are expected, found ${side}x${side}; use another metric`,
+  )
 }
 
 /** The first `count` images in blocks of an even number; those of a network are kept for the next metric. */

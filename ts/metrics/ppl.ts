@@ -114,7 +114,15 @@ export async function ppl(measurement: Measurement, options: PathOptions): Promi
     signal,
   })
   const { space, sampling, crop } = options
-  const details = { num_paths: num, epsilon, space, sampling, crop, weights: { lpips: perceptual.sha256 } }
+  const details = {
+    num_paths: num,
+    epsilon,
+    space,
+    sampling,
+    crop,
+    features: 'lpips vgg16',
+    weights_sha256: perceptual.sha256,
+  }
   return { results: { [name]: trimmedMean(await rows.all()) }, details }
 }
 

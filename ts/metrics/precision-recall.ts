@@ -32,6 +32,5 @@ async function compare(measurement: Measurement, k: number) {
   const realRows = await featureRows(measurement, extractor, reals, count)
   const fakeRows = await featureRows(measurement, extractor, fakes, count)
   const values = await neighbourhoods(await realRows.all(), await fakeRows.all(), extractor.width, k)
-  const weights = { vgg: (await measurement.networks.vgg()).sha256 }
-  return { values, details: { neighbours: k, num_fakes: count, num_reals: count, reals: reals.name, weights } }
+  return { values, details: { ...extractor.key, neighbours: k, num_fakes: count, num_reals: count, reals: reals.name } }
 }
