@@ -273,7 +273,7 @@ test('features go on after an interruption, and a batch that was cut off is made
     if (index === 2) stop.abort()
     return index
   })
-  await t.throwsAsync(first.rows(40, stop.signal), { name: 'AbortError' })
+  await t.throwsAsync(first.rows(40, stop.signal), { any: true, name: 'AbortError' })
   const again = counted(cache, { b: 2, a: 1 })
   const rows = await again.rows(40)
   t.is(again.request.computed, 7, 'three batches were there')

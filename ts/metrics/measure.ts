@@ -223,8 +223,7 @@ function openReals(
   { cache, metrics, resolution, channels = 3 }: SideOptions & { resolution: number },
   { signal, onProgress }: MeasureHooks,
 ): Promise<Dataset> {
-  const told =
-    onProgress && ((done: number, total: number) => onProgress(metrics[0]!, 'preparing images', done, total))
+  const told = onProgress && ((done: number, total: number) => onProgress(metrics[0]!, 'preparing images', done, total))
   const prepare = { data, cache: join(cache, 'datasets'), resolution, channels, skipBad: false, signal }
   return openDataset({ ...prepare, ...(told ? { onProgress: told } : {}) })
 }
