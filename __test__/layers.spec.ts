@@ -140,7 +140,7 @@ test('a dense layer with lrmul scales weight and bias alike', async (t) => {
 })
 
 // Wide enough for every vectorised path; sums of 9 · 64 products in f32.
-for (const algorithm of ['auto', 'im2col', 'shifted', 'direct'] satisfies Algorithm[]) {
+for (const algorithm of ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]) {
   for (const kind of ['conv2d', 'upConv2d', 'downConv2d'] as const) {
     test(`${kind} with 64 and 96 channels on cpu with ${algorithm} agrees with reference, gradients included`, async (t) => {
       const run = (device: Device) =>

@@ -167,7 +167,7 @@ test('the gradient of R1 agrees with central differences for every weight and bi
   }
 })
 
-for (const algorithm of ['auto', 'im2col', 'shifted', 'direct'] satisfies Algorithm[]) {
+for (const algorithm of ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]) {
   test(`losses and gradients of 64-channel networks on cpu with ${algorithm} agree with reference`, async (t) => {
     const wide = { ...options, fmapBase: 1024, fmapMax: 64, latentSize: 64, dlatentSize: 64, mappingFmaps: 64 }
     const cpu = Device.open('cpu', { algorithm })

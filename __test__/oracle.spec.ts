@@ -5,13 +5,13 @@ import { copyNetwork, type Params } from '../ts/networks/params.ts'
 import { createOptimizer, step } from '../ts/optimizer.ts'
 import { type Case, cases, differences, expectedAt, latentResults, lodResults, openCase, within } from './oracle.ts'
 
-const algorithms = ['auto', 'im2col', 'shifted', 'direct'] satisfies Algorithm[]
+const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]
 // The expected values are rounded to f32: 6e-8 of a tensor's largest value.
 const f64 = 1e-7
 // f32 arithmetic, sums of thousands of products.
 const f32 = 1e-4
-// Where an activation is zero but for rounding, f32 may take the leaky ReLU's other slope, and gradients jump: by up to 3e-3
-// here, on the reference device as well when its weights are changed by 3e-7.
+// Where an activation is zero but for rounding, f32 may take the leaky ReLU's other slope, and gradients jump: by up to 9.3e-3
+// here, and by just as much on the reference device when its weights are changed by a random 1e-6 (4 of 12 times).
 const jump = 1e-2
 
 for (const name of cases) {
@@ -35,7 +35,7 @@ for (const name of cases) {
       for (const oracle of opened) {
         const found = await differences(t, lodResults(oracle, lod), expectedAt(oracle, lod), true)
         for (const [loss, difference] of byLoss(found)) {
-          within(t, new Map([[`lod${lod}/${loss}`, difference]]), loss.endsWith('/grad') ? jump : f32)
+          within(t, new Map([[`lod${lod}/${loss}`, difference]]), /\bgrad(_reals)?$/.test(loss) ? jump : f32)
           best.set(loss, Math.min(difference, best.get(loss) ?? Infinity))
         }
       }

@@ -10,6 +10,7 @@ export {
   type FigureOptions,
   type Generator,
 } from './figures.ts'
+export { measurePeak, profileTable, type Peak } from './profile.ts'
 export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
 export {
   dHinge,
@@ -27,6 +28,7 @@ export {
 } from './losses.ts'
 export {
   concat,
+  type Cost,
   DataError,
   Device,
   DeviceError,

@@ -5,6 +5,7 @@ import { emitting } from './emitting.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
+import { measurePeak, type Peak, profileTable } from './profile.ts'
 import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
@@ -36,6 +37,8 @@ export type TrainEvent =
     }
   /** Pictures were written. */
   | { readonly type: 'images'; readonly path: string }
+  /** Where the time of the tick went: a table, also in the run directory's `profile.txt`. */
+  | { readonly type: 'profile'; readonly table: string }
   | { readonly type: 'snapshot'; readonly path: string; readonly nimg: number }
   | MetricEvent
   | { readonly type: 'end'; readonly nimg: number; readonly aborted: boolean }
@@ -43,6 +46,8 @@ export type TrainEvent =
 export interface TrainHooks {
   /** Stops training after the step under way, with a snapshot. */
   readonly signal?: AbortSignal
+  /** Counts what kernels cost, and shows it with each tick. */
+  readonly profile?: boolean | undefined
   /** Called before each step of writing a file: for tests. */
   readonly onWrite?: OnStep
   /** The device to train on, instead of opening `config.device`: for tests. */
@@ -76,7 +81,9 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
-  const training = new Training(config, run, dataset, state, labels?.values)
+  const peak = hooks.profile ? await measurePeak(device) : undefined
+  device.profile(peak !== undefined)
+  const training = new Training(config, run, dataset, state, labels?.values, peak)
   // Metrics that an interruption cut off go on with the features that were computed.
   if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
     yield* snapshotMetrics(snapshot, config, device, hooks.signal)
@@ -151,8 +158,18 @@ class Training {
   #maintenanceSec = 0
   #lastSnapshot: string | undefined
   #secPerKimg = 0
+  readonly #peak: Peak | undefined
+  #tickSteps = 0
 
-  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Float32Array) {
+  constructor(
+    config: TrainConfig,
+    run: RunDir,
+    dataset: Dataset,
+    state: TrainingState,
+    labels?: Float32Array,
+    peak?: Peak,
+  ) {
+    this.#peak = peak
     this.#config = config
     this.#run = run
     this.#dataset = dataset
@@ -184,6 +201,7 @@ class Training {
       const began = performance.now()
       if (!signal?.aborted || done) {
         yield this.#endTick(progress)
+        if (this.#peak) yield await this.#profile(this.#peak)
         yield await this.#fakes(progress)
         if (this.isSnapshotDue()) yield* this.#measured(signal)
       }
@@ -240,6 +258,7 @@ class Training {
     values.dispose()
     stats.catch(() => {}) // thrown where it is awaited
     this.#pending.push({ stats, nimg: this.#state.position.nimg })
+    this.#tickSteps++
   }
 
   /** Waits for the oldest step and checks its losses. */
@@ -305,6 +324,13 @@ class Training {
     position.sums = []
     position.sumSteps = 0
     return { type: 'tick', nimg: position.nimg, line, stats }
+  }
+
+  async #profile(peak: Peak): Promise<TrainEvent> {
+    const table = profileTable(await this.#state.G.device.costs(), peak, this.#tickSteps)
+    this.#tickSteps = 0
+    await this.#run.write('profile.txt', `${table}\n`)
+    return { type: 'profile', table }
   }
 
   async #fakes({ lod }: Progress): Promise<TrainEvent> {

@@ -73,6 +73,7 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
     .option('--preset <name>', `options to start from: ${Object.keys(presets).join(', ')}`)
+    .option('--profile', 'show with each tick where its time went: milliseconds, GFLOP/s and GB/s of every kernel')
     .option('-n, --dry-run', 'print the resolved options and the timeline, then stop')
   for (const [key, flag, help, parse] of flags) {
     const text = key in presets.stylegan && flag.includes('<') ? `${help} (default ${defaults(key)})` : help
@@ -97,9 +98,9 @@ function defaults(key: ConfigKey): string {
   return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
 }
 
-type Options = Record<string, unknown> & { preset?: string; dryRun?: boolean }
+type Options = Record<string, unknown> & { preset?: string; profile?: boolean; dryRun?: boolean }
 
-async function run({ preset, dryRun, ...given }: Options): Promise<void> {
+async function run({ preset, profile, dryRun, ...given }: Options): Promise<void> {
   const config = resolveConfig(preset ?? 'stylegan', given)
   console.log(describe(config))
   if (dryRun) return
@@ -112,7 +113,7 @@ async function run({ preset, dryRun, ...given }: Options): Promise<void> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   try {
     const display = new Display(config)
-    for await (const event of train(config, { signal: stop.signal })) display.show(event)
+    for await (const event of train(config, { signal: stop.signal, profile })) display.show(event)
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }
@@ -167,6 +168,8 @@ class Display {
       }
       case 'tick':
         return this.#line(event.line)
+      case 'profile':
+        return this.#line(event.table)
       case 'images':
         return this.#line(`Pictures       ${event.path}`)
       case 'snapshot':

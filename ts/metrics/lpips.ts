@@ -39,12 +39,10 @@ export async function loadLpips(
   options?: WeightFileOptions,
 ): Promise<Lpips> {
   const heads = await readWeightFile(headsPath, knownWeights.lpips, options)
+  const lin = vggChannels.map((C, i) => weight(heads.weights, `lin${i}.model.1.weight`, [1, C, 1, 1], headsPath))
   const trunk = await readWeightFile(vggPath, knownWeights.vgg, options)
   const params = new Map(vggTrunk(device, trunk, vggPath))
-  vggChannels.forEach((C, i) => {
-    const values = weight(heads.weights, `lin${i}.model.1.weight`, [1, C, 1, 1], headsPath)
-    params.set(`lin${i}`, device.tensor(values, [C, 1]))
-  })
+  lin.forEach((values, i) => params.set(`lin${i}`, device.tensor(values, [values.length, 1])))
   return { device, params, sha256: trunk.sha256 }
 }
 

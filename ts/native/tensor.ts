@@ -11,7 +11,7 @@ export type DType = 'f32' | 'f64' | 'u8' | 'i32'
 export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
 
 /** How a convolution is computed; the value is the same. */
-export type Algorithm = 'auto' | 'im2col' | 'shifted' | 'direct'
+export type Algorithm = 'auto' | 'im2col' | 'shifted' | 'direct' | 'winograd'
 
 /** Bytes of a device's memory; `allocations` counts blocks ever taken from the system: flat in a steady loop. */
 export interface Memory {
@@ -19,6 +19,22 @@ export interface Memory {
   pooled: number
   peak: number
   allocations: number
+}
+
+/** What the launches of one kernel on operands of the same shapes have cost. */
+export interface Cost {
+  readonly kernel: string
+  /** Inputs and outputs, as in `16x8x8x64 3x3x64x64 → 16x8x8x64`. */
+  readonly shapes: string
+  readonly launches: number
+  /** Time on the device; 0 where the device cannot tell. */
+  readonly nanoseconds: number
+  /** Time that the host took to hand the launches over. */
+  readonly hostNanoseconds: number
+  /** Floating-point operations of the direct form, of convolutions and matrix products; 0 for others. */
+  readonly flop: number
+  /** Bytes that must at least be read and written. */
+  readonly bytes: number
 }
 
 export interface DeviceOptions {
@@ -88,6 +104,16 @@ export class Device {
 
   memory(): Memory {
     return this.#native.memory()
+  }
+
+  /** Begins or ends to count what launches cost. */
+  profile(on: boolean): void {
+    this.#native.profile(on)
+  }
+
+  /** What the launches since the last call have cost, once they have run. */
+  costs(): Promise<Cost[]> {
+    return wait(() => this.#native.costs())
   }
 
   /** Test device: holds the stream before its next kernel, or lets it run on. */

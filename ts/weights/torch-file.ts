@@ -3,9 +3,9 @@
  * the storages, and the older row of pickles (magic number, protocol, system, state_dict, keys) with the storages behind it.
  * Layout: torch/serialization.py.
  */
-import { unzipSync } from 'fflate'
 import { Global, type Globals, type PickleValue, readPickle } from './pickle.ts'
 import { bytesOf, stridedWeight, type Weight, type WeightDType, type Weights } from './weights.ts'
+import { isZip, readZip } from './zip.ts'
 
 /** torch.serialization.MAGIC_NUMBER, and how a pickle of it begins. */
 const magic = 0x1950a86a20f9469cfc6cn
@@ -91,10 +91,6 @@ export function isTorchFile(bytes: Uint8Array): boolean {
   return isZip(bytes) || isLegacy(bytes)
 }
 
-function isZip(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'PK\x03\x04'
-}
-
 function isLegacy(bytes: Uint8Array): boolean {
   return legacyStart.equals(bytes.subarray(0, legacyStart.length))
 }
@@ -105,7 +101,7 @@ function isLegacy(bytes: Uint8Array): boolean {
  * @throws TypeError or RangeError if the file is cut off, is no state_dict, or names anything else than tensors
  */
 export function readTorchFile(bytes: Uint8Array): Weights {
-  const { dict, storages } = isZip(bytes) ? readZip(bytes) : readLegacy(bytes)
+  const { dict, storages } = isZip(bytes) ? readArchive(bytes) : readLegacy(bytes)
   if (!(dict instanceof Map)) throw new TypeError('it holds no state_dict')
   return new Map([...dict].map(([name, value]) => [String(name), asWeight(String(name), value, storages)]))
 }
@@ -115,22 +111,17 @@ interface Content {
   readonly storages: ReadonlyMap<string, Uint8Array>
 }
 
-function readZip(bytes: Uint8Array): Content {
-  let entries: Record<string, Uint8Array>
-  try {
-    entries = unzipSync(bytes)
-  } catch {
-    throw new RangeError('the zip archive is cut off or damaged')
-  }
-  const pickle = Object.keys(entries).find((name) => name.endsWith('/data.pkl'))
+function readArchive(bytes: Uint8Array): Content {
+  const files = readZip(bytes)
+  const pickle = [...files.keys()].find((name) => name.endsWith('/data.pkl'))
   if (pickle === undefined) throw new TypeError("the zip archive has no 'data.pkl': it is no file of torch.save")
   const root = pickle.slice(0, -'data.pkl'.length)
-  const order = entries[`${root}byteorder`]
+  const order = files.get(`${root}byteorder`)?.()
   if (order !== undefined && Buffer.from(order).toString() !== 'little') throw new TypeError('it is big-endian')
+  const { value } = readPickle(files.get(pickle)!(), 0, options)
   const prefix = `${root}data/`
-  const storages = Object.entries(entries).filter(([name]) => name.startsWith(prefix))
-  const { value } = readPickle(entries[pickle]!, 0, options)
-  return { dict: value, storages: new Map(storages.map(([name, data]) => [name.slice(prefix.length), data])) }
+  const storages = [...files].filter(([name]) => name.startsWith(prefix))
+  return { dict: value, storages: new Map(storages.map(([name, read]) => [name.slice(prefix.length), read()])) }
 }
 
 function readLegacy(bytes: Uint8Array): Content {

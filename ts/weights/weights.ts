@@ -45,7 +45,9 @@ export function stridedWeight(
   const size = shape.reduce((product, axis) => product * axis, 1)
   const last = shape.reduce((at, axis, i) => at + (axis - 1) * strides[i]!, offset)
   const length = bytes.byteLength / bytesOf[dtype]
-  if (size > 0 && last >= length) throw new RangeError(`it reaches to element ${last} of ${length}`)
+  if (size > length || (size > 0 && last >= length)) {
+    throw new RangeError(`[${shape.join(', ')}] does not fit its storage of ${length} elements`)
+  }
   const values = () => {
     const read = decode({ dtype, bytes: bytes.subarray(offset * bytesOf[dtype], (last + 1) * bytesOf[dtype]) })
     return isRowMajor(shape, strides) ? read.subarray(0, size) : gather(read, shape, strides)

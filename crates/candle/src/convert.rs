@@ -9,6 +9,7 @@ pub(crate) fn algorithm(p: &Conv2d) -> Option<conv::Algorithm> {
         Algorithm::Im2col => Some(conv::Algorithm::Im2col),
         Algorithm::Shifted => Some(conv::Algorithm::Shifted),
         Algorithm::Direct => Some(conv::Algorithm::Direct),
+        Algorithm::Winograd => Some(conv::Algorithm::Winograd),
     }
 }
 

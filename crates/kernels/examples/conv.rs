@@ -8,7 +8,8 @@ use stylegan_kernels::conv::{
 };
 use stylegan_kernels::matmul::matmul;
 
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct];
+const ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 
 /// Images, size, channels in and out, kernel, stride, padding.
 const LAYERS: [[usize; 7]; 27] = [

@@ -1,6 +1,7 @@
 //! Matrix products. Crate `gemm` computes one block on one thread; blocks are a function of the shape alone and
 //! each element of the result belongs to one block, so its bits do not depend on the number of threads.
 
+use crate::parallel::Shared;
 use rayon::prelude::*;
 
 /// A matrix inside a slice: element (i, j) is `data[i · step[0] + j · step[1]]`.
@@ -142,11 +143,6 @@ pub(crate) fn unpacked_product(
         }
     }
 }
-
-/// A pointer that tasks share to write disjoint blocks.
-struct Shared(*mut f32);
-// SAFETY: each task writes its own block of the matrix behind the pointer.
-unsafe impl Sync for Shared {}
 
 /// `a [B, m, k] · b [B, k, n] → y [B, m, n]`, added to y if `accumulate`. A transposed operand is stored `[B, k, m]` or
 /// `[B, n, k]`. `batch_a` and `batch_b` are B, or 1 for an operand that serves every element of the batch.

@@ -5,7 +5,8 @@ use stylegan_kernels::conv::{
     Algorithm, Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad,
 };
 
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct];
+const ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 const KINDS: [Kind; 3] = [Kind::Forward, Kind::Transpose, Kind::WeightGrad];
 
 /// The three operands; a kind writes one of them from the other two.
@@ -126,6 +127,9 @@ fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {
     for algorithm in ALGORITHMS.map(Some).into_iter().chain([None]) {
         for accumulate in [false, true] {
             let found = compute(kind, g, &with, algorithm, accumulate, scratch);
+            // Entries of the matrices of minimal filtering reach 8, and cancel: 2.1 was measured.
+            let filters = matches!(algorithm, None | Some(Algorithm::Winograd));
+            let tolerance = tolerance * if filters { 3.0 } else { 1.0 };
             for (i, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
                 let expected = if accumulate {
                     expected + f64::from(before[i])

@@ -2,7 +2,7 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use stylegan_autograd::{Arena, Device, Tensor};
-use stylegan_tensor::{DType, Done, Reference};
+use stylegan_tensor::{Cost, DType, Done, Reference};
 
 use crate::error::{Result, invalid, native, rejected};
 use crate::table::{self, Handle};
@@ -18,6 +18,18 @@ pub struct NativeMemory {
     pub pooled: f64,
     pub peak: f64,
     pub allocations: f64,
+}
+
+/// Launches of one kernel on operands of the same shapes.
+#[napi(object)]
+pub struct NativeCost {
+    pub kernel: String,
+    pub shapes: String,
+    pub launches: f64,
+    pub nanoseconds: f64,
+    pub host_nanoseconds: f64,
+    pub flop: f64,
+    pub bytes: f64,
 }
 
 /// The table of devices: name → what opens it.
@@ -79,6 +91,22 @@ impl NativeDevice {
     }
 
     #[napi]
+    pub fn profile(&self, on: bool) {
+        self.0.backend().profile(on);
+    }
+
+    #[napi(ts_return_type = "Promise<Array<NativeCost>>")]
+    pub fn costs<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let (deferred, promise) = env.create_deferred()?;
+        let done: Done<Vec<Cost>> = Box::new(move |result| match result {
+            Ok(costs) => deferred.resolve(|_| Ok(costs.into_iter().map(NativeCost::from).collect::<Vec<_>>())),
+            Err(error) => deferred.reject(rejected(error)),
+        });
+        self.0.backend().costs(done);
+        Ok(promise)
+    }
+
+    #[napi]
     pub fn tensor(&self, bytes: &[u8], shape: Vec<u32>, dtype: String) -> Result<Handle> {
         let tensor = Tensor::from_bytes(&self.0, bytes.to_vec(), &sizes(&shape), dtype_of(&dtype)?);
         tensor.map(table::insert).map_err(native)
@@ -95,6 +123,20 @@ impl NativeDevice {
         let shapes: Vec<_> = shapes.iter().map(|shape| sizes(shape)).collect();
         let Arena { flat, tensors } = Arena::zeros(&self.0, &shapes).map_err(native)?;
         Ok(std::iter::once(flat).chain(tensors).map(table::insert).collect())
+    }
+}
+
+impl From<Cost> for NativeCost {
+    fn from(cost: Cost) -> Self {
+        Self {
+            kernel: cost.kernel.to_owned(),
+            shapes: cost.shapes,
+            launches: cost.launches as f64,
+            nanoseconds: cost.nanoseconds as f64,
+            host_nanoseconds: cost.host_nanoseconds as f64,
+            flop: cost.flop as f64,
+            bytes: cost.bytes as f64,
+        }
     }
 }
 

@@ -159,7 +159,11 @@ fn geometry(stride: u32, padding: &[u32], algorithm: &str) -> Result<Conv2d> {
         "im2col" => Algorithm::Im2col,
         "shifted" => Algorithm::Shifted,
         "direct" => Algorithm::Direct,
-        other => return Err(invalid(format!("algorithm must be auto, im2col, shifted or direct, got '{other}'"))),
+        "winograd" => Algorithm::Winograd,
+        other => {
+            let known = "auto, im2col, shifted, direct or winograd";
+            return Err(invalid(format!("algorithm must be {known}, got '{other}'")));
+        }
     };
     Ok(Conv2d {
         stride: stride as usize,

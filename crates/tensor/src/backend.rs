@@ -2,7 +2,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{DType, Error, Kernel, Result, Shape};
+use crate::{Cost, DType, Error, Kernel, Result, Shape};
 
 /// A device: memory, and a stream of kernels that run in the order in which they were launched.
 ///
@@ -43,6 +43,14 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The memory of this device at the moment of the call.
     fn memory(&self) -> Memory;
+
+    /// Begins (`true`) or ends (`false`) to count what launches cost, from the next launch on.
+    fn profile(&self, _on: bool) {}
+
+    /// `done` gets what the launches since the last call have cost, once they have run.
+    fn costs(&self, done: Done<Vec<Cost>>) {
+        done(Ok(Vec::new()));
+    }
 
     /// Holds the stream before its next kernel (`true`) or lets it run on (`false`): test devices only.
     ///

@@ -8,6 +8,7 @@
 
 mod backend;
 pub mod conformance;
+mod cost;
 mod dtype;
 mod error;
 mod kernel;
@@ -17,6 +18,7 @@ mod shape;
 mod stream;
 
 pub use backend::{Backend, Done, Memory, Storage, View};
+pub use cost::{Cost, Costs};
 pub use dtype::DType;
 pub use error::{Error, Result};
 pub use kernel::{AdamStep, Algorithm, Binary, Conv2d, Kernel, Reduce, Unary, Upfirdn2d};

@@ -1,12 +1,13 @@
 //! A host thread as a device: the stream behind every backend whose kernels run on the CPU.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::{Backend, DType, Done, Error, Kernel, Memory, Result, Shape, Storage, View};
+use crate::{Backend, Cost, Costs, DType, Done, Error, Kernel, Memory, Result, Shape, Storage, View};
 
 /// Runs kernels one at a time, on the stream's thread.
 pub trait Executor: Send + 'static {
@@ -79,6 +80,8 @@ enum Command<M> {
     Write(Operand<M>, Vec<u8>),
     Read(Operand<M>, Done<Vec<u8>>),
     Synchronize(Done<()>),
+    Profile(bool),
+    Costs(Done<Vec<Cost>>),
 }
 
 const NO_FAULT: usize = usize::MAX;
@@ -101,6 +104,8 @@ impl<E: Executor> Stream<E> {
             executor,
             fault: None,
             gate: Arc::clone(&gate),
+            costs: Costs::default(),
+            profiles: false,
         };
         E::spawn(format!("device {name}"), move || worker.run(&received, is_test));
         Self {
@@ -137,14 +142,9 @@ impl<E: Executor> Backend for Stream<E> {
     }
 
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {
-        let capacity = size_class(len.max(1));
-        let memory = self.pool.take(op, capacity, dtype, || E::allocate(capacity, dtype))?;
-        let block = Pooled {
-            memory,
-            pool: Arc::clone(&self.pool),
-            capacity,
-            dtype,
-        };
+        let wanted = size_class(len.max(1));
+        let (memory, capacity) = self.pool.take(op, wanted, dtype, || E::allocate(wanted, dtype))?;
+        let block = Pooled { memory, pool: Arc::clone(&self.pool), capacity, dtype };
         Ok(Storage::new(block, len, dtype))
     }
 
@@ -178,6 +178,14 @@ impl<E: Executor> Backend for Stream<E> {
 
     fn memory(&self) -> Memory {
         lock(&self.pool.state).memory
+    }
+
+    fn profile(&self, on: bool) {
+        self.send(Command::Profile(on));
+    }
+
+    fn costs(&self, done: Done<Vec<Cost>>) {
+        self.send(Command::Costs(done));
     }
 
     fn hold(&self, hold: bool) -> Result<()> {
@@ -216,13 +224,15 @@ struct Worker<E: Executor> {
     executor: E,
     fault: Option<Error>,
     gate: Arc<Gate>,
+    costs: Costs,
+    profiles: bool,
 }
 
 impl<E: Executor> Worker<E> {
     fn run(mut self, received: &Receiver<Command<E::Memory>>, lazy: bool) {
         let mut waiting = Vec::new();
         for command in received {
-            let waits = matches!(command, Command::Read(..) | Command::Synchronize(_));
+            let waits = matches!(command, Command::Read(..) | Command::Synchronize(_) | Command::Costs(_));
             waiting.push(command);
             if waits || !lazy {
                 waiting.drain(..).for_each(|command| self.step(command));
@@ -238,7 +248,7 @@ impl<E: Executor> Worker<E> {
                     let result = if fault {
                         Err(Error::device(kernel.name(), "injected fault"))
                     } else {
-                        self.guard(kernel.name(), |e| e.execute(&kernel, &inputs, &outs, accumulate))
+                        self.execute(&kernel, &inputs, &outs, accumulate)
                     };
                     self.fault = result.err();
                 }
@@ -253,7 +263,27 @@ impl<E: Executor> Worker<E> {
                 None => self.guard("read", |e| Ok(e.read(&from))),
             }),
             Command::Synchronize(done) => done(self.fault.clone().map_or(Ok(()), Err)),
+            Command::Profile(on) => self.profiles = on,
+            Command::Costs(done) => done(self.fault.clone().map_or_else(|| Ok(self.costs.take()), Err)),
         }
+    }
+
+    fn execute(
+        &mut self,
+        kernel: &Kernel,
+        inputs: &[Operand<E::Memory>],
+        outs: &[Operand<E::Memory>],
+        accumulate: bool,
+    ) -> Result<()> {
+        let began = Instant::now();
+        let result = self.guard(kernel.name(), |e| e.execute(kernel, inputs, outs, accumulate));
+        if self.profiles {
+            let spent = began.elapsed().as_nanos() as u64;
+            let [inputs, outs] = [inputs, outs].map(|all| all.iter().map(|x| (&x.shape, x.dtype)).collect::<Vec<_>>());
+            // The host's part is the queue alone.
+            self.costs.add(kernel, &inputs, &outs, spent, 0);
+        }
+        result
     }
 
     /// A kernel that panics has failed like any other.
@@ -293,7 +323,8 @@ struct Pool<M> {
 }
 
 struct PoolState<M> {
-    free: HashMap<(usize, DType), Vec<M>>,
+    /// Free blocks of a type, by capacity.
+    free: HashMap<DType, BTreeMap<usize, Vec<M>>>,
     memory: Memory,
 }
 
@@ -316,29 +347,25 @@ impl<M> Pool<M> {
         }
     }
 
+    /// The smallest free block that is at most eight times as large as `wanted`, or a new one; and its capacity.
     fn take(
         &self,
         op: &'static str,
-        capacity: usize,
+        wanted: usize,
         dtype: DType,
         allocate: impl FnOnce() -> Option<M>,
-    ) -> Result<M> {
-        let bytes = capacity * dtype.size();
+    ) -> Result<(M, usize)> {
         let mut state = lock(&self.state);
-        let full = Error::Memory {
-            op,
-            bytes,
-            live: state.memory.live,
-            limit: self.limit,
-        };
-        if state.memory.live + bytes > self.limit {
-            return Err(full);
-        }
-        let block = match state.free.get_mut(&(capacity, dtype)).and_then(Vec::pop) {
-            Some(block) => {
+        let found = state.take(wanted, dtype);
+        let capacity = found.as_ref().map_or(wanted, |&(_, capacity)| capacity);
+        let bytes = capacity * dtype.size();
+        let full = Error::Memory { op, bytes, live: state.memory.live, limit: self.limit };
+        let block = match found {
+            Some((block, _)) => {
                 state.memory.pooled -= bytes;
                 block
             }
+            None if state.memory.live + bytes > self.limit => return Err(full),
             None => {
                 if state.memory.live + state.memory.pooled + bytes > self.limit {
                     // Blocks of other sizes make room: the limit is on what is held, not only on what is used.
@@ -351,7 +378,20 @@ impl<M> Pool<M> {
         };
         state.memory.live += bytes;
         state.memory.peak = state.memory.peak.max(state.memory.live);
-        Ok(block)
+        Ok((block, capacity))
+    }
+}
+
+impl<M> PoolState<M> {
+    fn take(&mut self, wanted: usize, dtype: DType) -> Option<(M, usize)> {
+        let sizes = self.free.get_mut(&dtype)?;
+        // Eight times: at 64×64 with 512 feature maps 2.24 GB are held then, 2.38 GB with twice, 2.42 GB with equal sizes.
+        let (&capacity, blocks) = sizes.range_mut(wanted..=8 * wanted).next()?;
+        let block = blocks.pop()?;
+        if blocks.is_empty() {
+            sizes.remove(&capacity);
+        }
+        Some((block, capacity))
     }
 }
 
@@ -361,8 +401,8 @@ impl<M: Clone + Send + Sync + 'static> Drop for Pooled<M> {
         let mut state = lock(&self.pool.state);
         state.memory.live -= bytes;
         state.memory.pooled += bytes;
-        let free = state.free.entry((self.capacity, self.dtype)).or_default();
-        free.push(self.memory.clone());
+        let sizes = state.free.entry(self.dtype).or_default();
+        sizes.entry(self.capacity).or_default().push(self.memory.clone());
     }
 }
 

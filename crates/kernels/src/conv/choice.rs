@@ -28,6 +28,9 @@ const FEW: usize = 8;
 
 /// The fastest algorithm by the table above: a function of the shape alone.
 pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
+    if filters(kind, g) {
+        return Algorithm::Winograd;
+    }
     // A shifted product computes padding columns too, a small part of wide rows only; windows cost a copy of x for each
     // tap, a small part of deep products only.
     let windows = |width: usize, channels: usize| {
@@ -44,4 +47,15 @@ pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
     } else {
         Algorithm::Shifted
     }
+}
+
+/// Whether minimal filtering is the fastest. Its transforms cost as much as a few channels' products, and each tile has
+/// 4×4 results; those of the weights are shared by all tiles.
+fn filters(kind: Kind, g: &Conv) -> bool {
+    let side = match kind {
+        Kind::Transpose => g.h.min(g.w) / g.stride,
+        _ => g.oh.min(g.ow),
+    };
+    let tiles = g.n * side.div_ceil(4).pow(2);
+    g.filters() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= 16
 }

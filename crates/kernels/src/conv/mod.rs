@@ -5,10 +5,12 @@
 
 mod choice;
 mod direct;
+mod filtering;
 mod pass;
 mod scratch;
 mod tiling;
 mod weight_grad;
+mod winograd;
 
 pub use choice::choose;
 pub use scratch::Scratch;
@@ -55,6 +57,8 @@ pub enum Algorithm {
     Shifted,
     /// Nested loops.
     Direct,
+    /// Minimal filtering; for 3×3 kernels of stride 1 and 4×4 kernels of stride 2, others are computed as chosen for them.
+    Winograd,
 }
 
 /// The members of the family.
@@ -86,19 +90,13 @@ pub fn conv2d(
     if w.is_empty() {
         return clear(y, accumulate);
     }
-    let algorithm = algorithm.unwrap_or_else(|| choose(Kind::Forward, g));
+    let algorithm = g.algorithm(Kind::Forward, algorithm);
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    run(
-        &[(g.pass(), w)],
-        algorithm,
-        x,
-        y,
-        g.oh,
-        accumulate,
-        &mut scratch.buffers,
-    );
+    let Scratch { filters, buffers, .. } = scratch;
+    let passes = [(g.pass(), w)];
+    run(&passes, algorithm, x, y, g.oh, accumulate, filters, buffers);
 }
 
 /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`, the adjoint of [`conv2d`] in x, added to x if `accumulate`.
@@ -122,13 +120,11 @@ pub fn conv2d_transpose(
     if w.is_empty() {
         return clear(x, accumulate);
     }
-    let algorithm = algorithm.unwrap_or_else(|| choose(Kind::Transpose, g));
+    let algorithm = g.algorithm(Kind::Transpose, algorithm);
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch {
-        weights, buffers, ..
-    } = scratch;
+    let Scratch { weights, filters, buffers, .. } = scratch;
     let weights = grow(weights, w.len());
     let phases = g.flipped(w, weights);
     let mut rest = &*weights;
@@ -140,7 +136,7 @@ pub fn conv2d_transpose(
             (pass, own)
         })
         .collect();
-    run(&passes, algorithm, y, x, g.h, accumulate, buffers);
+    run(&passes, algorithm, y, x, g.h, accumulate, filters, buffers);
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.
@@ -158,7 +154,7 @@ pub fn conv2d_weight_grad(
     scratch: &mut Scratch,
 ) {
     g.assert_lengths("conv2d_weight_grad", x, y, w);
-    let algorithm = algorithm.unwrap_or_else(|| choose(Kind::WeightGrad, g));
+    let algorithm = g.algorithm(Kind::WeightGrad, algorithm);
     if w.is_empty() || y.is_empty() {
         return clear(w, accumulate);
     }
@@ -202,6 +198,18 @@ impl Conv {
             expected == found,
             "{name}: expected {expected:?} elements of x, y and w, found {found:?}; give slices that fit {self:?}"
         );
+    }
+
+    /// The algorithm asked for, if the kernel allows it, else the fastest.
+    fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
+        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.filters();
+        asked.filter(fits).unwrap_or_else(|| choose(kind, self))
+    }
+
+    /// Whether all members of the family can be computed by minimal filtering.
+    fn filters(&self) -> bool {
+        let taps = [3, 4][usize::from(self.stride == 2)];
+        self.stride <= 2 && self.kh == taps && self.kw == taps
     }
 
     /// Rows, depth and columns of the one product that this is, if its windows are consecutive parts of x: pixels for a
@@ -319,7 +327,23 @@ fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     }
 }
 
+/// Passes with their weights transformed for minimal filtering.
+fn transform<'a>(passes: &[(Pass, &[f32])], filters: &'a mut Vec<f32>) -> Vec<(Pass, &'a [f32])> {
+    let lengths = passes.iter().filter_map(|(pass, _)| pass.filter()).map(|filter| filter.weights_len());
+    let mut rest = grow(filters, lengths.sum());
+    let mut transformed = Vec::with_capacity(passes.len());
+    for &(pass, weights) in passes {
+        let Some(filter) = pass.filter() else { continue };
+        let (own, after) = rest.split_at_mut(filter.weights_len());
+        filter.transform_weights(weights, own);
+        transformed.push((pass, &*own));
+        rest = after;
+    }
+    transformed
+}
+
 /// Runs passes that together write every pixel of `out`, images of `height` rows.
+#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
 fn run(
     passes: &[(Pass, &[f32])],
     algorithm: Algorithm,
@@ -327,8 +351,16 @@ fn run(
     out: &mut [f32],
     height: usize,
     accumulate: bool,
+    filters: &mut Vec<f32>,
     buffers: &mut Buffers,
 ) {
+    let transformed;
+    let passes = if algorithm == Algorithm::Winograd {
+        transformed = transform(passes, filters);
+        &transformed
+    } else {
+        passes
+    };
     let Pass { step, pitch, o, .. } = passes[0].0;
     let (line, image) = (pitch * o, height * pitch * o);
     if out.is_empty() {

@@ -1,7 +1,9 @@
 //! A pass: a strided correlation whose results land on every `step`-th pixel of an image. A convolution is one pass
 //! with step 1; its adjoint in x is one pass of stride 1 for each of stride × stride phases of x.
 
+use super::filtering::SIDE;
 use super::tiling::Tile;
+use super::winograd::Winograd;
 use super::{Algorithm, direct};
 use crate::matmul::{Matrix, product, unpacked_product};
 
@@ -45,6 +47,11 @@ impl Pass {
         self.kh * self.kw * self.stride == 1 && self.top == 0 && self.left == 0 && self.ow == self.w
     }
 
+    /// The pass by minimal filtering, if its kernel allows.
+    pub fn filter(&self) -> Option<Winograd> {
+        Winograd::new(self)
+    }
+
     /// Elements of one image that is read.
     pub fn image(&self) -> usize {
         self.h * self.w * self.c
@@ -82,6 +89,9 @@ impl Pass {
             Algorithm::Im2col => images * rows * self.ow * (self.depth() + self.o),
             Algorithm::Shifted => self.gathered(rows) + rows * self.wide() * self.o,
             Algorithm::Direct => self.depth() * self.o,
+            Algorithm::Winograd => self.filter().map_or(0, |filter| {
+                filter.workspace(images * rows.div_ceil(SIDE) * filter.wide())
+            }),
         }
     }
 
@@ -162,6 +172,10 @@ impl Pass {
             Algorithm::Im2col => self.run_windows(x, weights, tile, to, buffer),
             Algorithm::Shifted => self.run_rows(x, weights, tile, to, buffer),
             Algorithm::Direct => direct::run(self, x, weights, tile, to, buffer),
+            Algorithm::Winograd => {
+                let filter = self.filter().expect("`Conv::filters` has looked at the kernel");
+                filter.run(x, weights, tile, to, buffer);
+            }
         }
     }
 

@@ -7,8 +7,12 @@ use std::sync::{Mutex, PoisonError};
 pub struct Scratch {
     /// Rearranged weights.
     pub(super) weights: Vec<f32>,
+    /// Weights transformed for minimal filtering.
+    pub(super) filters: Vec<f32>,
     /// Partial sums of a weight gradient.
     pub(super) partials: Vec<f32>,
+    /// Transformed tiles that all threads read.
+    pub(super) tiles: Vec<f32>,
     /// One buffer a thread.
     pub(super) buffers: Buffers,
 }
@@ -31,7 +35,8 @@ impl Scratch {
             .iter()
             .map(|buffer| lock(buffer).capacity())
             .sum();
-        4 * (self.weights.capacity() + self.partials.capacity() + buffers)
+        let shared = [&self.weights, &self.filters, &self.partials, &self.tiles].map(Vec::capacity);
+        4 * (shared.iter().sum::<usize>() + buffers)
     }
 }
 

@@ -1,7 +1,9 @@
 //! How a convolution is cut into tasks.
 
 use super::Algorithm;
+use super::filtering::SIDE;
 use super::pass::Pass;
+use super::winograd::BAND;
 
 /// Rows `row..row + rows` of `images` consecutive images, counted in the pass's own rows.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +27,17 @@ impl Tiling {
     /// Tiles for a pass over n images of `height` rows each.
     pub fn new(pass: &Pass, algorithm: Algorithm, [n, height]: [usize; 2]) -> Self {
         let width = pass.ow.max(1);
+        if algorithm == Algorithm::Winograd {
+            let side = |size: usize| size.div_ceil(SIDE);
+            let tiles = Self::with_pixels(BAND, side(width), [n, side(height)]);
+            return Self { height, rows: (tiles.rows * SIDE).min(height), ..tiles };
+        }
         // A tile's operands should stay in a core's level 2 cache (1 MiB), its rows be many enough for a product to
         // reach full speed, and tiles be many enough for 16 cores.
         let room = match algorithm {
             Algorithm::Im2col => (1 << 17) / (pass.depth() + pass.o).max(1),
             Algorithm::Shifted => (1 << 16) / (pass.c + pass.o).max(1),
-            Algorithm::Direct => (1 << 19) / (pass.depth() * pass.o).max(1),
+            Algorithm::Direct | Algorithm::Winograd => (1 << 19) / (pass.depth() * pass.o).max(1),
         };
         let pixels = room.min(n * height * width / 32).clamp(48, 512);
         Self::with_pixels(pixels, width, [n, height])

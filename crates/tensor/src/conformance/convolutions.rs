@@ -77,7 +77,7 @@ fn geometry(
         |kernel: fn(Conv2d) -> Kernel, a: &[usize], b: &[usize], out: &[usize], terms| {
             let inputs = vec![data.signed(a), data.signed(b)];
             let mut case = Case::new(kernel(p), inputs, &[out]).within(sum_of(terms));
-            let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct];
+            let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
             case.kernels
                 .extend(others.map(|algorithm| kernel(form(algorithm))));
             cases.push(case);

@@ -49,14 +49,14 @@ impl Product<'_> {
             Algorithm::Im2col => 16,
             Algorithm::Shifted | Algorithm::Direct => 8,
             // The larger tile reads less, and needs many tiles to keep the GPU busy.
-            Algorithm::Auto if rows > 64 && columns > 64 && tiles(16) >= 120 => 16,
-            Algorithm::Auto => 8,
+            _ if rows > 64 && columns > 64 && tiles(16) >= 120 => 16,
+            _ => 8,
         };
         let side = if fits { side } else { 8 };
         let runs = match self.algorithm {
             Algorithm::Im2col | Algorithm::Direct => 1,
             Algorithm::Shifted => steps.min(4),
-            Algorithm::Auto => {
+            Algorithm::Auto | Algorithm::Winograd => {
                 let most = (1 << 25) / self.out_len.max(1);
                 (BUSY / tiles(side)).min(steps / 4).min(most).max(1)
             }

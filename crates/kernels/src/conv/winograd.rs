@@ -1,0 +1,419 @@
+//! Convolution by minimal filtering ([`super::filtering`]): transformed tiles of the image, one matrix product over
+//! channels for each point, results transformed back. A stride of 2 with a 4×4 kernel is a sum over the four phases of
+//! the image, each with a 2×2 kernel: the phases make one deeper product.
+
+use super::filtering::{Filter, Lanes, SIDE, Three, Two};
+use super::pass::{Pass, Target};
+use super::tiling::Tile;
+use crate::matmul::{Matrix, product};
+use crate::parallel::Shared;
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Columns of the weights that a product takes at once: see `unpacked_product`.
+const PANEL: usize = 64;
+/// Tiles whose product with a panel needs no packing, and that fill a task.
+pub(super) const BAND: usize = 48;
+/// Elements between the planes of two points: planes whose size is a power of two would fight for the same places in
+/// the cache.
+const GAP: usize = 16;
+/// A place in an image that lies outside of it.
+const OUTSIDE: usize = usize::MAX;
+
+/// How a pass is filtered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Winograd {
+    pass: Pass,
+    /// Taps along an axis of one phase.
+    taps: usize,
+    /// Points along an axis.
+    points: usize,
+}
+
+impl Winograd {
+    /// `None` unless the kernel has 2 or 3 taps along both axes for each phase of the stride.
+    pub fn new(pass: &Pass) -> Option<Self> {
+        let taps = pass.kh / pass.stride;
+        let fits = pass.kh == pass.kw && taps * pass.stride == pass.kh && (taps == 2 || taps == 3);
+        fits.then_some(Self { pass: *pass, taps, points: taps + SIDE - 1 })
+    }
+
+    fn dispatch(&self, transform: impl Transform) {
+        Arch::new().dispatch(Taps(self.taps, transform));
+    }
+
+    /// Length of a product: channels of all phases.
+    pub fn depth(&self) -> usize {
+        self.pass.stride * self.pass.stride * self.pass.c
+    }
+
+    /// Number of products.
+    pub fn planes(&self) -> usize {
+        self.points * self.points
+    }
+
+    /// Tiles of a row of the image.
+    pub fn wide(&self) -> usize {
+        self.pass.ow.div_ceil(SIDE)
+    }
+
+    /// Elements of the transformed weights.
+    pub fn weights_len(&self) -> usize {
+        self.planes() * (self.depth() * self.pass.o + GAP)
+    }
+
+    /// Elements of workspace for `tiles` tiles.
+    pub fn workspace(&self, tiles: usize) -> usize {
+        self.planes() * (self.plane(tiles, self.depth()) + self.plane(tiles, PANEL.min(self.pass.o)))
+    }
+
+    /// Elements between the planes of `tiles` tiles of `channels` channels.
+    pub fn plane(&self, tiles: usize, channels: usize) -> usize {
+        tiles * channels + GAP
+    }
+
+    /// Where panel j of the weights of a point begins, and its width: `[depth, width]`, panels after one another.
+    fn panel(&self, first: usize) -> (usize, usize) {
+        (first * self.depth(), PANEL.min(self.pass.o - first))
+    }
+
+    /// `G g Gᵀ` of the weights `[kh, kw, c, o]`.
+    pub fn transform_weights(&self, weights: &[f32], out: &mut [f32]) {
+        assert_eq!(out.len(), self.weights_len());
+        assert_eq!(weights.len(), self.pass.depth() * self.pass.o);
+        let out = Shared(out.as_mut_ptr());
+        (0..self.depth()).into_par_iter().with_min_len(4).for_each(|row| {
+            let out = &out;
+            self.dispatch(Weights { filter: self, weights, row, out });
+        });
+    }
+
+    /// Where row `row` of the products' depth lies among the weights of tap (u, v) of its phase.
+    fn tap(&self, row: usize, u: usize, v: usize) -> usize {
+        let (s, c) = (self.pass.stride, self.pass.c);
+        let (phase, channel) = (row / c, row % c);
+        let (u, v) = (u * s + phase / s, v * s + phase % s);
+        ((u * self.pass.kw + v) * c + channel) * self.pass.o
+    }
+
+    /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
+    pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
+        let count = tile.images * tile.rows.div_ceil(SIDE) * self.wide();
+        let (depth, o) = (self.depth(), self.pass.o);
+        let read = self.plane(count, depth);
+        let (tiles, results) = buffer.split_at_mut(self.planes() * read);
+        let place = Shared(tiles.as_mut_ptr());
+        for (index, at) in self.places(tile).enumerate() {
+            // SAFETY: `tiles` holds `planes` planes of `count` rows of `depth` elements, and index < count.
+            unsafe { self.transform_input(x, at, &place, read, index) };
+        }
+        // Results of one panel stay in the cache until they are transformed back.
+        for first in (0..o).step_by(PANEL) {
+            let (start, width) = self.panel(first);
+            let written = self.plane(count, width);
+            for point in 0..self.planes() {
+                let a = &tiles[point * read..][..read];
+                let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
+                let y = &mut results[point * written..][..written];
+                for i in (0..count).step_by(BAND) {
+                    let size = [BAND.min(count - i), depth, width];
+                    let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
+                    product(size, a, b, &mut y[i * width..], width, false);
+                }
+            }
+            self.dispatch(Output { filter: self, results: &*results, plane: written, channels: [first, width], tile, to });
+        }
+    }
+
+    /// Image, row and column of every tile of a pass's tile, in order.
+    pub fn places(&self, tile: Tile) -> impl Iterator<Item = [usize; 3]> + use<> {
+        let (wide, bands) = (self.wide(), tile.rows.div_ceil(SIDE));
+        (0..tile.images * bands * wide).map(move |index| {
+            let (image, rest) = (index / (bands * wide), index % (bands * wide));
+            [tile.image + image, tile.row + rest / wide * SIDE, rest % wide * SIDE]
+        })
+    }
+
+    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for every phase and channel.
+    ///
+    /// # Safety
+    ///
+    /// `to` is valid for writes of `depth` elements at `point · plane + index · depth` for every point.
+    pub unsafe fn transform_input(&self, x: &[f32], at: [usize; 3], to: &Shared<f32>, plane: usize, index: usize) {
+        self.dispatch(Input { filter: self, x, at, to, plane, index });
+    }
+
+    /// `A y Aᵀ` of a tile of a gradient with `o` channels: the adjoint of what `run` ends with.
+    ///
+    /// # Safety
+    ///
+    /// `to` is valid for writes of `o` elements at `point · plane + index · o` for every point.
+    pub unsafe fn transform_output_grad(
+        &self,
+        y: &[f32],
+        [image, row, column]: [usize; 3],
+        height: usize,
+        to: &Shared<f32>,
+        plane: usize,
+        index: usize,
+    ) {
+        let image = &y[image * height * self.pass.ow * self.pass.o..][..height * self.pass.ow * self.pass.o];
+        self.dispatch(OutputGrad { filter: self, image, height, at: [row, column], to, plane, index });
+    }
+
+    /// `Gᵀ u G`: products of all points become the gradient of row `row` of the weights.
+    ///
+    /// # Safety
+    ///
+    /// `w` is valid for reads and writes of all weights; no other task has the same row.
+    pub unsafe fn transform_weights_grad(&self, sums: &[f32], row: usize, w: &Shared<f32>, accumulate: bool) {
+        self.dispatch(WeightsGrad { filter: self, sums, row, w, accumulate });
+    }
+
+    /// Elements between the sums of two points.
+    pub fn sums_plane(&self) -> usize {
+        self.depth() * self.pass.o + GAP
+    }
+}
+
+/// What the transforms do with a filter.
+trait Transform {
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S);
+}
+
+/// A transform with the filter that has so many taps.
+struct Taps<T>(usize, T);
+
+impl<T: Transform> WithSimd for Taps<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if self.0 == 3 { self.1.with::<S, Three, 3, 6>(simd) } else { self.1.with::<S, Two, 2, 5>(simd) }
+    }
+}
+
+/// A matrix along both axes, columns first, from what `load` reads at (i, j) to what `store` takes. A macro and no
+/// closures: the compiler does not inline a closure's shim into the function that may use SIMD.
+macro_rules! both_axes {
+    ($f:expr, $from:expr, $to:expr, $zero:expr, load($i:ident, $j:ident) $load:expr, store($p:ident, $q:ident, $value:ident) $store:expr) => {{
+        let mut half = [[$zero; $from]; $to];
+        for $j in 0..$from {
+            let mut column = [$zero; $from];
+            for $i in 0..$from {
+                column[$i] = $load;
+            }
+            let column = $f(column);
+            for i in 0..$to {
+                half[i][$j] = column[i];
+            }
+        }
+        for $p in 0..$to {
+            let line = $f(half[$p]);
+            for $q in 0..$to {
+                let $value = line[$q];
+                $store
+            }
+        }
+    }};
+}
+
+/// Asks for a part of the next tile: its pixels lie too far apart for the machine to foresee.
+#[inline(always)]
+fn prefetch(x: &[f32], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing; any address is allowed.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch(x.as_ptr().wrapping_add(at).cast(), _MM_HINT_T0);
+    }
+}
+
+struct Weights<'a> {
+    filter: &'a Winograd,
+    weights: &'a [f32],
+    row: usize,
+    out: &'a Shared<f32>,
+}
+
+impl Transform for Weights<'_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, weights, row, out } = self;
+        let o = filter.pass.o;
+        let zero = Lanes::zero(simd);
+        for j in (0..o).step_by(PANEL) {
+            let (start, width) = filter.panel(j);
+            for lane in (0..width).step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(width - lane);
+                both_axes!(
+                    F::weights::<S>, R, P, zero,
+                    load(u, v) Lanes::load(simd, &weights[filter.tap(row, u, v) + j + lane..][..count]),
+                    store(p, q, value) {
+                        let place = (p * P + q) * (filter.depth() * o + GAP) + start + row * width + lane;
+                        // SAFETY: the place lies in `out`, of `weights_len` elements; each row has places of its own.
+                        value.store(unsafe { std::slice::from_raw_parts_mut(out.0.add(place), count) });
+                    }
+                );
+            }
+        }
+    }
+}
+
+struct Input<'a> {
+    filter: &'a Winograd,
+    x: &'a [f32],
+    at: [usize; 3],
+    to: &'a Shared<f32>,
+    plane: usize,
+    index: usize,
+}
+
+impl Transform for Input<'_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, x, at: [image, row, column], to, plane, index } = self;
+        let Pass { h, w, c, stride, top, left, .. } = filter.pass;
+        let x = &x[image * filter.pass.image()..][..filter.pass.image()];
+        let zero = Lanes::zero(simd);
+        for phase in 0..stride * stride {
+            let (a, b) = (phase / stride, phase % stride);
+            // Where each pixel of the window begins.
+            let mut pixels = [[OUTSIDE; P]; P];
+            for (p, line) in pixels.iter_mut().enumerate() {
+                let i = ((row + p) * stride + a).wrapping_add_signed(-top);
+                for (q, pixel) in line.iter_mut().enumerate() {
+                    let j = ((column + q) * stride + b).wrapping_add_signed(-left);
+                    if i < h && j < w {
+                        *pixel = (i * w + j) * c;
+                    }
+                }
+            }
+            for lane in (0..c).step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(c - lane);
+                both_axes!(
+                    F::input::<S>, P, P, zero,
+                    load(i, j) {
+                        let pixel = pixels[i][j];
+                        if pixel == OUTSIDE {
+                            zero
+                        } else {
+                            if j >= P - SIDE {
+                                prefetch(x, pixel + lane + SIDE * stride * c);
+                            }
+                            Lanes::load(simd, &x[pixel + lane..][..count])
+                        }
+                    },
+                    store(p, q, value) {
+                        let place = (p * P + q) * plane + index * filter.depth() + phase * c + lane;
+                        // SAFETY: by the promise of `transform_input`.
+                        value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
+                    }
+                );
+            }
+        }
+    }
+}
+
+struct Output<'a, 'b> {
+    filter: &'a Winograd,
+    results: &'a [f32],
+    plane: usize,
+    /// The first of the results' channels, and their number.
+    channels: [usize; 2],
+    tile: Tile,
+    to: &'a mut Target<'b>,
+}
+
+impl Transform for Output<'_, '_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, results, plane, channels: [channel, width], tile, to } = self;
+        let Pass { o, ow, step, first, pitch, .. } = filter.pass;
+        let zero = Lanes::zero(simd);
+        for (index, [image, row, column]) in filter.places(tile).enumerate() {
+            let (image, row) = (image - tile.image, row - tile.row);
+            let (rows, columns) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
+            for lane in (0..width).step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(width - lane);
+                both_axes!(
+                    F::output::<S>, P, SIDE, zero,
+                    load(i, j) Lanes::load(simd, &results[(i * P + j) * plane + index * width + lane..][..count]),
+                    store(p, q, value) if p < rows && q < columns {
+                        let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
+                        let place = (line + (column + q) * step) * o + channel + lane;
+                        let place = &mut to.data[place..][..count];
+                        let value = if to.accumulate { value + Lanes::load(simd, place) } else { value };
+                        value.store(place);
+                    }
+                );
+            }
+        }
+    }
+}
+
+struct OutputGrad<'a> {
+    filter: &'a Winograd,
+    image: &'a [f32],
+    height: usize,
+    at: [usize; 2],
+    to: &'a Shared<f32>,
+    plane: usize,
+    index: usize,
+}
+
+impl Transform for OutputGrad<'_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, image, height, at: [row, column], to, plane, index } = self;
+        let Pass { o, ow, .. } = filter.pass;
+        let zero = Lanes::zero(simd);
+        for lane in (0..o).step_by(S::F32_LANES) {
+            let count = S::F32_LANES.min(o - lane);
+            both_axes!(
+                F::output_grad::<S>, SIDE, P, zero,
+                load(i, j) if row + i < height && column + j < ow {
+                    Lanes::load(simd, &image[((row + i) * ow + column + j) * o + lane..][..count])
+                } else {
+                    zero
+                },
+                store(p, q, value) {
+                    // SAFETY: by the promise of `transform_output_grad`.
+                    let place = unsafe { to.0.add((p * P + q) * plane + index * o + lane) };
+                    value.store(unsafe { std::slice::from_raw_parts_mut(place, count) });
+                }
+            );
+        }
+    }
+}
+
+struct WeightsGrad<'a> {
+    filter: &'a Winograd,
+    sums: &'a [f32],
+    row: usize,
+    w: &'a Shared<f32>,
+    accumulate: bool,
+}
+
+impl Transform for WeightsGrad<'_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, sums, row, w, accumulate } = self;
+        let o = filter.pass.o;
+        let zero = Lanes::zero(simd);
+        for lane in (0..o).step_by(S::F32_LANES) {
+            let count = S::F32_LANES.min(o - lane);
+            both_axes!(
+                F::weights_grad::<S>, P, R, zero,
+                load(i, j) Lanes::load(simd, &sums[(i * P + j) * filter.sums_plane() + row * o + lane..][..count]),
+                store(p, q, value) {
+                    // SAFETY: by the promise of `transform_weights_grad`; each row has places of its own.
+                    let place = unsafe { w.0.add(filter.tap(row, p, q) + lane) };
+                    let place = unsafe { std::slice::from_raw_parts_mut(place, count) };
+                    let value = if accumulate { value + Lanes::load(simd, place) } else { value };
+                    value.store(place);
+                }
+            );
+        }
+    }
+}
