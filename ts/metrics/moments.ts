@@ -1,7 +1,7 @@
 /** Means and covariances of features: ours, and files of pytorch-fid. */
 import { readFile } from 'node:fs/promises'
-import { unzipSync } from 'fflate'
 import { DataError } from '../native.ts'
+import { readZip } from '../weights/zip.ts'
 
 export interface Moments {
   /** `[d]` */
@@ -24,9 +24,9 @@ export async function readMoments(path: string): Promise<Moments> {
     throw new DataError(`${path}: statistics (.npz with mu and sigma) are expected; ${error.message}`)
   })
   try {
-    const files = unzipSync(bytes)
+    const files = readZip(bytes)
     const array = (name: string): FloatArray => {
-      const file = files[`${name}.npy`]
+      const file = files.get(`${name}.npy`)?.()
       if (file === undefined) throw new RangeError(`'${name}' is missing`)
       return readNpyBytes(Buffer.from(file.buffer, file.byteOffset, file.byteLength))
     }

@@ -19,7 +19,9 @@ import { multiScaleSimilarity, type Shape, ShapeError } from '../native.ts'
 export async function msSsim(a: Uint8Array, b: Uint8Array, shape: Shape): Promise<number[]> {
   const [N, H, W, C] = shape
   if (shape.length !== 4 || N! * H! * W! * C! !== a.length || a.length !== b.length) {
-    throw new ShapeError(`msSsim: pairs of [N, H, W, C] are expected, got [${shape}], ${a.length} and ${b.length} bytes`)
+    throw new ShapeError(
+      `msSsim: pairs of [N, H, W, C] are expected, got [${shape}], ${a.length} and ${b.length} bytes`,
+    )
   }
   return [...(await multiScaleSimilarity(a, b, H!, W!, C!))]
 }

@@ -44,7 +44,9 @@ export class SwdDescriptors {
   add(images: Uint8Array, shape: Shape): Promise<void> {
     const [N, H, W, C] = shape
     if (shape.length !== 4 || H !== W || N! * H! * W! * C! !== images.length) {
-      throw new ShapeError(`swd: square images [N, side, side, C] are expected, got [${shape}] and ${images.length} bytes`)
+      throw new ShapeError(
+        `swd: square images [N, side, side, C] are expected, got [${shape}] and ${images.length} bytes`,
+      )
     }
     if (this.#descriptors && shape.slice(1).join() !== this.#shape.slice(1).join()) {
       throw new ShapeError(`swd: images of [${this.#shape.slice(1)}] are expected, got [${shape.slice(1)}]`)

@@ -20,15 +20,12 @@ const seedOf = (what: string, seed: number) => whole(`${what}: seed`, seed, 0, N
  * that means that are large beside the deviations do not cancel; the bits do not depend on how rows were grouped.
  */
 export class FeatureStatistics {
-  readonly #native: native.NativeFeatureStatistics
+  #native: native.NativeFeatureStatistics
   #last: Promise<void> = Promise.resolve()
 
-  /** @param width values of a feature vector, or statistics of the addon */
-  constructor(width: number | native.NativeFeatureStatistics) {
-    this.#native =
-      typeof width === 'number'
-        ? call(() => native.NativeFeatureStatistics.create(whole('FeatureStatistics: width', width, 1)))
-        : width
+  /** @param width values of a feature vector */
+  constructor(width: number) {
+    this.#native = call(() => native.NativeFeatureStatistics.create(whole('FeatureStatistics: width', width, 1)))
   }
 
   /**
@@ -68,7 +65,9 @@ export class FeatureStatistics {
 
   /** @throws RangeError if `bytes` are not those of `save` */
   static restore(bytes: Uint8Array): FeatureStatistics {
-    return new FeatureStatistics(call(() => native.NativeFeatureStatistics.restore(bytes)))
+    const restored = new FeatureStatistics(1)
+    restored.#native = call(() => native.NativeFeatureStatistics.restore(bytes))
+    return restored
   }
 }
 
