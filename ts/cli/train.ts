@@ -195,6 +195,7 @@ class Display {
       this.#bar = new SingleBar(options, Presets.shades_classic)
       this.#bar.start(total, value, payload)
     }
+    this.#bar.setTotal(total)
     this.#bar.update(value, payload)
   }
 

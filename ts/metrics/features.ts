@@ -100,7 +100,8 @@ export async function momentsOf(
     statistics = new FeatureStatistics(taken.width)
     const rows = await featureRows(measurement, taken, source, used, { keep: false })
     for await (const block of rows.blocks()) await statistics.add(block)
-    await cache.saveResult(key, statistics.save())
+    // A network is measured once.
+    if (Number.isFinite(source.count)) await cache.saveResult(key, statistics.save())
   }
   return { mean: statistics.mean(), covariance: statistics.covariance('N-1'), name: source.name, count: used }
 }

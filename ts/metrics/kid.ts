@@ -1,4 +1,4 @@
-/** Kernel inception distance (Bińkowski et al. 2018), with StyleGAN2-ADA's numbers: 100 subsets of 1000. */
+/** Kernel inception distance (Bińkowski et al. 2018), with the numbers of StyleGAN2-ADA's kid50k: 50,000 images, 100 subsets of 1000. */
 import { kernelDistance } from '../native.ts'
 import { featureRows, imagesOfSide, pool3 } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
@@ -10,8 +10,7 @@ const subsetSize = 1000
 export async function kid(measurement: Measurement): Promise<Measured> {
   const { name, num, seed, warn } = measurement
   const extractor = await pool3(measurement)
-  // StyleGAN2-ADA takes up to a million reals: all there are.
-  const reals = await imagesOfSide(measurement, measurement.reals, { count: Infinity, mirror: true })
+  const reals = await imagesOfSide(measurement, measurement.reals, { count: num, mirror: true })
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: num, mirror: false })
   const realRows = await featureRows(measurement, extractor, reals, reals.count)
   const fakeRows = await featureRows(measurement, extractor, fakes, Math.min(num, fakes.count))
