@@ -29,4 +29,4 @@ pub use pyramid::{laplacian_pyramid, pyramid_sides};
 pub use random::Random;
 pub use sliced_wasserstein::sliced_wasserstein;
 pub use statistics::{CovarianceRule, FeatureStatistics};
-pub use svm::{LinearSvm, SvmOptions, linear_svm};
+pub use svm::{Feature, LinearSvm, SvmOptions, linear_svm};
