@@ -15,16 +15,16 @@ const trunk = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
 const numbers = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 
 /** Shapes in torchvision's names. */
-const features = numbers.flatMap((number, i) => [
+const features: (readonly [string, readonly number[]])[] = numbers.flatMap((number, i) => [
   [`features.${number}.weight`, [trunk[i + 1]!, trunk[i]!, 3, 3]] as const,
   [`features.${number}.bias`, [trunk[i + 1]!]] as const,
 ])
-const classifier = [
+const classifier: typeof features = [
   ['classifier.0.weight', [4096, 25088]],
   ['classifier.0.bias', [4096]],
   ['classifier.3.weight', [4096, 4096]],
   ['classifier.3.bias', [4096]],
-] as const
+]
 const allow = { allowUnknownWeights: true }
 
 async function withTrunk<T>(work: (path: string) => Promise<T>): Promise<T> {
@@ -46,7 +46,7 @@ let network: Promise<Lpips> | undefined
 const openLpips = () => (network ??= withTrunk((path) => loadLpips(cpu, path, undefined, allow)))
 
 test('the second dense layer is torchvision’s', async (t) => {
-  const weights = formulaWeights(new Map<string, readonly number[]>([...features, ...classifier]))
+  const weights = formulaWeights(new Map([...features, ...classifier]))
   const net = vggOf(cpu, { weights, sha256: '' }, 'formula')
   const images = cpu.tensor(formulaImages('vgg', 2, 64, 64), [2, 64, 64, 3])
   const found = (await vggFc(net, images).data()) as Float32Array

@@ -163,12 +163,24 @@ function branch(params: Params, block: string, x: Tensor, names: readonly string
   }, x)
 }
 
+/** branch_pool of an average: means and a 1 × 1 filter change places, so that the mean is of fewer maps. */
+function averageBranch(params: Params, block: string, x: Tensor): Tensor {
+  return scope(() => {
+    const y = averagePoolAround(x.conv2d(get(params, `${block}.branch_pool/weight`)))
+    return y.biasAct(get(params, `${block}.branch_pool/bias`), 0)
+  })
+}
+
+function largestBranch(params: Params, block: string, x: Tensor): Tensor {
+  return scope(() => branch(params, block, maxPoolAround(x), ['branch_pool']))
+}
+
 function mixedA(params: Params, block: string, x: Tensor): Tensor {
   return scope(() => {
     const one = branch(params, block, x, ['branch1x1'])
     const five = branch(params, block, x, ['branch5x5_1', 'branch5x5_2'])
     const double = branch(params, block, x, ['branch3x3dbl_1', 'branch3x3dbl_2', 'branch3x3dbl_3'])
-    const pool = branch(params, block, averagePoolAround(x), ['branch_pool'])
+    const pool = averageBranch(params, block, x)
     return concat([one, five, double, pool], 3)
   })
 }
@@ -187,7 +199,7 @@ function mixedC(params: Params, block: string, x: Tensor): Tensor {
     const seven = branch(params, block, x, ['branch7x7_1', 'branch7x7_2', 'branch7x7_3'])
     const names = [1, 2, 3, 4, 5].map((i) => `branch7x7dbl_${i}`)
     const double = branch(params, block, x, names)
-    const pool = branch(params, block, averagePoolAround(x), ['branch_pool'])
+    const pool = averageBranch(params, block, x)
     return concat([one, seven, double, pool], 3)
   })
 }
@@ -201,7 +213,7 @@ function mixedD(params: Params, block: string, x: Tensor): Tensor {
   })
 }
 
-function mixedE(params: Params, block: string, x: Tensor, pooled: (x: Tensor) => Tensor): Tensor {
+function mixedE(params: Params, block: string, x: Tensor, pooled: typeof averageBranch): Tensor {
   return scope(() => {
     const one = branch(params, block, x, ['branch1x1'])
     const three = branch(params, block, x, ['branch3x3_1'])
@@ -210,7 +222,7 @@ function mixedE(params: Params, block: string, x: Tensor, pooled: (x: Tensor) =>
     const [doubleA, doubleB] = ['branch3x3dbl_3a', 'branch3x3dbl_3b'].map((name) =>
       branch(params, block, double, [name]),
     )
-    const pool = branch(params, block, pooled(x), ['branch_pool'])
+    const pool = pooled(params, block, x)
     return concat([one, threeA!, threeB!, doubleA!, doubleB!, pool], 3)
   })
 }
@@ -231,8 +243,8 @@ export function inceptionMaps({ params }: Pick<Inception, 'params'>, images: Ten
   add('Mixed_6a', mixedB(params, 'Mixed_6a', x))
   for (const block of ['Mixed_6b', 'Mixed_6c', 'Mixed_6d', 'Mixed_6e']) add(block, mixedC(params, block, x))
   add('Mixed_7a', mixedD(params, 'Mixed_7a', x))
-  add('Mixed_7b', mixedE(params, 'Mixed_7b', x, averagePoolAround))
-  add('Mixed_7c', mixedE(params, 'Mixed_7c', x, maxPoolAround))
+  add('Mixed_7b', mixedE(params, 'Mixed_7b', x, averageBranch))
+  add('Mixed_7c', mixedE(params, 'Mixed_7c', x, largestBranch))
   return maps
 }
 

@@ -84,8 +84,6 @@ function storageOf(id: PickleValue): Storage {
   return new Storage(key, dtype, length)
 }
 
-const options = { globals, persistent: storageOf }
-
 /** Whether these are the first bytes of a file of PyTorch's. */
 export function isTorchFile(bytes: Uint8Array): boolean {
   return isZip(bytes) || isLegacy(bytes)
@@ -118,16 +116,22 @@ function readArchive(bytes: Uint8Array): Content {
   const root = pickle.slice(0, -'data.pkl'.length)
   const order = files.get(`${root}byteorder`)?.()
   if (order !== undefined && Buffer.from(order).toString() !== 'little') throw new TypeError('it is big-endian')
-  const { value } = readPickle(files.get(pickle)!(), 0, options)
+  const { value } = readPickle(files.get(pickle)!(), 0, { globals, persistent: storageOf })
   const prefix = `${root}data/`
   const storages = [...files].filter(([name]) => name.startsWith(prefix))
   return { dict: value, storages: new Map(storages.map(([name, read]) => [name.slice(prefix.length), read()])) }
 }
 
 function readLegacy(bytes: Uint8Array): Content {
+  const seen = new Map<PickleValue, Storage>()
+  const persistent = (id: PickleValue) => {
+    const storage = storageOf(id)
+    seen.set(storage.key, storage)
+    return storage
+  }
   let at = 0
   const next = () => {
-    const { value, end } = readPickle(bytes, at, options)
+    const { value, end } = readPickle(bytes, at, { globals, persistent })
     at = end
     return value
   }
@@ -136,19 +140,15 @@ function readLegacy(bytes: Uint8Array): Content {
   if (system instanceof Map && system.get('little_endian') === false) throw new TypeError('it is big-endian')
   const dict = next()
   const keys = next()
-  if (!(dict instanceof Map) || !Array.isArray(keys)) throw new TypeError('it holds no state_dict')
-  const sizes = new Map<PickleValue, number>()
-  for (const ref of [...dict.values()].map(tensorOf)) {
-    if (ref !== undefined) sizes.set(ref.storage.key, bytesOf[ref.storage.dtype])
-  }
+  if (!Array.isArray(keys)) throw new TypeError('it holds no state_dict')
   const storages = new Map<string, Uint8Array>()
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (const key of keys) {
-    // Elements (8 bytes), then their bytes.
-    const end = at + 8 <= bytes.length ? at + 8 + Number(view.getBigInt64(at, true)) * (sizes.get(key) ?? 0) : Infinity
-    if (end > bytes.length) throw new RangeError(`it is cut off: ${end} bytes are expected, there are ${bytes.length}`)
-    storages.set(String(key), bytes.subarray(at + 8, end))
-    at = end
+  for (const storage of keys.map((key) => seen.get(key))) {
+    if (storage === undefined) throw new TypeError('it holds a storage that no tensor uses')
+    // The number of elements (8 bytes), then the elements.
+    const start = at + 8
+    at = start + storage.length * bytesOf[storage.dtype]
+    if (at > bytes.length) throw new RangeError(`it is cut off: ${at} bytes are expected, there are ${bytes.length}`)
+    storages.set(storage.key, bytes.subarray(start, at))
   }
   return { dict, storages }
 }
