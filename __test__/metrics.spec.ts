@@ -8,7 +8,7 @@ import { FeatureCache } from '../ts/metrics/feature-cache.ts'
 import type { Extractor } from '../ts/metrics/features.ts'
 import { fid } from '../ts/metrics/fid.ts'
 import { mixedStyles, realImages, toRgbChannels } from '../ts/metrics/images.ts'
-import { softmax, SplitScores } from '../ts/metrics/inception-score.ts'
+import { inceptionScore, softmax, SplitScores } from '../ts/metrics/inception-score.ts'
 import type { Measurement, Side } from '../ts/metrics/metric.ts'
 import { readMoments } from '../ts/metrics/moments.ts'
 import { epsilon, pathLengths, slerp, trimmedMean, type Distance } from '../ts/metrics/ppl.ts'
@@ -20,6 +20,7 @@ const fixtures = new URL('fixtures/metrics/', import.meta.url)
 const expected = JSON.parse(await readFile(new URL('expected.json', fixtures), 'utf8')) as {
   fid: number
   inceptionScore: [number, number]
+  inceptionScoreOfImages: [number, number]
   conditionalEntropy: number
   separability: number
   trimmedMean: number
@@ -196,6 +197,21 @@ test("the inception score is NumPy's, with splits of unequal size", (t) => {
   const { mean, deviation } = score.result()
   t.true(close(mean, expected.inceptionScore[0], 1e-12))
   t.true(close(deviation, expected.inceptionScore[1], 1e-10))
+})
+
+test("the inception score of a folder, through a network's last layer, is NumPy's", async (t) => {
+  const fakes = await sideOf(await formulaFolder(0), await folder())
+  const weight = reference.tensor(
+    Array.from({ length: 7 * 12 }, (_, i) => Math.sin(i) * 0.05),
+    [7, 12],
+  )
+  const inception = async () => ({ device: reference, params: new Map([['fc/weight', weight]]), sha256: '' })
+  const networks = { inception, vgg: unused, lpips: unused, classifiers: unused }
+  const of = await measurement(fakes, fakes, { name: 'is50k', networks })
+  const { results } = await inceptionScore(of, { extractor: async () => blockMeans })
+  // Features are kept as f32: 6e-8 of exponents of up to 30.
+  t.true(close(results['is50k_mean']!, expected.inceptionScoreOfImages[0], 1e-5), JSON.stringify(results))
+  t.true(close(results['is50k_std']!, expected.inceptionScoreOfImages[1], 1e-4), JSON.stringify(results))
 })
 
 test("conditional entropy is scikit-learn's entropy less mutual information", (t) => {

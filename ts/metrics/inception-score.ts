@@ -1,32 +1,41 @@
 /** Inception score (Salimans et al. 2016), with logits without bias, as its published code computes them. */
 import { scope } from '../native.ts'
 import { get } from '../networks/params.ts'
-import { featureRows, imagesOfSide, pool3 } from './features.ts'
+import { featureRows, imagesOfSide, pool3, type Extractor } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
 
 const splits = 10
 
-/** `exp E KL(p(y|x) ‖ p(y))`, the mean and standard deviation over 10 splits. */
-export async function inceptionScore(measurement: Measurement): Promise<Measured> {
+/**
+ * `exp E KL(p(y|x) ‖ p(y))`, the mean and standard deviation over 10 splits.
+ *
+ * @param extractor in place of pool3; the last layer is Inception's
+ */
+export async function inceptionScore(
+  measurement: Measurement,
+  { extractor = () => pool3(measurement) }: { extractor?: () => Promise<Extractor> } = {},
+): Promise<Measured> {
   const { name, num, device, networks, warn } = measurement
   const inception = await networks.inception()
-  const extractor = await pool3(measurement)
+  const taken = await extractor()
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: num, mirror: false })
   const count = Math.min(num, fakes.count)
   if (count < splits) throw new RangeError(`${name}: at least ${splits} images are expected, found ${count}`)
   if (count < num) warn(`${name}: ${count} images are scored, ${num} are expected: fewer score lower`)
-  const rows = await featureRows(measurement, extractor, fakes, count)
+  const rows = await featureRows(measurement, taken, fakes, count)
   const weight = get(inception.params, 'fc/weight')
   const score = new SplitScores(count, splits)
   for await (const block of rows.blocks(256)) {
-    const logits = scope(() => device.tensor(block, [block.length / rows.width, rows.width]).matmul(weight))
+    const logits = scope(() =>
+      device.tensor(block, [block.length / rows.width, rows.width]).matmul(weight, { transposeB: true }),
+    )
     const values = await logits.data()
     const classes = logits.shape[1]!
     logits.dispose()
     for (let at = 0; at < values.length; at += classes) score.add(softmax(values.subarray(at, at + classes)))
   }
   const { mean, deviation } = score.result()
-  const details = { ...extractor.key, num_fakes: count, splits }
+  const details = { ...taken.key, num_fakes: count, splits }
   return { results: { [`${name}_mean`]: mean, [`${name}_std`]: deviation }, details }
 }
 

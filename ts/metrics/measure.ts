@@ -79,7 +79,7 @@ const computations: Readonly<Record<MetricName, (measurement: Measurement) => Pr
   kid50k: kid,
   pr50k3: precisionRecall,
   dc50k5: densityCoverage,
-  is50k: inceptionScore,
+  is50k: (m) => inceptionScore(m),
   ppl_zfull: (m) => ppl(m, { space: 'z', sampling: 'full', crop: true }),
   ppl_wfull: (m) => ppl(m, { space: 'w', sampling: 'full', crop: true }),
   ppl_zend: (m) => ppl(m, { space: 'z', sampling: 'end', crop: true }),
