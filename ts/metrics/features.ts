@@ -1,7 +1,7 @@
 /** Features of images, and their statistics, kept in the cache. */
 import { concat, FeatureStatistics, scope, type Tensor } from '../native.ts'
 import type { FeatureKey, Rows } from './feature-cache.ts'
-import { rgbTensor, type ImageSource } from './images.ts'
+import { floatsOf, rgbTensor, type ImageSource } from './images.ts'
 import { inceptionFeatures } from './inception.ts'
 import type { Measurement, Side } from './metric.ts'
 import type { Moments } from './moments.ts'
@@ -62,11 +62,9 @@ export function featureRows(
           const n = Math.min(networkBatch, N! - first)
           parts.push(scope(() => features(images.slice([first, 0, 0, 0], [n, ...shape]))))
         }
-        return concat(parts, 0).cast('f32')
+        return concat(parts, 0)
       })
-      const values = rows.data()
-      rows.dispose()
-      return (await values) as Float32Array
+      return floatsOf(rows)
     },
     describe: (row) => `image ${row} of ${source.name}`,
     onProgress: (done, total) => progress(`features of ${source.name}`, done, total),

@@ -182,6 +182,14 @@ export async function bytesOf(images: Tensor): Promise<Uint8Array> {
   return (await bytes) as Uint8Array
 }
 
+/** The values of a tensor, which is disposed of, as features are kept. */
+export async function floatsOf(rows: Tensor): Promise<Float32Array> {
+  const pending = rows.data()
+  rows.dispose()
+  const values = await pending
+  return values instanceof Float32Array ? values : Float32Array.from(values)
+}
+
 /** Images 0 … 255 as `[N, side, side, 3]`: gray ones three times, of RGBA ones the colours. */
 export function rgbTensor(device: Device, bytes: Uint8Array, { side, channels }: ImageSource): Tensor {
   const N = bytes.length / (side * side * channels)

@@ -4,7 +4,7 @@ import { draw } from '../networks/generator.ts'
 import { downscale, lerp } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
 import { numLayers } from '../networks/params.ts'
-import { batchSizeOf, drawLabels, networkKey, rngOf, toRgbChannels, type Sampled } from './images.ts'
+import { batchSizeOf, drawLabels, floatsOf, networkKey, rngOf, toRgbChannels, type Sampled } from './images.ts'
 import { lpips } from './lpips.ts'
 import type { Measured, Measurement } from './metric.ts'
 
@@ -148,11 +148,9 @@ async function lengthsOf(
         return draw(Gs.params, styles, Rng.from(rngOf(sampled, index, 'noise').state), 0, network)
       },
     }
-    return pathLengths(generator, ends, t, distance, options).cast('f32')
+    return pathLengths(generator, ends, t, distance, options)
   })
-  const values = lengths.data()
-  lengths.dispose()
-  return (await values) as Float32Array
+  return floatsOf(lengths)
 }
 
 /** @throws RangeError where images stand for a network */

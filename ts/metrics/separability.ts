@@ -6,7 +6,7 @@ import { mapping } from '../networks/mapping.ts'
 import { numLayers } from '../networks/params.ts'
 import { classify, type LoadedClassifier } from './classifier.ts'
 import type { Rows } from './feature-cache.ts'
-import { batchSizeOf, drawLabels, networkKey, rngOf, type Sampled } from './images.ts'
+import { batchSizeOf, drawLabels, floatsOf, networkKey, rngOf, type Sampled } from './images.ts'
 import type { Measured, Measurement } from './metric.ts'
 import { requireW, sampledOf } from './ppl.ts'
 
@@ -109,11 +109,9 @@ function classifiedLatents(
         // Averaged to 256 pixels at most (official linear_separability.py).
         images = downscale(images, Math.max(1, options.resolution / 256))
         const logits = classifiers.map((classifier) => classify(classifier, images).reshape([batchSize, 1]))
-        return concat([z, w, ...logits], 1).cast('f32')
+        return concat([z, w, ...logits], 1)
       })
-      const values = rows.data()
-      rows.dispose()
-      return (await values) as Float32Array
+      return floatsOf(rows)
     },
     describe: (row) => `${name}, generated image ${row}`,
     keep: false,
