@@ -44,9 +44,10 @@ const layers = [
   ['metrics/measure'],
   ['training-metrics'],
   ['training-step'],
+  ['benchmark'],
   ['training-loop'],
   ['cli/arguments', 'cli/progress', 'index'],
-  ['cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
+  ['cli/bench', 'cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
   ['cli/classifier', 'cli/metrics'],
   ['cli/main'],
 ]

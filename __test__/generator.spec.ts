@@ -3,7 +3,15 @@ import { Device, grad, Rng, ShapeError, type Tensor } from '../ts/native.ts'
 import { drawMixing, generate, generateForTraining, generatorSpecs, truncate } from '../ts/networks/generator.ts'
 import { lerp, upscale } from '../ts/networks/layers.ts'
 import { mapping } from '../ts/networks/mapping.ts'
-import { createNetwork, get, type NetworkOptions, numLayers, tracked } from '../ts/networks/params.ts'
+import {
+  createNetwork,
+  frozen,
+  get,
+  type NetworkOptions,
+  numLayers,
+  type Params,
+  tracked,
+} from '../ts/networks/params.ts'
 import { synthesis } from '../ts/networks/synthesis.ts'
 import { largestDifference } from './oracle.ts'
 import { tinyNetwork } from './tiny.ts'
@@ -182,3 +190,20 @@ test('a wrong lod, number of styles or number of noise images is refused', (t) =
     message: /layer 0 needs noise/,
   })
 })
+
+for (const config of ['A', 'F'] as const) {
+  test(`a frozen generator of configuration ${config} draws the same bits, again and again`, async (t) => {
+    // Wide enough for minimal filtering, whose transformed weights are kept.
+    const wide = { ...options, config, fmapBase: 512, fmapMax: 32, ...(config === 'A' && { mappingLayers: 0 }) }
+    const cpu = Device.open('cpu')
+    const { params } = createNetwork(cpu, generatorSpecs(wide), new Rng(3))
+    const latents = new Rng(4).normal(cpu, [2, wide.latentSize])
+    const truncationPsi = config === 'A' ? 1 : 0.7
+    const draw = async (of: Params) =>
+      Array.from(await generate(of, latents, { truncationPsi, noise: 'const' }, wide).data())
+    const expected = await draw(params)
+    const kept = frozen(params)
+    t.deepEqual(await draw(kept), expected)
+    t.deepEqual(await draw(kept), expected)
+  })
+}

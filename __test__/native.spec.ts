@@ -6,6 +6,7 @@ import {
   Device,
   DeviceError,
   DisposedError,
+  freeze,
   grad,
   Rng,
   scope,
@@ -277,4 +278,20 @@ test('each worker thread has tensors of its own', async (t) => {
     [3, 6],
     [3, 6],
   ])
+})
+
+test('a frozen tensor outlives scopes and refuses other values', async (t) => {
+  const device = Device.open('reference')
+  const frozen = scope(() => (freeze(device.full([2], 3)), freeze(device.full([2], 4))))
+  t.deepEqual([...(await frozen.data())], [4, 4])
+  const kept = scope(() => {
+    const inner = scope(() => ({ x: freeze(device.full([2], 5)) }))
+    return inner
+  })
+  t.deepEqual([...(await kept.x.data())], [5, 5])
+  t.throws(() => frozen.assign(device.zeros([2])), {
+    message: 'assign: the tensor is frozen; its values do not change',
+  })
+  frozen.dispose()
+  t.true(frozen.disposed)
 })

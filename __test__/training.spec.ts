@@ -55,6 +55,7 @@ test('a run directory holds what users of the official code know', async (t) => 
   for (const name of ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Progress/lod']) {
     t.true(Number.isFinite(stats[0][name]), name)
   }
+  t.true(stats[0]['Timing/data_wait_share'] >= 0 && stats[0]['Timing/data_wait_share'] < 1)
   t.deepEqual(events.at(-1), { type: 'end', nimg: 96, aborted: false })
 })
 

@@ -8,7 +8,6 @@ export const defaults = { beta1: 0, beta2: 0.99, epsilon: 1e-8 }
 /** The optimiser of one network: everything lies in one arena each, so that a step is one kernel. */
 export interface Optimizer {
   readonly network: Network
-  readonly grads: { flat: Tensor; tensors: readonly Tensor[] }
   readonly m: { flat: Tensor; tensors: readonly Tensor[] }
   readonly v: { flat: Tensor; tensors: readonly Tensor[] }
   /** Steps taken since the last reset, steps skipped since the start. */
@@ -18,11 +17,12 @@ export interface Optimizer {
 }
 
 export function createOptimizer(network: Network, average?: Network): Optimizer {
-  const { device, trainable, params } = network
-  const shapes = trainable.map((name) => get(params, name).shape)
-  const [grads, m, v] = [device.arena(shapes), device.arena(shapes), device.arena(shapes)]
-  return { network, grads, m, v, state: device.zeros([2]), average }
+  const { device } = network
+  const [m, v] = [device.arena(shapesOf(network)), device.arena(shapesOf(network))]
+  return { network, m, v, state: device.zeros([2]), average }
 }
+
+const shapesOf = ({ trainable, params }: Network) => trainable.map((name) => get(params, name).shape)
 
 export interface StepOptions {
   readonly rate: number
@@ -37,13 +37,18 @@ export interface StepOptions {
  * @param gradients of the network's trainable variables, in their order
  */
 export function step(optimizer: Optimizer, gradients: readonly Tensor[], { rate, averageBeta = 0 }: StepOptions): void {
-  const { network, grads, m, v, state, average } = optimizer
-  if (gradients.length !== grads.tensors.length) {
-    throw new RangeError(`step: ${grads.tensors.length} gradients are expected, got ${gradients.length}`)
+  const { network, m, v, state, average } = optimizer
+  const { device, flat: params, trainable } = network
+  if (gradients.length !== trainable.length) {
+    throw new RangeError(`step: ${trainable.length} gradients are expected, got ${gradients.length}`)
   }
-  gradients.forEach((gradient, i) => grads.tensors[i]!.assign(gradient))
-  const tensors = { grad: grads.flat, params: network.flat, m: m.flat, v: v.flat, state }
-  adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, rate, averageBeta })
+  scope(() => {
+    // Made for this step alone: while gradients are computed, their memory holds feature maps.
+    const grads = device.arena(shapesOf(network))
+    gradients.forEach((gradient, i) => grads.tensors[i]!.assign(gradient))
+    const tensors = { grad: grads.flat, params, m: m.flat, v: v.flat, state }
+    adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, rate, averageBeta })
+  })
 }
 
 /** Forgets moments and step count, as at each new level of detail (official optimizer.py, reset_optimizer_state). */

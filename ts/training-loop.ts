@@ -156,6 +156,7 @@ class Training {
   readonly #labels: Tensor | undefined
   #pending: Pending[] = []
   #maintenanceSec = 0
+  #dataWaitSec = 0
   #lastSnapshot: string | undefined
   #secPerKimg = 0
   readonly #peak: Peak | undefined
@@ -185,7 +186,7 @@ class Training {
     let batch = this.#load()
     while (position.nimg < totalNimg && !signal?.aborted) {
       const progress = this.#progress()
-      const [before, images] = [position.nimg, await batch]
+      const [before, images] = [position.nimg, await this.#waitFor(batch)]
       this.#enqueue(images, progress)
       batch = this.#load()
       while (this.#pending.length > stepsAhead) await this.#settle()
@@ -243,6 +244,14 @@ class Training {
     const { indices, mirror } = this.#sampler.at(this.#state.position.nimg, minibatch)
     const images = this.#dataset.levels.batch(resolution, indices, mirror).then((bytes) => ({ bytes, indices }))
     images.catch(() => {}) // thrown where it is awaited
+    return images
+  }
+
+  /** The device waits at most as long for images: it has up to {@link stepsAhead} steps to do meanwhile. */
+  async #waitFor(batch: Promise<Minibatch>): Promise<Minibatch> {
+    const began = performance.now()
+    const images = await batch
+    this.#dataWaitSec += (performance.now() - began) / 1000
     return images
   }
 
@@ -318,11 +327,13 @@ class Training {
       'Timing/sec_per_tick': secPerTick,
       'Timing/sec_per_kimg': secPerKimg,
       'Timing/maintenance_sec': this.#maintenanceSec,
+      'Timing/data_wait_share': this.#dataWaitSec / secPerTick,
       'Resources/peak_memory_gb': this.#state.G.device.memory().peak / 2 ** 30,
     })
     this.#run.appendStats({ nimg: position.nimg, ...stats })
     position.sums = []
     position.sumSteps = 0
+    this.#dataWaitSec = 0
     return { type: 'tick', nimg: position.nimg, line, stats }
   }
 

@@ -4,7 +4,7 @@ import { streams } from './dataset.ts'
 import { Rng, type Device, type RngState, type Tensor } from './native.ts'
 import { discriminatorSpecs } from './networks/discriminator.ts'
 import { generatorSpecs } from './networks/generator.ts'
-import { copyNetwork, createNetwork, get, type Network, type NetworkOptions } from './networks/params.ts'
+import { copyNetwork, createNetwork, get, type Network, type NetworkOptions, frozen } from './networks/params.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor, type TensorFile } from './snapshot.ts'
 
@@ -101,7 +101,7 @@ export async function loadState(path: string, device: Device, config: TrainConfi
   return { ...fresh, rng: Rng.from(saved.rng), position: saved.position }
 }
 
-/** The averaged generator of a snapshot, for pictures. */
+/** The averaged generator of a snapshot, for pictures: its parameters are {@link frozen}. */
 export async function loadGenerator(
   path: string,
   device: Device,
@@ -110,7 +110,7 @@ export async function loadGenerator(
   const { network, position } = trainingMetadata(path, file)
   const Gs = createNetwork(device, generatorSpecs(network), new Rng(0))
   for (const [name, tensor] of Gs.params) fill(tensor, `Gs/${name}`, path, file)
-  return { Gs, options: network, nimg: position.nimg }
+  return { Gs: { ...Gs, params: frozen(Gs.params) }, options: network, nimg: position.nimg }
 }
 
 function fill(tensor: Tensor, name: string, path: string, { tensors }: TensorFile): void {

@@ -65,6 +65,13 @@ export function parseWhole(text: string): number {
   return Number(text)
 }
 
+/** A number above 0. */
+export function parsePositive(text: string): number {
+  const value = parseNumber(text)
+  if (value <= 0) throw new InvalidArgumentError(`a number above 0 is expected, got '${text}'.`)
+  return value
+}
+
 /** `1,4` as 1, 4. */
 export function parseWholes(text: string): number[] {
   return text.split(',').map(parseWhole)

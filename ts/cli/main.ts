@@ -2,6 +2,7 @@
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { generateCommand } from './generate.ts'
 import { infoCommand } from './info.ts'
@@ -28,6 +29,7 @@ const program = new Command('stylegan')
   .addCommand(metricsCommand())
   .addCommand(classifierCommand())
   .addCommand(infoCommand())
+  .addCommand(benchCommand())
   .addHelpText(
     'after',
     `

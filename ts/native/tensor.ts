@@ -464,6 +464,19 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
 }
 
 /**
+ * The same tensor outside of all scopes: it lives until it is disposed of. Its values change no more, so that the device may keep
+ * what it makes of them.
+ */
+export function freeze(tensor: Tensor): Tensor {
+  const frozen = wrap(
+    tensor.device,
+    call(() => native.freeze(Tensor.handle(tensor))),
+  )
+  if (depth > 0) forgotten.register(frozen, Tensor.handle(frozen))
+  return frozen
+}
+
+/**
  * Runs `work` and disposes of every tensor made inside that it does not return (tensors are found in arrays, plain objects
  * and maps). What a history needs lives on with that history.
  *

@@ -1,6 +1,6 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
 import { concat, scope, type Tensor } from '../native.ts'
-import { equalised, get, type Params } from './params.ts'
+import { equalised, gainOf, get, kernelOf, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
 const alpha = 0.2
@@ -49,8 +49,10 @@ export function conv2d(params: Params, name: string, x: Tensor): Tensor {
 export function upConv2d(params: Params, name: string, x: Tensor, fused: boolean): Tensor {
   return scope(() => {
     const [, height, width] = x.dims4()
-    const w = equalised(params, name, heGain).permute([0, 1, 3, 2])
-    const kernel = spread(fused ? w : w.flip([0, 1]))
+    const kernel = kernelOf(params, name, (weight) => {
+      const w = weight.permute([0, 1, 3, 2])
+      return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
+    })
     return x.conv2dTranspose(kernel, [2 * height, 2 * width], { stride: 2, padding: same })
   })
 }
@@ -58,21 +60,17 @@ export function upConv2d(params: Params, name: string, x: Tensor, fused: boolean
 /** 3×3 convolution, then the mean of each 2×2 pixels, as one 4×4 convolution with stride 2. */
 export function downConv2d(params: Params, name: string, x: Tensor): Tensor {
   return scope(() => {
-    const kernel = spread(equalised(params, name, heGain)).mul(0.25)
+    const kernel = kernelOf(params, name, (weight) => spread(weight, gainOf(weight, heGain) / 4))
     return x.conv2d(kernel, { stride: 2, padding: same })
   })
 }
 
-/** Sum of the four shifts of a 3×3 kernel by one pixel: `[4, 4, …]`. */
-function spread(w: Tensor): Tensor {
-  const at = (y: number, x: number) =>
-    w.pad([
-      [y, 1 - y],
-      [x, 1 - x],
-      [0, 0],
-      [0, 0],
-    ])
-  return at(0, 0).add(at(0, 1)).add(at(1, 0)).add(at(1, 1))
+/** `factor` times the sum of the four shifts of a 3×3 kernel by one pixel, `[4, 4, …]`: a blur of the kernel with [1, 1]. */
+function spread(w: Tensor, factor: number): Tensor {
+  const [height, width, C, O] = w.dims4()
+  const tap = Math.sqrt(factor)
+  const kernel = w.reshape([1, height, width, C * O]).upfirdn2d({ taps: [tap, tap], padding: same })
+  return kernel.reshape([height + 1, width + 1, C, O])
 }
 
 /** Low-pass filter [1, 2, 1]² / 16, with zeros outside (StyleGAN, section 2, "bilinear"; official blur2d). */

@@ -2,7 +2,7 @@
  * Parameters: named tensors. Names, shapes and order are those of the official variables, so that a file of ours and an
  * official one are the same thing.
  */
-import { scope, type Device, type Rng, type Tensor } from '../native.ts'
+import { freeze, scope, type Device, type Rng, type Tensor } from '../native.ts'
 import type { ConfigurationName } from './configurations.ts'
 
 export type Params = ReadonlyMap<string, Tensor>
@@ -138,11 +138,39 @@ export function get(params: Params, name: string): Tensor {
 }
 
 /**
- * A weight as it is used: times gain / √fan-in · lrmul, so that every weight learns at one rate (Karras et al. 2017, section
- * 4.1; official get_weight). The fan-in is the product of all axes but the last.
+ * Parameters that change no more: what layers make of their weights is made once, for drawing many pictures. The tensors
+ * must not be assigned to afterwards.
  */
+export function frozen(params: Params): Params {
+  return new FrozenParams(params)
+}
+
+class FrozenParams extends Map<string, Tensor> {
+  readonly #kernels = new Map<string, Tensor>()
+
+  kernel(name: string, make: () => Tensor): Tensor {
+    const kernel = this.#kernels.get(name) ?? freeze(scope(make))
+    this.#kernels.set(name, kernel)
+    return kernel
+  }
+}
+
+/** What a layer makes of its weight: `make`, or what it made before of a frozen one. */
+export function kernelOf(params: Params, name: string, make: (weight: Tensor) => Tensor): Tensor {
+  const weight = get(params, `${name}/weight`)
+  return params instanceof FrozenParams ? params.kernel(name, () => make(weight)) : make(weight)
+}
+
+/** A weight as it is used: times {@link gainOf}. */
 export function equalised(params: Params, name: string, gain: number, lrmul = 1): Tensor {
-  const raw = get(params, `${name}/weight`)
-  const fanIn = raw.shape.slice(0, -1).reduce((a, b) => a * b, 1)
-  return raw.mul((gain / Math.sqrt(fanIn)) * lrmul)
+  return kernelOf(params, name, (weight) => weight.mul(gainOf(weight, gain, lrmul)))
+}
+
+/**
+ * What a weight is multiplied with, gain / √fan-in · lrmul, so that every weight learns at one rate (Karras et al. 2017,
+ * section 4.1; official get_weight). The fan-in is the product of all axes but the last.
+ */
+export function gainOf({ shape }: Tensor, gain: number, lrmul = 1): number {
+  const fanIn = shape.slice(0, -1).reduce((a, b) => a * b, 1)
+  return (gain / Math.sqrt(fanIn)) * lrmul
 }

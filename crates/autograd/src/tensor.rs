@@ -185,9 +185,17 @@ impl Tensor {
                 ),
             ));
         }
+        if to.is_frozen() {
+            return Err(Error::shape("assign", "the tensor is frozen; its values do not change"));
+        }
         to.touch();
         let copy = crate::ops::copy_all(to.len());
         self.device().backend().launch(copy, &[source.view()], &[self.view()], false)
+    }
+
+    /// Promises that the values will not change: a device may keep what it makes of them.
+    pub fn freeze(&self) {
+        self.storage().freeze();
     }
 
     /// Sizes of the axes.

@@ -46,6 +46,15 @@ impl Executor for Cpu {
         accumulate: bool,
     ) -> Result<()> {
         with_slices(kernel.name(), inputs, outs, |x, y| {
+            for y in y.iter() {
+                self.conv.forget(y.floats());
+            }
+            // Convolutions have their weights second.
+            let weights = match (inputs.get(1), x.get(1)) {
+                (Some(Operand { frozen: true, .. }), Some(Slice::F32(weights))) => Some(*weights),
+                _ => None,
+            };
+            self.conv.freeze(weights);
             let launch = Launch {
                 kernel,
                 inputs,
@@ -62,6 +71,7 @@ impl Executor for Cpu {
 
     fn write(&mut self, to: &Operand<Tensor>, bytes: &[u8]) {
         let written = with_slices("write", &[], std::slice::from_ref(to), |_, y| {
+            self.conv.forget(y[0].floats());
             let to: &mut [u8] = match &mut y[0] {
                 SliceMut::F32(y) => bytemuck::cast_slice_mut(y),
                 SliceMut::F64(y) => bytemuck::cast_slice_mut(y),

@@ -22,6 +22,13 @@ pub(crate) enum SliceMut<'a> {
     I32(&'a mut [i32]),
 }
 
+impl SliceMut<'_> {
+    /// The elements, if they are f32.
+    pub(crate) fn floats(&self) -> &[f32] {
+        if let Self::F32(y) = self { y } else { &[] }
+    }
+}
+
 /// A block of `len` zeros, or `None` if there is no memory for it.
 pub(crate) fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
     fn block<T: candle_core::WithDType>(len: usize) -> Option<Tensor> {

@@ -187,3 +187,24 @@ fn the_default_limit_is_a_plausible_amount_of_memory() {
     assert!(stylegan_candle::default_limit() > 1 << 28);
     assert!(stylegan_candle::threads() >= 1);
 }
+
+#[test]
+fn a_block_that_held_frozen_weights_is_used_again_with_its_new_values() -> Result<()> {
+    let device = stylegan_candle::open(usize::MAX);
+    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: Algorithm::Winograd };
+    let x = launch(&device, Kernel::Fill { value: 1.0 }, &[], &[1, 8, 8, 16])?;
+    let sums = |value: f64| -> Result<Vec<f64>> {
+        let w = launch(&device, Kernel::Fill { value }, &[], &[3, 3, 16, 16])?;
+        w.storage.freeze();
+        let mut sums = Vec::new();
+        for _ in 0..2 {
+            let y = launch(&device, Kernel::Conv2d(conv), &[&x, &w], &[1, 8, 8, 16])?;
+            sums.push(read_f64(&device, &y.storage)?[16 * 9].round());
+        }
+        Ok(sums)
+    };
+    // The second weights lie where the first ones lay.
+    assert_eq!(sums(1.0)?, [144.0, 144.0]);
+    assert_eq!(sums(2.0)?, [288.0, 288.0]);
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Separable resampling: zeros inserted, padded, filtered, every few pixels kept. Nearest upscaling, box downscaling and
 //! the blur are three of its settings.
 
+use rayon::prelude::*;
 use std::cell::RefCell;
 
 use crate::parallel::{BLOCK, pieces, simd};
@@ -31,6 +32,9 @@ pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
     }
     let rows = Sums::new(p, h, oh, p.before[0]);
     let columns = Sums::new(p, w, ow, p.before[1]);
+    if c >= WIDE {
+        return by_pixel(p, &rows, &columns, x, y);
+    }
     // Without a change of scale, all pixels of a row are one sum of shifted rows.
     let shifts: Vec<(f32, usize)> = p
         .taps
@@ -74,6 +78,26 @@ pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
                     });
                 }
             }
+        });
+    });
+}
+
+/// Channels from which on a few rows would be too little work for many threads: small kernels seen as images, whose
+/// channels are pairs of channels.
+const WIDE: usize = 4096;
+
+/// Each pixel of y at once, as the sum of pixels of x, in blocks of channels.
+fn by_pixel(p: &Upfirdn2d, rows: &Sums, columns: &Sums, x: &[f32], y: &mut [f32]) {
+    let ([_, h, w, c], [oh, ow]) = (p.shape, p.out);
+    y.par_chunks_mut(c).enumerate().for_each(|(pixel, y)| {
+        let (n, i, j) = (pixel / (oh * ow), pixel / ow % oh, pixel % ow);
+        let row = |&(weight, at): &(f32, usize)| {
+            let across = columns.at(j).iter();
+            across.map(move |&(other, column)| (weight * other, (n * h + at) * w + column))
+        };
+        let terms: Vec<_> = rows.at(i).iter().flat_map(row).collect();
+        y.par_chunks_mut(WIDE).enumerate().for_each(|(block, y)| {
+            simd!(|| sum(&terms, &x[block * WIDE..], c, y));
         });
     });
 }

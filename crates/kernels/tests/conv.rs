@@ -181,6 +181,10 @@ fn large() -> Vec<Conv> {
         conv(5, [4, 4, 130], [4, 4, 70], 1, [0; 4]),
         conv(17, [8, 6, 40], [3, 1, 30], 1, [0; 4]),
         conv(1, [64, 300, 5], [3, 3, 6], 1, [1; 4]),
+        // Few tiles and several panels of outputs, and many of both.
+        conv(1, [16, 16, 70], [3, 3, 130], 1, [1; 4]),
+        conv(2, [16, 16, 100], [4, 4, 70], 2, [1; 4]),
+        conv(12, [24, 40, 20], [3, 3, 100], 1, [1; 4]),
     ]
     .into_iter()
     .flatten()
@@ -294,4 +298,32 @@ fn a_slice_of_the_wrong_length_is_named() {
         false,
         &mut Scratch::new(),
     );
+}
+
+#[test]
+fn what_is_kept_of_frozen_weights_gives_the_same_bits_until_they_are_forgotten() {
+    let shapes = [([3, 3], 1, Algorithm::Winograd), ([4, 4], 2, Algorithm::Winograd), ([4, 4], 2, Algorithm::Im2col)];
+    for (size, stride, algorithm) in shapes {
+        let g = conv(2, [16, 16, 8], [size[0], size[1], 12], stride, [1; 4]).expect("the kernel fits");
+        let (mut with, mut scratch) = (operands(&g), Scratch::new());
+        let run = |with: &mut Operands, scratch: &mut Scratch, frozen: bool| {
+            let Operands { x, y, w } = with;
+            let (mut to_y, mut to_x) = (y.clone(), x.clone());
+            scratch.freeze(frozen.then_some(&w[..]));
+            conv2d(&g, x, w, &mut to_y, Some(algorithm), false, scratch);
+            conv2d_transpose(&g, y, w, &mut to_x, Some(algorithm), false, scratch);
+            (to_y, to_x)
+        };
+        let expected = run(&mut with, &mut scratch, false);
+        let before = scratch.bytes();
+        for _ in 0..2 {
+            assert_eq!(run(&mut with, &mut scratch, true), expected);
+        }
+        assert!(scratch.bytes() > before, "{size:?} {algorithm:?}: nothing was kept");
+        scratch.forget(&with.w[1..2]);
+        with.w.iter_mut().for_each(|w| *w = -*w);
+        let negated = run(&mut with, &mut scratch, true);
+        assert!(negated.0.iter().zip(&expected.0).all(|(a, b)| *a == -b), "{size:?} {algorithm:?}");
+        assert!(negated.1.iter().zip(&expected.1).all(|(a, b)| *a == -b), "{size:?} {algorithm:?}");
+    }
 }

@@ -35,7 +35,7 @@ fn naive(p: &Upfirdn2d, x: &[f32]) -> Vec<f64> {
 #[test]
 fn every_scale_filter_and_padding_agrees_with_the_definition() {
     let taps = [0.3, -0.2, 0.5, 0.7, 0.1];
-    for (h, w, c) in [(5, 7, 3), (1, 1, 1), (40, 30, 17)] {
+    for (h, w, c) in [(5, 7, 3), (1, 1, 1), (40, 30, 17), (3, 2, 5000)] {
         let x = values(1, 2 * h * w * c);
         for (up, down) in [(1, 1), (2, 1), (1, 2), (3, 2)] {
             for length in 1..=5 {

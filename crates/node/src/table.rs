@@ -28,17 +28,21 @@ thread_local! {
 
 impl Table {
     fn insert(&mut self, tensor: Tensor) -> Handle {
+        let handle = self.place(tensor);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.push(handle);
+        }
+        handle
+    }
+
+    fn place(&mut self, tensor: Tensor) -> Handle {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push((0, None));
             self.slots.len() - 1
         });
         let (generation, place) = &mut self.slots[slot];
         *place = Some(tensor);
-        let handle = (*generation * SLOTS + slot as u64) as f64;
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.push(handle);
-        }
-        handle
+        (*generation * SLOTS + slot as u64) as f64
     }
 
     fn slot(&self, handle: Handle) -> Option<usize> {
@@ -74,6 +78,14 @@ pub fn get(op: &'static str, handle: Handle) -> Result<Tensor> {
 /// The tensors behind handles.
 pub fn get_all(op: &'static str, handles: &[Handle]) -> Result<Vec<Tensor>> {
     handles.iter().map(|&handle| get(op, handle)).collect()
+}
+
+/// A handle outside of all scopes for a tensor whose values will not change.
+#[napi]
+pub fn freeze(handle: Handle) -> Result<Handle> {
+    let tensor = get("freeze", handle)?;
+    tensor.freeze();
+    Ok(TABLE.with_borrow_mut(|table| table.place(tensor)))
 }
 
 /// Forgets a tensor; false if it was forgotten before.

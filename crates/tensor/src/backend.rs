@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::{Cost, DType, Error, Kernel, Result, Shape};
 
@@ -99,6 +99,7 @@ pub struct Storage {
 struct Buffer {
     memory: Box<dyn Any + Send + Sync>,
     version: AtomicU64,
+    frozen: AtomicBool,
 }
 
 impl Storage {
@@ -110,6 +111,7 @@ impl Storage {
         let buffer = Buffer {
             memory: Box::new(memory),
             version: AtomicU64::new(0),
+            frozen: AtomicBool::new(false),
         };
         Self {
             buffer: Arc::new(buffer),
@@ -172,6 +174,16 @@ impl Storage {
     /// Records a change in place: whoever saved the old values will find out.
     pub fn touch(&self) {
         self.buffer.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Promises that the buffer's values will not change again: a device may keep what it makes of them.
+    pub fn freeze(&self) {
+        self.buffer.frozen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the values will not change again.
+    pub fn is_frozen(&self) -> bool {
+        self.buffer.frozen.load(Ordering::Relaxed)
     }
 
     /// Whether this is the only storage on its buffer.

@@ -56,6 +56,8 @@ pub struct Operand<M> {
     pub dtype: DType,
     /// Sizes of the axes.
     pub shape: Shape,
+    /// Whether the elements will not change as long as the block is not written to.
+    pub frozen: bool,
 }
 
 /// A [`Backend`] that runs an [`Executor`] on a thread of its own.
@@ -217,6 +219,7 @@ fn operand<M: Clone + Send + Sync + 'static>(storage: &Storage, shape: Shape) ->
         len: storage.len(),
         dtype: storage.dtype(),
         shape,
+        frozen: storage.is_frozen(),
     }
 }
 

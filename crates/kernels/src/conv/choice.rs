@@ -49,13 +49,14 @@ pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
     }
 }
 
-/// Whether minimal filtering is the fastest. Its transforms cost as much as a few channels' products, and each tile has
-/// 4×4 results; those of the weights are shared by all tiles.
+/// Whether minimal filtering is the fastest. Its transforms cost as much as a few channels' products, and those of the
+/// weights, which all tiles share, as much as the products of some tiles.
 fn filters(kind: Kind, g: &Conv) -> bool {
     let side = match kind {
         Kind::Transpose => g.h.min(g.w) / g.stride,
         _ => g.oh.min(g.ow),
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
-    g.filters() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= 16
+    let enough = if g.stride == 2 && kind != Kind::WeightGrad { 32 } else { 16 };
+    g.filters() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= enough
 }

@@ -6,6 +6,7 @@
 mod choice;
 mod direct;
 mod filtering;
+mod kept;
 mod pass;
 mod scratch;
 mod tiling;
@@ -16,6 +17,7 @@ pub use choice::choose;
 pub use scratch::Scratch;
 
 use crate::matmul::matmul;
+use kept::Made;
 use pass::{Pass, Target};
 use rayon::prelude::*;
 use scratch::{Buffers, grow};
@@ -94,9 +96,15 @@ pub fn conv2d(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    let Scratch { filters, buffers, .. } = scratch;
-    let passes = [(g.pass(), w)];
-    run(&passes, algorithm, x, y, g.oh, accumulate, filters, buffers);
+    let Scratch { filters, kept, tiles, buffers, .. } = scratch;
+    let passes = [g.pass()];
+    let weights = if algorithm == Algorithm::Winograd {
+        let make = |filters: &mut [f32]| transform(&passes, w, filters);
+        kept.get_or(w, Made::Filters, g, filters, filters_len(&passes), make)
+    } else {
+        w
+    };
+    run(&passes, algorithm, x, weights, y, g.oh, accumulate, tiles, buffers);
 }
 
 /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`, the adjoint of [`conv2d`] in x, added to x if `accumulate`.
@@ -124,19 +132,19 @@ pub fn conv2d_transpose(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, filters, buffers, .. } = scratch;
-    let weights = grow(weights, w.len());
-    let phases = g.flipped(w, weights);
-    let mut rest = &*weights;
-    let passes: Vec<_> = phases
-        .into_iter()
-        .map(|pass| {
-            let (own, after) = rest.split_at(pass.depth() * pass.o);
-            rest = after;
-            (pass, own)
-        })
-        .collect();
-    run(&passes, algorithm, y, x, g.h, accumulate, filters, buffers);
+    let Scratch { weights, filters, kept, tiles, buffers, .. } = scratch;
+    let (passes, places) = g.phases();
+    let weights = if algorithm == Algorithm::Winograd {
+        let make = |filters: &mut [f32]| {
+            let flipped = grow(weights, w.len());
+            g.flip(w, &places, flipped);
+            transform(&passes, flipped, filters);
+        };
+        kept.get_or(w, Made::FlippedFilters, g, filters, filters_len(&passes), make)
+    } else {
+        kept.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
+    };
+    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers);
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.
@@ -256,8 +264,8 @@ impl Conv {
         }
     }
 
-    /// The passes of the adjoint in x, and their weights one after another.
-    fn flipped(&self, w: &[f32], weights: &mut [f32]) -> Vec<Pass> {
+    /// The passes of the adjoint in x, and the taps of their weights one after another.
+    fn phases(&self) -> (Vec<Pass>, Vec<usize>) {
         let (s, [top, _, left, _]) = (self.stride, self.padding);
         // Pixel p of x in phase r = (p + top) mod s is met by the taps r, r + s, r + 2s …
         let axis = |first: usize, before: usize, k: usize| {
@@ -292,12 +300,14 @@ impl Conv {
                 });
             }
         }
+        (passes, places)
+    }
+
+    /// The weights of the adjoint's passes.
+    fn flip(&self, w: &[f32], places: &[usize], weights: &mut [f32]) {
         let size = self.c * self.o;
-        weights
-            .par_chunks_mut(size)
-            .zip(places)
-            .for_each(|(to, tap)| transpose(&w[tap * size..][..size], self.o, to));
-        passes
+        let taps = weights.par_chunks_mut(size).zip(places);
+        taps.for_each(|(to, tap)| transpose(&w[tap * size..][..size], self.o, to));
     }
 }
 
@@ -327,40 +337,72 @@ fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
     }
 }
 
-/// Passes with their weights transformed for minimal filtering.
-fn transform<'a>(passes: &[(Pass, &[f32])], filters: &'a mut Vec<f32>) -> Vec<(Pass, &'a [f32])> {
-    let lengths = passes.iter().filter_map(|(pass, _)| pass.filter()).map(|filter| filter.weights_len());
-    let mut rest = grow(filters, lengths.sum());
-    let mut transformed = Vec::with_capacity(passes.len());
-    for &(pass, weights) in passes {
-        let Some(filter) = pass.filter() else { continue };
-        let (own, after) = rest.split_at_mut(filter.weights_len());
-        filter.transform_weights(weights, own);
-        transformed.push((pass, &*own));
-        rest = after;
-    }
-    transformed
+/// Elements of the passes' weights, transformed for minimal filtering.
+fn filters_len(passes: &[Pass]) -> usize {
+    passes.iter().filter_map(Pass::filter).map(|filter| filter.weights_len()).sum()
 }
 
-/// Runs passes that together write every pixel of `out`, images of `height` rows.
-#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
-fn run(
+/// Transforms the passes' weights, which follow one another, for minimal filtering.
+fn transform(passes: &[Pass], weights: &[f32], filters: &mut [f32]) {
+    let (mut weights, mut filters) = (weights, filters);
+    for pass in passes {
+        let Some(filter) = pass.filter() else { continue };
+        let (own, others) = weights.split_at(pass.depth() * pass.o);
+        let (to, rest) = filters.split_at_mut(filter.weights_len());
+        filter.transform_weights(own, to);
+        (weights, filters) = (others, rest);
+    }
+}
+
+/// Tiles below which minimal filtering shares them among tasks.
+const FEW: usize = 8;
+
+/// [`run`] by minimal filtering on few tiles.
+fn run_panels(
     passes: &[(Pass, &[f32])],
-    algorithm: Algorithm,
     x: &[f32],
     out: &mut [f32],
     height: usize,
     accumulate: bool,
-    filters: &mut Vec<f32>,
+    tiles: &mut Vec<f32>,
     buffers: &mut Buffers,
 ) {
-    let transformed;
-    let passes = if algorithm == Algorithm::Winograd {
-        transformed = transform(passes, filters);
-        &transformed
-    } else {
-        passes
-    };
+    for (pass, weights) in passes {
+        let Some(filter) = pass.filter() else { continue };
+        let images = out.len() / (height * pass.pitch * pass.o);
+        let tile = Tile { image: 0, images, row: 0, rows: (height - pass.first[0]).div_ceil(pass.step) };
+        let [shared, own] = filter.panels_workspace(tile);
+        buffers.reserve(own);
+        let mut target = Target { data: &mut *out, rows: height, accumulate };
+        filter.run_panels(x, weights, tile, &mut target, grow(tiles, shared), buffers);
+    }
+}
+
+/// Runs passes that together write every pixel of `out`, images of `height` rows; their weights follow one another.
+#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
+fn run(
+    passes: &[Pass],
+    algorithm: Algorithm,
+    x: &[f32],
+    weights: &[f32],
+    out: &mut [f32],
+    height: usize,
+    accumulate: bool,
+    tiles: &mut Vec<f32>,
+    buffers: &mut Buffers,
+) {
+    let mut rest = weights;
+    let passes: Vec<(Pass, &[f32])> = passes
+        .iter()
+        .map(|&pass| {
+            let filter = pass.filter().filter(|_| algorithm == Algorithm::Winograd);
+            let len = filter.map_or(pass.depth() * pass.o, |filter| filter.weights_len());
+            let (own, after) = rest.split_at(len);
+            rest = after;
+            (pass, own)
+        })
+        .collect();
+    let passes = &passes;
     let Pass { step, pitch, o, .. } = passes[0].0;
     let (line, image) = (pitch * o, height * pitch * o);
     if out.is_empty() {
@@ -375,6 +417,9 @@ fn run(
         algorithm,
         [out.len() / image, height.div_ceil(step)],
     );
+    if algorithm == Algorithm::Winograd && tiling.count() < FEW {
+        return run_panels(passes, x, out, height, accumulate, tiles, buffers);
+    }
     let rows = passes
         .iter()
         .map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));

@@ -1,5 +1,6 @@
 //! Workspace that grows to the largest convolution seen and is then reused: a steady step takes no memory.
 
+use super::kept::Kept;
 use std::sync::{Mutex, PoisonError};
 
 /// Workspace of the convolutions, kept by the caller between calls. Its content has no meaning.
@@ -9,6 +10,8 @@ pub struct Scratch {
     pub(super) weights: Vec<f32>,
     /// Weights transformed for minimal filtering.
     pub(super) filters: Vec<f32>,
+    /// What was made of weights that do not change.
+    pub(super) kept: Kept,
     /// Partial sums of a weight gradient.
     pub(super) partials: Vec<f32>,
     /// Transformed tiles that all threads read.
@@ -27,6 +30,17 @@ impl Scratch {
         Self::default()
     }
 
+    /// Tells that these weights do not change until [`Scratch::forget`]: what a convolution makes of them is kept. `None`
+    /// for all others.
+    pub fn freeze(&mut self, weights: Option<&[f32]>) {
+        self.kept.freeze(weights);
+    }
+
+    /// Tells that this memory has other values now, or will be given back.
+    pub fn forget(&mut self, memory: &[f32]) {
+        self.kept.forget(memory);
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let buffers: usize = self
@@ -36,7 +50,7 @@ impl Scratch {
             .map(|buffer| lock(buffer).capacity())
             .sum();
         let shared = [&self.weights, &self.filters, &self.partials, &self.tiles].map(Vec::capacity);
-        4 * (shared.iter().sum::<usize>() + buffers)
+        4 * (shared.iter().sum::<usize>() + buffers + self.kept.len())
     }
 }
 

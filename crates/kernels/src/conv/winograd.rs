@@ -4,6 +4,7 @@
 
 use super::filtering::{Filter, Lanes, SIDE, Three, Two};
 use super::pass::{Pass, Target};
+use super::scratch::Buffers;
 use super::tiling::Tile;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
@@ -98,37 +99,94 @@ impl Winograd {
 
     /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
     pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-        let count = tile.images * tile.rows.div_ceil(SIDE) * self.wide();
-        let (depth, o) = (self.depth(), self.pass.o);
-        let read = self.plane(count, depth);
-        let (tiles, results) = buffer.split_at_mut(self.planes() * read);
+        let plane = self.plane(self.count(tile), self.depth());
+        let (tiles, results) = buffer.split_at_mut(self.planes() * plane);
         let place = Shared(tiles.as_mut_ptr());
         for (index, at) in self.places(tile).enumerate() {
             // SAFETY: `tiles` holds `planes` planes of `count` rows of `depth` elements, and index < count.
-            unsafe { self.transform_input(x, at, &place, read, index) };
+            unsafe { self.transform_input(x, at, &place, plane, index) };
         }
-        // Results of one panel stay in the cache until they are transformed back.
-        for first in (0..o).step_by(PANEL) {
-            let (start, width) = self.panel(first);
-            let written = self.plane(count, width);
-            for point in 0..self.planes() {
-                let a = &tiles[point * read..][..read];
-                let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
-                let y = &mut results[point * written..][..written];
-                for i in (0..count).step_by(BAND) {
-                    let size = [BAND.min(count - i), depth, width];
-                    let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
-                    product(size, a, b, &mut y[i * width..], width, false);
-                }
+        let to = Place::of(to);
+        for first in (0..self.pass.o).step_by(PANEL) {
+            // SAFETY: the target holds the tile's results, and is borrowed mutably.
+            unsafe { self.panel_of(tiles, weights, first, tile, &to, results) };
+        }
+    }
+
+    /// The same for few tiles, where a task a tile would leave threads without work: first all tiles are transformed, then
+    /// each panel of results is a task. `tile` is all of the pass's, `shared` holds all tiles transformed.
+    pub fn run_panels(
+        &self,
+        x: &[f32],
+        weights: &[f32],
+        tile: Tile,
+        to: &mut Target,
+        shared: &mut [f32],
+        buffers: &Buffers,
+    ) {
+        let plane = self.plane(self.count(tile), self.depth());
+        let place = Shared(shared.as_mut_ptr());
+        let places: Vec<_> = self.places(tile).collect();
+        places.par_iter().enumerate().for_each(|(index, &at)| {
+            let place = &place;
+            // SAFETY: `shared` holds `planes` planes of `count` rows of `depth` elements; each index has its own.
+            unsafe { self.transform_input(x, at, place, plane, index) };
+        });
+        let (tiles, to) = (&*shared, Place::of(to));
+        (0..self.pass.o.div_ceil(PANEL)).into_par_iter().with_max_len(1).for_each(|panel| {
+            let to = &to;
+            // SAFETY: the target holds all results, and is borrowed mutably; panels have channels of their own.
+            buffers.with(|buffer| unsafe { self.panel_of(tiles, weights, panel * PANEL, tile, to, buffer) });
+        });
+    }
+
+    /// Elements of all tiles of a pass, transformed; and of a task's results.
+    pub fn panels_workspace(&self, tile: Tile) -> [usize; 2] {
+        let count = self.count(tile);
+        [self.depth(), PANEL.min(self.pass.o)].map(|channels| self.planes() * self.plane(count, channels))
+    }
+
+    /// Products of transformed tiles with the panel of weights that begins at channel `first`, transformed back while they
+    /// are in the cache.
+    ///
+    /// # Safety
+    ///
+    /// `to` is valid for reads and writes of the panel's channels of all pixels of the tile.
+    unsafe fn panel_of(
+        &self,
+        tiles: &[f32],
+        weights: &[f32],
+        first: usize,
+        tile: Tile,
+        to: &Place,
+        results: &mut [f32],
+    ) {
+        let (count, depth, o) = (self.count(tile), self.depth(), self.pass.o);
+        let (start, width) = self.panel(first);
+        let [read, written] = [self.plane(count, depth), self.plane(count, width)];
+        for point in 0..self.planes() {
+            let a = &tiles[point * read..][..read];
+            let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
+            let y = &mut results[point * written..][..written];
+            for i in (0..count).step_by(BAND) {
+                let size = [BAND.min(count - i), depth, width];
+                let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
+                product(size, a, b, &mut y[i * width..], width, false);
             }
-            self.dispatch(Output { filter: self, results: &*results, plane: written, channels: [first, width], tile, to });
         }
+        let channels = [first, width];
+        self.dispatch(Output { filter: self, results: &*results, plane: written, channels, tile, to });
+    }
+
+    /// Tiles of 4×4 results.
+    fn count(&self, tile: Tile) -> usize {
+        tile.images * tile.rows.div_ceil(SIDE) * self.wide()
     }
 
     /// Image, row and column of every tile of a pass's tile, in order.
     pub fn places(&self, tile: Tile) -> impl Iterator<Item = [usize; 3]> + use<> {
         let (wide, bands) = (self.wide(), tile.rows.div_ceil(SIDE));
-        (0..tile.images * bands * wide).map(move |index| {
+        (0..self.count(tile)).map(move |index| {
             let (image, rest) = (index / (bands * wide), index % (bands * wide));
             [tile.image + image, tile.row + rest / wide * SIDE, rest % wide * SIDE]
         })
@@ -315,17 +373,30 @@ impl Transform for Input<'_> {
     }
 }
 
-struct Output<'a, 'b> {
+/// A [`Target`] that tasks share.
+pub(super) struct Place {
+    data: Shared<f32>,
+    rows: usize,
+    accumulate: bool,
+}
+
+impl Place {
+    fn of(target: &mut Target) -> Self {
+        Self { data: Shared(target.data.as_mut_ptr()), rows: target.rows, accumulate: target.accumulate }
+    }
+}
+
+struct Output<'a> {
     filter: &'a Winograd,
     results: &'a [f32],
     plane: usize,
     /// The first of the results' channels, and their number.
     channels: [usize; 2],
     tile: Tile,
-    to: &'a mut Target<'b>,
+    to: &'a Place,
 }
 
-impl Transform for Output<'_, '_> {
+impl Transform for Output<'_> {
     #[inline(always)]
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { filter, results, plane, channels: [channel, width], tile, to } = self;
@@ -342,7 +413,8 @@ impl Transform for Output<'_, '_> {
                     store(p, q, value) if p < rows && q < columns {
                         let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
                         let place = (line + (column + q) * step) * o + channel + lane;
-                        let place = &mut to.data[place..][..count];
+                        // SAFETY: by the promise of `panel_of`.
+                        let place = unsafe { std::slice::from_raw_parts_mut(to.data.0.add(place), count) };
                         let value = if to.accumulate { value + Lanes::load(simd, place) } else { value };
                         value.store(place);
                     }

@@ -1,0 +1,74 @@
+//! What is made of weights that do not change, kept for the next time.
+
+use super::Conv;
+use super::scratch::grow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// What weights were made into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Made {
+    /// Transformed for minimal filtering.
+    Filters,
+    /// Arranged for the adjoint.
+    Flipped,
+    /// Both.
+    FlippedFilters,
+}
+
+/// Weights by where they lie: whoever owns the memory says which do not change, and when they are gone.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Weights that do not change: their first byte and the byte behind.
+    frozen: Option<Range<usize>>,
+    made: HashMap<(Range<usize>, Made, Conv), Vec<f32>>,
+}
+
+impl Kept {
+    /// The weights of the next convolution, if they do not change.
+    pub fn freeze(&mut self, weights: Option<&[f32]>) {
+        self.frozen = weights.map(range);
+    }
+
+    /// Forgets everything that was made of weights in this memory.
+    pub fn forget(&mut self, memory: &[f32]) {
+        if !self.made.is_empty() {
+            let gone = range(memory);
+            self.made.retain(|(weights, ..), _| weights.end <= gone.start || gone.end <= weights.start);
+        }
+    }
+
+    /// `len` elements that `make` fills from `weights`: in `scratch`, or once for all if the weights do not change.
+    pub fn get_or<'a>(
+        &'a mut self,
+        weights: &[f32],
+        what: Made,
+        g: &Conv,
+        scratch: &'a mut Vec<f32>,
+        len: usize,
+        make: impl FnOnce(&mut [f32]),
+    ) -> &'a [f32] {
+        if self.frozen.as_ref() != Some(&range(weights)) {
+            let out = grow(scratch, len);
+            make(out);
+            return out;
+        }
+        // Images of every size share them.
+        let form = Conv { n: 0, h: 0, w: 0, oh: 0, ow: 0, ..*g };
+        self.made.entry((range(weights), what, form)).or_insert_with(|| {
+            let mut out = vec![0.0; len];
+            make(&mut out);
+            out
+        })
+    }
+
+    /// Elements kept.
+    pub fn len(&self) -> usize {
+        self.made.values().map(Vec::len).sum()
+    }
+}
+
+fn range(memory: &[f32]) -> Range<usize> {
+    let bytes = memory.as_ptr_range();
+    bytes.start as usize..bytes.end as usize
+}
