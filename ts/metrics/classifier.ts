@@ -8,7 +8,7 @@ import { Sampler, streams, type Dataset } from '../dataset.ts'
 import { fromBytes } from '../losses.ts'
 import { grad, Rng, scope, type Device, type Tensor } from '../native.ts'
 import { discriminator, discriminatorSpecs } from '../networks/discriminator.ts'
-import { createNetwork, tracked, type Network, type NetworkOptions } from '../networks/params.ts'
+import { createNetwork, frozen, tracked, type Network, type NetworkOptions } from '../networks/params.ts'
 import { createOptimizer, step } from '../optimizer.ts'
 import { writeAtomic } from '../run-dir.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor } from '../snapshot.ts'
@@ -149,7 +149,7 @@ export async function loadClassifier(path: string, device: Device): Promise<Load
     }
     scope(() => tensor.assign(device.tensor(saved.values, saved.shape)))
   }
-  return { network, info, sha256: await hashFile(path) }
+  return { network: { ...network, params: frozen(network.params) }, info, sha256: await hashFile(path) }
 }
 
 /** The classifiers of a folder, by the names of their files. */
