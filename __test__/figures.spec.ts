@@ -16,7 +16,8 @@ import type { Picture } from '../ts/grid.ts'
 import { Device, Rng } from '../ts/native.ts'
 import { generatorSpecs } from '../ts/networks/generator.ts'
 import { createNetwork, type NetworkOptions } from '../ts/networks/params.ts'
-import { crop, enlarge, lettering, panel, rgbPicture, shrink } from '../ts/panel.ts'
+import { mixingOfPaper } from '../ts/paper-figures.ts'
+import { crop, enlarge, lettering, mirror, panel, rgbPicture, shrink } from '../ts/panel.ts'
 import { tinyNetwork } from './tiny.ts'
 
 const options: NetworkOptions = { ...tinyNetwork, config: 'F', resolution: 16, fmapBase: 32 }
@@ -95,10 +96,57 @@ test('the deviation over realisations of noise is four times that of the gray va
 test('columns of the uncurated grid hold images of the next seeds, each smaller by 2^lod, and white gaps', async (t) => {
   const figure = await uncuratedFigure(network, { seed: 7, rows: 1, lods: [0, 1] })
   const picture = async (seed: number) => imageOf(network, stylesOf(network, seed, {}), new Rng(seed, 5))
-  t.is(figure.width, 8 * (16 + 1 + 8))
-  t.deepEqual(crop(figure, 0, 0, side, side), shown(await picture(7)))
-  t.deepEqual(crop(figure, 8 * 17, 0, 64, 64), shown(shrink(await picture(8), 2)))
-  t.true(crop(figure, side, 0, 8, side).pixels.every((value) => value === 255))
+  // Gaps of 2 pixels around full-size images, of 1 above and below the smaller ones.
+  t.deepEqual([figure.width, figure.height], [2 + 128 + 2 + 64 + 2, 2 + 128 + 2])
+  t.deepEqual(crop(figure, 2, 2, side, side), shown(await picture(7)))
+  t.deepEqual(crop(figure, 132, 2, 64, 64), shown(shrink(await picture(8), 2)))
+  t.deepEqual(crop(figure, 132, 67, 64, 64), shown(shrink(await picture(9), 2)))
+  const white = (picture: Picture) => picture.pixels.every((value) => value === 255)
+  t.true(white(crop(figure, 130, 0, 2, 132)) && white(crop(figure, 132, 66, 64, 1)))
+})
+
+test('images are made smaller as Pillow does it with LANCZOS', (t) => {
+  const pixels = Uint8Array.from({ length: 8 * 12 * 3 }, (_, i) => (i * i * 7 + i * 31) % 256)
+  const small = shrink({ pixels, width: 12, height: 8 }, 4)
+  t.deepEqual([small.width, small.height], [3, 2])
+  // Image.fromarray(pixels).resize((3, 2), Image.LANCZOS), Pillow
+  const pillow = [119, 131, 130, 124, 123, 113, 131, 124, 124, 149, 131, 120, 101, 139, 140, 114, 119, 135]
+  t.deepEqual([...small.pixels], pillow)
+})
+
+test("half images show the left half of each, of some after they were turned, as in the paper's Fig. 5", async (t) => {
+  const whole = await noiseComponentsFigure(network, { seeds: [1] })
+  const halves = await noiseComponentsFigure(network, { seeds: [1], halves: true, mirrored: [1] })
+  const half = (place: number) =>
+    crop(halves, halves.width - (place + 1) * (side / 2 + gap), halves.height - side - gap, side / 2, side)
+  for (const place of [0, 1, 2, 3]) {
+    t.deepEqual(half(place), crop(mirror(cell(whole, place, 0)), 0, 0, side / 2, side))
+  }
+  t.deepEqual([...mirror(rgbPicture(Uint8Array.of(1, 2, 3, 4), 2, 2, 1)).pixels], [2, 2, 2, 1, 1, 1, 4, 4, 4, 3, 3, 3])
+})
+
+test('pictures of wide images show their middle rows alone, in every figure', async (t) => {
+  const wide = { ...network, height: 12 }
+  const styles = stylesOf(network, 1, {})
+  const square = await imageOf(network, styles, 'const')
+  t.deepEqual(await imageOf(wide, styles, 'const'), crop(square, 0, 2, 16, 12))
+  const uncurated = await uncuratedFigure(wide, { seed: 1, rows: 1, lods: [0, 2] })
+  t.deepEqual([uncurated.width, uncurated.height], [4 + 128 + 4 + 32 + 4, 4 + 96 + 4])
+  const detail = await noiseDetailFigure(wide, { seeds: [1], realisations: 4, part: { left: 0, top: 0, side: 1 } })
+  t.is(detail.height, (await truncationFigure(wide, { seeds: [1], psis: [1] })).height)
+  await t.throwsAsync(uncuratedFigure(wide, { seed: 1, lods: [3] }), { message: /lods: .*0 to 2, found 3/ })
+  await t.throwsAsync(imageOf({ ...network, height: 13 }, styles, 'const'), { message: /height: .*16 rows, found 13/ })
+})
+
+test("the paper's mixing rows copy coarse, middle and fine styles; a small network has the rows whose layers it has", async (t) => {
+  const { rows, cols, styles } = mixingOfPaper(18)
+  t.is(cols.length, 5)
+  const ranges = styles.map((layers) => [layers[0], layers.at(-1)])
+  t.deepEqual(ranges, [...Array(3).fill([0, 3]), ...Array(2).fill([4, 7]), [8, 17]])
+  t.is(rows.length, 6)
+  t.deepEqual(mixingOfPaper(6).styles.at(-1), [4, 5])
+  t.is(mixingOfPaper(6).rows.length, 5)
+  await t.notThrowsAsync(mixingFigure(network, mixingOfPaper(6)))
 })
 
 test('a network without styles or noise is refused by name', async (t) => {
@@ -116,6 +164,13 @@ test('classes make another image, and a class that is missing, out of range or o
   const values = await labelOf(conditional, [0, 2])!.data()
   t.deepEqual([...values], [1, 0, 1])
   t.throws(() => labelOf(conditional, [3]), { message: 'class: expected a whole number from 0 to 2, found 3' })
+  const named = { ...conditional, classes: ['cat', 'dog', '7'] }
+  t.deepEqual([...(await labelOf(named, ['dog', 0])!.data())], [1, 1, 0])
+  t.throws(() => labelOf(named, ['dgo']), {
+    message: 'class: expected a whole number from 0 to 2 or one of "cat", "dog", found "dgo"; did you mean "dog"?',
+  })
+  t.throws(() => labelOf(named, [7]), { message: /found 7$/ }, 'a number is no name')
+  t.throws(() => labelOf(conditional, ['cat']), { message: 'class: expected a whole number from 0 to 2, found "cat"' })
   t.throws(() => labelOf(conditional), { message: /class: expected .*found nothing/ })
   t.throws(() => labelOf(network, [0]), { message: /class: expected none, .*found 0/ })
 })

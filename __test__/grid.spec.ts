@@ -1,5 +1,5 @@
 import test from 'ava'
-import { gridSize, tileImages } from '../ts/grid.ts'
+import { gridSize, middleRows, tileImages } from '../ts/grid.ts'
 
 test('grids are those of the official code: 7x4 at 1024 and 15x8 at 256 on a 4k screen', (t) => {
   t.deepEqual(gridSize(1024, '4k'), { columns: 7, rows: 4 })
@@ -43,4 +43,10 @@ test('a batch of another length and a grid of no columns are refused', (t) => {
     instanceOf: RangeError,
     message: 'tileImages: columns must be a whole number of at least 1, got 0',
   })
+})
+
+test('the middle rows of each image are kept', (t) => {
+  const batch = Uint8Array.from({ length: 2 * 4 * 2 }, (_, i) => i)
+  t.deepEqual([...middleRows(batch, { n: 2, h: 4, w: 2, c: 1 }, 2)], [2, 3, 4, 5, 10, 11, 12, 13])
+  t.is(middleRows(batch, { n: 2, h: 4, w: 2, c: 1 }, 4), batch)
 })

@@ -174,7 +174,9 @@ for (const algorithm of ['auto', 'im2col', 'shifted', 'direct', 'winograd'] sati
     const made = createNetwork(cpu, generatorSpecs(wide), new Rng(1))
     const judge = createNetwork(cpu, discriminatorSpecs(wide), new Rng(2))
     // Off their initial constants: the first layer of a new network normalises a constant, which leaves nothing but rounding.
-    const rng = new Rng(5)
+    // With this seed no activation is so near to 0 that rounding flips it (see oracle.spec.ts): weights moved by 3e-6 change
+    // no gradient by more than 5e-5.
+    const rng = new Rng(9)
     for (const { flat } of [made, judge]) scope(() => flat.assign(flat.add(rng.normal(cpu, flat.shape).mul(0.3))))
     const inputs = { z: new Rng(3).normal(cpu, [4, 64]), reals: new Rng(4).normal(cpu, [4, 8, 8, 3]) }
     const found = wideLosses(made, judge, inputs, wide)
@@ -195,8 +197,8 @@ for (const algorithm of ['auto', 'im2col', 'shifted', 'direct', 'winograd'] sati
       const values = Array.from(await tensor.data())
       const scale = Math.max(...values.map(Math.abs))
       const difference = largestDifference(await found.get(name)!.data(), values)
-      // f32 sums of 9 · 64 products; an activation that is zero but for rounding may flip (see oracle.spec.ts).
-      t.true(difference <= 1e-3 * scale, `${name} differs by ${difference} of ${scale}`)
+      // f32 sums of 9 · 64 products, through all layers and back.
+      t.true(difference <= 1e-4 * scale, `${name} differs by ${difference} of ${scale}`)
     }
   })
 }

@@ -20,7 +20,8 @@ const shape = { n: 2, side: 64, channels: 3 }
 test('MS-SSIM of an image with itself is 1, of an image with its negative 0, and symmetric', async (t) => {
   const a = images(0, shape)
   const b = images(1, shape).map((value, i) => (a[i]! >> 1) + (value >> 1))
-  t.deepEqual(await msSsim(a, a, [2, 64, 64, 3]), [1, 1])
+  // Products of a few roundings in f64.
+  for (const value of await msSsim(a, a, [2, 64, 64, 3])) t.true(Math.abs(value - 1) < 1e-14)
   t.deepEqual(
     await msSsim(
       a,

@@ -38,6 +38,7 @@ test('elementwise ops broadcast as NumPy does', async (t) => {
     [1, 1, 1, 7, 3, 11 / 5].map(Math.fround),
   )
   t.deepEqual(await list(a.greater(3).select(a, a.neg())), [-1, -2, -3, 4, 5, 6])
+  t.deepEqual(await list(a.maximum(cpu.tensor([4, 1, NaN], [3]))), [4, 2, NaN, 4, 5, NaN])
 })
 
 test('movement ops agree with what they say', async (t) => {
@@ -92,7 +93,7 @@ const wrong: [name: string, op: (x: Tensor) => unknown, message: RegExp][] = [
   ['concat of nothing', () => concat([], 0), /concat: at least one tensor/],
   ['broadcastTo', (x) => x.broadcastTo([3, 3]), /broadcast_to/],
   ['upfirdn2d', (x) => x.upfirdn2d({ taps: [1] }), /upfirdn2d: x must be \[N, H, W, C\]/],
-  ['biasAct', (x) => x.biasAct(x.sum([0]), 0), /alpha must be in \(0, 1\]/],
+  ['biasAct', (x) => x.biasAct(x.sum([0]), -0.1), /alpha must be in \[0, 1\]/],
   ['adain', (x) => x.adain(x), /adain: x must be/],
   ['addNoise', (x) => x.addNoise(x, x), /add_noise: x must be/],
   ['minibatchStddev', (x) => x.reshape([6, 1, 1, 1]).minibatchStddev(4), /group must divide 6/],

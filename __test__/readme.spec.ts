@@ -1,5 +1,6 @@
 /** Every command and snippet of the README runs, long ones at a small size. */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,10 +21,12 @@ const commands = blocks('sh')
   .map((line) => line.replace(/ +#.*$/, ''))
 
 /** Options that make a command of the README small. */
-const small = Object.entries({ ...tinyConfig, resolution: 8 }).flatMap(([key, value]) => [
+const small = Object.entries({ ...tinyConfig, resolution: 32 }).flatMap(([key, value]) => [
   `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
   String(value),
 ])
+
+const figures = ['mix', 'truncate', 'generate', 'noise', 'noise', 'video']
 
 test('the README has the commands that this test runs, and npm knows its scripts', async (t) => {
   const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
@@ -32,17 +35,17 @@ test('the README has the commands that this test runs, and npm knows its scripts
   t.deepEqual(
     commands.map((command) => command.split(' ').slice(0, 3).join(' ')),
     [
-      ...['npm start', 'npm test', 'npx stylegan train', 'npx stylegan generate'],
-      ...['npx stylegan metrics', 'npx stylegan classifier', 'npx stylegan metrics'],
+      ...['npm start', 'npm test'],
+      ...['train', 'generate', ...figures, 'metrics', 'classifier', 'metrics'].map((name) => `npx stylegan ${name}`),
     ],
   )
   t.regex(scripts['start']!, /npm install .*build.*dist\/cli\/main\.js train --preset demo$/)
   t.regex(scripts['test']!, /__test__\/run\.mjs/)
 })
 
-test('train and generate run as the README writes them', async (t) => {
+test('train, generate and the figures run as the README writes them', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-'))
-  const [, , train, generate] = commands.map((command) => command.split(' ').slice(2))
+  const [, , train, generate, ...others] = commands.map((command) => command.split(' ').slice(2))
   const data = await tinyDataset()
   // A flag given twice counts as given last.
   await run(process.execPath, [main, ...train!, ...small, '--data', data], { cwd })
@@ -51,14 +54,19 @@ test('train and generate run as the README writes them', async (t) => {
     (await readdir(join(cwd, 'out'))).sort(),
     [0, 1, 4, 5, 6].map((seed) => `seed000${seed}.png`),
   )
+  for (const command of others.slice(0, figures.length)) await run(process.execPath, [main, ...command], { cwd })
+  const names = ['detail', 'mix', 'noise', 'truncate', 'uncurated', 'walk'].map((name) => `${name}.png`)
+  const drawn = (await readdir(join(cwd, 'out'))).filter((name) => !name.startsWith('seed'))
+  t.deepEqual(drawn.sort(), names)
+  // Each of them is shown.
+  for (const name of names) t.true(readme.includes(`(docs/${name})`) && existsSync(join(root, 'docs', name)), name)
 })
 
 test('metrics and classifiers run as the README writes them', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-metrics-'))
-  const [, , train, , metrics, classifier, separability] = commands.map((command) => command.split(' ').slice(2))
-  const data = ['--data', await tinyDataset()]
-  const sized = ['--resolution', '16', '--lod-initial-resolution', '16']
-  await run(process.execPath, [main, ...train!, ...small, ...sized, ...data], { cwd })
+  const given = commands.map((command) => command.split(' ').slice(2))
+  const [train, [metrics, classifier, separability]] = [given[2], given.slice(-3)]
+  await run(process.execPath, [main, ...train!, ...small, '--data', await tinyDataset()], { cwd })
   const measured = await run(process.execPath, [main, ...metrics!, '--num', '20'], { cwd })
   t.regex(measured.stdout, /^swd +\d+\.\d{4} +network-snapshot-000000\.safetensors/m)
   t.regex(measured.stdout, /^ms_ssim +\d\.\d{4} /m)

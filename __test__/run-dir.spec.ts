@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { presets, resolveConfig } from '../ts/config.ts'
 import type { WriteStep } from '../ts/run-dir.ts'
-import { formatTime, RunDir, secondsLeft, statusLine, writeAtomic } from '../ts/run-dir.ts'
+import { formatTime, RunDir, statusLine, writeAtomic } from '../ts/run-dir.ts'
 import { progressAt } from '../ts/schedule.ts'
 import { scheduleOptions } from '../ts/config.ts'
 
@@ -203,18 +203,4 @@ test('status lines align from tick to tick', (t) => {
     'tick 3     kimg 9.0      lod 1.50  res 16    minibatch 16   time 5m 00s       sec/tick 9.9     sec/kimg 1.23    maintenance 0.5    left 1h 01m 40s',
   )
   t.is(line(3, 9_000, 60).indexOf('left'), line(1200, 149_000, 9e5).indexOf('left'))
-})
-
-test('the time left counts later resolutions by their work', (t) => {
-  const config = resolveConfig('demo', {
-    ...{ resolution: 8, lodInitialResolution: 4, lodTrainingKimg: 10, lodTransitionKimg: 0, kimg: 30 },
-    ...{ fmapBase: 64, fmapMax: 16 },
-  })
-  // 16 maps at 4x4 and 8x8: an 8x8 image costs 1 + 4 times the multiplications of a 4x4 one, and as much for launching.
-  // 5 kimg at 4x4 and 20 kimg at 8x8 are left.
-  const [launches, small] = [150_000, (4 * 16) ** 2]
-  const expected = 5 * 2 + 20 * 2 * ((launches + 5 * small) / (launches + small))
-  t.true(Math.abs(secondsLeft(config, 5_000, 2) - expected) < 1e-12 * expected) // rounding
-  t.is(secondsLeft(config, 20_000, 3), 30)
-  t.is(secondsLeft(config, 30_000, 3), 0)
 })

@@ -42,8 +42,10 @@ test('a run directory holds what users of the official code know', async (t) => 
   const start = events.find((event) => event.type === 'start')!
   const files = (await readdir(start.dir)).sort()
   t.deepEqual(
-    files.filter((name) => !name.startsWith('fakes') && !name.startsWith('network')),
-    ['log.txt', 'reals.png', 'stats.jsonl', 'training_options.json'],
+    files
+      .filter((name) => !name.startsWith('fakes') && !name.startsWith('network'))
+      .map((name) => name.replace(/(tfevents)\..*/, '$1')),
+    ['events.out.tfevents', 'log.txt', 'reals.png', 'stats.jsonl', 'training_options.json'],
   )
   t.true(files.includes('fakes000000.png'))
   t.true(files.some((name) => /^network-snapshot-\d{6}\.safetensors$/.test(name)))

@@ -5,6 +5,7 @@ import type { Picture } from '../ts/grid.ts'
 import { Device, encodePng, Rng } from '../ts/native.ts'
 import { generatorSpecs } from '../ts/networks/generator.ts'
 import { createNetwork } from '../ts/networks/params.ts'
+import { enlarge } from '../ts/panel.ts'
 import { animatedPng, easings, keyWeights, walk } from '../ts/video.ts'
 import type { NetworkOptions } from '../ts/networks/params.ts'
 import { tinyNetwork } from './tiny.ts'
@@ -47,6 +48,12 @@ test('a walk shows its seeds in turn, and goes back to the first', async (t) => 
   const [one, three] = [stylesOf(generator, 1, {}), stylesOf(generator, 3, {})]
   const halfway = one.map((w, layer) => w.mul(0.5).add(three[layer]!.mul(0.5)))
   t.deepEqual(frames[5], await imageOf(generator, halfway, 'const'))
+})
+
+test('a scale repeats each pixel', async (t) => {
+  const [plain] = await all(walkOf([1, 2]))
+  const large = walk(generator, { seeds: [1, 2], columns: 1, rows: 1, framesPerKey: 1, easing: 'linear', scale: 3 })
+  t.deepEqual((await all(large))[0], enlarge(plain!, 3))
 })
 
 test('a grid takes the first key frames of all its cells first', async (t) => {

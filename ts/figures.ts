@@ -1,73 +1,13 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
 import { streams } from './dataset.ts'
+import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 import type { Picture } from './grid.ts'
-import { toBytes } from './losses.ts'
 import { Rng, scope, type Tensor } from './native.ts'
 import { configurationOf } from './networks/configurations.ts'
-import { draw, truncate } from './networks/generator.ts'
-import { mapping } from './networks/mapping.ts'
-import { get, numLayers, type Network, type NetworkOptions } from './networks/params.ts'
-import type { Noise } from './networks/synthesis.ts'
-import { blank, crop, enlarge, panel, place, rgbPicture, shrink } from './panel.ts'
+import { get, numLayers, type NetworkOptions } from './networks/params.ts'
+import { blank, crop, enlarge, mirror, panel, place, shrink, stretch } from './panel.ts'
 
-/** What loadGenerator returns. */
-export interface Generator {
-  readonly Gs: Network
-  readonly options: NetworkOptions
-}
-
-export interface FigureOptions {
-  /** Classes of a conditional network's images: those whose label is 1. */
-  readonly classes?: readonly number[] | undefined
-  readonly truncationPsi?: number | undefined
-  readonly truncationCutoff?: number | undefined
-}
-
-/** z of a seed, the same for every command: `[1, latentSize]`. */
-export function latentOf({ Gs, options }: Generator, seed: number): Tensor {
-  return new Rng(seed, streams.grid).normal(Gs.device, [1, options.latentSize])
-}
-
-/**
- * The label of some classes, `[1, labelSize]`; none for a network without classes.
- *
- * @throws RangeError if a class is out of range, missing, or given to a network that has none
- */
-export function labelOf({ Gs, options }: Generator, classes?: readonly number[]): Tensor | undefined {
-  const { labelSize } = options
-  if (labelSize === 0) {
-    if (classes === undefined) return undefined
-    throw new RangeError(`class: expected none, since the network was trained without labels, found ${classes}`)
-  }
-  const range = `a whole number from 0 to ${labelSize - 1}`
-  if (classes === undefined) throw new RangeError(`class: expected ${range}, found nothing; the network has classes`)
-  const values = new Float32Array(labelSize)
-  for (const one of classes) {
-    if (!(Number.isInteger(one) && one >= 0 && one < labelSize)) {
-      throw new RangeError(`class: expected ${range}, found ${one}`)
-    }
-    values[one] = 1
-  }
-  return Gs.device.tensor(values, [1, labelSize])
-}
-
-/** The w of a seed for each layer, truncated. */
-export function stylesOf(generator: Generator, seed: number, sampling: FigureOptions): Tensor[] {
-  const { Gs, options } = generator
-  return scope(() => {
-    const w = mapping(Gs.params, latentOf(generator, seed), labelOf(generator, sampling.classes), options)
-    const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
-    return truncate(Gs.params, w, { truncationPsi, truncationCutoff }, options)
-  })
-}
-
-/** The image of one w a layer. */
-export async function imageOf({ Gs, options }: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
-  const image = scope(() => toBytes(draw(Gs.params, styles, noise, 0, options)))
-  const pixels = (await image.data()) as Uint8Array
-  image.dispose()
-  return rgbPicture(pixels, options.resolution, options.resolution, options.numChannels)
-}
+export { imageOf, labelOf, latentOf, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 
 /** Small images are enlarged until labels of a few words fit over them. */
 function visible(picture: Picture): Picture {
@@ -172,9 +112,10 @@ export async function noiseDetailFigure(
   if (!(Number.isInteger(realisations) && realisations >= 4)) {
     throw new RangeError(`realisations: expected a whole number of at least 4, found ${realisations}`)
   }
-  const side = generator.options.resolution
-  const [left, top] = [Math.floor(part.left * side), Math.floor(part.top * side)]
-  const size = Math.max(1, Math.floor(part.side * side))
+  const width = generator.options.resolution
+  const { height } = shownRows(generator)
+  const size = Math.max(1, Math.min(Math.floor(part.side * width), height))
+  const [left, top] = [Math.floor(part.left * width), Math.min(Math.floor(part.top * height), height - size)]
   const cells: Picture[][] = []
   for (const seed of seeds) {
     const styles = stylesOf(generator, seed, sampling)
@@ -182,13 +123,13 @@ export async function noiseDetailFigure(
     const images: Picture[] = []
     for (let i = 0; i < realisations; i++) images.push(await imageOf(generator, styles, noise))
     const shown = visible(images[0]!)
-    const half = blank(shown.width, shown.height)
-    const factor = Math.max(1, Math.floor((shown.width / 2 - 2) / size))
+    const four = blank(shown.width, shown.height)
+    const box = Math.floor(Math.min(four.width, four.height) / 2) - 2
     for (const [i, image] of images.slice(0, 4).entries()) {
-      const at = (slot: number) => Math.round((slot * shown.width) / 2) + (slot ? 2 : 0)
-      place(half, enlarge(crop(image, left, top, size, size), factor), at(i % 2), at(Math.floor(i / 2)))
+      const [x, y] = [i % 2 ? four.width - box : 0, i < 2 ? 0 : four.height - box]
+      place(four, stretch(crop(image, left, top, size, size), box, box), x, y)
     }
-    cells.push([shown, half, visible(deviationMap(images))])
+    cells.push([shown, four, visible(deviationMap(images))])
   }
   const columnLabels = ['image', 'four of noise', 'deviation']
   return panel(cells, { columnLabels, rowLabels: seeds.map((seed) => `seed ${seed}`) })
@@ -211,10 +152,22 @@ export function deviationMap(images: readonly Picture[]): Picture {
  * Noise of some layers (StyleGAN, Fig. 5): in all, in none, in the fine ones, in the coarse ones; elsewhere it is 0.
  *
  * @param split first fine layer; the paper's 8 of 18 by default, in proportion
+ * @param halves only the left half of each image is shown, as in the paper
+ * @param mirrored seeds whose images are turned left to right first
  */
 export async function noiseComponentsFigure(
   generator: Generator,
-  { seeds, split, ...sampling }: NoiseFigure & { split?: number | undefined },
+  {
+    seeds,
+    split,
+    halves = false,
+    mirrored = [],
+    ...sampling
+  }: NoiseFigure & {
+    split?: number | undefined
+    halves?: boolean | undefined
+    mirrored?: readonly number[] | undefined
+  },
 ): Promise<Picture> {
   requireNoise(generator.options)
   const layers = numLayers(generator.options.resolution)
@@ -234,7 +187,9 @@ export async function noiseComponentsFigure(
     const row: Picture[] = []
     for (const [, keep] of kinds) {
       const noise = buffers(generator, keep)
-      row.push(visible(await imageOf(generator, styles, noise)))
+      const image = visible(await imageOf(generator, styles, noise))
+      const turned = mirrored.includes(seed) ? mirror(image) : image
+      row.push(halves ? crop(turned, 0, 0, Math.floor(turned.width / 2), turned.height) : turned)
       for (const tensor of noise) tensor.dispose()
     }
     cells.push(row)
@@ -279,31 +234,34 @@ export async function uncuratedFigure(
     readonly lods?: readonly number[] | undefined
   },
 ): Promise<Picture> {
+  const { height } = shownRows(generator)
   const side = generator.options.resolution
   for (const lod of lods) {
-    if (!(Number.isInteger(lod) && lod >= 0 && 2 ** lod <= side)) {
-      throw new RangeError(`lods: expected whole numbers from 0 to ${Math.log2(side)}, found ${lod}`)
+    if (!(Number.isInteger(lod) && lod >= 0 && height % 2 ** lod === 0)) {
+      const most = Math.log2(height & -height)
+      throw new RangeError(`lods: expected whole numbers from 0 to ${most}, found ${lod}`)
     }
   }
-  if (!(Number.isInteger(rows) && rows > 0))
+  if (!(Number.isInteger(rows) && rows > 0)) {
     throw new RangeError(`rows: expected a whole number above 0, found ${rows}`)
-  const gap = Math.max(1, Math.round(side / 64))
-  const widths = lods.map((lod) => side / 2 ** lod)
+  }
+  const factor = Math.ceil(128 / Math.min(side, 128))
+  // Gaps shrink with the images, to a whole number of pixels in each column.
+  const gap = 2 ** Math.max(...lods) * Math.max(1, Math.round((factor * side) / 512))
+  const widths = lods.map((lod) => (factor * side) / 2 ** lod)
   const canvas = blank(
-    widths.reduce((sum, width) => sum + width + gap, -gap),
-    rows * (side + gap) - gap,
+    widths.reduce((sum, width) => sum + width + gap, gap),
+    rows * (factor * height + gap) + gap,
   )
-  let [left, next] = [0, seed]
+  let [left, next] = [gap, seed]
   for (const [column, lod] of lods.entries()) {
-    const [count, width] = [rows * 2 ** lod, widths[column]!]
-    for (let row = 0; row < count; row++) {
+    for (let row = 0; row < rows * 2 ** lod; row++) {
       const image = await imageOf(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
       next++
-      // Gaps of every column lie within the same height: the last pixels of small images' gaps share it evenly.
-      const top = Math.round((row * (canvas.height + gap)) / count)
-      place(canvas, shrink(image, 2 ** lod), left, Math.min(top, canvas.height - width))
+      const top = gap + (row * (factor * height + gap)) / 2 ** lod
+      place(canvas, enlarge(shrink(image, 2 ** lod), factor), left, top)
     }
-    left += width + gap
+    left += widths[column]! + gap
   }
-  return side >= 128 ? canvas : enlarge(canvas, Math.ceil(128 / side))
+  return canvas
 }

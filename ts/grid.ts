@@ -17,6 +17,24 @@ export interface Picture {
 }
 
 /**
+ * The middle rows of each image of a batch: wide images lie between black rows in square ones.
+ *
+ * @param batch `[N, H, W, C]`
+ * @param height rows that are kept; H less an even number
+ * @returns `[N, height, W, C]`
+ */
+export function middleRows(batch: Uint8Array, { n, h, w, c }: BatchShape, height: number): Uint8Array {
+  if (height === h) return batch
+  const [row, top] = [w * c, (h - height) / 2]
+  const rows = new Uint8Array(n * height * row)
+  for (let image = 0; image < n; image++) {
+    const from = (image * h + top) * row
+    rows.set(batch.subarray(from, from + height * row), image * height * row)
+  }
+  return rows
+}
+
+/**
  * How many images fill a screen: official misc.setup_snapshot_image_grid. Small images get a grid of at most 32 × 32.
  *
  * @param resolution side of the images

@@ -1,5 +1,6 @@
 /** StyleGAN (Karras, Laine, Aila 2018): train, sample, explore. */
 export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './config.ts'
+export { estimateRun, type Estimate, type ResolutionCost } from './estimate.ts'
 export {
   imageOf,
   mixingFigure,
@@ -10,6 +11,13 @@ export {
   type FigureOptions,
   type Generator,
 } from './figures.ts'
+export {
+  mixingOfPaper,
+  noiseComponentsOfPaper,
+  noiseDetailOfPaper,
+  truncationOfPaper,
+  uncuratedOfPaper,
+} from './paper-figures.ts'
 export { measurePeak, profileTable, type Peak } from './profile.ts'
 export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
 export {

@@ -39,29 +39,65 @@ export function rgbPicture(pixels: Uint8Array, width: number, height: number, ch
 }
 
 /** Each pixel `factor` times along both axes. */
-export function enlarge({ pixels, width, height }: Picture, factor: number): Picture {
-  const large = blank(width * factor, height * factor)
-  for (let y = 0; y < large.height; y++) {
-    for (let x = 0; x < large.width; x++) {
-      const from = 3 * (Math.floor(y / factor) * width + Math.floor(x / factor))
-      large.pixels.set(pixels.subarray(from, from + 3), 3 * (y * large.width + x))
-    }
-  }
-  return large
+export function enlarge(picture: Picture, factor: number): Picture {
+  return stretch(picture, picture.width * factor, picture.height * factor)
 }
 
-/** Means of `factor` × `factor` pixels. */
-export function shrink({ pixels, width, height }: Picture, factor: number): Picture {
-  const small = blank(width / factor, height / factor)
-  for (let i = 0; i < small.pixels.length; i++) {
-    const [c, x, y] = [i % 3, Math.floor(i / 3) % small.width, Math.floor(i / 3 / small.width)]
-    let sum = 0
-    for (let k = 0; k < factor * factor; k++) {
-      sum += pixels[3 * ((y * factor + Math.floor(k / factor)) * width + x * factor + (k % factor)) + c]!
+/** The nearest pixel in each place. */
+export function stretch(picture: Picture, width: number, height: number): Picture {
+  const stretched = blank(width, height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const [fromX, fromY] = [Math.floor((x * picture.width) / width), Math.floor((y * picture.height) / height)]
+      const from = 3 * (fromY * picture.width + fromX)
+      stretched.pixels.set(picture.pixels.subarray(from, from + 3), 3 * (y * width + x))
     }
-    small.pixels[i] = Math.round(sum / factor ** 2)
   }
-  return small
+  return stretched
+}
+
+/** Left and right swapped. */
+export function mirror({ pixels, width, height }: Picture): Picture {
+  const mirrored = blank(width, height)
+  for (let i = 0; i < width * height; i++) {
+    const from = 3 * (i - 2 * (i % width) + width - 1)
+    mirrored.pixels.set(pixels.subarray(from, from + 3), 3 * i)
+  }
+  return mirrored
+}
+
+/** A picture 1 / `factor` as wide and high, by Lanczos-3 over both axes, as Pillow's LANCZOS, the filter of the official figures. */
+export function shrink(picture: Picture, factor: number): Picture {
+  const { width, height } = picture
+  if (factor === 1) return picture
+  const narrow = lanczos(picture.pixels, [height, width, 3], width / factor)
+  const pixels = lanczos(narrow, [1, height, (width / factor) * 3], height / factor)
+  return { pixels, width: width / factor, height: height / factor }
+}
+
+/** Resamples the middle axis of `[rows, length, inner]` to `to` places; bytes in, bytes out. */
+function lanczos(from: Uint8Array, [rows, length, inner]: readonly [number, number, number], to: number): Uint8Array {
+  const result = new Uint8Array(rows * to * inner)
+  const scale = length / to
+  const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x))
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale
+    const first = Math.max(0, Math.floor(centre - 3 * scale + 0.5))
+    const last = Math.min(length, Math.floor(centre + 3 * scale + 0.5))
+    const weights = Array.from({ length: last - first }, (_, k) => {
+      const x = (first + k + 0.5 - centre) / scale
+      return Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0
+    })
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    for (let row = 0; row < rows; row++) {
+      for (let c = 0; c < inner; c++) {
+        const at = (row * length + first) * inner + c
+        const sum = weights.reduce((sum, weight, k) => sum + weight * from[at + k * inner]!, 0)
+        result[(row * to + i) * inner + c] = Math.min(255, Math.max(0, Math.floor(sum / total + 0.5)))
+      }
+    }
+  }
+  return result
 }
 
 /** Part of a picture. */

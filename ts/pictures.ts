@@ -1,12 +1,13 @@
 /** Pictures of what a network has learned. */
 import { networkOptions, type TrainConfig } from './config.ts'
 import { Sampler, streams, type Dataset } from './dataset.ts'
-import { gridSize, tileImages } from './grid.ts'
+import { gridSize, middleRows, tileImages } from './grid.ts'
 import { toBytes } from './losses.ts'
 import { encodePng, Rng, scope, type Tensor } from './native.ts'
 import { generate, type Sampling } from './networks/generator.ts'
 import { upscale } from './networks/layers.ts'
 import type { Network, NetworkOptions } from './networks/params.ts'
+import { pictureHeight } from './presets.ts'
 
 /** Images generated at once: more would not be faster, and need memory. */
 const batchSize = 16
@@ -46,18 +47,16 @@ export async function imageGrid(Gs: Network, lod: number, config: TrainConfig, l
     pixels.set((await images.data()) as Uint8Array, first * size)
     images.dispose()
   }
-  return gridPng(pixels, resolution, numChannels, columns)
+  return gridPng(pixels, config, columns)
 }
 
 /** As many real images as a grid of fakes has. */
-export async function realsGrid(
-  { levels }: Dataset,
-  { resolution, numChannels, seed }: TrainConfig,
-): Promise<Uint8Array> {
+export async function realsGrid({ levels }: Dataset, config: TrainConfig): Promise<Uint8Array> {
+  const { resolution, seed } = config
   const { columns, rows } = pictureGrid(resolution)
   const count = Math.min(columns * rows, levels.count)
   const { indices, mirror } = new Sampler(seed, levels.count, false).at(0, count)
-  return gridPng(await levels.batch(resolution, indices, mirror), resolution, numChannels, columns)
+  return gridPng(await levels.batch(resolution, indices, mirror), config, columns)
 }
 
 /** The official grid, but at most 16 by 9: at 32×32 it would have a thousand images, slower than the tick. */
@@ -66,8 +65,10 @@ function pictureGrid(resolution: number): { columns: number; rows: number } {
   return { columns: Math.min(columns, 16), rows: Math.min(rows, 9) }
 }
 
-async function gridPng(pixels: Uint8Array, side: number, channels: number, columns: number): Promise<Uint8Array> {
-  const n = pixels.length / (side * side * channels)
-  const picture = tileImages(pixels, { n, h: side, w: side, c: channels }, columns)
-  return encodePng(picture.pixels, picture.width, picture.height, channels)
+async function gridPng(pixels: Uint8Array, config: TrainConfig, columns: number): Promise<Uint8Array> {
+  const { resolution: side, numChannels: c } = config
+  const [n, h] = [pixels.length / (side * side * c), pictureHeight(config)]
+  const rows = middleRows(pixels, { n, h: side, w: side, c }, h)
+  const picture = tileImages(rows, { n, h, w: side, c }, columns)
+  return encodePng(picture.pixels, picture.width, picture.height, c)
 }

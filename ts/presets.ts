@@ -198,6 +198,11 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
   }),
 }
 
+/** Rows that pictures of a preset's square images show: of LSUN cars 64 to 448 of 512 (official generate_figures.py). */
+export function pictureHeight({ preset, resolution }: Pick<TrainConfig, 'preset' | 'resolution'>): number {
+  return preset === 'car' ? (resolution * 3) / 4 : resolution
+}
+
 /**
  * What a configuration of Table 1 sets beside the parts of its networks; an option given by name wins.
  *

@@ -1,12 +1,12 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, statSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { TrainConfig } from './config.ts'
-import { configFromJson, sameRun, scheduleOptions } from './config.ts'
-import { featureMaps } from './networks/params.ts'
+import { configFromJson, sameRun } from './config.ts'
+import { encodeEvent, wholeLength, type EventContent } from './events.ts'
 import type { Progress } from './schedule.ts'
-import { progressAt, timeline } from './schedule.ts'
 
 /** The steps of {@link writeAtomic}. */
 export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
@@ -75,10 +75,25 @@ export async function writeAtomic(
   }
 }
 
+/**
+ * Makes the folder of all results, before anything is done that would be lost.
+ *
+ * @throws Error if it cannot be written to
+ */
+export async function makeOutdir(outdir: string): Promise<void> {
+  try {
+    await mkdir(outdir, { recursive: true })
+    await access(outdir, constants.W_OK)
+  } catch (error) {
+    throw diskError(outdir, error)
+  }
+}
+
 /** The files of one run. */
 export class RunDir {
   readonly path: string
   readonly #onStep: OnStep
+  #eventsName: string | undefined
 
   private constructor(path: string, onStep: OnStep) {
     this.path = path
@@ -139,15 +154,22 @@ export class RunDir {
   /**
    * Add a record to stats.jsonl; values that are not finite become null. The record also notes how long log.txt is, for
    * {@link cutBack}. Write a tick's log lines before its record, and its record before its snapshot.
+   *
+   * Its finite numbers also go to TensorBoard's event file, at global step kimg, as StyleGAN3 writes it.
    */
   appendStats(record: StatsRecord): void {
+    const scalars = Object.entries(record).filter((entry): entry is [string, number] => {
+      return entry[0] !== 'nimg' && typeof entry[1] === 'number' && Number.isFinite(entry[1])
+    })
+    this.#appendEvent({ step: Math.floor(record.nimg / 1000), scalars })
     const logBytes = statSync(this.file('log.txt'), { throwIfNoEntry: false })?.size ?? 0
     append(this.file('stats.jsonl'), JSON.stringify({ ...record, logBytes }) + '\n', true)
   }
 
   /**
    * Make stats.jsonl and log.txt what they were when the snapshot after `nimg` images was saved, so that a resumed
-   * run writes each record once. A record that was cut off half-way ends the file too.
+   * run writes each record once. A record that was cut off half-way ends the file too. TensorBoard may be reading its event
+   * file, so that only loses a last event that was cut off, and gains one that takes back the later ticks.
    *
    * @param nimg images seen by the snapshot that training goes on from; -1 to start over
    * @returns the number of records kept
@@ -165,7 +187,27 @@ export class RunDir {
     }
     await cut(this.file('stats.jsonl'), statsBytes)
     await cut(this.file('log.txt'), logBytes)
+    await this.#restartEvents(nimg)
     return kept
+  }
+
+  async #restartEvents(nimg: number): Promise<void> {
+    const found = (await readdir(this.path)).filter((name) => name.startsWith(EVENTS)).sort()
+    this.#eventsName = found.at(-1)
+    if (this.#eventsName === undefined) return
+    const file = this.file(this.#eventsName)
+    await cut(file, wholeLength(await readIfThere(file)))
+    if (statSync(file).size > 0) this.#appendEvent({ restartAt: nimg < 0 ? 0 : Math.floor(nimg / 1000) + 1 })
+  }
+
+  /** Appends to events.out.tfevents.<seconds>.<host>, which it makes first if need be. */
+  #appendEvent(content: EventContent): void {
+    const now = Date.now() / 1000
+    this.#eventsName ??= `${EVENTS}${String(Math.floor(now)).padStart(10, '0')}.${hostname()}`
+    const path = this.file(this.#eventsName)
+    const begun = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+    const first = begun ? [] : [encodeEvent(now, { fileVersion: 'brain.Event:2' })]
+    append(path, Buffer.concat([...first, encodeEvent(now, content)]), false)
   }
 
   /** What training_options.json holds, or undefined if it is not there. */
@@ -216,29 +258,10 @@ export function statusLine({ tick, progress, ...times }: Status): string {
     .trimEnd()
 }
 
-/**
- * Estimate of the seconds that the rest of training takes. Later resolutions cost more: what was measured at this one is
- * scaled by the multiplications of the 3x3 convolutions, nearly all of the work.
- */
-export function secondsLeft(config: TrainConfig, nimg: number, secPerKimg: number): number {
-  const options = scheduleOptions(config)
-  const { kimg, resolution } = progressAt(nimg, options)
-  const cost = (side: number): number => imageCost(config, side) / imageCost(config, resolution)
-  return timeline(options, config.kimg)
-    .filter((phase) => phase.toKimg > kimg)
-    .map((phase) => (phase.toKimg - Math.max(phase.fromKimg, kimg)) * secPerKimg * cost(phase.resolution))
-    .reduce((sum, seconds) => sum + seconds, 0)
-}
-
-/** Up to a factor, the multiplications of one image whose side is `resolution`, and the time it takes to launch them. */
-function imageCost(config: TrainConfig, resolution: number): number {
-  let cost = 150_000 // measured: what makes 8×8 with 64 feature maps cost a twelfth of 32×32, not a seventeenth
-  for (let side = 4; side <= resolution; side *= 2) cost += (side * featureMaps(config, Math.log2(side) - 1)) ** 2
-  return cost
-}
-
 /** Ends the name of a file that is not yet whole. */
 const TEMPORARY = '.tmp'
+/** Begins the name of an event file, as TensorBoard looks for it. */
+const EVENTS = 'events.out.tfevents.'
 
 function refuseOtherRun(path: string, saved: TrainConfig, config: TrainConfig): void {
   const keys = sameRun(saved, config)
@@ -260,9 +283,9 @@ function parseRecord(line: string): { nimg: number; logBytes: number } | undefin
   }
 }
 
-function append(path: string, text: string, flush: boolean): void {
+function append(path: string, data: string | Uint8Array, flush: boolean): void {
   try {
-    appendFileSync(path, text, { flush })
+    appendFileSync(path, data, { flush })
   } catch (error) {
     throw diskError(path, error)
   }

@@ -1,12 +1,13 @@
 /** Training, as an async iterable of events (official training_loop.py). */
 import { dirname, join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
+import { secondsLeft } from './cost.ts'
 import { emitting } from './emitting.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { measurePeak, type Peak, profileTable } from './profile.ts'
-import { RunDir, secondsLeft, statusLine, type OnStep } from './run-dir.ts'
+import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
 import { checkMetrics, snapshotMetrics, type MetricEvent } from './training-metrics.ts'
@@ -70,6 +71,7 @@ const stepsAhead = 2
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
   await checkMetrics(options)
   const device = hooks.device ?? Device.open(options.device)
+  await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks.signal)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
   const config = labels ? { ...options, labelSize: labels.names.length } : options
@@ -83,7 +85,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
-  const training = new Training(config, run, dataset, state, labels?.values, peak)
+  const training = new Training(config, run, dataset, state, labels, peak)
   // Metrics that an interruption cut off go on with the features that were computed.
   if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
     yield* snapshotMetrics(snapshot, config, device, hooks.signal)
@@ -154,6 +156,7 @@ class Training {
   readonly #dataset: Dataset
   readonly #sampler: Sampler
   readonly #labels: Tensor | undefined
+  readonly #classes: readonly string[]
   #pending: Pending[] = []
   #maintenanceSec = 0
   #dataWaitSec = 0
@@ -162,21 +165,15 @@ class Training {
   readonly #peak: Peak | undefined
   #tickSteps = 0
 
-  constructor(
-    config: TrainConfig,
-    run: RunDir,
-    dataset: Dataset,
-    state: TrainingState,
-    labels?: Float32Array,
-    peak?: Peak,
-  ) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels, peak?: Peak) {
     this.#peak = peak
     this.#config = config
     this.#run = run
     this.#dataset = dataset
     this.#state = state
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
-    this.#labels = labels && state.G.device.tensor(labels, [dataset.levels.count, config.labelSize])
+    this.#labels = labels && state.G.device.tensor(labels.values, [dataset.levels.count, config.labelSize])
+    this.#classes = labels?.names ?? []
   }
 
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
@@ -359,7 +356,7 @@ class Training {
 
   async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
     const { nimg } = this.#state.position
-    const bytes = await encodeState(this.#state, this.#config).catch((error: unknown) => {
+    const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
     const name = RunDir.snapshotName(nimg)

@@ -6,6 +6,7 @@ import { discriminatorSpecs } from './networks/discriminator.ts'
 import { generatorSpecs } from './networks/generator.ts'
 import { copyNetwork, createNetwork, get, type Network, type NetworkOptions, frozen } from './networks/params.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
+import { pictureHeight } from './presets.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor, type TensorFile } from './snapshot.ts'
 
 /** Where training stands; plain numbers. */
@@ -58,9 +59,14 @@ const format = 'stylegan-training-1'
 /**
  * The bytes of a snapshot, once every value is read and known to be finite.
  *
+ * @param classes names of a conditional network's classes
  * @throws RangeError naming the first tensor that is not finite
  */
-export async function encodeState(state: TrainingState, config: TrainConfig): Promise<Iterable<Uint8Array>> {
+export async function encodeState(
+  state: TrainingState,
+  config: TrainConfig,
+  classes: readonly string[] = [],
+): Promise<Iterable<Uint8Array>> {
   const tensors = new Map<string, HostTensor>()
   const reads = [...namedTensors(state)].map(async ([name, tensor]) => {
     const { shape } = tensor
@@ -74,6 +80,7 @@ export async function encodeState(state: TrainingState, config: TrainConfig): Pr
     format,
     network: JSON.stringify(networkOptions(config)),
     config: JSON.stringify(config),
+    classes: JSON.stringify(classes),
     position: JSON.stringify(state.position),
     rng: JSON.stringify(state.rng.state),
   }
@@ -105,12 +112,13 @@ export async function loadState(path: string, device: Device, config: TrainConfi
 export async function loadGenerator(
   path: string,
   device: Device,
-): Promise<{ Gs: Network; options: NetworkOptions; nimg: number }> {
+): Promise<{ Gs: Network; options: NetworkOptions; classes: readonly string[]; height: number; nimg: number }> {
   const file = await readSafetensors(path)
-  const { network, position } = trainingMetadata(path, file)
+  const { network, config, classes, position } = trainingMetadata(path, file)
   const Gs = createNetwork(device, generatorSpecs(network), new Rng(0))
   for (const [name, tensor] of Gs.params) fill(tensor, `Gs/${name}`, path, file)
-  return { Gs: { ...Gs, params: frozen(Gs.params) }, options: network, nimg: position.nimg }
+  const drawn = { ...Gs, params: frozen(Gs.params) }
+  return { Gs: drawn, options: network, classes, height: pictureHeight(config), nimg: position.nimg }
 }
 
 function fill(tensor: Tensor, name: string, path: string, { tensors }: TensorFile): void {
@@ -130,6 +138,8 @@ export function trainingMetadata(path: string, { metadata }: Pick<TensorFile, 'm
   }
   return {
     network: JSON.parse(metadata['network']!) as NetworkOptions,
+    config: JSON.parse(metadata['config']!) as TrainConfig,
+    classes: JSON.parse(metadata['classes'] ?? '[]') as string[],
     position: JSON.parse(metadata['position']!) as Position,
     rng: JSON.parse(metadata['rng']!) as RngState,
   }

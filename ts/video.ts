@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { crc32 } from 'node:zlib'
-import { imageOf, stylesOf, type FigureOptions, type Generator } from './figures.ts'
+import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './drawing.ts'
 import type { Picture } from './grid.ts'
 import { encodePng, scope, type Tensor } from './native.ts'
-import { blank, place } from './panel.ts'
+import { blank, enlarge, place } from './panel.ts'
 
 export const easings = ['cubic', 'linear', 'smooth'] as const
 export type Easing = (typeof easings)[number]
@@ -18,6 +18,8 @@ export interface Walk extends FigureOptions {
   /** Frames from one key frame to the next. */
   readonly framesPerKey: number
   readonly easing: Easing
+  /** Each pixel so often along both axes. */
+  readonly scale?: number | undefined
 }
 
 /**
@@ -47,7 +49,7 @@ export function keyWeights(position: number, keys: number, easing: Easing): [key
 
 /** The frames of a loop, one after the other: the last leads to the first. */
 export async function* walk(generator: Generator, options: Walk): AsyncGenerator<Picture, void> {
-  const { seeds, columns, rows, framesPerKey, easing } = options
+  const { seeds, columns, rows, framesPerKey, easing, scale = 1 } = options
   const cells = columns * rows
   if (seeds.length === 0 || seeds.length % cells !== 0 || seeds.length < 2 * cells) {
     throw new RangeError(
@@ -56,17 +58,18 @@ export async function* walk(generator: Generator, options: Walk): AsyncGenerator
   }
   const keys = seeds.length / cells
   const styles = seeds.map((seed) => stylesOf(generator, seed, options))
-  const side = generator.options.resolution
+  const width = generator.options.resolution
+  const { height } = shownRows(generator)
   for (let frame = 0; frame < keys * framesPerKey; frame++) {
     const weights = keyWeights(frame / framesPerKey, keys, easing)
-    const picture = blank(columns * side, rows * side)
+    const picture = blank(columns * width, rows * height)
     for (let cell = 0; cell < cells; cell++) {
       const w = scope(() => mixOf(weights.map(([key, weight]) => [styles[key * cells + cell]!, weight])))
       const image = await imageOf(generator, w, 'const')
       for (const tensor of new Set(w)) tensor.dispose()
-      place(picture, image, (cell % columns) * side, Math.floor(cell / columns) * side)
+      place(picture, image, (cell % columns) * width, Math.floor(cell / columns) * height)
     }
-    yield picture
+    yield scale === 1 ? picture : enlarge(picture, scale)
   }
 }
 

@@ -2,7 +2,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { FigureOptions, Generator } from '../figures.ts'
+import type { FigureOptions, Generator } from '../drawing.ts'
 import type { Picture } from '../grid.ts'
 import { Device, encodePng } from '../native.ts'
 import { configurationOf } from '../networks/configurations.ts'
@@ -14,7 +14,8 @@ export interface DrawOptions {
   network: string
   trunc?: number
   truncCutoff?: number
-  class?: number[]
+  class?: (number | string)[]
+  height?: number
   device: string
 }
 
@@ -29,20 +30,34 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
     .option('--trunc-cutoff <layers>', 'layers that truncation moves, from the coarsest', parseWhole)
     .option(
       '--class <list>',
-      'class of a network that was trained with labels; several where images have several',
-      parseWholes,
+      'class of a network that was trained with labels, by name or number; several where images have several',
+      parseClasses,
     )
+    .option('--height <rows>', "rows of each image that are shown, from the middle (preset car's: 3/4)", parseWhole)
     .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
 }
 
 /** The network of a command, and how to draw from it. */
 export async function openGenerator(options: DrawOptions): Promise<{ generator: Generator; sampling: FigureOptions }> {
   const device = Device.open(options.device)
-  const generator = await loadGenerator(await findSnapshot(options.network), device)
+  const loaded = await loadGenerator(await findSnapshot(options.network), device)
+  const generator = { ...loaded, height: options.height ?? loaded.height }
   // The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py).
   const truncationPsi = options.trunc ?? (configurationOf(generator.options).traditional ? 1 : 0.7)
   const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff }
   return { generator, sampling }
+}
+
+/** The seeds of a figure: given, or with `--paper` the paper's. */
+export function figureOf<Own, Paper>(
+  own: Own | undefined,
+  paper: Paper | false | undefined,
+  flag: string,
+): Own | Paper {
+  if (own !== undefined && paper) throw new RangeError(`${flag} and --paper: one of them is expected, found both`)
+  const figure = paper || own
+  if (figure === undefined) throw new RangeError(`${flag}: seeds are expected, or --paper for those of the paper`)
+  return figure
 }
 
 /** Writes a picture as PNG, and says where. */
@@ -52,11 +67,16 @@ export async function writePicture(path: string, { pixels, width, height }: Pict
 
 /** Writes a file and the folders that it needs, and says where. */
 export async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
+  await makeFolder(path)
+  await writeAtomic(path, bytes)
+  console.log(path)
+}
+
+/** Makes the folders that a file needs. */
+export async function makeFolder(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
     throw new Error(`${path}: expected a folder to write to; ${error instanceof Error ? error.message : String(error)}`)
   })
-  await writeAtomic(path, bytes)
-  console.log(path)
 }
 
 /** A whole number from 0. */
@@ -75,6 +95,11 @@ export function parsePositive(text: string): number {
 /** `1,4` as 1, 4. */
 export function parseWholes(text: string): number[] {
   return text.split(',').map(parseWhole)
+}
+
+/** `cat,4` as 'cat', 4. */
+function parseClasses(text: string): (number | string)[] {
+  return text.split(',').map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : part.trim()))
 }
 
 /** `1,0.7,-1` as numbers. */

@@ -2,12 +2,15 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { streams } from '../dataset.ts'
-import { labelOf, latentOf, uncuratedFigure } from '../figures.ts'
-import { tileImages } from '../grid.ts'
+import { labelOf, latentOf, shownRows, type FigureOptions, type Generator } from '../drawing.ts'
+import { uncuratedFigure } from '../figures.ts'
+import { middleRows, tileImages } from '../grid.ts'
 import { encodePng, Rng, scope } from '../native.ts'
+import { uncuratedOfPaper } from '../paper-figures.ts'
 import { imagesOf } from '../pictures.ts'
 import {
   drawOptions,
+  figureOf,
   openGenerator,
   parseGrid,
   parseSeeds,
@@ -19,11 +22,12 @@ import {
 } from './arguments.ts'
 
 interface Options extends DrawOptions {
-  seeds: number[]
+  seeds?: number[]
   noiseMode: 'const' | 'random' | 'none'
   grid?: { columns: number; rows: number }
   uncurated?: boolean
-  rows: number
+  paper?: keyof typeof uncuratedOfPaper
+  rows?: number
   lods?: number[]
   outdir: string
 }
@@ -31,7 +35,7 @@ interface Options extends DrawOptions {
 export function generateCommand(): Command {
   const command = new Command('generate').description('Draw one picture for each seed from a trained network.')
   return drawOptions(command)
-    .requiredOption('--seeds <list>', 'seeds, such as 0,1,4-6', parseSeeds)
+    .option('--seeds <list>', 'seeds, such as 0,1,4-6', parseSeeds)
     .addOption(
       new Option('--noise-mode <mode>', 'noise: fixed buffers, drawn from the seed, or none')
         .choices(['const', 'random', 'none'])
@@ -42,8 +46,13 @@ export function generateCommand(): Command {
       '--uncurated',
       'one uncurated.png of images from the first seed on, columns of smaller and smaller ones (Fig. 2)',
     )
-    .option('--rows <n>', 'full-size rows of --uncurated', parseWhole, 3)
+    .option('--rows <n>', 'full-size rows of --uncurated (default 3)', parseWhole)
     .option('--lods <list>', 'columns of --uncurated: how often each is halved (default 0,1,2,2,3,3)', parseWholes)
+    .addOption(
+      new Option('--paper <dataset>', "--uncurated with the paper's first seed, rows and columns").choices(
+        Object.keys(uncuratedOfPaper),
+      ),
+    )
     .option('--outdir <dir>', 'where seedNNNN.png go', 'out')
     .addHelpText(
       'after',
@@ -58,40 +67,49 @@ Examples:
 }
 
 async function run(options: Options): Promise<void> {
-  const { seeds, noiseMode, grid, uncurated, rows, lods, outdir } = options
-  const { generator, sampling } = await openGenerator(withCutoff(options))
-  const { Gs, options: network } = generator
-  const { resolution: side, numChannels: channels } = network
+  const { seeds, grid, uncurated, paper, rows, lods, outdir } = options
   if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, found both')
-  if (grid && grid.columns * grid.rows !== seeds.length) {
+  if (paper && !uncurated) throw new RangeError('--paper: --uncurated is expected with it')
+  const count = grid ? grid.columns * grid.rows : undefined
+  if (grid && seeds && count !== seeds.length) {
     throw new RangeError(
-      `--grid and --seeds: expected as many seeds as ${grid.columns}x${grid.rows} = ${grid.columns * grid.rows}, found ${seeds.length}`,
+      `--grid and --seeds: expected as many seeds as ${grid.columns}x${grid.rows} = ${count}, found ${seeds.length}`,
     )
   }
-  if (uncurated) {
-    const figure = await uncuratedFigure(generator, { ...sampling, seed: seeds[0]!, rows, lods })
-    return writePicture(join(outdir, 'uncurated.png'), figure)
-  }
+  const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }
+  const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
+  const { generator, sampling } = await openGenerator(withCutoff(options))
+  if (!uncurated) return drawSeeds(generator, sampling, { ...options, seeds: seeds! })
+  await writePicture(
+    join(outdir, 'uncurated.png'),
+    await uncuratedFigure(generator, { ...sampling, ...figure, ...layout }),
+  )
+}
+
+/** One file for each seed, or a grid of all. */
+async function drawSeeds(
+  generator: Generator,
+  { classes, truncationPsi = 1, truncationCutoff = Infinity }: FigureOptions,
+  { seeds, noiseMode, grid, outdir }: Options & { seeds: number[] },
+): Promise<void> {
+  const { Gs, options: network } = generator
+  const { resolution: w, numChannels: c } = network
+  const { height: h } = shownRows(generator)
   const batch: Uint8Array[] = []
   for (const seed of seeds) {
     const image = scope(() => {
       const noise = noiseMode === 'random' ? new Rng(seed, streams.noise) : noiseMode
-      const labels = labelOf(generator, sampling.classes)
-      const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
+      const labels = labelOf(generator, classes)
       return imagesOf(Gs, latentOf(generator, seed), { labels, truncationPsi, truncationCutoff, noise }, network)
     })
-    const pixels = (await image.data()) as Uint8Array
+    const pixels = middleRows((await image.data()) as Uint8Array, { n: 1, h: w, w, c }, h)
     image.dispose()
     if (grid) batch.push(pixels)
-    else {
-      const name = `seed${String(seed).padStart(4, '0')}.png`
-      await writeFile(join(outdir, name), await encodePng(pixels, side, side, channels))
-    }
+    else await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await encodePng(pixels, w, h, c))
   }
   if (!grid) return
-  const shape = { n: batch.length, h: side, w: side, c: channels }
-  const { pixels, width, height } = tileImages(Buffer.concat(batch), shape, grid.columns, Math.ceil(side / 64))
-  await writeFile(join(outdir, 'grid.png'), await encodePng(pixels, width, height, channels))
+  const tiled = tileImages(Buffer.concat(batch), { n: batch.length, h, w, c }, grid.columns, Math.ceil(w / 64))
+  await writeFile(join(outdir, 'grid.png'), await encodePng(tiled.pixels, tiled.width, tiled.height, c))
 }
 
 /** The official generator truncates the layers up to 32x32 (networks_stylegan.py). */

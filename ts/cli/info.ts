@@ -17,10 +17,11 @@ export function infoCommand(): Command {
 async function run(snapshot: string): Promise<void> {
   const path = await findSnapshot(snapshot)
   const metadata = await readMetadata(path)
-  const { network, position } = trainingMetadata(path, { metadata })
+  const { network, classes, position } = trainingMetadata(path, { metadata })
   const { config = 'F', resolution, numChannels, labelSize } = network
   console.log(`Snapshot       ${path}`)
   console.log(`Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} classes`)
+  if (classes.length > 0) console.log(`Classes        ${classes.map((name, i) => `${i} ${name}`).join(', ')}`)
   console.log(
     `Trained        ${(position.nimg / 1000).toFixed(1)} kimg, ${position.step} steps, lod ${position.lod.toFixed(2)}`,
   )

@@ -1,23 +1,29 @@
 /** `stylegan mix`: style mixing, as in the paper's Fig. 3. */
 import { Command, InvalidArgumentError } from 'commander'
 import { mixingFigure } from '../figures.ts'
-import { drawOptions, openGenerator, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
+import { numLayers } from '../networks/params.ts'
+import { mixingOfPaper } from '../paper-figures.ts'
+import { drawOptions, figureOf, openGenerator, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
 
 interface Options extends DrawOptions {
-  rows: number[]
-  cols: number[]
-  styles: number[][]
+  rows?: number[]
+  cols?: number[]
+  paper?: boolean
+  styles?: number[][]
   output: string
 }
 
 export function mixCommand(): Command {
   const command = new Command('mix').description('Copy styles of some images into others (StyleGAN, Fig. 3).')
   return drawOptions(command)
-    .requiredOption('--rows <list>', 'seeds of the images that receive styles, a row each', parseSeeds)
-    .requiredOption('--cols <list>', 'seeds of the images whose styles are copied, a column each', parseSeeds)
-    .option('--styles <layers>', 'layers that are copied; with commas one range a row, with + several', parseStyles, [
-      [0, 1, 2, 3],
-    ])
+    .option('--rows <list>', 'seeds of the images that receive styles, a row each', parseSeeds)
+    .option('--cols <list>', 'seeds of the images whose styles are copied, a column each', parseSeeds)
+    .option(
+      '--styles <layers>',
+      'layers that are copied; with commas one range a row, with + several (default 0-3)',
+      parseStyles,
+    )
+    .option('--paper', "the paper's seeds and layers, untruncated")
     .option('--output <file>', 'the picture', 'out/mix.png')
     .addHelpText(
       'after',
@@ -29,8 +35,14 @@ Examples:
   $ stylegan mix --network results --rows 0-2 --cols 10-14 --styles 0-3,4-7,0-1+6-7`,
     )
     .action(async (options: Options) => {
-      const { generator, sampling } = await openGenerator(options)
-      await writePicture(options.output, await mixingFigure(generator, { ...options, ...sampling }))
+      const { rows, cols, styles, paper } = options
+      if (!rows !== !cols) throw new RangeError('--rows and --cols: both are expected, found one')
+      if (paper && styles) throw new RangeError('--styles and --paper: one of them is expected, found both')
+      const own = rows && cols && { rows, cols, styles: styles ?? [[0, 1, 2, 3]] }
+      const untruncated = paper && options.trunc === undefined
+      const { generator, sampling } = await openGenerator(untruncated ? { ...options, trunc: 1 } : options)
+      const figure = figureOf(own, paper && mixingOfPaper(numLayers(generator.options.resolution)), '--rows and --cols')
+      await writePicture(options.output, await mixingFigure(generator, { ...figure, ...sampling }))
     })
 }
 

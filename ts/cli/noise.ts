@@ -1,8 +1,10 @@
 /** `stylegan noise`: what noise adds, as in the paper's Fig. 4 and Fig. 5. */
 import { Command, InvalidArgumentError } from 'commander'
 import { noiseComponentsFigure, noiseDetailFigure } from '../figures.ts'
+import { noiseComponentsOfPaper, noiseDetailOfPaper } from '../paper-figures.ts'
 import {
   drawOptions,
+  figureOf,
   openGenerator,
   parseNumbers,
   parseSeeds,
@@ -12,7 +14,10 @@ import {
 } from './arguments.ts'
 
 interface Options extends DrawOptions {
-  seeds: number[]
+  seeds?: number[]
+  paper?: boolean
+  halves?: boolean
+  mirrored?: number[]
   detail?: boolean
   realisations: number
   part?: { left: number; top: number; side: number }
@@ -25,11 +30,14 @@ export function noiseCommand(): Command {
     'Noise in all layers, in none, in the fine and in the coarse ones (StyleGAN, Fig. 5), or its effect on details (Fig. 4).',
   )
   return drawOptions(command)
-    .requiredOption('--seeds <list>', 'seeds, a row each', parseSeeds)
+    .option('--seeds <list>', 'seeds, a row each', parseSeeds)
+    .option('--paper', "the paper's seeds, and for Fig. 5 its half images")
     .option('--detail', 'a part of each image under four realisations of noise, and the deviation over all (Fig. 4)')
     .option('--realisations <n>', 'realisations for the deviation', parseWhole, 100)
     .option('--part <x,y,side>', "the part, as shares of the side; by default the official figure's", parsePart)
     .option('--split <layer>', 'first fine layer (default 4/9 of the layers)', parseWhole)
+    .option('--halves', 'the left half of each image alone, as in Fig. 5')
+    .option('--mirrored <list>', 'seeds whose images are turned left to right', parseSeeds)
     .option('--output <file>', 'the picture', 'out/noise.png')
     .addHelpText(
       'after',
@@ -41,11 +49,14 @@ Examples:
     .action(async (options: Options) => {
       // The official figures are not truncated.
       const { generator, sampling } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
-      const { seeds, realisations, part, split } = options
-      const figure = options.detail
-        ? await noiseDetailFigure(generator, { ...sampling, seeds, realisations, ...(part ? { part } : {}) })
-        : await noiseComponentsFigure(generator, { ...sampling, seeds, split })
-      await writePicture(options.output, figure)
+      const { seeds, realisations, part, split, halves, mirrored, paper, detail } = options
+      const own = seeds && { seeds, ...(detail ? { realisations } : { halves, mirrored }) }
+      const ofPaper = detail ? noiseDetailOfPaper : noiseComponentsOfPaper
+      const figure = { ...figureOf(own, paper && ofPaper, '--seeds'), ...sampling }
+      const picture = detail
+        ? await noiseDetailFigure(generator, { ...figure, ...(part ? { part } : {}) })
+        : await noiseComponentsFigure(generator, { ...figure, split })
+      await writePicture(options.output, picture)
     })
 }
 

@@ -12,13 +12,15 @@ import {
   type ConfigKey,
   type TrainConfig,
 } from '../config.ts'
+import { estimateRun, type Estimate, type ResolutionCost } from '../estimate.ts'
 import { layerTable } from '../layer-table.ts'
 import { losses } from '../losses.ts'
+import { Device } from '../native.ts'
 import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { formatTime } from '../run-dir.ts'
-import { timeline } from '../schedule.ts'
+import { timeline, type Phase } from '../schedule.ts'
 import { train, type TrainEvent } from '../training-loop.ts'
 import { parseNumber } from './arguments.ts'
 
@@ -74,7 +76,10 @@ export function trainCommand(): Command {
     .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
     .option('--preset <name>', `options to start from: ${Object.keys(presets).join(', ')}`)
     .option('--profile', 'show with each tick where its time went: milliseconds, GFLOP/s and GB/s of every kernel')
-    .option('-n, --dry-run', 'print the resolved options and the timeline, then stop')
+    .option(
+      '-n, --dry-run',
+      'print the resolved options, the layers, the timeline and what it will take on this device, then stop',
+    )
   for (const [key, flag, help, parse] of flags) {
     const text = key in presets.stylegan && flag.includes('<') ? `${help} (default ${defaults(key)})` : help
     if (parse) command.option(flag, text, parse)
@@ -90,7 +95,7 @@ Examples:
   $ stylegan train --data ./photos --dry-run
 
 A run directory holds training_options.json, log.txt, stats.jsonl, reals.png, fakesNNNNNN.png and
-network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown.`
+network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown, and events.out.tfevents.* for TensorBoard.`
 
 function defaults(key: ConfigKey): string {
   const [official, demo] = [presets.stylegan[key], presets.demo[key]]
@@ -103,7 +108,8 @@ type Options = Record<string, unknown> & { preset?: string; profile?: boolean; d
 async function run({ preset, profile, dryRun, ...given }: Options): Promise<void> {
   const config = resolveConfig(preset ?? 'stylegan', given)
   console.log(describe(config))
-  if (dryRun) return
+  if (dryRun) return console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
+  console.log(describeTimeline(config))
   const stop = new AbortController()
   const interrupt = () => {
     if (stop.signal.aborted) process.exit(130)
@@ -122,20 +128,47 @@ async function run({ preset, profile, dryRun, ...given }: Options): Promise<void
 function describe(config: TrainConfig): string {
   const options = networkOptions(config)
   const count = (n: number) => n.toLocaleString('en')
-  const phases = timeline(scheduleOptions(config), config.kimg).map(
-    ({ fromKimg, toKimg, resolution, kind }) =>
-      `  ${`${fromKimg}-${toKimg} kimg`.padEnd(18)} ${resolution}x${resolution} ${kind === 'fade' ? 'fades in' : 'stable'}`,
-  )
   return [
     JSON.stringify(config, null, 2),
     `Run directory  ${join(config.outdir, runName(config))}`,
     `Parameters     G ${count(countParams(generatorSpecs(options)))}, D ${count(countParams(discriminatorSpecs(options)))}`,
     `Device         ${config.device}, ${availableParallelism()} cores`,
-    'Timeline',
-    ...phases,
     layerTable('G', generatorSpecs(options), options),
     layerTable('D', discriminatorSpecs(options), options),
   ].join('\n')
+}
+
+function describeTimeline(config: TrainConfig): string {
+  const phases = timeline(scheduleOptions(config), config.kimg)
+  return ['Timeline', ...phases.map((phase) => `  ${phaseText(phase)}`.trimEnd())].join('\n')
+}
+
+function phaseText({ fromKimg, toKimg, resolution, kind }: Phase): string {
+  return `${`${fromKimg}-${toKimg} kimg`.padEnd(18)} ${`${resolution}x${resolution} ${kind === 'fade' ? 'fades in' : 'stable'}`.padEnd(18)}`
+}
+
+/** The timeline with what each phase will take, and how that was found. */
+function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }: Estimate): string {
+  const sizes = (which: readonly ResolutionCost[]) =>
+    which.map(({ resolution, minibatch, measuredImages }) => {
+      return `${resolution}x${resolution}${measuredImages > 0 && measuredImages < minibatch ? ` (${measuredImages} of ${minibatch} images)` : ''}`
+    })
+  const [measured, others] = [true, false].map((yes) => sizes(costs.filter((cost) => cost.measuredImages > 0 === yes)))
+  const rows = phases.map((phase) => {
+    const { secPerKimg, memory: bytes, measuredImages } = costs.find((cost) => cost.resolution === phase.resolution)!
+    const numbers = [`${secPerKimg.toFixed(2)} sec/kimg`, formatTime(phase.seconds), `${formatBytes(bytes)} memory`]
+    return `  ${phaseText(phase)} ${numbers.map((text) => text.padEnd(16)).join(' ')}${measuredImages > 0 ? '' : 'extrapolated'}`
+  })
+  return [
+    `Estimate       ${formatTime(totalSeconds)} and ${formatBytes(memory)} of memory for tensors, beside pictures and snapshots`,
+    ...rows.map((row) => row.trimEnd()),
+    `Measured       ${measured!.join(', ')}, in ${measuringSec.toFixed(0)} s`,
+    ...(others!.length > 0 ? [`Extrapolated   ${others!.join(', ')}, by the size of their layers`] : []),
+  ].join('\n')
+}
+
+function formatBytes(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`
 }
 
 /** Events as a person likes to see them: a line a tick, a bar in between where there is a terminal. */

@@ -1,11 +1,21 @@
 /** `stylegan truncate`: the truncation trick, as in the paper's Fig. 8. */
 import { Command } from 'commander'
 import { truncationFigure } from '../figures.ts'
-import { drawOptions, openGenerator, parseNumbers, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
+import { truncationOfPaper } from '../paper-figures.ts'
+import {
+  drawOptions,
+  figureOf,
+  openGenerator,
+  parseNumbers,
+  parseSeeds,
+  writePicture,
+  type DrawOptions,
+} from './arguments.ts'
 
 interface Options extends DrawOptions {
-  seeds: number[]
-  psis: number[]
+  seeds?: number[]
+  paper?: boolean
+  psis?: number[]
   output: string
 }
 
@@ -15,16 +25,19 @@ export function truncateCommand(): Command {
   )
   return (
     drawOptions(command, { truncation: false })
-      .requiredOption('--seeds <list>', 'seeds, a row each', parseSeeds)
+      .option('--seeds <list>', 'seeds, a row each', parseSeeds)
+      .option('--paper', "the paper's seeds")
       // Official generate_figures.py.
-      .option('--psis <list>', 'truncations, a column each', parseNumbers, [1, 0.7, 0.5, 0, -0.5, -1])
+      .option('--psis <list>', 'truncations, a column each (default 1,0.7,0.5,0,-0.5,-1)', parseNumbers)
       .option('--output <file>', 'the picture', 'out/truncate.png')
       .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --psis 1,0.5,0,-0.5,-1')
       .action(async (options: Options) => {
         const { generator, sampling } = await openGenerator(options)
         const { classes, truncationCutoff } = sampling
-        const figure = { seeds: options.seeds, psis: options.psis, classes, truncationCutoff }
-        await writePicture(options.output, await truncationFigure(generator, figure))
+        const { seeds, paper, psis = truncationOfPaper.psis } = options
+        const figure = figureOf(seeds && { seeds }, paper && truncationOfPaper, '--seeds')
+        const picture = await truncationFigure(generator, { ...figure, psis, classes, truncationCutoff })
+        await writePicture(options.output, picture)
       })
   )
 }

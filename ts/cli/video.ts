@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { animatedPng, easings, encodeVideo, hasFfmpeg, walk, type Easing } from '../video.ts'
 import {
   drawOptions,
+  makeFolder,
   openGenerator,
   parseGrid,
   parseSeeds,
@@ -17,6 +18,7 @@ interface Options extends DrawOptions {
   wFrames: number
   fps: number
   easing: Easing
+  scale?: number
   output: string
 }
 
@@ -28,6 +30,7 @@ export function videoCommand(): Command {
     .option('--w-frames <n>', 'frames from one key frame to the next', above0, 60)
     .option('--fps <n>', 'frames a second', above0, 30)
     .addOption(new Option('--easing <name>', 'how to pass the key frames').choices(easings).default('cubic'))
+    .option('--scale <n>', 'each pixel n times along both axes (default: images of at least 128 pixels)', above0)
     .option(
       '--output <file>',
       '.png for an animated PNG; .mp4, .webm, .gif … need ffmpeg on this machine',
@@ -40,9 +43,11 @@ export function videoCommand(): Command {
 async function run(options: Options): Promise<void> {
   const { seeds, grid, wFrames: framesPerKey, fps, easing, output } = options
   const { generator, sampling } = await openGenerator(options)
-  const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing })
+  const scale = options.scale ?? Math.ceil(128 / generator.options.resolution)
+  const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing, scale })
   if (/\.a?png$/i.test(output)) return writeFile(output, await animatedPng(frames, fps))
   if (await hasFfmpeg()) {
+    await makeFolder(output)
     await encodeVideo(frames, fps, output)
     console.log(`${output} (encoded by ffmpeg)`)
     return

@@ -327,3 +327,21 @@ fn what_is_kept_of_frozen_weights_gives_the_same_bits_until_they_are_forgotten()
         assert!(negated.1.iter().zip(&expected.1).all(|(a, b)| *a == -b), "{size:?} {algorithm:?}");
     }
 }
+
+#[test]
+fn minimal_filtering_rounds_to_a_hundred_thousandth_of_the_largest_result() {
+    for (size, stride) in [(3, 1), (4, 2)] {
+        let g = conv(2, [16, 16, 256], [size, size, 64], stride, [1; 4]).expect("the kernel fits");
+        let (with, mut scratch) = (operands(&g), Scratch::new());
+        for kind in KINDS {
+            let expected = reference(kind, &g, &with);
+            let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+            let mut error = |algorithm| {
+                let found = compute(kind, &g, &with, Some(algorithm), false, &mut scratch);
+                found.iter().zip(&expected).map(|(&f, e)| (f64::from(f) - e).abs()).fold(0.0, f64::max) / largest
+            };
+            let [plain, filtered] = [error(Algorithm::Im2col), error(Algorithm::Winograd)];
+            assert!(filtered <= 1e-5, "{kind:?} {size}x{size}: {filtered:e}, by windows {plain:e}");
+        }
+    }
+}

@@ -82,15 +82,6 @@ impl FeatureStatistics {
         Ok(())
     }
 
-    /// The mean of all rows and the sum of products around it.
-    fn finish(&self) -> (Vec<f64>, Mat<f64>) {
-        let (mut mean, mut scatter) = (self.mean.clone(), self.scatter.clone());
-        if !self.pending.is_empty() {
-            merge(&mut mean, &mut scatter, self.merged, &self.pending);
-        }
-        (mean, scatter)
-    }
-
     /// The mean of all rows, `[width]`.
     ///
     /// # Errors
@@ -128,7 +119,10 @@ impl FeatureStatistics {
                 "FeatureStatistics: the covariance needs at least {needed} rows, got {count}"
             ));
         }
-        let (_, scatter) = self.finish();
+        let (mut mean, mut scatter) = (self.mean.clone(), self.scatter.clone());
+        if !self.pending.is_empty() {
+            merge(&mut mean, &mut scatter, self.merged, &self.pending);
+        }
         let scale = 1.0 / (count - less) as f64;
         let mut covariance = vec![0.0; self.width * self.width];
         for column in 0..self.width {

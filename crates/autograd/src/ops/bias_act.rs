@@ -55,7 +55,8 @@ pub fn bias_act_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
         ));
     }
     if alpha == 0.0 {
-        return Err(Error::shape("bias_act_grad", "alpha must be in (0, 1], got 0: the sign cannot be read off the result"));
+        let message = "alpha must be in (0, 1], got 0: the sign cannot be read off the result";
+        return Err(Error::shape("bias_act_grad", message));
     }
     check_slope("bias_act_grad", alpha)?;
     let y = y.detach();

@@ -14,8 +14,8 @@ pub use crate::fused::{adain, add_noise, minibatch_stddev};
 pub use bias_act::{bias_act, bias_act_grad, leaky_relu};
 pub use conv::{conv2d, conv2d_transpose, conv2d_weight_grad};
 pub use elementwise::{
-    acos, add, affine, clamp, cos, div, equal, exp, greater, greater_equal, log, maximum, mul, neg, rsqrt, select, sigmoid, sin,
-    softplus, sqrt, square, sub,
+    acos, add, affine, clamp, cos, div, equal, exp, greater, greater_equal, log, maximum, mul, neg, rsqrt, select,
+    sigmoid, sin, softplus, sqrt, square, sub,
 };
 pub use matmul::matmul;
 pub use movement::{broadcast_to, cast, concat, flip, pad, permute, reshape, slice};

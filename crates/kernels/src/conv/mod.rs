@@ -12,6 +12,7 @@ mod scratch;
 mod tiling;
 mod weight_grad;
 mod winograd;
+mod winograd_grad;
 
 pub use choice::choose;
 pub use scratch::Scratch;
@@ -96,7 +97,7 @@ pub fn conv2d(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    let Scratch { filters, kept, tiles, buffers, .. } = scratch;
+    let Scratch { filters, kept, buffers, .. } = scratch;
     let passes = [g.pass()];
     let weights = if algorithm == Algorithm::Winograd {
         let make = |filters: &mut [f32]| transform(&passes, w, filters);
@@ -104,7 +105,7 @@ pub fn conv2d(
     } else {
         w
     };
-    run(&passes, algorithm, x, weights, y, g.oh, accumulate, tiles, buffers);
+    run(&passes, algorithm, x, weights, y, g.oh, accumulate, buffers);
 }
 
 /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`, the adjoint of [`conv2d`] in x, added to x if `accumulate`.
@@ -132,7 +133,7 @@ pub fn conv2d_transpose(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, filters, kept, tiles, buffers, .. } = scratch;
+    let Scratch { weights, filters, kept, buffers, .. } = scratch;
     let (passes, places) = g.phases();
     let weights = if algorithm == Algorithm::Winograd {
         let make = |filters: &mut [f32]| {
@@ -144,7 +145,7 @@ pub fn conv2d_transpose(
     } else {
         kept.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };
-    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers);
+    run(&passes, algorithm, y, weights, x, g.h, accumulate, buffers);
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.
@@ -354,30 +355,6 @@ fn transform(passes: &[Pass], weights: &[f32], filters: &mut [f32]) {
     }
 }
 
-/// Tiles below which minimal filtering shares them among tasks.
-const FEW: usize = 8;
-
-/// [`run`] by minimal filtering on few tiles.
-fn run_panels(
-    passes: &[(Pass, &[f32])],
-    x: &[f32],
-    out: &mut [f32],
-    height: usize,
-    accumulate: bool,
-    tiles: &mut Vec<f32>,
-    buffers: &mut Buffers,
-) {
-    for (pass, weights) in passes {
-        let Some(filter) = pass.filter() else { continue };
-        let images = out.len() / (height * pass.pitch * pass.o);
-        let tile = Tile { image: 0, images, row: 0, rows: (height - pass.first[0]).div_ceil(pass.step) };
-        let [shared, own] = filter.panels_workspace(tile);
-        buffers.reserve(own);
-        let mut target = Target { data: &mut *out, rows: height, accumulate };
-        filter.run_panels(x, weights, tile, &mut target, grow(tiles, shared), buffers);
-    }
-}
-
 /// Runs passes that together write every pixel of `out`, images of `height` rows; their weights follow one another.
 #[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
 fn run(
@@ -388,7 +365,6 @@ fn run(
     out: &mut [f32],
     height: usize,
     accumulate: bool,
-    tiles: &mut Vec<f32>,
     buffers: &mut Buffers,
 ) {
     let mut rest = weights;
@@ -417,9 +393,6 @@ fn run(
         algorithm,
         [out.len() / image, height.div_ceil(step)],
     );
-    if algorithm == Algorithm::Winograd && tiling.count() < FEW {
-        return run_panels(passes, x, out, height, accumulate, tiles, buffers);
-    }
     let rows = passes
         .iter()
         .map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));

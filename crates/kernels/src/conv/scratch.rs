@@ -14,8 +14,6 @@ pub struct Scratch {
     pub(super) kept: Kept,
     /// Partial sums of a weight gradient.
     pub(super) partials: Vec<f32>,
-    /// Transformed tiles that all threads read.
-    pub(super) tiles: Vec<f32>,
     /// One buffer a thread.
     pub(super) buffers: Buffers,
 }
@@ -49,7 +47,7 @@ impl Scratch {
             .iter()
             .map(|buffer| lock(buffer).capacity())
             .sum();
-        let shared = [&self.weights, &self.filters, &self.partials, &self.tiles].map(Vec::capacity);
+        let shared = [&self.weights, &self.filters, &self.partials].map(Vec::capacity);
         4 * (shared.iter().sum::<usize>() + buffers + self.kept.len())
     }
 }

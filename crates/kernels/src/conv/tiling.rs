@@ -29,7 +29,9 @@ impl Tiling {
         let width = pass.ow.max(1);
         if algorithm == Algorithm::Winograd {
             let side = |size: usize| size.div_ceil(SIDE);
-            let tiles = Self::with_pixels(BAND, side(width), [n, side(height)]);
+            // Four tasks at least, but not so small that each reads the weights for a few tiles.
+            let most = (n * side(height) * side(width) / 4).clamp(BAND / 4, BAND);
+            let tiles = Self::with_pixels(most, side(width), [n, side(height)]);
             return Self { height, rows: (tiles.rows * SIDE).min(height), ..tiles };
         }
         // A tile's operands should stay in a core's level 2 cache (1 MiB), its rows be many enough for a product to

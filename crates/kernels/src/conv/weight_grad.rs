@@ -4,10 +4,8 @@
 use super::pass::Pass;
 use super::scratch::{Scratch, grow};
 use super::tiling::{Tile, Tiling};
-use super::winograd::Winograd;
-use super::{Algorithm, direct};
+use super::{Algorithm, direct, winograd_grad};
 use crate::matmul::{Matrix, product};
-use crate::parallel::Shared;
 use rayon::prelude::*;
 
 /// Tasks wanted for 16 cores.
@@ -27,7 +25,7 @@ pub(super) fn weight_grad(
     scratch: &mut Scratch,
 ) {
     if let (Algorithm::Winograd, Some(filter)) = (algorithm, pass.filter()) {
-        return filtered(&filter, pass.o, size, [x, y], w, accumulate, scratch);
+        return winograd_grad::weight_grad(&filter, size, [x, y], w, accumulate, scratch);
     }
     let pixels = ((1 << 16) / (pass.c + pass.o)).clamp(128, 512);
     let tiling = Tiling::with_pixels(pixels, pass.ow, size);
@@ -83,53 +81,6 @@ pub(super) fn weight_grad(
             }
         });
     }
-}
-
-/// Tiles whose transforms are multiplied at once: with 256 channels they take 9 MB, which level 3 holds.
-const TILES: usize = 128;
-
-/// [`weight_grad`] by minimal filtering: the adjoint of each of its three steps, in their reversed order. Blocks of tiles
-/// are added one after another, so that every sum has one order.
-fn filtered(
-    filter: &Winograd,
-    o: usize,
-    [n, height]: [usize; 2],
-    [x, y]: [&[f32]; 2],
-    w: &mut [f32],
-    accumulate: bool,
-    scratch: &mut Scratch,
-) {
-    let tile = Tile { image: 0, images: n, row: 0, rows: height };
-    let places: Vec<_> = filter.places(tile).collect();
-    let (depth, planes, sum) = (filter.depth(), filter.planes(), filter.sums_plane());
-    let most = TILES.min(places.len());
-    let [read, written] = [filter.plane(most, depth), filter.plane(most, o)];
-    let tiles = grow(&mut scratch.tiles, planes * (read + written));
-    let (inputs, grads) = tiles.split_at_mut(planes * read);
-    let sums = grow(&mut scratch.partials, planes * sum);
-    for (block, places) in places.chunks(most).enumerate() {
-        let [to_inputs, to_grads] = [Shared(inputs.as_mut_ptr()), Shared(grads.as_mut_ptr())];
-        places.par_iter().with_min_len(4).enumerate().for_each(|(index, &at)| {
-            let [to_inputs, to_grads] = [&to_inputs, &to_grads];
-            // SAFETY: the buffers hold `planes` planes of `most` tiles; each index has rows of its own.
-            unsafe {
-                filter.transform_input(x, at, to_inputs, read, index);
-                filter.transform_output_grad(y, at, height, to_grads, written, index);
-            }
-        });
-        let (inputs, grads) = (&*inputs, &*grads);
-        sums.par_chunks_mut(sum).with_max_len(1).enumerate().for_each(|(point, sums)| {
-            let a = Matrix::rows(&inputs[point * read..], depth).transposed();
-            let b = Matrix::rows(&grads[point * written..], o);
-            product([depth, places.len(), o], a, b, sums, o, block > 0);
-        });
-    }
-    let (sums, w) = (&*sums, Shared(w.as_mut_ptr()));
-    (0..depth).into_par_iter().with_min_len(4).for_each(|row| {
-        let w = &w;
-        // SAFETY: w holds all weights, and each row belongs to one task.
-        unsafe { filter.transform_weights_grad(sums, row, w, accumulate) }
-    });
 }
 
 /// The part of the kernel that a task computes: all of it, a row, or one tap. Its weights are neighbours in memory.

@@ -4,12 +4,12 @@
 
 use super::filtering::{Filter, Lanes, SIDE, Three, Two};
 use super::pass::{Pass, Target};
-use super::scratch::Buffers;
 use super::tiling::Tile;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Columns of the weights that a product takes at once: see `unpacked_product`.
 const PANEL: usize = 64;
@@ -17,14 +17,14 @@ const PANEL: usize = 64;
 pub(super) const BAND: usize = 48;
 /// Elements between the planes of two points: planes whose size is a power of two would fight for the same places in
 /// the cache.
-const GAP: usize = 16;
+pub(super) const GAP: usize = 16;
 /// A place in an image that lies outside of it.
 const OUTSIDE: usize = usize::MAX;
 
 /// How a pass is filtered.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Winograd {
-    pass: Pass,
+    pub pass: Pass,
     /// Taps along an axis of one phase.
     taps: usize,
     /// Points along an axis.
@@ -39,7 +39,7 @@ impl Winograd {
         fits.then_some(Self { pass: *pass, taps, points: taps + SIDE - 1 })
     }
 
-    fn dispatch(&self, transform: impl Transform) {
+    pub(super) fn dispatch(&self, transform: impl Transform) {
         Arch::new().dispatch(Taps(self.taps, transform));
     }
 
@@ -90,7 +90,7 @@ impl Winograd {
     }
 
     /// Where row `row` of the products' depth lies among the weights of tap (u, v) of its phase.
-    fn tap(&self, row: usize, u: usize, v: usize) -> usize {
+    pub(super) fn tap(&self, row: usize, u: usize, v: usize) -> usize {
         let (s, c) = (self.pass.stride, self.pass.c);
         let (phase, channel) = (row / c, row % c);
         let (u, v) = (u * s + phase / s, v * s + phase % s);
@@ -99,83 +99,31 @@ impl Winograd {
 
     /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
     pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-        let plane = self.plane(self.count(tile), self.depth());
-        let (tiles, results) = buffer.split_at_mut(self.planes() * plane);
+        let (count, depth, o) = (self.count(tile), self.depth(), self.pass.o);
+        let read = self.plane(count, depth);
+        let (tiles, results) = buffer.split_at_mut(self.planes() * read);
         let place = Shared(tiles.as_mut_ptr());
         for (index, at) in self.places(tile).enumerate() {
             // SAFETY: `tiles` holds `planes` planes of `count` rows of `depth` elements, and index < count.
-            unsafe { self.transform_input(x, at, &place, plane, index) };
+            unsafe { self.transform_input(x, at, 0..depth, &place, read, index) };
         }
-        let to = Place::of(to);
-        for first in (0..self.pass.o).step_by(PANEL) {
-            // SAFETY: the target holds the tile's results, and is borrowed mutably.
-            unsafe { self.panel_of(tiles, weights, first, tile, &to, results) };
-        }
-    }
-
-    /// The same for few tiles, where a task a tile would leave threads without work: first all tiles are transformed, then
-    /// each panel of results is a task. `tile` is all of the pass's, `shared` holds all tiles transformed.
-    pub fn run_panels(
-        &self,
-        x: &[f32],
-        weights: &[f32],
-        tile: Tile,
-        to: &mut Target,
-        shared: &mut [f32],
-        buffers: &Buffers,
-    ) {
-        let plane = self.plane(self.count(tile), self.depth());
-        let place = Shared(shared.as_mut_ptr());
-        let places: Vec<_> = self.places(tile).collect();
-        places.par_iter().enumerate().for_each(|(index, &at)| {
-            let place = &place;
-            // SAFETY: `shared` holds `planes` planes of `count` rows of `depth` elements; each index has its own.
-            unsafe { self.transform_input(x, at, place, plane, index) };
-        });
-        let (tiles, to) = (&*shared, Place::of(to));
-        (0..self.pass.o.div_ceil(PANEL)).into_par_iter().with_max_len(1).for_each(|panel| {
-            let to = &to;
-            // SAFETY: the target holds all results, and is borrowed mutably; panels have channels of their own.
-            buffers.with(|buffer| unsafe { self.panel_of(tiles, weights, panel * PANEL, tile, to, buffer) });
-        });
-    }
-
-    /// Elements of all tiles of a pass, transformed; and of a task's results.
-    pub fn panels_workspace(&self, tile: Tile) -> [usize; 2] {
-        let count = self.count(tile);
-        [self.depth(), PANEL.min(self.pass.o)].map(|channels| self.planes() * self.plane(count, channels))
-    }
-
-    /// Products of transformed tiles with the panel of weights that begins at channel `first`, transformed back while they
-    /// are in the cache.
-    ///
-    /// # Safety
-    ///
-    /// `to` is valid for reads and writes of the panel's channels of all pixels of the tile.
-    unsafe fn panel_of(
-        &self,
-        tiles: &[f32],
-        weights: &[f32],
-        first: usize,
-        tile: Tile,
-        to: &Place,
-        results: &mut [f32],
-    ) {
-        let (count, depth, o) = (self.count(tile), self.depth(), self.pass.o);
-        let (start, width) = self.panel(first);
-        let [read, written] = [self.plane(count, depth), self.plane(count, width)];
-        for point in 0..self.planes() {
-            let a = &tiles[point * read..][..read];
-            let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
-            let y = &mut results[point * written..][..written];
-            for i in (0..count).step_by(BAND) {
-                let size = [BAND.min(count - i), depth, width];
-                let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
-                product(size, a, b, &mut y[i * width..], width, false);
+        // Results of one panel stay in the cache until they are transformed back.
+        for first in (0..o).step_by(PANEL) {
+            let (start, width) = self.panel(first);
+            let written = self.plane(count, width);
+            for point in 0..self.planes() {
+                let a = &tiles[point * read..][..read];
+                let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
+                let y = &mut results[point * written..][..written];
+                for i in (0..count).step_by(BAND) {
+                    let size = [BAND.min(count - i), depth, width];
+                    let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
+                    product(size, a, b, &mut y[i * width..], width, false);
+                }
             }
+            let channels = [first, width];
+            self.dispatch(Output { filter: self, results: &*results, plane: written, channels, tile, to: &mut *to });
         }
-        let channels = [first, width];
-        self.dispatch(Output { filter: self, results: &*results, plane: written, channels, tile, to });
     }
 
     /// Tiles of 4×4 results.
@@ -192,50 +140,26 @@ impl Winograd {
         })
     }
 
-    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for every phase and channel.
+    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for `rows` of the depth.
     ///
     /// # Safety
     ///
-    /// `to` is valid for writes of `depth` elements at `point · plane + index · depth` for every point.
-    pub unsafe fn transform_input(&self, x: &[f32], at: [usize; 3], to: &Shared<f32>, plane: usize, index: usize) {
-        self.dispatch(Input { filter: self, x, at, to, plane, index });
-    }
-
-    /// `A y Aᵀ` of a tile of a gradient with `o` channels: the adjoint of what `run` ends with.
-    ///
-    /// # Safety
-    ///
-    /// `to` is valid for writes of `o` elements at `point · plane + index · o` for every point.
-    pub unsafe fn transform_output_grad(
+    /// `to` is valid for writes of as many elements at `point · plane + index · rows.len()` for every point.
+    pub unsafe fn transform_input(
         &self,
-        y: &[f32],
-        [image, row, column]: [usize; 3],
-        height: usize,
+        x: &[f32],
+        at: [usize; 3],
+        rows: Range<usize>,
         to: &Shared<f32>,
         plane: usize,
         index: usize,
     ) {
-        let image = &y[image * height * self.pass.ow * self.pass.o..][..height * self.pass.ow * self.pass.o];
-        self.dispatch(OutputGrad { filter: self, image, height, at: [row, column], to, plane, index });
-    }
-
-    /// `Gᵀ u G`: products of all points become the gradient of row `row` of the weights.
-    ///
-    /// # Safety
-    ///
-    /// `w` is valid for reads and writes of all weights; no other task has the same row.
-    pub unsafe fn transform_weights_grad(&self, sums: &[f32], row: usize, w: &Shared<f32>, accumulate: bool) {
-        self.dispatch(WeightsGrad { filter: self, sums, row, w, accumulate });
-    }
-
-    /// Elements between the sums of two points.
-    pub fn sums_plane(&self) -> usize {
-        self.depth() * self.pass.o + GAP
+        self.dispatch(Input { filter: self, x, at, rows, to, plane, index });
     }
 }
 
 /// What the transforms do with a filter.
-trait Transform {
+pub(super) trait Transform {
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S);
 }
 
@@ -275,6 +199,7 @@ macro_rules! both_axes {
         }
     }};
 }
+pub(super) use both_axes;
 
 /// Asks for a part of the next tile: its pixels lie too far apart for the machine to foresee.
 #[inline(always)]
@@ -322,6 +247,7 @@ struct Input<'a> {
     filter: &'a Winograd,
     x: &'a [f32],
     at: [usize; 3],
+    rows: Range<usize>,
     to: &'a Shared<f32>,
     plane: usize,
     index: usize,
@@ -330,11 +256,12 @@ struct Input<'a> {
 impl Transform for Input<'_> {
     #[inline(always)]
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, x, at: [image, row, column], to, plane, index } = self;
+        let Self { filter, x, at: [image, row, column], rows, to, plane, index } = self;
         let Pass { h, w, c, stride, top, left, .. } = filter.pass;
         let x = &x[image * filter.pass.image()..][..filter.pass.image()];
         let zero = Lanes::zero(simd);
-        for phase in 0..stride * stride {
+        for phase in rows.start / c..rows.end.div_ceil(c) {
+            let channels = rows.start.max(phase * c) - phase * c..rows.end.min((phase + 1) * c) - phase * c;
             let (a, b) = (phase / stride, phase % stride);
             // Where each pixel of the window begins.
             let mut pixels = [[OUTSIDE; P]; P];
@@ -347,8 +274,8 @@ impl Transform for Input<'_> {
                     }
                 }
             }
-            for lane in (0..c).step_by(S::F32_LANES) {
-                let count = S::F32_LANES.min(c - lane);
+            for lane in channels.clone().step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(channels.end - lane);
                 both_axes!(
                     F::input::<S>, P, P, zero,
                     load(i, j) {
@@ -363,7 +290,7 @@ impl Transform for Input<'_> {
                         }
                     },
                     store(p, q, value) {
-                        let place = (p * P + q) * plane + index * filter.depth() + phase * c + lane;
+                        let place = (p * P + q) * plane + index * rows.len() + phase * c + lane - rows.start;
                         // SAFETY: by the promise of `transform_input`.
                         value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
                     }
@@ -373,30 +300,17 @@ impl Transform for Input<'_> {
     }
 }
 
-/// A [`Target`] that tasks share.
-pub(super) struct Place {
-    data: Shared<f32>,
-    rows: usize,
-    accumulate: bool,
-}
-
-impl Place {
-    fn of(target: &mut Target) -> Self {
-        Self { data: Shared(target.data.as_mut_ptr()), rows: target.rows, accumulate: target.accumulate }
-    }
-}
-
-struct Output<'a> {
+struct Output<'a, 'b> {
     filter: &'a Winograd,
     results: &'a [f32],
     plane: usize,
     /// The first of the results' channels, and their number.
     channels: [usize; 2],
     tile: Tile,
-    to: &'a Place,
+    to: &'a mut Target<'b>,
 }
 
-impl Transform for Output<'_> {
+impl Transform for Output<'_, '_> {
     #[inline(always)]
     fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { filter, results, plane, channels: [channel, width], tile, to } = self;
@@ -413,79 +327,12 @@ impl Transform for Output<'_> {
                     store(p, q, value) if p < rows && q < columns {
                         let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
                         let place = (line + (column + q) * step) * o + channel + lane;
-                        // SAFETY: by the promise of `panel_of`.
-                        let place = unsafe { std::slice::from_raw_parts_mut(to.data.0.add(place), count) };
+                        let place = &mut to.data[place..][..count];
                         let value = if to.accumulate { value + Lanes::load(simd, place) } else { value };
                         value.store(place);
                     }
                 );
             }
-        }
-    }
-}
-
-struct OutputGrad<'a> {
-    filter: &'a Winograd,
-    image: &'a [f32],
-    height: usize,
-    at: [usize; 2],
-    to: &'a Shared<f32>,
-    plane: usize,
-    index: usize,
-}
-
-impl Transform for OutputGrad<'_> {
-    #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, image, height, at: [row, column], to, plane, index } = self;
-        let Pass { o, ow, .. } = filter.pass;
-        let zero = Lanes::zero(simd);
-        for lane in (0..o).step_by(S::F32_LANES) {
-            let count = S::F32_LANES.min(o - lane);
-            both_axes!(
-                F::output_grad::<S>, SIDE, P, zero,
-                load(i, j) if row + i < height && column + j < ow {
-                    Lanes::load(simd, &image[((row + i) * ow + column + j) * o + lane..][..count])
-                } else {
-                    zero
-                },
-                store(p, q, value) {
-                    // SAFETY: by the promise of `transform_output_grad`.
-                    let place = unsafe { to.0.add((p * P + q) * plane + index * o + lane) };
-                    value.store(unsafe { std::slice::from_raw_parts_mut(place, count) });
-                }
-            );
-        }
-    }
-}
-
-struct WeightsGrad<'a> {
-    filter: &'a Winograd,
-    sums: &'a [f32],
-    row: usize,
-    w: &'a Shared<f32>,
-    accumulate: bool,
-}
-
-impl Transform for WeightsGrad<'_> {
-    #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, sums, row, w, accumulate } = self;
-        let o = filter.pass.o;
-        let zero = Lanes::zero(simd);
-        for lane in (0..o).step_by(S::F32_LANES) {
-            let count = S::F32_LANES.min(o - lane);
-            both_axes!(
-                F::weights_grad::<S>, P, R, zero,
-                load(i, j) Lanes::load(simd, &sums[(i * P + j) * filter.sums_plane() + row * o + lane..][..count]),
-                store(p, q, value) {
-                    // SAFETY: by the promise of `transform_weights_grad`; each row has places of its own.
-                    let place = unsafe { w.0.add(filter.tap(row, p, q) + lane) };
-                    let place = unsafe { std::slice::from_raw_parts_mut(place, count) };
-                    let value = if accumulate { value + Lanes::load(simd, place) } else { value };
-                    value.store(place);
-                }
-            );
         }
     }
 }

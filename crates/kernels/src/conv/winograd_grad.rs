@@ -1,0 +1,198 @@
+//! The adjoint of minimal filtering in the weights: of its three steps, in their reversed order.
+
+use super::filtering::{Filter, Lanes, SIDE};
+use super::pass::Pass;
+use super::scratch::{Scratch, grow};
+use super::tiling::Tile;
+use super::winograd::{GAP, Transform, Winograd, both_axes};
+use crate::matmul::{Matrix, product};
+use crate::parallel::Shared;
+use pulp::Simd;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Tiles whose transforms are multiplied at once.
+const TILES: usize = 128;
+/// Tasks wanted: more would share too little.
+const TASKS: usize = 8;
+/// Elements that the sums of all tasks may take, if one set of sums does not take more.
+const SUMS: usize = 1 << 22;
+/// Rows and columns of a block: smaller ones, as only few tasks justify, would be transformed more often than needed.
+const BLOCK: usize = 128;
+
+/// Which part of the work a task does: a block of the sums, over a chunk of the tiles. It shares nothing with other tasks,
+/// since what one core has just written is slow to read for another; chunks are added in their order.
+struct Plan {
+    /// Rows and columns of a block.
+    block: [usize; 2],
+    /// Blocks along the depth and along the outputs.
+    blocks: [usize; 2],
+    chunks: usize,
+    /// Elements of a task's sums, and between those of two points.
+    sums: usize,
+    plane: usize,
+}
+
+impl Plan {
+    fn new(filter: &Winograd, tiles: usize) -> Self {
+        let size = [filter.depth(), filter.pass.o];
+        let most = (SUMS / (filter.planes() * size[0] * size[1])).clamp(1, TASKS);
+        let chunks = 1 << most.min(tiles.div_ceil(TILES / 2)).ilog2();
+        let mut block = size;
+        let count = |block: [usize; 2]| [size[0].div_ceil(block[0]), size[1].div_ceil(block[1])];
+        while chunks * count(block)[0] * count(block)[1] < TASKS && block[0].max(block[1]) > BLOCK {
+            let longer = usize::from(block[1] > block[0]);
+            block[longer] = block[longer].div_ceil(2).next_multiple_of(16);
+        }
+        let plane = block[0] * block[1] + GAP;
+        Self { block, blocks: count(block), chunks, sums: filter.planes() * plane, plane }
+    }
+
+    fn tasks(&self) -> usize {
+        self.chunks * self.blocks[0] * self.blocks[1]
+    }
+
+    /// Chunk, rows and columns of a task, of a matrix of `size`.
+    fn task(&self, task: usize, size: [usize; 2]) -> (usize, Range<usize>, Range<usize>) {
+        let [_, across] = self.blocks;
+        let range = |index: usize, axis: usize| {
+            let first = index * self.block[axis];
+            first..(first + self.block[axis]).min(size[axis])
+        };
+        let block = task % (self.blocks[0] * across);
+        (task / (self.blocks[0] * across), range(block / across, 0), range(block % across, 1))
+    }
+}
+
+/// `w (+)= Σ x · y` for images of `height` rows of results.
+pub(super) fn weight_grad(
+    filter: &Winograd,
+    [n, height]: [usize; 2],
+    [x, y]: [&[f32]; 2],
+    w: &mut [f32],
+    accumulate: bool,
+    scratch: &mut Scratch,
+) {
+    let tile = Tile { image: 0, images: n, row: 0, rows: height };
+    let places: Vec<_> = filter.places(tile).collect();
+    let plan = Plan::new(filter, places.len());
+    let most = TILES.min(places.len());
+    let planes = plan.block.map(|channels| filter.plane(most, channels));
+    let Scratch { partials, buffers, .. } = scratch;
+    buffers.reserve(filter.planes() * (planes[0] + planes[1]));
+    let sums = grow(partials, plan.tasks() * plan.sums);
+    let size = [filter.depth(), filter.pass.o];
+    sums.par_chunks_mut(plan.sums).with_max_len(1).enumerate().for_each(|(task, sums)| {
+        let (chunk, rows, columns) = plan.task(task, size);
+        let places = &places[places.len() * chunk / plan.chunks..places.len() * (chunk + 1) / plan.chunks];
+        buffers.with(|buffer| {
+            let (inputs, grads) = buffer.split_at_mut(filter.planes() * planes[0]);
+            for (index, places) in places.chunks(TILES).enumerate() {
+                let [to_inputs, to_grads] = [Shared(inputs.as_mut_ptr()), Shared(grads.as_mut_ptr())];
+                for (index, &at) in places.iter().enumerate() {
+                    let (rows, columns) = (rows.clone(), columns.clone());
+                    let to = &to_grads;
+                    // SAFETY: the buffer's parts hold all planes of `most` tiles of a block's rows and columns.
+                    unsafe { filter.transform_input(x, at, rows, &to_inputs, planes[0], index) };
+                    filter.dispatch(OutputGrad { filter, y, height, at, columns, to, plane: planes[1], index });
+                }
+                for point in 0..filter.planes() {
+                    let a = Matrix::rows(&inputs[point * planes[0]..], rows.len()).transposed();
+                    let b = Matrix::rows(&grads[point * planes[1]..], columns.len());
+                    let sums = &mut sums[point * plan.plane..][..plan.plane];
+                    product([rows.len(), places.len(), columns.len()], a, b, sums, plan.block[1], index > 0);
+                }
+            }
+        });
+    });
+    let (sums, w) = (&*sums, Shared(w.as_mut_ptr()));
+    (0..size[0]).into_par_iter().with_min_len(4).for_each(|row| {
+        let w = &w;
+        filter.dispatch(WeightsGrad { filter, plan: &plan, sums, row, w, accumulate });
+    });
+}
+
+/// `A y Aᵀ` of a tile of a gradient: the adjoint of what filtering ends with. It goes to `point · plane + index · columns`,
+/// where `to` has room for it.
+struct OutputGrad<'a> {
+    filter: &'a Winograd,
+    y: &'a [f32],
+    height: usize,
+    at: [usize; 3],
+    columns: Range<usize>,
+    to: &'a Shared<f32>,
+    plane: usize,
+    index: usize,
+}
+
+impl Transform for OutputGrad<'_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, y, height, at: [image, row, column], columns, to, plane, index } = self;
+        let Pass { o, ow, .. } = filter.pass;
+        let y = &y[image * height * ow * o..][..height * ow * o];
+        let zero = Lanes::zero(simd);
+        for lane in columns.clone().step_by(S::F32_LANES) {
+            let count = S::F32_LANES.min(columns.end - lane);
+            both_axes!(
+                F::output_grad::<S>, SIDE, P, zero,
+                load(i, j) if row + i < height && column + j < ow {
+                    Lanes::load(simd, &y[((row + i) * ow + column + j) * o + lane..][..count])
+                } else {
+                    zero
+                },
+                store(p, q, value) {
+                    let place = (p * P + q) * plane + index * columns.len() + lane - columns.start;
+                    // SAFETY: whoever makes an `OutputGrad` has room for it.
+                    value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
+                }
+            );
+        }
+    }
+}
+
+/// `Gᵀ u G`: the sums of all points and chunks become the gradient of row `row` of the weights, which no other task has;
+/// `w` has room for all weights.
+struct WeightsGrad<'a> {
+    filter: &'a Winograd,
+    plan: &'a Plan,
+    sums: &'a [f32],
+    row: usize,
+    w: &'a Shared<f32>,
+    accumulate: bool,
+}
+
+impl Transform for WeightsGrad<'_> {
+    #[inline(always)]
+    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { filter, plan, sums, row, w, accumulate } = self;
+        let zero = Lanes::zero(simd);
+        let ([height, width], [_, across]) = (plan.block, plan.blocks);
+        let chunk = plan.sums * plan.blocks[0] * across;
+        for block in 0..across {
+            let first = (row / height * across + block) * plan.sums + row % height * width;
+            let columns = width.min(filter.pass.o - block * width);
+            for lane in (0..columns).step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(columns - lane);
+                both_axes!(
+                    F::weights_grad::<S>, P, R, zero,
+                    load(i, j) {
+                        let first = first + (i * P + j) * plan.plane + lane;
+                        let mut sum = Lanes::load(simd, &sums[first..][..count]);
+                        for other in 1..plan.chunks {
+                            sum = sum + Lanes::load(simd, &sums[first + other * chunk..][..count]);
+                        }
+                        sum
+                    },
+                    store(p, q, value) {
+                        let place = filter.tap(row, p, q) + block * width + lane;
+                        // SAFETY: whoever makes a `WeightsGrad` has room for all weights; each row has places of its own.
+                        let place = unsafe { std::slice::from_raw_parts_mut(w.0.add(place), count) };
+                        let value = if accumulate { value + Lanes::load(simd, place) } else { value };
+                        value.store(place);
+                    }
+                );
+            }
+        }
+    }
+}
