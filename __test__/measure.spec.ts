@@ -275,6 +275,9 @@ test('training measures each snapshot once, and what an interruption cut off whe
     lines.map((line) => line['snapshot_pkl']),
     snapshots,
   )
+  const events = (await readdir(dir)).find((name) => name.startsWith('events.out.tfevents'))!
+  const scalars = (await readFile(join(dir, events), 'latin1')).match(/Metrics\/swd(?!_)/g)
+  t.is(scalars?.length, results.length, "TensorBoard's file has them too")
   for await (const event of train(config, { device })) t.not(event.type, 'metric')
 })
 

@@ -88,7 +88,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   const training = new Training(config, run, dataset, state, labels, peak)
   // Metrics that an interruption cut off go on with the features that were computed.
   if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
-    yield* snapshotMetrics(snapshot, config, device, hooks.signal)
+    yield* training.metrics(snapshot, hooks.signal)
   }
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
@@ -351,7 +351,16 @@ class Training {
   async *#measured(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     const snapshot = await this.#snapshot()
     yield snapshot
-    yield* snapshotMetrics(snapshot.path, this.#config, this.#state.G.device, signal)
+    yield* this.metrics(snapshot.path, signal)
+  }
+
+  /** The metrics of the snapshot that training stands at. */
+  async *metrics(path: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const { position, G } = this.#state
+    for await (const event of snapshotMetrics(path, this.#config, G.device, signal)) {
+      if (event.type === 'metric' && event.results) this.#run.appendMetrics(position.nimg, event.results)
+      yield event
+    }
   }
 
   async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
