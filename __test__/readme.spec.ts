@@ -34,7 +34,10 @@ test('the README has the commands that this test runs, and npm knows its scripts
   }
   t.deepEqual(
     commands.map((command) => command.split(' ').slice(0, 3).join(' ')),
-    ['npm start', 'npm test', ...['train', 'generate', ...figures].map((command) => `npx stylegan ${command}`)],
+    [
+      ...['npm start', 'npm test'],
+      ...['train', 'generate', ...figures, 'metrics', 'classifier', 'metrics'].map((name) => `npx stylegan ${name}`),
+    ],
   )
   t.regex(scripts['start']!, /npm install .*build.*dist\/cli\/main\.js train --preset demo$/)
   t.regex(scripts['test']!, /__test__\/run\.mjs/)
@@ -51,12 +54,27 @@ test('train, generate and the figures run as the README writes them', async (t) 
     (await readdir(join(cwd, 'out'))).sort(),
     [0, 1, 4, 5, 6].map((seed) => `seed000${seed}.png`),
   )
-  for (const command of others) await run(process.execPath, [main, ...command], { cwd })
+  for (const command of others.slice(0, figures.length)) await run(process.execPath, [main, ...command], { cwd })
   const names = ['detail', 'mix', 'noise', 'truncate', 'uncurated', 'walk'].map((name) => `${name}.png`)
   const drawn = (await readdir(join(cwd, 'out'))).filter((name) => !name.startsWith('seed'))
   t.deepEqual(drawn.sort(), names)
   // Each of them is shown.
   for (const name of names) t.true(readme.includes(`(docs/${name})`) && existsSync(join(root, 'docs', name)), name)
+})
+
+test('metrics and classifiers run as the README writes them', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-metrics-'))
+  const given = commands.map((command) => command.split(' ').slice(2))
+  const [train, [metrics, classifier, separability]] = [given[2], given.slice(-3)]
+  await run(process.execPath, [main, ...train!, ...small, '--data', await tinyDataset()], { cwd })
+  const measured = await run(process.execPath, [main, ...metrics!, '--num', '20'], { cwd })
+  t.regex(measured.stdout, /^swd +\d+\.\d{4} +network-snapshot-000000\.safetensors/m)
+  t.regex(measured.stdout, /^ms_ssim +\d\.\d{4} /m)
+  const few = ['--attributes', 'hat,hoodie', '--resolution', '16', '--kimg', '0.08', '--fmap-max', '8']
+  const trained = await run(process.execPath, [main, ...classifier!, ...few], { cwd })
+  t.regex(trained.stdout, /hat +\d+\.\d % of 400 held-out images right, \d+\.\d % by chance/)
+  const separable = await run(process.execPath, [main, ...separability!, '--num', '64'], { cwd })
+  t.regex(separable.stdout, /^ls_z +\d\.\d{4} .*\nls_w +\d\.\d{4} /m)
 })
 
 test('npm start trains the demo, here for a moment', async (t) => {

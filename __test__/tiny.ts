@@ -12,6 +12,7 @@ export const tinyConfig = {
   kimg: 0.096,
   tick: 0.032,
   snap: 1,
+  metrics: 'none',
   fmapBase: 32,
   fmapMax: 8,
   latentSize: 8,

@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { BUILTIN_AVATARS } from './dataset.ts'
 import { losses, type LossName } from './losses.ts'
+import { isMetric, metricNames, type MetricName } from './metrics/catalogue.ts'
 import { configurationOf, configurations, type ConfigurationName } from './networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from './networks/params.ts'
 import {
@@ -63,7 +64,7 @@ export function configFromJson(value: unknown): TrainConfig {
   }
   const options = { ...value } as Record<string, unknown>
   // A default may change between versions; a saved run must not change with it.
-  const missing = CONFIG_KEYS.find((key) => !Object.hasOwn(options, key))
+  const missing = CONFIG_KEYS.find((key) => !Object.hasOwn(options, key) && !MAY_CHANGE.has(key))
   if (missing)
     throw new RangeError(`${missing}: expected ${rules[missing].expected}, found nothing; add it to the file`)
   return resolveConfig(String(options['preset']), options)
@@ -131,6 +132,23 @@ export function runName(config: TrainConfig): string {
 }
 
 /**
+ * `fid50k,ppl_wend` as names of metrics; `none` as no names.
+ *
+ * @throws RangeError for a name that is unknown, with the nearest known one
+ */
+export function parseMetrics(text: string): MetricName[] {
+  if (text === 'none') return []
+  return text.split(',').map((part) => {
+    const name = part.trim()
+    if (isMetric(name)) return name
+    const near = nearest(name, metricNames)
+    throw new RangeError(
+      `metrics: expected some of ${metricNames.join(', ')}, found ${show(name)}${near ? `; did you mean ${near}?` : ''}`,
+    )
+  })
+}
+
+/**
  * The candidate with the smallest edit distance to `word`, upper and lower case and dashes aside.
  *
  * @returns undefined if none is closer than half of the word
@@ -150,7 +168,10 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 }
 
 const CONFIG_KEYS = Object.keys(presets.stylegan) as ConfigKey[]
-const MAY_CHANGE = new Set<ConfigKey>(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap'])
+const MAY_CHANGE = new Set<ConfigKey>([
+  ...(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap'] as const),
+  ...(['metrics', 'metricsNum', 'weights', 'classifiers'] as const),
+])
 
 interface Rule {
   readonly ok: (value: unknown) => boolean
@@ -215,6 +236,10 @@ const rules: { readonly [K in ConfigKey]: Rule } = {
   mirror: flag,
   tick: orAuto(above0),
   snap: whole(1, 1_000_000),
+  metrics: { ok: (v) => typeof v === 'string' && v !== '', expected: 'names of metrics, auto or none' },
+  metricsNum: orNull(whole(1, 1e9)),
+  weights: orNull(text),
+  classifiers: orNull(text),
   fmapBase: whole(1, 1 << 20),
   fmapDecay: from0,
   fmapMax: whole(1, 1 << 14),
@@ -278,6 +303,7 @@ function checkPairs(config: TrainConfig): void {
 /** What no single option can tell. */
 function checkTogether(config: TrainConfig): void {
   checkPairs(config)
+  if (config.metrics !== 'auto') parseMetrics(config.metrics)
   const { resolution, lodInitialResolution, mbstdGroup } = config
   if (lodInitialResolution > resolution) {
     throw new RangeError(

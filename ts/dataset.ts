@@ -120,7 +120,16 @@ export class Sampler {
 }
 
 /** Random sequences of one seed that have nothing to do with each other. */
-export const streams = { weights: 0, training: 1, shuffle: 2, mirror: 3, grid: 4, noise: 5 } as const
+export const streams = {
+  weights: 0,
+  training: 1,
+  shuffle: 2,
+  mirror: 3,
+  grid: 4,
+  noise: 5,
+  classifier: 6,
+  metrics: 7,
+} as const
 
 async function preparedDir(options: PrepareOptions): Promise<string> {
   const { data, cache, resolution, channels } = options
@@ -190,26 +199,35 @@ async function prepareFolder(dir: string, options: PrepareOptions): Promise<void
   const { written: count, skipped } = done
   const bad = new Set(done.bad)
   const kept = classes?.of.filter((_, file) => !bad.has(file))
-  if (classes && kept)
-    await writeNpy(join(dir, 'labels.npy'), [count, classes.names.length], oneHot(kept, classes.names))
+  if (classes && kept) await writeNpy(join(dir, 'labels.npy'), [count, classes.names.length], hot(kept, classes.names))
   const labels = classes && { labels: classes.names }
   await finish(dir, { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped, ...labels })
 }
 
-/** What the files of a folder show: the number of each one's class. */
+/** What the files of a folder show: the numbers of each one's classes; one, or any number of attributes. */
 interface Classes {
   readonly names: readonly string[]
-  readonly of: readonly number[]
+  readonly of: readonly (number | readonly number[])[]
+}
+
+/** `dataset.json` beside the images. */
+interface Listed {
+  readonly labels?: readonly [file: string, label: number | readonly number[]][] | null
+  /** Names of the attributes, where labels are lists of 0 and 1. */
+  readonly attributes?: readonly string[]
 }
 
 /**
- * Classes from `dataset.json`, as StyleGAN2-ADA and StyleGAN3 write it: `{"labels": [["a/b.png", 6], …]}`; else from folders, if
+ * Classes from `dataset.json`, as StyleGAN2-ADA and StyleGAN3 write it: `{"labels": [["a/b.png", 6], …]}`; or attributes, of which
+ * an image has any number: `{"attributes": ["smiling", "hat"], "labels": [["a/b.png", [0, 1]], …]}`; else classes from folders, if
  * there are at least two and every file lies in one.
  */
 async function classesOf(data: string, files: readonly string[]): Promise<Classes | undefined> {
   const paths = files.map((file) => relative(data, file).split(sep))
-  const listed = await readJson<{ labels?: [string, number][] | null }>(join(data, 'dataset.json'))
-  if (listed?.labels) return listedClasses(join(data, 'dataset.json'), listed.labels, paths)
+  const json = join(data, 'dataset.json')
+  const { labels, attributes } = (await readJson<Listed>(json)) ?? {}
+  if (labels && attributes) return listedAttributes(json, new Map(labels), attributes, paths)
+  if (labels) return listedClasses(json, new Map(labels), paths)
   if (paths.some((path) => path.length < 2)) return undefined
   const names = [...new Set(paths.map(([folder]) => folder!))].sort()
   if (names.length < 2) return undefined
@@ -217,12 +235,13 @@ async function classesOf(data: string, files: readonly string[]): Promise<Classe
   return { names, of: paths.map(([folder]) => number.get(folder!)!) }
 }
 
-function listedClasses(json: string, labels: readonly [string, number][], paths: readonly string[][]): Classes {
-  const number = new Map(labels.map(([file, label]) => [file, label]))
+type Labels = ReadonlyMap<string, number | readonly number[]>
+
+function listedClasses(json: string, labels: Labels, paths: readonly string[][]): Classes {
   const of = paths.map((path) => {
-    const [file, label] = [path.join('/'), number.get(path.join('/'))]
+    const [file, label] = [path.join('/'), labels.get(path.join('/'))]
     if (label === undefined) throw new DataError(`${json}: a label for each image is expected, ${file} has none`)
-    if (!Number.isInteger(label) || label < 0) {
+    if (typeof label !== 'number' || !Number.isInteger(label) || label < 0) {
       throw new DataError(`${json}: the label of ${file} must be a whole number from 0, got ${JSON.stringify(label)}`)
     }
     return label
@@ -232,9 +251,25 @@ function listedClasses(json: string, labels: readonly [string, number][], paths:
   return { names: Array.from({ length: count }, (_, i) => String(i)), of }
 }
 
-function oneHot(classes: readonly number[], { length }: readonly string[]): Float32Array {
+function listedAttributes(json: string, labels: Labels, names: readonly string[], paths: readonly string[][]): Classes {
+  const of = paths.map((path) => {
+    const [file, label] = [path.join('/'), labels.get(path.join('/'))]
+    if (!Array.isArray(label) || label.length !== names.length || label.some((value) => value !== 0 && value !== 1)) {
+      throw new DataError(
+        `${json}: the label of ${file} must be ${names.length} times 0 or 1, one for each attribute, got ${JSON.stringify(label)}`,
+      )
+    }
+    return names.flatMap((_, column) => (label[column] === 1 ? [column] : []))
+  })
+  return { names, of }
+}
+
+/** `[classes, names]`: 1 in each column that an image has. */
+function hot(classes: Classes['of'], { length }: readonly string[]): Float32Array {
   const values = new Float32Array(classes.length * length)
-  classes.forEach((label, row) => (values[row * length + label] = 1))
+  classes.forEach((label, row) => {
+    for (const column of [label].flat()) values[row * length + column] = 1
+  })
   return values
 }
 

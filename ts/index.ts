@@ -54,6 +54,17 @@ export { configurations, type Configuration, type ConfigurationName } from './ne
 export { generate, generatorSpecs, type Sampling } from './networks/generator.ts'
 export { countParams, createNetwork, type Network, type NetworkOptions } from './networks/params.ts'
 export { imagesOf } from './pictures.ts'
+export { attributesOf, type Attributes } from './attributes.ts'
+export { metricNames, type MetricName } from './metrics/catalogue.ts'
+export {
+  classify,
+  loadClassifier,
+  saveClassifier,
+  trainClassifier,
+  type Classifier,
+  type ClassifierOptions,
+} from './metrics/classifier.ts'
+export { measure, metricText, type MeasureHooks, type MeasureOptions, type MetricLine } from './metrics/measure.ts'
 export { progressAt, timeline, type Progress } from './schedule.ts'
 export { readSafetensors, SnapshotError } from './snapshot.ts'
 export { animatedPng, encodeVideo, walk, type Walk } from './video.ts'

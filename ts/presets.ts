@@ -44,6 +44,14 @@ export interface TrainConfig {
   readonly tick: number | 'auto'
   /** Ticks between two snapshots. */
   readonly snap: number
+  /** Metrics at each snapshot, comma-separated; `auto`: fid50k if {@link weights} are given, else those that need none; `none`. */
+  readonly metrics: string
+  /** Images that a metric generates, in place of its own number. */
+  readonly metricsNum: number | null
+  /** Folder with published weight files under their own names, for metrics that need them. */
+  readonly weights: string | null
+  /** Folder with attribute classifiers, for linear separability. */
+  readonly classifiers: string | null
   /** Feature maps of stage s: min(fmapBase / 2^(s · fmapDecay), fmapMax). */
   readonly fmapBase: number
   readonly fmapDecay: number
@@ -107,6 +115,10 @@ const stylegan: TrainConfig = {
   mirror: false, // official training_loop.py; FFHQ and CelebA-HQ were trained with it: StyleGAN, Appendix C
   tick: 'auto', // official training_loop.py
   snap: 10, // network_snapshot_ticks of official training_loop.py
+  metrics: 'auto', // official train.py has fid50k, which needs weights
+  metricsNum: null,
+  weights: null,
+  classifiers: null,
   fmapBase: 8192, // official networks_stylegan.py
   fmapDecay: 1, // official networks_stylegan.py
   fmapMax: 512, // official networks_stylegan.py
@@ -171,6 +183,7 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
     mirror: true,
     tick: 4,
     snap: 5,
+    metricsNum: 1000, // seconds a snapshot
     fmapBase: 512,
     fmapMax: 64,
     latentSize: 128,

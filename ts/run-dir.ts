@@ -166,6 +166,12 @@ export class RunDir {
     append(this.file('stats.jsonl'), JSON.stringify({ ...record, logBytes }) + '\n', true)
   }
 
+  /** Add the metrics of a snapshot to TensorBoard's event file, as Metrics/<name>. */
+  appendMetrics(nimg: number, results: Readonly<Record<string, number>>): void {
+    const scalars = Object.entries(results).map(([name, value]) => [`Metrics/${name}`, value] as [string, number])
+    this.#appendEvent({ step: Math.floor(nimg / 1000), scalars })
+  }
+
   /**
    * Make stats.jsonl and log.txt what they were when the snapshot after `nimg` images was saved, so that a resumed
    * run writes each record once. A record that was cut off half-way ends the file too. TensorBoard may be reading its event

@@ -1,7 +1,8 @@
 /** Training, as an async iterable of events (official training_loop.py). */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from './config.ts'
 import { secondsLeft } from './cost.ts'
+import { emitting } from './emitting.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
@@ -9,6 +10,7 @@ import { measurePeak, type Peak, profileTable } from './profile.ts'
 import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
 import { progressAt, type Progress } from './schedule.ts'
 import { SnapshotError } from './snapshot.ts'
+import { checkMetrics, snapshotMetrics, type MetricEvent } from './training-metrics.ts'
 import { createState, encodeState, loadState, type TrainingState } from './training-state.ts'
 import { statNames, trainingStep } from './training-step.ts'
 
@@ -39,6 +41,7 @@ export type TrainEvent =
   /** Where the time of the tick went: a table, also in the run directory's `profile.txt`. */
   | { readonly type: 'profile'; readonly table: string }
   | { readonly type: 'snapshot'; readonly path: string; readonly nimg: number }
+  | MetricEvent
   | { readonly type: 'end'; readonly nimg: number; readonly aborted: boolean }
 
 export interface TrainHooks {
@@ -68,6 +71,7 @@ const stepsAhead = 2
  * @throws DataError for unusable data, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
  */
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+  await checkMetrics(options)
   const device = hooks.device ?? Device.open(options.device)
   await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks.signal)
@@ -85,6 +89,10 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
   const training = new Training(config, run, dataset, state, labels, peak)
+  // Metrics that an interruption cut off go on with the features that were computed.
+  if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
+    yield* training.metrics(snapshot, hooks.signal)
+  }
   if (state.position.step === 0) yield* training.firstPictures()
   yield* training.run(hooks.signal)
 }
@@ -107,29 +115,12 @@ async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Pr
 
 /** Opens the data set, telling how far its preparation has come. */
 async function* prepare(config: TrainConfig, signal?: AbortSignal): AsyncGenerator<TrainEvent, Dataset> {
-  let report: TrainEvent | undefined
-  let wake = () => {}
   const cache = join(config.outdir, 'datasets')
   const { data, resolution, numChannels: channels, skipBad } = config
-  const onProgress = (done: number, total: number) => {
-    report = { type: 'prepare', done, total }
-    wake()
-  }
-  let finished = false
-  const opened = openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress }).finally(() => {
-    finished = true
-    wake()
+  return yield* emitting<TrainEvent, Dataset>((emit) => {
+    const onProgress = (done: number, total: number) => emit({ type: 'prepare', done, total })
+    return openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress })
   })
-  opened.catch(() => {}) // thrown below
-  while (!finished) {
-    await new Promise<void>((resolve) => {
-      wake = resolve
-      if (finished || report) resolve()
-    })
-    if (report) yield report
-    report = undefined
-  }
-  return opened
 }
 
 /** The newest whole snapshot of the run, else the one that `resume` names, else a fresh start. */
@@ -213,7 +204,7 @@ class Training {
         yield this.#endTick(progress)
         if (this.#peak) yield await this.#profile(this.#peak)
         yield await this.#fakes(progress)
-        if (done || position.tick === 1 || position.tick % this.#config.snap === 0) yield await this.#snapshot()
+        if (this.isSnapshotDue()) yield* this.#measured(signal)
       }
       clock = performance.now()
       this.#maintenanceSec = (clock - began) / 1000
@@ -224,6 +215,13 @@ class Training {
     const aborted = position.nimg < totalNimg
     if (aborted && position.step > 0) yield await this.#snapshot()
     yield { type: 'end', nimg: position.nimg, aborted }
+  }
+
+  /** A tick has just ended whose network is kept and measured. */
+  isSnapshotDue(): boolean {
+    const { nimg, tick, tickNimg } = this.#state.position
+    if (tick === 0 || nimg !== tickNimg) return false
+    return nimg >= this.#config.kimg * 1000 || tick === 1 || tick % this.#config.snap === 0
   }
 
   /** `reals.png`, and the fakes of random weights. */
@@ -352,7 +350,23 @@ class Training {
     return { type: 'images', path: this.#run.file(name) }
   }
 
-  async #snapshot(): Promise<TrainEvent> {
+  /** A snapshot, then its metrics. */
+  async *#measured(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const snapshot = await this.#snapshot()
+    yield snapshot
+    yield* this.metrics(snapshot.path, signal)
+  }
+
+  /** The metrics of the snapshot that training stands at. */
+  async *metrics(path: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const { position, G } = this.#state
+    for await (const event of snapshotMetrics(path, this.#config, G.device, signal)) {
+      if (event.type === 'metric' && event.results) this.#run.appendMetrics(position.nimg, event.results)
+      yield event
+    }
+  }
+
+  async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
     const { nimg } = this.#state.position
     const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error

@@ -3,9 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { benchCommand } from './bench.ts'
+import { classifierCommand } from './classifier.ts'
 import { devicesCommand } from './devices.ts'
 import { generateCommand } from './generate.ts'
 import { infoCommand } from './info.ts'
+import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
 import { noiseCommand } from './noise.ts'
 import { trainCommand } from './train.ts'
@@ -25,6 +27,8 @@ const program = new Command('stylegan')
   .addCommand(truncateCommand())
   .addCommand(noiseCommand())
   .addCommand(videoCommand())
+  .addCommand(metricsCommand())
+  .addCommand(classifierCommand())
   .addCommand(infoCommand())
   .addCommand(devicesCommand())
   .addCommand(benchCommand())

@@ -61,6 +61,10 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['emaKimg', '--ema-kimg <n>', 'half-life of the running average of the generator', parseNumber],
   ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
   ['snap', '--snap <ticks>', 'ticks between two snapshots', parseNumber],
+  ['metrics', '--metrics <names>', "computed at each snapshot: see 'stylegan metrics --help'; or none"],
+  ['metricsNum', '--metrics-num <n>', 'images that a metric generates, in place of its own number', parseNumber],
+  ['weights', '--weights <dir>', 'folder with published weight files, for metrics that need them'],
+  ['classifiers', '--classifiers <dir>', 'folder with attribute classifiers, for linear separability'],
   ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', parseNumber],
   ['device', '--device <name>', deviceHelp],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
@@ -205,6 +209,11 @@ class Display {
         return this.#line(`Pictures       ${event.path}`)
       case 'snapshot':
         return this.#line(`Snapshot       ${event.path}`)
+      case 'measuring':
+        this.#draw(`${event.metric}: {what} {bar} {value}/{total}`, event.total, event.done, { what: event.what })
+        return
+      case 'metric':
+        return this.#line(event.line)
       case 'end':
         return this.#line(
           event.aborted
@@ -221,6 +230,7 @@ class Display {
       this.#bar = new SingleBar(options, Presets.shades_classic)
       this.#bar.start(total, value, payload)
     }
+    this.#bar.setTotal(total)
     this.#bar.update(value, payload)
   }
 

@@ -1,0 +1,237 @@
+/**
+ * Attribute classifiers for linear separability: the discriminator without minibatch standard deviation (StyleGAN, Section 4.2
+ * and Appendix C), trained on any labelled data set.
+ */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Sampler, streams, type Dataset } from '../dataset.ts'
+import { fromBytes } from '../losses.ts'
+import { grad, Rng, scope, type Device, type Tensor } from '../native.ts'
+import { discriminator, discriminatorSpecs } from '../networks/discriminator.ts'
+import { createNetwork, frozen, tracked, type Network, type NetworkOptions } from '../networks/params.ts'
+import { createOptimizer, step } from '../optimizer.ts'
+import { writeAtomic } from '../run-dir.ts'
+import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor } from '../snapshot.ts'
+import { hashFile } from './images.ts'
+
+/** What fixes a classifier, its data aside. */
+export interface ClassifierOptions {
+  readonly resolution: number
+  readonly numChannels: number
+  readonly fmapBase: number
+  readonly fmapMax: number
+  /** Images shown, in thousands: 150 in Appendix C. */
+  readonly kimg: number
+  /** 8 in Appendix C. */
+  readonly batch: number
+  /** 0.001 in Appendix C. */
+  readonly rate: number
+  readonly mirror: boolean
+  readonly seed: number
+}
+
+/** What is known of a trained classifier. */
+export interface ClassifierInfo {
+  readonly attribute: string
+  /** Share of the held-out images that it gets right. */
+  readonly accuracy: number
+  /** Share of the held-out images that the more frequent answer gets right. */
+  readonly chance: number
+  readonly heldOut: number
+  readonly data: string
+  readonly options: ClassifierOptions
+}
+
+export interface Classifier {
+  readonly network: Network
+  readonly info: ClassifierInfo
+}
+
+/** One image in this many is held out. */
+const heldOutShare = 10
+const format = 'stylegan-classifier-1'
+
+/**
+ * Trains a classifier of one attribute by the cross-entropy of softmax([l, −l]), the official probabilities (linear_separability.py).
+ *
+ * @param values 1 for each image that has the attribute, else 0
+ * @param onStep told the images shown so far
+ * @throws RangeError if all images are of one class
+ */
+export async function trainClassifier(
+  device: Device,
+  dataset: Dataset,
+  attribute: string,
+  values: Uint8Array,
+  options: ClassifierOptions,
+  { signal, onStep = () => {} }: { signal?: AbortSignal | undefined; onStep?: (nimg: number) => void } = {},
+): Promise<Classifier> {
+  const { train, held } = split(attribute, values, options)
+  const network = createNetwork(
+    device,
+    discriminatorSpecs(architecture(options)),
+    new Rng(options.seed, streams.weights),
+  )
+  const optimizer = createOptimizer(network)
+  const sampler = new Sampler(options.seed, train.length, options.mirror)
+  const pending: Promise<ArrayLike<number>>[] = []
+  for (let nimg = 0; nimg < options.kimg * 1000; nimg += options.batch) {
+    signal?.throwIfAborted()
+    const { indices, mirror } = sampler.at(nimg, options.batch)
+    const rows = indices.map((index) => train[index]!)
+    const bytes = await dataset.levels.batch(options.resolution, rows, mirror)
+    const targets = rows.map((row) => values[row]!)
+    const loss = scope(() => {
+      const images = fromBytes(device.tensor(bytes, imageShape(options.batch, options)))
+      const start = tracked(network)
+      const logits = discriminator(start.params, images, undefined, 0, architecture(options))
+      const loss = crossEntropy(logits, targets)
+      step(optimizer, grad(loss, start.inputs), { rate: options.rate })
+      return loss.detach()
+    })
+    pending.push(loss.data())
+    loss.dispose()
+    // As in training, at most two steps are under way.
+    if (pending.length > 2) checkFinite(attribute, nimg, (await pending.shift()!)[0]!)
+    onStep(Math.min(nimg + options.batch, options.kimg * 1000))
+  }
+  for (const loss of pending) checkFinite(attribute, options.kimg * 1000, (await loss)[0]!)
+  const accuracy = await accuracyOf(network, dataset, values, held, options)
+  const positive = held.filter((row) => values[row] === 1).length / held.length
+  const chance = Math.max(positive, 1 - positive)
+  const data = dataset.info.source
+  return { network, info: { attribute, accuracy, chance, heldOut: held.length, data, options } }
+}
+
+/**
+ * Logits of the attribute, `[N]`; positive for images that have it.
+ *
+ * @param images −1 … 1 `[N, side, side, C]`, of the classifier's size or a larger one, which is averaged down
+ */
+export function classify({ network, info }: Classifier, images: Tensor): Tensor {
+  return scope(() => {
+    const logits = discriminator(network.params, images, undefined, 0, architecture(info.options))
+    return logits.reshape([images.shape[0]!])
+  })
+}
+
+/** Writes `classifier-<attribute>.safetensors`. */
+export async function saveClassifier(path: string, { network, info }: Classifier): Promise<void> {
+  const tensors = new Map<string, HostTensor>()
+  for (const [name, tensor] of network.params) {
+    tensors.set(name, { shape: tensor.shape, values: await tensor.data() })
+  }
+  await writeAtomic(path, encodeSafetensors({ tensors, metadata: { format, classifier: JSON.stringify(info) } }))
+}
+
+export const classifierName = (attribute: string): string =>
+  `classifier-${attribute.replaceAll(/[^\w.-]+/g, '-')}.safetensors`
+
+/** A classifier of a file. */
+export interface LoadedClassifier extends Classifier {
+  readonly sha256: string
+}
+
+/** @throws SnapshotError if it is no classifier of `stylegan classifier train` */
+export async function loadClassifier(path: string, device: Device): Promise<LoadedClassifier> {
+  const { tensors, metadata } = await readSafetensors(path)
+  if (metadata['format'] !== format) {
+    throw new SnapshotError(`${path}: a classifier of 'stylegan classifier train' is expected, this is another file`)
+  }
+  const info = JSON.parse(metadata['classifier']!) as ClassifierInfo
+  const network = createNetwork(device, discriminatorSpecs(architecture(info.options)), new Rng(0))
+  for (const [name, tensor] of network.params) {
+    const saved = tensors.get(name)
+    if (saved?.shape.join() !== tensor.shape.join()) {
+      throw new SnapshotError(
+        `${path}: '${name}' must be [${tensor.shape.join(', ')}], got ${saved ? `[${saved.shape.join(', ')}]` : 'none'}`,
+      )
+    }
+    scope(() => tensor.assign(device.tensor(saved.values, saved.shape)))
+  }
+  return { network: { ...network, params: frozen(network.params) }, info, sha256: await hashFile(path) }
+}
+
+/** The classifiers of a folder, by the names of their files. */
+export async function listClassifiers(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names
+    .filter((name) => /^classifier-.*\.safetensors$/.test(name))
+    .sort()
+    .map((name) => join(folder, name))
+}
+
+/** The discriminator's architecture; what it does not read is 0. */
+function architecture({ resolution, numChannels, fmapBase, fmapMax }: ClassifierOptions): NetworkOptions {
+  const widths = { latentSize: 0, dlatentSize: 0, mappingLayers: 0, mappingFmaps: 0, mappingLrmul: 0 }
+  const shape = { config: 'F', resolution, numChannels, fmapBase, fmapDecay: 1, fmapMax } as const
+  return { ...shape, ...widths, labelSize: 0, mbstdGroup: 1, fusedScale: 'auto' }
+}
+
+const imageShape = (N: number, { resolution, numChannels }: ClassifierOptions) => [
+  N,
+  resolution,
+  resolution,
+  numChannels,
+]
+
+/** Images to train on and to test with, in an order that the seed fixes. */
+function split(
+  attribute: string,
+  values: Uint8Array,
+  { seed }: ClassifierOptions,
+): { train: number[]; held: number[] } {
+  const positive = values.reduce((sum, value) => sum + value, 0)
+  if (positive === 0 || positive === values.length) {
+    throw new RangeError(
+      `attribute '${attribute}': images with and without it are expected, ${positive === 0 ? 'none' : 'all'} of the ${values.length} have it; leave it out`,
+    )
+  }
+  const order = new Rng(seed, streams.classifier).permutation(values.length)
+  const count = Math.max(1, Math.floor(values.length / heldOutShare))
+  const [held, train] = [order.slice(0, count), order.slice(count)]
+  if (train.length === 0) {
+    throw new RangeError(`attribute '${attribute}': at least 2 images are expected, found ${values.length}`)
+  }
+  return { train, held }
+}
+
+/** −log of the probability of the right answer, sigmoid(±2 l): the mean of softplus(∓2 l). */
+function crossEntropy(logits: Tensor, targets: readonly number[]): Tensor {
+  const signs = logits.device.tensor(
+    targets.map((target) => (target === 1 ? -2 : 2)),
+    logits.shape,
+  )
+  return logits.mul(signs).softplus().mean()
+}
+
+function checkFinite(attribute: string, nimg: number, loss: number): void {
+  if (Number.isFinite(loss)) return
+  throw new RangeError(`attribute '${attribute}': the loss is ${loss} after ${nimg} images; try a lower --rate`)
+}
+
+async function accuracyOf(
+  network: Network,
+  { levels }: Dataset,
+  values: Uint8Array,
+  held: readonly number[],
+  options: ClassifierOptions,
+): Promise<number> {
+  let right = 0
+  for (let first = 0; first < held.length; first += 64) {
+    const rows = held.slice(first, first + 64)
+    const bytes = await levels.batch(
+      options.resolution,
+      rows,
+      rows.map(() => false),
+    )
+    const logits = scope(() => {
+      const images = fromBytes(network.device.tensor(bytes, imageShape(rows.length, options)))
+      return discriminator(network.params, images, undefined, 0, architecture(options))
+    })
+    const found = await logits.data()
+    logits.dispose()
+    right += rows.filter((row, i) => found[i]! > 0 === (values[row] === 1)).length
+  }
+  return right / held.length
+}

@@ -1,0 +1,211 @@
+/**
+ * Features on disk: rows of floats (or of bytes, for pixels), added batch by batch, so that an interrupted metric goes on and a data set is looked at
+ * once. A file is named by what its rows were computed from.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeAtomic } from '../run-dir.ts'
+
+/** What features were computed from; everything that changes them. */
+export type FeatureKey = Readonly<Record<string, unknown>>
+
+export interface RowsRequest {
+  readonly key: FeatureKey
+  /** Values of a row. */
+  readonly width: number
+  readonly type?: 'f32' | 'u8'
+  readonly count: number
+  /** Rows of a batch; a last batch that gives more than are wanted is cut. */
+  readonly batchSize: number
+  /** Rows of batch `index`, the same whenever it is asked for. */
+  compute(index: number): Promise<Float32Array | Uint8Array>
+  /** What row `i` is, for the message when it is not finite. */
+  describe(row: number): string
+  /** Other measurements will want these rows too. */
+  readonly keep: boolean
+  onProgress?(done: number, total: number): void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Rows in a file. */
+export class Rows {
+  readonly path: string
+  readonly width: number
+  readonly count: number
+
+  constructor(path: string, width: number, count: number) {
+    this.path = path
+    this.width = width
+    this.count = count
+  }
+
+  /** All rows, `[count, width]`. */
+  async all(): Promise<Float32Array> {
+    const values = new Float32Array(this.count * this.width)
+    let at = 0
+    for await (const block of this.blocks()) {
+      values.set(block, at)
+      at += block.length
+    }
+    return values
+  }
+
+  /** The rows in order, some megabytes at a time. */
+  async *blocks(rows = Math.max(1, Math.floor(2 ** 22 / this.width))): AsyncGenerator<Float32Array> {
+    const file = await open(this.path, 'r')
+    try {
+      for (let first = 0; first < this.count; first += rows) {
+        const n = Math.min(rows, this.count - first)
+        const block = new Float32Array(n * this.width)
+        await readFully(file, new Uint8Array(block.buffer), first * this.width * 4, this.path)
+        yield block
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Rows of bytes, `[n, width]` each but the last. */
+  async *byteBlocks(n: number): AsyncGenerator<Uint8Array> {
+    const file = await open(this.path, 'r')
+    try {
+      for (let first = 0; first < this.count; first += n) {
+        const block = new Uint8Array(Math.min(n, this.count - first) * this.width)
+        await readFully(file, block, first * this.width, this.path)
+        yield block
+      }
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+export class FeatureCache {
+  readonly dir: string
+  /** Files of rows that nobody wants to keep, so far. */
+  readonly #temporary = new Set<string>()
+  readonly #kept = new Set<string>()
+
+  constructor(dir: string) {
+    this.dir = dir
+  }
+
+  /** Rows of some images, computed as far as they are not there yet. */
+  async rows(request: RowsRequest): Promise<Rows> {
+    const { key, width, count, onProgress } = request
+    await mkdir(this.dir, { recursive: true })
+    const path = join(this.dir, `${nameOf(key)}.${request.type ?? 'f32'}`)
+    ;(request.keep ? this.#kept : this.#temporary).add(path)
+    if ((await sizeOf(path)) < count * rowBytes(request)) {
+      const unlock = await lock(`${path}.lock`)
+      try {
+        await this.#extend(path, request)
+      } finally {
+        await unlock()
+      }
+    }
+    onProgress?.(count, count)
+    return new Rows(path, width, count)
+  }
+
+  async #extend(path: string, request: RowsRequest): Promise<void> {
+    const { width, count, batchSize, compute, describe, onProgress, signal } = request
+    const file = await open(path, 'a')
+    try {
+      // A batch that was cut off is made again.
+      let index = Math.floor((await sizeOf(path)) / rowBytes(request) / batchSize)
+      await file.truncate(index * batchSize * rowBytes(request))
+      while (index * batchSize < count) {
+        signal?.throwIfAborted()
+        onProgress?.(index * batchSize, count)
+        const rows = await compute(index)
+        const bad = rows instanceof Float32Array ? rows.findIndex((value) => !Number.isFinite(value)) : -1
+        if (bad >= 0) {
+          const row = index * batchSize + Math.floor(bad / width)
+          throw new RangeError(`${describe(row)}: finite features are expected, got ${rows[bad]}`)
+        }
+        // In one piece: what is shorter than a batch was cut off.
+        await file.appendFile(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength))
+        index++
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** What was computed from all rows of a key, if it is there. */
+  async result(key: FeatureKey): Promise<Uint8Array | undefined> {
+    try {
+      return await readFile(join(this.dir, `${nameOf(key)}.result`))
+    } catch {
+      return undefined // not there: then it is computed
+    }
+  }
+
+  async saveResult(key: FeatureKey, bytes: Uint8Array): Promise<void> {
+    await mkdir(this.dir, { recursive: true })
+    await writeAtomic(join(this.dir, `${nameOf(key)}.result`), bytes)
+  }
+
+  /** Removes the rows that were only needed once; results stay. */
+  async removeTemporary(): Promise<void> {
+    for (const path of this.#temporary) if (!this.#kept.has(path)) await rm(path, { force: true })
+    this.#temporary.clear()
+  }
+}
+
+const rowBytes = ({ width, type = 'f32' }: RowsRequest) => width * (type === 'f32' ? 4 : 1)
+
+/** A name that only equal keys have, whatever the order of their parts. */
+function nameOf(key: FeatureKey): string {
+  const sorted = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.entries(value)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, part]) => [name, sorted(part)])
+      : value
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(key)))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+const sizeOf = async (path: string) => (await stat(path).catch(() => undefined))?.size ?? 0
+
+async function readFully(file: FileHandle, bytes: Uint8Array, position: number, path: string): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done)
+    if (bytesRead === 0) throw new Error(`${path}: ${bytes.length} more bytes are expected, the file has ended`)
+    done += bytesRead
+  }
+}
+
+/** Files that this process adds to. */
+const locked = new Set<string>()
+
+/** Two commands that add to one file would spoil it. */
+async function lock(path: string): Promise<() => Promise<void>> {
+  const owner = Number(await readFile(path, 'utf8').catch(() => ''))
+  // After a restart another process may have the number of the one that was killed.
+  const held = owner === process.pid ? locked.has(path) : owner !== 0 && isRunning(owner)
+  if (held) {
+    throw new Error(
+      `${path}: expected no other command that computes these features, found process ${owner}; wait for it, or give another --cache`,
+    )
+  }
+  locked.add(path)
+  await writeFile(path, String(process.pid))
+  return async () => {
+    locked.delete(path)
+    await rm(path, { force: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,83 @@
+/** The networks of published weights: which files are theirs, and opening each when it is first needed. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Device } from '../native.ts'
+import { knownWeights } from '../weights/weight-file.ts'
+import { entryOf, type MetricName, type Need } from './catalogue.ts'
+import { listClassifiers, loadClassifier } from './classifier.ts'
+import { loadInception } from './inception.ts'
+import { loadLpips } from './lpips.ts'
+import type { FeatureNetworks } from './metric.ts'
+import { loadVgg } from './vgg.ts'
+
+export interface WeightOptions {
+  /** Folder with weight files under the names that they are published with. */
+  readonly weights?: string | undefined
+  readonly inception?: string | undefined
+  readonly vgg?: string | undefined
+  /** Heads of LPIPS, in place of those of this package. */
+  readonly lpips?: string | undefined
+  /** Take files with other hashes: then numbers cannot be compared with published ones. */
+  readonly allowUnknownWeights?: boolean | undefined
+  /** Folder with attribute classifiers. */
+  readonly classifiers?: string | undefined
+}
+
+/** Path of a weight file, if the options name one. */
+function pathOf(need: 'inception' | 'vgg', { weights, ...options }: WeightOptions): string | undefined {
+  return options[need] ?? (weights === undefined ? undefined : join(weights, knownWeights[need].file))
+}
+
+/**
+ * Metrics to compute where none are named: the official one if there are weights for it, else those that need none.
+ */
+export function defaultMetrics(options: WeightOptions): MetricName[] {
+  return pathOf('inception', options) === undefined ? ['swd', 'ms_ssim'] : ['fid50k']
+}
+
+/**
+ * Looks whether everything that the metrics need is there.
+ *
+ * @throws RangeError naming the first metric that lacks something, and where that comes from
+ */
+export async function checkNeeds(metrics: readonly MetricName[], options: WeightOptions): Promise<void> {
+  for (const name of metrics) {
+    for (const need of entryOf(name).needs) {
+      const missing = await missingOf(need, options)
+      if (missing !== undefined) throw new RangeError(`${name}: ${missing}`)
+    }
+  }
+}
+
+async function missingOf(need: Need, options: WeightOptions): Promise<string | undefined> {
+  if (need === 'classifiers') {
+    const { classifiers } = options
+    if (classifiers !== undefined && (await listClassifiers(classifiers)).length > 0) return undefined
+    return `attribute classifiers are expected, found none${classifiers === undefined ? '' : ` in ${classifiers}`}; train some with 'stylegan classifier train' and give --classifiers <folder>`
+  }
+  const { file, sha256, source } = knownWeights[need]
+  const path = pathOf(need, options)
+  if (path !== undefined && (await stat(path).catch(() => undefined))?.isFile()) return undefined
+  return `the weights ${file} (SHA-256 ${sha256}, published at ${source}) are expected, found ${path === undefined ? 'none' : `nothing at ${path}`}; give --${need} <file> or --weights <folder>`
+}
+
+/** Opens each network when it is first asked for. */
+export function featureNetworks(device: Device, options: WeightOptions): FeatureNetworks {
+  const files = { allowUnknownWeights: options.allowUnknownWeights ?? false }
+  // checkNeeds has found the files.
+  const path = (need: 'inception' | 'vgg') => pathOf(need, options)!
+  return {
+    inception: once(() => loadInception(device, path('inception'), files)),
+    vgg: once(() => loadVgg(device, path('vgg'), files)),
+    lpips: once(() => loadLpips(device, path('vgg'), options.lpips, files)),
+    classifiers: once(async () => {
+      const paths = await listClassifiers(options.classifiers!)
+      return Promise.all(paths.map((file) => loadClassifier(file, device)))
+    }),
+  }
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined
+  return () => (result ??= work())
+}

@@ -1,0 +1,269 @@
+/** Metrics of a snapshot or of a folder of images: what `stylegan metrics` and training run. */
+import { createHash } from 'node:crypto'
+import { appendFile, mkdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { openDataset, readLabels, type Dataset } from '../dataset.ts'
+import { Device } from '../native.ts'
+import type { Network } from '../networks/params.ts'
+import { formatTime } from '../run-dir.ts'
+import { readMetadata } from '../snapshot.ts'
+import { loadGenerator } from '../training-state.ts'
+import { catalogue, entryOf, type MetricName } from './catalogue.ts'
+import { FeatureCache } from './feature-cache.ts'
+import { generatedImages, hashFile, levelFile, realImages, type LabelTable, type Sampled } from './images.ts'
+import type { Measured, Measurement, Side } from './metric.ts'
+import { readMoments } from './moments.ts'
+import { featureNetworks, checkNeeds, type WeightOptions } from './feature-networks.ts'
+import { densityCoverage, precisionRecall } from './precision-recall.ts'
+import { fid } from './fid.ts'
+import { inceptionScore } from './inception-score.ts'
+import { kid } from './kid.ts'
+import { msSsimMetric, swdMetric } from './pixels.ts'
+import { ppl } from './ppl.ts'
+import type { ResizeMode } from './resize.ts'
+import { separability } from './separability.ts'
+
+export interface MeasureOptions extends WeightOptions {
+  /** Snapshot. */
+  readonly network?: string | undefined
+  /** A folder of images, or statistics of pytorch-fid (.npz), in place of a network. */
+  readonly images?: string | undefined
+  /** Real images: a folder, a prepared data set, or statistics (.npz); by default what the network was trained on. */
+  readonly data?: string | undefined
+  readonly metrics: readonly MetricName[]
+  /** Images to generate, in place of each metric's own number. */
+  readonly num?: number | undefined
+  readonly seed: number
+  /** How images come to Inception's size; `legacy_tensorflow` as the official code. */
+  readonly mode: ResizeMode
+  readonly device: string
+  /** Mirror half of the reals; by default as the network was trained. */
+  readonly mirror?: boolean | undefined
+  /** Side of images that are compared without a network. */
+  readonly resolution?: number | undefined
+  /** Folder of prepared data sets and features. */
+  readonly cache: string
+  /** Folder of metric-<name>.jsonl; by default the network's. */
+  readonly outdir?: string | undefined
+}
+
+/** A line of metric-<name>.jsonl: StyleGAN3's fields, then what a difference could come from. */
+export interface MetricLine {
+  readonly results: Readonly<Record<string, number>>
+  readonly metric: MetricName
+  readonly total_time: number
+  readonly total_time_str: string
+  readonly device: string
+  /** File name of the network; StyleGAN3's name for it. */
+  readonly snapshot_pkl: string | null
+  readonly timestamp: number
+  readonly [detail: string]: unknown
+}
+
+export interface MeasureHooks {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: (metric: MetricName, what: string, done: number, total: number) => void
+  readonly onWarning?: (line: string) => void
+  readonly onLine?: (line: MetricLine) => void
+  /** In place of opening `device`. */
+  readonly device?: Device | undefined
+}
+
+/** Each metric's computation. */
+const computations: Readonly<Record<MetricName, (measurement: Measurement) => Promise<Measured>>> = {
+  fid50k: (m) => fid(m),
+  fid50k_full: (m) => fid(m, { full: true }),
+  fid50k_mix2: (m) => fid(mixing(m, 2)),
+  fid50k_mix3: (m) => fid(mixing(m, 3)),
+  fid50k_mix4: (m) => fid(mixing(m, 4)),
+  kid50k: kid,
+  pr50k3: precisionRecall,
+  dc50k5: densityCoverage,
+  is50k: (m) => inceptionScore(m),
+  ppl_zfull: (m) => ppl(m, { space: 'z', sampling: 'full', crop: true }),
+  ppl_wfull: (m) => ppl(m, { space: 'w', sampling: 'full', crop: true }),
+  ppl_zend: (m) => ppl(m, { space: 'z', sampling: 'end', crop: true }),
+  ppl_wend: (m) => ppl(m, { space: 'w', sampling: 'end', crop: true }),
+  ppl2_wend: (m) => ppl(m, { space: 'w', sampling: 'end', crop: false }),
+  ls: separability,
+  swd: swdMetric,
+  ms_ssim: msSsimMetric,
+}
+
+function mixing(measurement: Measurement, mixed: number): Measurement {
+  const { sampled } = measurement
+  if (sampled === undefined) throw new RangeError(`${measurement.name}: a network is expected, found images`)
+  return { ...measurement, fakes: { images: async () => generatedImages(sampled, mixed) } }
+}
+
+/**
+ * Computes metrics one after the other, and adds a line to metric-<name>.jsonl for each. Features are kept while they are
+ * computed: the same call after an interruption goes on with them.
+ *
+ * @throws RangeError, DataError or WeightsError for what is missing or does not fit, before anything is computed
+ */
+export async function measure(options: MeasureOptions, hooks: MeasureHooks = {}): Promise<MetricLine[]> {
+  const { metrics, network, cache: root, seed, mode, num } = options
+  checkTogether(options)
+  // Statistics hold features already.
+  const statistics = [options.images, options.data].every((path) => path?.endsWith('.npz'))
+  if (!statistics) await checkNeeds(metrics, options)
+  const device = hooks.device ?? Device.open(options.device)
+  const subject = await openSides(options, device, hooks)
+  const networks = featureNetworks(device, options)
+  const cache = new FeatureCache(join(root, 'metrics'))
+  const outdir = options.outdir ?? (network === undefined ? '.' : dirname(network))
+  await mkdir(outdir, { recursive: true })
+  const lines: MetricLine[] = []
+  for (const name of metrics) {
+    const began = performance.now()
+    const measurement: Measurement = {
+      name,
+      device,
+      num: num ?? entryOf(name).num,
+      seed,
+      mode,
+      networks,
+      cache,
+      ...subject,
+      warn: (line) => hooks.onWarning?.(line),
+      progress: (what, done, total) => hooks.onProgress?.(name, what, done, total),
+      signal: hooks.signal,
+    }
+    const { results, details } = await computations[name](measurement)
+    const seconds = (performance.now() - began) / 1000
+    const line = {
+      results,
+      metric: name,
+      total_time: seconds,
+      total_time_str: formatTime(seconds),
+      device: device.name,
+      snapshot_pkl: network === undefined ? null : basename(network),
+      timestamp: Date.now() / 1000,
+      ...(subject.sampled ? { network_sha256: subject.sampled.hash } : { images: options.images }),
+      seed,
+      ...details,
+    }
+    await appendFile(join(outdir, `metric-${name}.jsonl`), JSON.stringify(line) + '\n')
+    lines.push(line)
+    hooks.onLine?.(line)
+  }
+  await cache.removeTemporary()
+  return lines
+}
+
+/** A result as it is printed, in aligned columns with four decimals (official metric_base.py). */
+export function metricText({ results, total_time_str: time, snapshot_pkl: network }: MetricLine): string {
+  const columns = Object.entries(results).map(([name, value]) => `${name.padEnd(18)} ${value.toFixed(4).padStart(12)}`)
+  return columns.map((column) => `${column}   ${network ?? ''} (${time})`).join('\n')
+}
+
+function checkTogether({ metrics, network, images }: MeasureOptions): void {
+  if ((network === undefined) === (images === undefined)) {
+    throw new RangeError(
+      `network and images: one of them is expected, found ${network === undefined ? 'none' : 'both'}; give --network or --images`,
+    )
+  }
+  const latent = metrics.find((name) => entryOf(name).latents)
+  if (images !== undefined && latent !== undefined) {
+    throw new RangeError(`${latent}: a network is expected, since it moves latents, found images; give --network`)
+  }
+}
+
+type Subject = Pick<Measurement, 'sampled' | 'fakes' | 'reals'>
+
+/** What is compared with what. */
+async function openSides(options: MeasureOptions, device: Device, hooks: MeasureHooks): Promise<Subject> {
+  const { network, images, seed, metrics } = options
+  if (network === undefined) {
+    const side = (path: string) => sideOf(path, { ...options, mirror: false }, hooks)
+    return { fakes: await side(images!), reals: options.data === undefined ? undefined : await side(options.data) }
+  }
+  const generator = await loadGenerator(network, device)
+  const trained = trainedOn(await readMetadata(network))
+  const { resolution, numChannels, labelSize } = generator.options
+  const data = options.data ?? trained.data
+  const mirror = options.mirror ?? trained.mirror
+  const needsData = labelSize > 0 || metrics.some((name) => catalogue[name].reals)
+  let reals: Side | undefined
+  let labels: LabelTable | undefined
+  if (needsData && data !== undefined) {
+    const given = { ...options, resolution, mirror, channels: numChannels }
+    if (data.endsWith('.npz')) reals = await readMoments(data)
+    else {
+      const dataset = await openReals(data, given, hooks)
+      reals = realSide(dataset, { side: resolution, mirror, seed })
+      if (labelSize > 0) labels = await labelTable(dataset, labelSize)
+    }
+  }
+  if (labelSize > 0 && labels === undefined) {
+    throw new RangeError(`${network}: it was trained with labels, so a data set with labels is expected; give --data`)
+  }
+  const sampled: Sampled = { generator, hash: await hashNetwork(generator.Gs), seed, labels }
+  return { sampled, reals, fakes: { images: async () => generatedImages(sampled) } }
+}
+
+interface SideOptions extends MeasureOptions {
+  readonly mirror: boolean
+  readonly channels?: number
+}
+
+/** Images of a folder, or statistics. */
+async function sideOf(path: string, options: SideOptions, hooks: MeasureHooks): Promise<Side> {
+  if (path.endsWith('.npz')) return readMoments(path)
+  const { resolution, mirror, seed } = options
+  if (resolution === undefined) {
+    throw new RangeError(`${path}: the side of the images is expected, found none; give --resolution`)
+  }
+  return realSide(await openReals(path, { ...options, resolution }, hooks), { side: resolution, mirror, seed })
+}
+
+function openReals(
+  data: string,
+  { cache, metrics, resolution, channels = 3 }: SideOptions & { resolution: number },
+  { signal, onProgress }: MeasureHooks,
+): Promise<Dataset> {
+  const told = onProgress && ((done: number, total: number) => onProgress(metrics[0]!, 'preparing images', done, total))
+  const prepare = { data, cache: join(cache, 'datasets'), resolution, channels, skipBad: false, signal }
+  return openDataset({ ...prepare, ...(told ? { onProgress: told } : {}) })
+}
+
+function realSide(dataset: Dataset, of: { side: number; mirror: boolean; seed: number }): Side {
+  let hash: Promise<string> | undefined
+  return {
+    async images({ count, mirror }) {
+      hash ??= hashFile(join(dataset.dir, levelFile(of.side)))
+      return realImages(dataset, { ...of, count, mirror: mirror && of.mirror, hash: await hash })
+    },
+  }
+}
+
+/** SHA-256 of a network's weights: a snapshot also holds when it was made. */
+async function hashNetwork({ params }: Network): Promise<string> {
+  const hash = createHash('sha256')
+  for (const [name, tensor] of params) {
+    const { buffer, byteOffset, byteLength } = await tensor.data()
+    hash.update(`${name}[${tensor.shape.join()}]`).update(new Uint8Array(buffer, byteOffset, byteLength))
+  }
+  return hash.digest('hex')
+}
+
+/** What a network's run was told about its images. */
+function trainedOn({ config }: Record<string, string>): { data: string | undefined; mirror: boolean } {
+  const { data, mirror } = JSON.parse(config ?? '{}') as { data?: string; mirror?: boolean }
+  return { data, mirror: mirror ?? false }
+}
+
+/** @throws RangeError if the labels are not those that the network was trained with */
+async function labelTable(dataset: Dataset, labelSize: number): Promise<LabelTable> {
+  const labels = await readLabels(dataset)
+  const found = labels?.names.length ?? 0
+  if (labels === undefined || found !== labelSize) {
+    throw new RangeError(
+      `${dataset.info.source}: labels of ${labelSize} classes are expected, as the network was trained with, found ${found}; give the data set that it was trained on`,
+    )
+  }
+  const { values } = labels
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  return { values, count: dataset.info.count, hash: createHash('sha256').update(bytes).digest('hex') }
+}
