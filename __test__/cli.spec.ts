@@ -88,7 +88,11 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['train', '--preset', 'demo', '--loss', 'hinge', '--gamma', '4'],
     /gamma and loss: expected options that fit together, found 4 and "hinge"/,
   ],
-  ['an unknown device', ['train', '--preset', 'demo', '--device', 'gpu'], /device must be cpu, .*got 'gpu'/],
+  [
+    'an unknown device',
+    ['train', '--preset', 'demo', '--device', 'gpu'],
+    /device: expected one of auto, cpu, .*found 'gpu'/,
+  ],
   [
     'a missing network',
     ['generate', '--network', 'nothing', '--seeds', '1'],

@@ -30,7 +30,8 @@ test('MS-SSIM of an image with itself is 1, of an image with its negative 0, and
     ),
     [0, 0],
   )
-  t.deepEqual(await msSsim(a, b, [2, 64, 64, 3]), await msSsim(b, a, [2, 64, 64, 3]))
+  const [there, back] = [await msSsim(a, b, [2, 64, 64, 3]), await msSsim(b, a, [2, 64, 64, 3])]
+  there.forEach((value, i) => t.true(Math.abs(value - back[i]!) < 1e-14))
 })
 
 test('MS-SSIM of constant images is the luminance term of the last scale', async (t) => {

@@ -145,8 +145,9 @@ export async function hasFfmpeg(): Promise<boolean> {
 export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, path: string): Promise<void> {
   let child: ReturnType<typeof startFfmpeg> | undefined
   for await (const { pixels, width, height } of frames) {
-    child ??= startFfmpeg(width, height, fps, path)
-    if (!child.stdin.write(pixels)) await Promise.race([once(child.stdin, 'drain'), child.done])
+    const { stdin, done } = (child ??= startFfmpeg(width, height, fps, path))
+    // A pipe that breaks tells less than how ffmpeg ended.
+    if (!stdin.write(pixels)) await Promise.race([once(stdin, 'drain').catch(() => done), done])
   }
   child?.stdin.end()
   await child?.done
