@@ -66,7 +66,7 @@ async function run({ data, attributes, device: name, outdir, cache, ...given }: 
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()
   await interruptible('Stopping; the same command goes on with the next attribute.', async (signal) => {
-    const onProgress = (done: number, total: number) => progress.show('preparing images', done, total)
+    const onProgress = (done: number, total: number) => progress.count('preparing images', done, total)
     const prepare = { data, cache: join(cache, 'datasets'), resolution, channels: numChannels, skipBad: false }
     const dataset = await openDataset({ ...prepare, signal, onProgress })
     const known = await attributesOf(dataset)
@@ -82,7 +82,7 @@ async function run({ data, attributes, device: name, outdir, cache, ...given }: 
         continue
       }
       const began = performance.now()
-      const onStep = (nimg: number) => progress.show(attribute, nimg, kimg * 1000)
+      const onStep = (nimg: number) => progress.count(attribute, nimg, kimg * 1000)
       const classifier = await trainClassifier(device, dataset, attribute, of, options, { signal, onStep })
       await saveClassifier(path, classifier)
       progress.line(describe(path, classifier.info, formatTime((performance.now() - began) / 1000)))

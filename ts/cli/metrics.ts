@@ -71,7 +71,7 @@ async function run({ metrics, network, ...given }: Options): Promise<void> {
   await interruptible('Stopping; the same command goes on with what was computed.', async (signal) => {
     await measure(options, {
       signal,
-      onProgress: (metric, what, done, total) => progress.show(`${metric}: ${what}`, done, total),
+      onProgress: (metric, what, done, total) => progress.count(`${metric}: ${what}`, done, total),
       onWarning: (line) => progress.line(`Warning        ${line}`),
       onLine: (line) => progress.line(metricText(line)),
     }).finally(() => progress.clear())
