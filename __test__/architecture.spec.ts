@@ -8,7 +8,7 @@ const root = new URL('..', import.meta.url).pathname
 /** Data flows down this list: a file imports from its own line or from lines above. */
 const layers = [
   ['native/addon'],
-  ['native/tensor', 'native/images', 'native/linalg'],
+  ['native/tensor', 'native/images', 'native/linalg', 'native/devices'],
   ['native/random'],
   ['native'],
   ['avatars', 'emitting', 'events', 'grid', 'panel', 'profile'],
@@ -49,7 +49,17 @@ const layers = [
   ['benchmark'],
   ['training-loop', 'estimate'],
   ['cli/arguments', 'cli/progress', 'index'],
-  ['cli/bench', 'cli/generate', 'cli/info', 'cli/mix', 'cli/noise', 'cli/train', 'cli/truncate', 'cli/video'],
+  [
+    'cli/bench',
+    'cli/devices',
+    'cli/generate',
+    'cli/info',
+    'cli/mix',
+    'cli/noise',
+    'cli/train',
+    'cli/truncate',
+    'cli/video',
+  ],
   ['cli/classifier', 'cli/metrics'],
   ['cli/main'],
 ]

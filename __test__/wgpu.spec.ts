@@ -1,12 +1,19 @@
 /** The WebGPU device, on whatever adapter there is; `.ci/run` installs a software one. Without any, these tests fail. */
+import { spawn } from 'node:child_process'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { resolveConfig } from '../ts/config.ts'
-import { Device, grad } from '../ts/native.ts'
-import { train } from '../ts/training-loop.ts'
+import { Device, DeviceError, grad } from '../ts/native.ts'
+import { train, type TrainEvent } from '../ts/training-loop.ts'
 import { tinyConfig, tinyDataset } from './tiny.ts'
+
+const folder = () => mkdtemp(join(tmpdir(), 'stylegan-wgpu-'))
+const child = fileURLToPath(new URL('./wgpu-child.ts', import.meta.url))
+const loader = ['--import', '@oxc-node/core/register']
 
 test('a gradient of a gradient on wgpu', async (t) => {
   const x = Device.open('wgpu').tensor([2, 3], [2]).tracked()
@@ -18,19 +25,82 @@ test('an adapter that is not there is refused by number', (t) => {
   t.throws(() => Device.open('wgpu:99'), { message: /wgpu/ })
 })
 
-test('cpu and wgpu train from one seed to the same losses', async (t) => {
-  const losses = await Promise.all(
+test('memory that is exhausted names the op, the size and the limit, and says what needs less', (t) => {
+  const device = Device.open('wgpu', { memoryLimit: 2 ** 20 })
+  const error = t.throws(() => device.zeros([1024, 1024]), { instanceOf: DeviceError })
+  t.regex(error!.message, /full: .*4194304 bytes.*1048576; a smaller minibatch needs less/)
+})
+
+test('the first steps of cpu and wgpu from one seed have the same losses', async (t) => {
+  const ticks = await Promise.all(
     ['cpu', 'wgpu'].map(async (device) => {
-      const outdir = await mkdtemp(join(tmpdir(), 'stylegan-wgpu-'))
-      const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, device, kimg: 0.032 })
-      for await (const event of train(config)) if (event.type === 'tick') return event.stats
-      throw new Error('training ended without a tick')
+      const config = { ...tinyConfig, data: await tinyDataset(), outdir: await folder(), device, tick: 0.008 }
+      const stats = []
+      for await (const event of train(resolveConfig('demo', { ...config, kimg: 0.048, snap: 100 }))) {
+        if (event.type === 'tick') stats.push(event.stats)
+      }
+      return stats
     }),
   )
-  const [cpu, wgpu] = losses
-  for (const name of ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']) {
-    // Four steps of Adam with β1 = 0, whose first is nearly the sign of the gradient, spread f32's rounding.
-    const difference = Math.abs(cpu![name]! - wgpu![name]!) / Math.max(1, Math.abs(cpu![name]!))
-    t.true(difference < 1e-4, `${name}: ${cpu![name]} and ${wgpu![name]}`)
+  const [cpu, wgpu] = ticks
+  t.is(cpu!.length, 6)
+  for (const [step, expected] of cpu!.entries()) {
+    for (const name of ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']) {
+      // Adam with β1 = 0, whose first step is nearly the sign of the gradient, spreads f32's rounding.
+      const difference = Math.abs(expected[name]! - wgpu![step]![name]!) / Math.max(1, Math.abs(expected[name]!))
+      t.true(difference < 1e-4, `${name} of step ${step}: ${expected[name]} and ${wgpu![step]![name]}`)
+    }
   }
 })
+
+test('a lost GPU ends training with one line, and the cpu goes on from the last snapshot', async (t) => {
+  const device = Device.open('wgpu')
+  const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir: await folder() })
+  let snapshot: TrainEvent | undefined
+  const lose = async () => {
+    for await (const event of train(config, { device })) {
+      if (event.type !== 'snapshot' || snapshot) continue
+      snapshot = event
+      device.injectFault(100)
+    }
+  }
+  const error = await t.throwsAsync(lose(), { instanceOf: DeviceError })
+  t.regex(error!.message, /^\w+: the device failed: the GPU was lost.*start again from the last snapshot$/)
+  const starts = []
+  for await (const event of train(config)) if (event.type === 'start' || event.type === 'end') starts.push(event)
+  t.like(starts, [
+    { type: 'start', snapshot: snapshot?.type === 'snapshot' ? snapshot.path : 'none', nimg: 32 },
+    { type: 'end', nimg: 96, aborted: false },
+  ])
+})
+
+test('worker threads have devices of their own, and end', async (t) => {
+  const workers = [1, 2, 3].map(() => new Worker(child, { workerData: 'result', execArgv: loader }))
+  const results = await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise<{ value: unknown; code: number }>((resolve, reject) => {
+          let value: unknown
+          worker.on('message', (message) => (value = message))
+          worker.on('error', reject)
+          worker.on('exit', (code) => resolve({ value, code }))
+        }),
+    ),
+  )
+  for (const { value, code } of results) {
+    t.is(code, 0)
+    t.is(value, results[0]!.value)
+  }
+  t.true(Number(results[0]!.value) > 1000)
+})
+
+for (const [task, expected] of [
+  ['exit', 7],
+  ['result', 0],
+] as const) {
+  test(`a process ends by itself: ${task}`, async (t) => {
+    const process_ = spawn(process.execPath, [...loader, child, task], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const code = await new Promise((resolve) => process_.on('close', (code, signal) => resolve(signal ?? code)))
+    t.is(code, expected)
+  })
+}

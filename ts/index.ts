@@ -43,6 +43,7 @@ export {
   DisposedError,
   encodePng,
   grad,
+  listDevices,
   Rng,
   scope,
   ShapeError,

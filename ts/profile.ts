@@ -27,11 +27,16 @@ export async function measurePeak(device: Device): Promise<Peak> {
 /**
  * A table of costs, the largest first: the kernels, then each with its shapes.
  *
+ * @param all what the device counted
  * @param peak what a share of the peak is a share of: the larger of both shares is shown
  * @param steps training steps that the costs are of
  * @param rows most rows of the second part
  */
-export function profileTable(costs: readonly Cost[], peak: Peak, steps: number, rows = 40): string {
+export function profileTable(all: readonly Cost[], peak: Peak, steps: number, rows = 40): string {
+  // A GPU also counts what launches were made of, and how often they were sent.
+  const sent = (kernel: string) => all.find((cost) => cost.kernel === kernel)?.launches
+  const [dispatches, submissions] = [sent('dispatch'), sent('submit')]
+  const costs = all.filter(({ kernel }) => kernel !== 'dispatch' && kernel !== 'submit')
   const total = sum(costs, 'nanoseconds')
   const byKernel = [...new Set(costs.map((cost) => cost.kernel))].map((kernel) => {
     const own = costs.filter((cost) => cost.kernel === kernel)
@@ -42,11 +47,11 @@ export function profileTable(costs: readonly Cost[], peak: Peak, steps: number, 
     const share = Math.max(flop / peak.flop, bytes / peak.bytes) * 1e9
     return [
       (nanoseconds / 1e6 / steps).toFixed(2).padStart(9),
-      percent(nanoseconds / total),
+      percent(nanoseconds / (total || Infinity)),
       (launches / steps).toFixed(0).padStart(9),
-      (flop / nanoseconds).toFixed(0).padStart(8),
-      (bytes / nanoseconds).toFixed(1).padStart(7),
-      percent(share / nanoseconds),
+      (flop / (nanoseconds || Infinity)).toFixed(0).padStart(8),
+      (bytes / (nanoseconds || Infinity)).toFixed(1).padStart(7),
+      percent(share / (nanoseconds || Infinity)),
       `  ${kernel} ${shapes}`.trimEnd(),
     ].join('')
   }
@@ -58,7 +63,10 @@ export function profileTable(costs: readonly Cost[], peak: Peak, steps: number, 
   return [
     `${(total / 1e6 / steps).toFixed(1)} ms and ${(launches / steps).toFixed(0)} launches a step on the device; ` +
       `peak: ${(peak.flop / 1e9).toFixed(0)} GFLOP/s, ${(peak.bytes / 1e9).toFixed(1)} GB/s` +
-      (host > 0 ? `; ${(host / launches / 1000).toFixed(1)} µs of the host a launch` : ''),
+      (host > 0 ? `; ${(host / launches / 1000).toFixed(1)} µs of the host a launch` : '') +
+      (dispatches && submissions
+        ? `; ${(dispatches / steps).toFixed(0)} dispatches in ${(submissions / steps).toFixed(1)} submissions a step`
+        : ''),
     head,
     ...longest(byKernel).map(line),
     head,

@@ -53,6 +53,8 @@ export interface TrainHooks {
   readonly onWrite?: OnStep
   /** The device to train on, instead of opening `config.device`: for tests. */
   readonly device?: Device
+  /** A line for the beginning of the log. */
+  readonly note?: string | undefined
 }
 
 /** A loss or weight that is no longer finite. */
@@ -79,6 +81,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   const { state, snapshot } = await resume(run, device, config)
   const { nimg } = state.position
   await run.cutBack(nimg === 0 ? -1 : nimg)
+  if (hooks.note) run.log(hooks.note)
   const { count, source, transform, skipped } = dataset.info
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)

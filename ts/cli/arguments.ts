@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { FigureOptions, Generator } from '../drawing.ts'
 import type { Picture } from '../grid.ts'
-import { Device, encodePng } from '../native.ts'
+import { chooseDevice, Device, encodePng } from '../native.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { writeAtomic } from '../run-dir.ts'
 import { loadGenerator } from '../training-state.ts'
@@ -34,12 +34,23 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
       parseClasses,
     )
     .option('--height <rows>', "rows of each image that are shown, from the middle (preset car's: 3/4)", parseWhole)
-    .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
+    .option('--device <name>', deviceHelp, 'cpu')
+}
+
+/** What `--device` takes. */
+export const deviceHelp =
+  'cpu, auto (the best GPU, else cpu), wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'
+
+/** Opens what `--device` names; what auto chose is told beside the command's own output. */
+export function openDevice(name: string): Device {
+  const { device, note } = chooseDevice(name)
+  if (note) console.error(note)
+  return Device.open(device)
 }
 
 /** The network of a command, and how to draw from it. */
 export async function openGenerator(options: DrawOptions): Promise<{ generator: Generator; sampling: FigureOptions }> {
-  const device = Device.open(options.device)
+  const device = openDevice(options.device)
   const loaded = await loadGenerator(await findSnapshot(options.network), device)
   const generator = { ...loaded, height: options.height ?? loaded.height }
   // The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py).

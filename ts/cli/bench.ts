@@ -10,8 +10,7 @@ import {
   type Measurement,
   type NetworkShape,
 } from '../benchmark.ts'
-import { Device } from '../native.ts'
-import { parsePositive } from './arguments.ts'
+import { deviceHelp, openDevice, parsePositive } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */
 const convolutions: readonly ConvolutionShape[] = [
@@ -29,7 +28,7 @@ const networks: readonly NetworkShape[] = [
 export function benchCommand(): Command {
   return new Command('bench')
     .description('Time convolutions, training steps and generation on this machine, in less than half a minute.')
-    .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
+    .option('--device <name>', deviceHelp, 'cpu')
     .addOption(new Option('--seconds <s>', 'length of each measurement').argParser(parsePositive).default(0.5))
     .option('--json', 'print JSON instead of a table')
     .addHelpText(
@@ -45,14 +44,14 @@ Examples:
 }
 
 async function run(options: { device: string; seconds: number; json?: boolean }): Promise<void> {
-  const device = Device.open(options.device)
+  const device = openDevice(options.device)
   const host = machine()
   const { cpu, arch, cores, threads, memoryGb, node } = host
   const say = (line: string) => {
     if (!options.json) console.log(line)
   }
   say(`Machine   ${cpu}, ${arch}, ${cores} cores, ${memoryGb} GB, Node.js ${node}`)
-  say(`Device    ${options.device}${options.device === 'cpu' ? `, ${threads} threads` : ''}\n`)
+  say(`Device    ${device.name}${device.name === 'cpu' ? `, ${threads} threads` : ''}\n`)
   const measurements: Measurement[] = []
   const workloads = function* () {
     for (const shape of convolutions) yield* convolutionWorkloads(device, shape)

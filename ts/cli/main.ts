@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
+import { devicesCommand } from './devices.ts'
 import { generateCommand } from './generate.ts'
 import { infoCommand } from './info.ts'
 import { metricsCommand } from './metrics.ts'
@@ -29,6 +30,7 @@ const program = new Command('stylegan')
   .addCommand(metricsCommand())
   .addCommand(classifierCommand())
   .addCommand(infoCommand())
+  .addCommand(devicesCommand())
   .addCommand(benchCommand())
   .addHelpText(
     'after',

@@ -14,14 +14,14 @@ import {
 import { estimateRun, type Estimate, type ResolutionCost } from '../estimate.ts'
 import { layerTable } from '../layer-table.ts'
 import { losses } from '../losses.ts'
-import { Device } from '../native.ts'
+import { chooseDevice, Device } from '../native.ts'
 import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { formatTime } from '../run-dir.ts'
 import { timeline, type Phase } from '../schedule.ts'
 import { train, type TrainEvent } from '../training-loop.ts'
-import { parseNumber } from './arguments.ts'
+import { deviceHelp, parseNumber } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'
 
 /** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
@@ -66,7 +66,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['weights', '--weights <dir>', 'folder with published weight files, for metrics that need them'],
   ['classifiers', '--classifiers <dir>', 'folder with attribute classifiers, for linear separability'],
   ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', parseNumber],
-  ['device', '--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'],
+  ['device', '--device <name>', deviceHelp],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
 ]
@@ -106,13 +106,15 @@ function defaults(key: ConfigKey): string {
 type Options = Record<string, unknown> & { preset?: string; profile?: boolean; dryRun?: boolean }
 
 async function run({ preset, profile, dryRun, ...given }: Options): Promise<void> {
-  const config = resolveConfig(preset ?? 'stylegan', given)
+  const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
+  const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
   console.log(describe(config))
+  if (note) console.log(note)
   if (dryRun) return console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
   console.log(describeTimeline(config))
   await interruptible('Stopping after this step; once more to stop at once, without a snapshot.', async (signal) => {
     const display = new Display(config)
-    for await (const event of train(config, { signal, profile })) display.show(event)
+    for await (const event of train(config, { signal, profile, note })) display.show(event)
   })
 }
 

@@ -62,8 +62,8 @@ export class Device {
   /**
    * Opens a device.
    *
-   * @param name `cpu` computes in f32 on all cores; `reference` is slow, plain and f64: the definition of every kernel;
-   *   `test` is `reference` behind a queue that runs only when something waits
+   * @param name `cpu` computes in f32 on all cores; `wgpu` in f32 on the first GPU, `wgpu:1` on the second; `reference` is slow,
+   *   plain and f64: the definition of every kernel; `test` is `reference` behind a queue that runs only when something waits
    * @throws TypeError for another name
    */
   static open(name: string, options: DeviceOptions = {}): Device {
@@ -121,7 +121,7 @@ export class Device {
     call(() => this.#native.hold(hold))
   }
 
-  /** Test device: the kernel launched after `launches` more of them fails. */
+  /** For tests: the kernel launched after `launches` more of them fails on the test device; a GPU is lost there. */
   injectFault(launches: number): void {
     call(() => this.#native.injectFault(launches))
   }

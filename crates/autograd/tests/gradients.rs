@@ -32,11 +32,13 @@ fn case(
 fn draw(len: usize, stream: u64, (low, high): (f64, f64)) -> Vec<f64> {
     let at = Position { seed: 7, stream, offset: 0 };
     let unit = |i: usize| f64::from(uniform_from_bits(at.block(i as u64)[0]));
-    (0..len).map(|i| low + (high - low) * unit(i)).collect()
+    // As f32 has them, so that every device is given the same numbers.
+    (0..len).map(|i| f64::from((low + (high - low) * unit(i)) as f32)).collect()
 }
 
 fn tensors(device: &Device, shapes: &[Vec<usize>], values: &[Vec<f64>]) -> Vec<Tensor> {
-    let make = |(shape, values): (&Vec<usize>, &Vec<f64>)| Tensor::from_f64(device, values, shape, DType::F64);
+    let float = device.backend().float();
+    let make = |(shape, values): (&Vec<usize>, &Vec<f64>)| Tensor::from_f64(device, values, shape, float);
     shapes.iter().zip(values).map(|pair| make(pair).unwrap().tracked()).collect()
 }
 
@@ -223,6 +225,47 @@ fn structural_gradients_of_both_orders_match_central_differences() {
 #[test]
 fn convolutional_and_fused_gradients_of_both_orders_match_central_differences() {
     check_all(&convolutional());
+}
+
+/// Both orders of every case on `device` against the reference, as parts of the largest element of each gradient.
+fn compare_all(device: &Device) {
+    let reference = Device::new(Reference::device(usize::MAX));
+    for case in [elementwise(), structural(), convolutional()].iter().flatten() {
+        for order in 1..=2 {
+            let gradients_on = |device: &Device| {
+                let lengths = case.shapes.iter().map(|shape| shape.iter().product());
+                let values: Vec<Vec<f64>> = lengths.enumerate().map(|(i, len)| draw(len, i as u64, case.interval)).collect();
+                let inputs = tensors(device, &case.shapes, &values);
+                let found = gradients(&scalar(case, &inputs, order), &inputs, false);
+                found.iter().map(|gradient| gradient.to_vec().unwrap()).collect::<Vec<_>>()
+            };
+            let pairs = gradients_on(&reference).into_iter().zip(gradients_on(device));
+            for (which, (expected, found)) in pairs.enumerate() {
+                let largest = expected.iter().fold(1.0, |most: f64, value| most.max(value.abs()));
+                for (element, (expected, found)) in expected.iter().zip(&found).enumerate() {
+                    let error = (found - expected).abs() / largest;
+                    // A few dozen roundings of 6e-8.
+                    assert!(
+                        error < 2e-6,
+                        "{} order {order}, input {which}, element {element}: {found} is not {expected} ({error:e})",
+                        case.op
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_both_orders_on_the_cpu_agree_with_the_reference() {
+    compare_all(&Device::new(stylegan_candle::open(usize::MAX)));
+}
+
+/// Without an adapter this test fails: a software one is enough.
+#[test]
+fn gradients_of_both_orders_on_wgpu_agree_with_the_reference() {
+    let gpu = stylegan_wgpu::open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
+    compare_all(&Device::new(gpu));
 }
 
 #[test]

@@ -3,6 +3,7 @@ use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use stylegan_autograd::{Arena, Device, Tensor};
 use stylegan_tensor::{Cost, DType, Done, Reference};
+use stylegan_wgpu::{AdapterInfo, Options};
 
 use crate::error::{Result, invalid, native, rejected};
 use crate::table::{self, Handle};
@@ -40,9 +41,73 @@ fn open(name: &str, limit: Option<usize>) -> Result<Device> {
         "reference" => Ok(Device::new(Reference::device(limit_or(usize::MAX)))),
         "test" => Ok(Device::new(Reference::test_device(limit_or(usize::MAX)))),
         _ if name.starts_with("wgpu") => {
-            stylegan_wgpu::open(name, limit_or(usize::MAX)).map(Device::new).map_err(native)
+            let options = Options { memory_limit: limit_or(usize::MAX), ..Options::default() };
+            stylegan_wgpu::open(name, &options).map(Device::new).map_err(native)
         }
         _ => Err(invalid(format!("device must be cpu, wgpu, wgpu:N, reference or test, got '{name}'"))),
+    }
+}
+
+/// A GPU of this machine, or a program that acts as one; see [`AdapterInfo`].
+#[napi(object)]
+pub struct NativeAdapter {
+    pub device: String,
+    pub name: String,
+    pub kind: String,
+    pub backend: String,
+    pub driver: String,
+    pub max_tensor_bytes: f64,
+    pub max_buffer_bytes: f64,
+    pub f16: bool,
+    pub subgroups: Vec<u32>,
+    pub timestamps: bool,
+    pub is_hardware: bool,
+}
+
+/// The adapters by which `wgpu:0`, `wgpu:1`, … are opened.
+#[napi]
+pub fn adapters() -> Vec<NativeAdapter> {
+    stylegan_wgpu::adapters().into_iter().map(NativeAdapter::from).collect()
+}
+
+impl From<AdapterInfo> for NativeAdapter {
+    fn from(adapter: AdapterInfo) -> Self {
+        Self {
+            is_hardware: adapter.is_hardware(),
+            device: adapter.device,
+            name: adapter.name,
+            kind: adapter.kind.to_owned(),
+            backend: adapter.backend,
+            driver: adapter.driver,
+            max_tensor_bytes: adapter.max_tensor_bytes as f64,
+            max_buffer_bytes: adapter.max_buffer_bytes as f64,
+            f16: adapter.f16,
+            subgroups: adapter.subgroups.map_or_else(Vec::new, |(least, most)| vec![least, most]),
+            timestamps: adapter.timestamps,
+        }
+    }
+}
+
+/// The widest vectors that the kernels of the device `cpu` find on this machine.
+#[napi]
+pub fn simd() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
+            return "AVX-512";
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return "AVX2";
+        }
+        "SSE2"
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        "NEON"
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        "none"
     }
 }
 

@@ -7,7 +7,7 @@ use stylegan_tensor::conformance::{synchronize, upload};
 use stylegan_tensor::{
     Algorithm, Backend, Binary, Conv2d, Kernel, Reduce, Result, Unary, Upfirdn2d, View,
 };
-use stylegan_wgpu::{Gpu, adapters, open};
+use stylegan_wgpu::{Gpu, Options, adapters, open};
 
 /// Each measurement takes about so long, after a first launch that compiles.
 const ENOUGH: Duration = Duration::from_millis(150);
@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     for adapter in adapters() {
         println!("{adapter:?}");
     }
-    let device = open(&name, usize::MAX)?;
+    let device = open(&name, &Options::default())?;
     dispatches(&device)?;
     matmuls(&device, divisor)?;
     convolutions(&device, divisor)?;

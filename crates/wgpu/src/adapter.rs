@@ -1,8 +1,13 @@
 //! Which GPUs there are, and the opening of one.
 
+use std::cmp::Reverse;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
 use stylegan_tensor::{Error, Result};
 
 use crate::device::Gpu;
+use crate::pipelines;
 
 /// A GPU of this machine, or a program that acts as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,39 +22,67 @@ pub struct AdapterInfo {
     pub backend: String,
     /// The driver's name and version.
     pub driver: String,
-    /// The largest tensor that one kernel can see, in bytes.
+    /// The largest part of a tensor that one kernel can see, in bytes; what is larger is computed in parts.
     pub max_tensor_bytes: u64,
+    /// The largest tensor, in bytes.
+    pub max_buffer_bytes: u64,
+    /// Whether kernels could compute in half precision.
+    pub f16: bool,
+    /// The smallest and the largest number of invocations that run together, where kernels can make use of it.
+    pub subgroups: Option<(u32, u32)>,
+    /// Whether the GPU tells when a kernel began and ended.
+    pub timestamps: bool,
+}
+
+impl AdapterInfo {
+    /// Whether this is hardware: a program that acts as a GPU is far slower than the CPU device.
+    pub fn is_hardware(&self) -> bool {
+        self.kind != "software"
+    }
+}
+
+/// How a GPU is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most bytes of tensors.
+    pub memory_limit: usize,
+    /// Kernels see at most so many bytes of a tensor at once, as on a smaller GPU: for tests of what is taken apart there.
+    pub tensor_limit: u64,
+    /// Whether reductions use subgroups where the GPU has them.
+    pub subgroups: bool,
+    /// Folder for compiled kernels, where the driver gives them out; it is made when needed. `None` keeps none.
+    pub cache: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            memory_limit: usize::MAX,
+            tensor_limit: u64::MAX,
+            subgroups: true,
+            cache: pipelines::default_folder(),
+        }
+    }
 }
 
 /// Bytes of parameters that a dispatch carries.
 pub(crate) const IMMEDIATE_BYTES: u32 = 128;
 
-/// The GPUs that can run the kernels, fastest kind first.
+/// The GPUs that can run the kernels, fastest kind first, and of one kind the one with the largest tensors.
 pub fn adapters() -> Vec<AdapterInfo> {
-    let found = usable();
-    found
+    FOUND
         .iter()
         .enumerate()
         .map(|(index, adapter)| describe(index, adapter))
         .collect()
 }
 
-/// Opens `wgpu` (the first of [`adapters`]) or `wgpu:<index>`, with at most `limit` bytes of tensors.
+/// Opens `wgpu` (the first of [`adapters`]) or `wgpu:<index>`.
 ///
 /// # Errors
 ///
 /// [`Error::Device`] if the name is of another form, or no such adapter is there, or it cannot be opened.
-pub fn open(name: &str, limit: usize) -> Result<Gpu> {
-    open_limited(name, limit, u64::MAX)
-}
-
-/// As [`open`], with kernels that see at most `tensor_limit` bytes of a tensor at once, as on a smaller GPU: for tests of
-/// what is taken apart there.
-///
-/// # Errors
-///
-/// As [`open`].
-pub fn open_limited(name: &str, limit: usize, tensor_limit: u64) -> Result<Gpu> {
+pub fn open(name: &str, options: &Options) -> Result<Gpu> {
     let index = match name.strip_prefix("wgpu") {
         Some("") => Some(0),
         Some(rest) => rest
@@ -63,17 +96,17 @@ pub fn open_limited(name: &str, limit: usize, tensor_limit: u64) -> Result<Gpu> 
             format!("a GPU is named wgpu or wgpu:<index>, got '{name}'"),
         )
     })?;
-    let mut found = usable();
-    if index >= found.len() {
-        return Err(missing(name, found.len()));
-    }
-    let adapter = found.swap_remove(index);
+    let adapter = FOUND.get(index).ok_or_else(|| missing(name, FOUND.len()))?;
     let mut limits = adapter.limits();
-    limits.max_storage_buffer_binding_size =
-        limits.max_storage_buffer_binding_size.min(tensor_limit);
+    limits.max_storage_buffer_binding_size = limits
+        .max_storage_buffer_binding_size
+        .min(options.tensor_limit);
+    let mut wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
+    wanted.set(wgpu::Features::SUBGROUP, options.subgroups);
+    let features = wgpu::Features::IMMEDIATES | (adapter.features() & wanted);
     let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
         label: Some("stylegan"),
-        required_features: wgpu::Features::IMMEDIATES,
+        required_features: features,
         required_limits: limits,
         memory_hints: wgpu::MemoryHints::Performance,
         ..Default::default()
@@ -85,7 +118,7 @@ pub fn open_limited(name: &str, limit: usize, tensor_limit: u64) -> Result<Gpu> 
             format!("'{name}' ({adapter}) cannot be opened: {error}"),
         )
     })?;
-    Gpu::new(name, device, queue, limit)
+    Gpu::new(name, &adapter.get_info(), device, queue, options)
 }
 
 fn missing(name: &str, count: usize) -> Error {
@@ -93,12 +126,15 @@ fn missing(name: &str, count: usize) -> Error {
         0 => "no GPU with a Vulkan, Metal or DirectX 12 driver was found; install the GPU's driver, or on Linux \
               mesa-vulkan-drivers and libvulkan1 for a software one"
             .to_owned(),
+        1 => "the only adapter is wgpu:0".to_owned(),
         count => format!("there are {count} adapters: wgpu:0 to wgpu:{}", count - 1),
     };
     Error::device("open", format!("'{name}' is not there: {found}"))
 }
 
-fn usable() -> Vec<wgpu::Adapter> {
+/// Found once for the whole process: to load and unload every driver at each opening would be slow, and drivers keep some
+/// memory each time.
+static FOUND: LazyLock<Vec<wgpu::Adapter>> = LazyLock::new(|| {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     let backends = descriptor.backends;
@@ -109,9 +145,16 @@ fn usable() -> Vec<wgpu::Adapter> {
             && adapter.limits().max_immediate_size >= IMMEDIATE_BYTES
             && adapter.limits().max_compute_invocations_per_workgroup >= 256
     });
-    found.sort_by_key(|adapter| rank(adapter.get_info().device_type));
+    found.sort_by_key(|adapter| {
+        let limits = adapter.limits();
+        let size = (
+            limits.max_buffer_size,
+            limits.max_storage_buffer_binding_size,
+        );
+        (rank(adapter.get_info().device_type), Reverse(size))
+    });
     found
-}
+});
 
 fn rank(kind: wgpu::DeviceType) -> u8 {
     match kind {
@@ -124,7 +167,7 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
 }
 
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
-    let info = adapter.get_info();
+    let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
     AdapterInfo {
         device: format!("wgpu:{index}"),
         name: info.name,
@@ -139,6 +182,12 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
         driver: format!("{} {}", info.driver, info.driver_info)
             .trim()
             .to_owned(),
-        max_tensor_bytes: adapter.limits().max_storage_buffer_binding_size,
+        max_tensor_bytes: limits.max_storage_buffer_binding_size,
+        max_buffer_bytes: limits.max_buffer_size,
+        f16: features.contains(wgpu::Features::SHADER_F16),
+        subgroups: features
+            .contains(wgpu::Features::SUBGROUP)
+            .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
     }
 }

@@ -1,14 +1,19 @@
 //! The device: what the contract asks for, in terms of the pool, the recorder and a thread that waits.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
-use stylegan_tensor::{Backend, DType, Done, Error, Kernel, Memory, Result, Storage, View};
+use stylegan_tensor::{Backend, Cost, DType, Done, Error, Kernel, Memory, Result, Storage, View};
 
+use crate::adapter::Options;
 use crate::fault::Faults;
 use crate::launch::Launch;
 use crate::memory::{Block, Pool, Slot, lock};
+use crate::pipelines::Pipelines;
 use crate::recorder::{Binding, Recorder};
+use crate::wait::{Answer, Wait, Waiter};
 
 /// An open GPU.
 pub struct Gpu {
@@ -21,34 +26,29 @@ pub struct Gpu {
     recorder: Mutex<Recorder>,
     /// Where kernels leave a word about operands that they cannot take.
     status: Slot,
+    /// Whether kernels may use subgroups.
+    subgroups: bool,
+    /// Launches until the device is lost on purpose.
+    fault_in: AtomicUsize,
     waits: Sender<Wait>,
 }
+
+const NO_FAULT: usize = usize::MAX;
 
 /// Words of a status: which complaint, and its two numbers.
 pub(crate) const STATUS_BYTES: usize = 16;
 
-struct Wait {
-    staging: wgpu::Buffer,
-    submission: wgpu::SubmissionIndex,
-    bytes: usize,
-    done: Answer,
-}
-
-enum Answer {
-    Read(Done<Vec<u8>>),
-    Synchronize(Done<()>),
-}
-
 impl Gpu {
     pub(crate) fn new(
         name: &str,
+        adapter: &wgpu::AdapterInfo,
         device: wgpu::Device,
         queue: wgpu::Queue,
-        limit: usize,
+        options: &Options,
     ) -> Result<Self> {
         let faults = Arc::new(Faults::default());
         faults.listen(&device);
-        let pool = Pool::new(device.clone(), limit);
+        let pool = Pool::new(device.clone(), options.memory_limit);
         // Zero at first, as every buffer of WebGPU.
         let status = Slot {
             buffer: device.create_buffer(&wgpu::BufferDescriptor {
@@ -59,11 +59,11 @@ impl Gpu {
             }),
             id: 0,
         };
+        let kept = options.cache.as_deref();
+        let kept = kept.and_then(|folder| Pipelines::open(&device, adapter, folder));
+        let (kept, compiled) = (kept.map(Arc::new), Arc::default());
         let (waits, received) = channel();
-        let waiter = Waiter {
-            device: device.clone(),
-            faults: Arc::clone(&faults),
-        };
+        let waiter = Waiter::new(&device, &faults, kept.clone(), &compiled);
         std::thread::Builder::new()
             .name(format!("device {name}"))
             .spawn(move || waiter.run(&received))
@@ -74,8 +74,12 @@ impl Gpu {
                 device.clone(),
                 queue.clone(),
                 Arc::clone(&pool),
+                kept,
+                compiled,
             )),
             status,
+            subgroups: device.features().contains(wgpu::Features::SUBGROUP),
+            fault_in: AtomicUsize::new(NO_FAULT),
             limits: device.limits(),
             device,
             queue,
@@ -116,6 +120,41 @@ impl Gpu {
         // The thread ends only when this sender is dropped.
         let _ = self.waits.send(wait);
     }
+
+    fn launching<'a>(
+        &'a self,
+        op: &'static str,
+        recorder: &'a mut MutexGuard<'_, Recorder>,
+        status: &'a Binding,
+        accumulate: bool,
+    ) -> Launch<'a> {
+        Launch {
+            op,
+            recorder,
+            pool: &self.pool,
+            status,
+            limits: &self.limits,
+            subgroups: self.subgroups,
+            accumulate,
+            mean_over: None,
+        }
+    }
+
+    fn status(&self) -> Binding {
+        Binding::new(&self.status, 0, STATUS_BYTES)
+    }
+
+    /// Loses the device on purpose when it is time to, as if the driver had.
+    fn count_down(&self) {
+        let next =
+            |left: usize| (left != NO_FAULT).then(|| left.checked_sub(1).unwrap_or(NO_FAULT));
+        let left = self
+            .fault_in
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        if left == Ok(0) {
+            self.device.destroy();
+        }
+    }
 }
 
 impl Backend for Gpu {
@@ -146,17 +185,22 @@ impl Backend for Gpu {
         outs: &[&View],
         accumulate: bool,
     ) -> Result<()> {
+        self.count_down();
         let mut recorder = lock(&self.recorder);
         self.faults.enter(kernel.name());
-        Launch {
-            op: kernel.name(),
-            recorder: &mut recorder,
-            pool: &self.pool,
-            status: &Binding::new(&self.status, 0, STATUS_BYTES),
-            limits: &self.limits,
-            accumulate,
+        let began = recorder.profile.is_on().then(|| {
+            recorder.begin_timed();
+            Instant::now()
+        });
+        let status = self.status();
+        let launch = self.launching(kernel.name(), &mut recorder, &status, accumulate);
+        let result = launch.run(&kernel, inputs, outs);
+        if let Some(began) = began {
+            recorder.end_timed();
+            recorder.profile.launched(kernel, inputs, outs, began);
         }
-        .run(&kernel, inputs, outs)
+        recorder.flush_batch();
+        result
     }
 
     fn write(&self, to: &Storage, bytes: Vec<u8>) {
@@ -184,15 +228,10 @@ impl Backend for Gpu {
             return;
         }
         // Other elements share the last word with these: a kernel leaves them alone, which a write cannot.
-        let written = Launch {
-            op: "write",
-            recorder: &mut recorder,
-            pool: &self.pool,
-            status: &Binding::new(&self.status, 0, STATUS_BYTES),
-            limits: &self.limits,
-            accumulate: false,
-        }
-        .put_bytes(&self.queue, block, offset + whole, rest.len(), word);
+        let status = self.status();
+        let written = self
+            .launching("write", &mut recorder, &status, false)
+            .put_bytes(&self.queue, block, offset + whole, rest.len(), word);
         if let Err(error) = written {
             self.faults.set(error);
         }
@@ -209,6 +248,27 @@ impl Backend for Gpu {
     fn memory(&self) -> Memory {
         self.pool.memory()
     }
+
+    fn profile(&self, on: bool) {
+        let mut recorder = lock(&self.recorder);
+        recorder.flush();
+        recorder.profile.turn(on);
+    }
+
+    fn costs(&self, done: Done<Vec<Cost>>) {
+        let report = {
+            let mut recorder = lock(&self.recorder);
+            recorder.flush();
+            recorder.profile.take()
+        };
+        self.wait("costs", None, Answer::Costs(report, done));
+    }
+
+    /// The device is lost, as when a driver resets it.
+    fn inject_fault(&self, launches: usize) -> Result<()> {
+        self.fault_in.store(launches, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// The block below a storage of this device.
@@ -216,73 +276,4 @@ pub(crate) fn block(storage: &Storage) -> &Block {
     storage
         .memory::<Block>()
         .expect("the tensor layer keeps devices apart")
-}
-
-/// Waits for the GPU in a thread of its own, and answers in order.
-struct Waiter {
-    device: wgpu::Device,
-    faults: Arc<Faults>,
-}
-
-impl Waiter {
-    fn run(self, received: &Receiver<Wait>) {
-        for wait in received {
-            let bytes = self.fetch(&wait);
-            let answer = self.faults.check().map(|()| bytes);
-            match wait.done {
-                Answer::Read(done) => done(answer),
-                Answer::Synchronize(done) => done(answer.map(drop)),
-            }
-        }
-    }
-
-    /// The bytes that were read; nothing if there was a fault, which is noted.
-    fn fetch(&self, wait: &Wait) -> Vec<u8> {
-        let (mapped, is_mapped) = channel();
-        wait.staging
-            .map_async(wgpu::MapMode::Read, .., move |result| {
-                // Nobody hears it if the wait below has failed.
-                let _ = mapped.send(result);
-            });
-        let waited = self.device.poll(wgpu::PollType::Wait {
-            submission_index: Some(wait.submission.clone()),
-            timeout: None,
-        });
-        if let Err(error) = waited {
-            self.faults.report(error.to_string());
-            return Vec::new();
-        }
-        match is_mapped.try_recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                self.faults.report(error.to_string());
-                return Vec::new();
-            }
-            Err(_) => {
-                self.faults
-                    .report("the GPU finished without handing over its memory");
-                return Vec::new();
-            }
-        }
-        let bytes = match wait.staging.get_mapped_range(..) {
-            Ok(range) => range.to_vec(),
-            Err(error) => {
-                self.faults.report(error.to_string());
-                return Vec::new();
-            }
-        };
-        let (result, status) = bytes.split_at(wait.bytes.next_multiple_of(16));
-        self.complaint(bytemuck::pod_read_unaligned(status));
-        result[..wait.bytes].to_vec()
-    }
-
-    fn complaint(&self, [kind, row, count, _]: [u32; 4]) {
-        let op = match kind {
-            0 => return,
-            1 => "gather_rows",
-            _ => "scatter_rows",
-        };
-        let message = format!("rows must be in 0..{count}, got {}", row as i32);
-        self.faults.set(Error::device(op, message));
-    }
 }

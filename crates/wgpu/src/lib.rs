@@ -7,8 +7,11 @@ mod device;
 mod fault;
 mod launch;
 mod memory;
+mod pipelines;
+mod profile;
 mod recorder;
 mod shader;
+mod wait;
 
-pub use adapter::{AdapterInfo, adapters, open, open_limited};
+pub use adapter::{AdapterInfo, Options, adapters, open};
 pub use device::Gpu;

@@ -1,13 +1,17 @@
 //! Dispatches on their way to the GPU: pipelines and bind groups are made once, command buffers sent many dispatches
 //! at a time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
+use rustc_hash::FxHashMap;
 use stylegan_tensor::{Error, Result};
 
 use crate::adapter::IMMEDIATE_BYTES;
 use crate::memory::{Pool, Slot};
+use crate::pipelines::Pipelines;
+use crate::profile::Profile;
 use crate::shader::{MAX_CONSTANTS, Shader};
 
 /// A range of a buffer as a kernel sees it.
@@ -32,6 +36,10 @@ impl Binding {
             bytes: bytes as u64,
         }
     }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 /// One run of a shader.
@@ -46,7 +54,11 @@ pub(crate) struct Dispatch<'a> {
 
 /// A shader by its address: all are statics.
 type PipelineKey = (usize, [u32; MAX_CONSTANTS]);
-type GroupKey = (usize, Vec<(u64, u64, u64)>);
+/// How many operands are only read, and each operand's buffer, offset and size.
+type GroupKey = (usize, [(u64, u64, u64); MAX_OPERANDS]);
+
+/// Most operands of a shader.
+const MAX_OPERANDS: usize = 6;
 
 struct Layout {
     group: wgpu::BindGroupLayout,
@@ -66,26 +78,39 @@ pub(crate) struct Recorder {
     pool: Arc<Pool>,
     limits: wgpu::Limits,
     generation: u64,
-    layouts: HashMap<(usize, usize), Layout>,
-    pipelines: HashMap<PipelineKey, wgpu::ComputePipeline>,
-    groups: HashMap<GroupKey, wgpu::BindGroup>,
+    layouts: FxHashMap<(usize, usize), Layout>,
+    pipelines: FxHashMap<PipelineKey, wgpu::ComputePipeline>,
+    kept: Option<Arc<Pipelines>>,
+    /// Pipelines that were compiled so far.
+    compiled: Arc<AtomicUsize>,
+    groups: FxHashMap<GroupKey, wgpu::BindGroup>,
     // Declared before its encoder: a pass must end first.
     pass: Option<wgpu::ComputePass<'static>>,
     encoder: Option<wgpu::CommandEncoder>,
     waiting: usize,
+    pub profile: Profile,
 }
 
 impl Recorder {
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue, pool: Arc<Pool>) -> Self {
+    pub fn new(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        pool: Arc<Pool>,
+        kept: Option<Arc<Pipelines>>,
+        compiled: Arc<AtomicUsize>,
+    ) -> Self {
         Self {
+            profile: Profile::new(&device, &queue),
             limits: device.limits(),
             device,
             queue,
             generation: pool.generation(),
             pool,
-            layouts: HashMap::new(),
-            pipelines: HashMap::new(),
-            groups: HashMap::new(),
+            layouts: FxHashMap::default(),
+            pipelines: FxHashMap::default(),
+            kept,
+            compiled,
+            groups: FxHashMap::default(),
             pass: None,
             encoder: None,
             waiting: 0,
@@ -108,17 +133,21 @@ impl Recorder {
             .layouts
             .entry(shape)
             .or_insert_with(|| layout(&self.device, shape));
-        let pipeline = self
-            .pipelines
-            .entry(pipeline)
-            .or_insert_with(|| compile(&self.device, layout, job));
+        let pipeline = self.pipelines.entry(pipeline).or_insert_with(|| {
+            self.compiled.fetch_add(1, Ordering::Relaxed);
+            let kept = self.kept.as_ref().map(|kept| kept.cache());
+            compile(&self.device, layout, job, kept)
+        });
         if self.generation != self.pool.generation() || self.groups.len() > MAX_GROUPS {
             // Bind groups would keep buffers alive that the pool has given up.
             self.groups.clear();
             self.generation = self.pool.generation();
         }
         let operands = || job.inputs.iter().chain(job.outs);
-        let key = operands().map(|b| (b.slot.id, b.offset, b.bytes)).collect();
+        let mut key = [(0, 0, 0); MAX_OPERANDS];
+        for (place, b) in key.iter_mut().zip(operands()) {
+            *place = (b.slot.id, b.offset, b.bytes);
+        }
         let group = self
             .groups
             .entry((job.inputs.len(), key))
@@ -139,10 +168,24 @@ impl Recorder {
         let [x, y, z] = job.groups;
         pass.dispatch_workgroups(x, y, z);
         self.waiting += 1;
-        if self.waiting >= BATCH {
+        Ok(())
+    }
+
+    /// Begins a pass whose time is measured.
+    pub fn begin_timed(&mut self) {
+        if self.profile.is_full() {
             self.flush();
         }
-        Ok(())
+        self.pass = None;
+        let encoder = self
+            .encoder
+            .get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        self.pass = Some(self.profile.pass(encoder));
+    }
+
+    /// Ends what [`begin_timed`](Self::begin_timed) began.
+    pub fn end_timed(&mut self) {
+        self.pass = None;
     }
 
     fn check(&self, op: &'static str, job: &Dispatch) -> Result<()> {
@@ -179,14 +222,25 @@ impl Recorder {
         let encoder = self.encoder.take();
         let mut encoder =
             encoder.unwrap_or_else(|| self.device.create_command_encoder(&Default::default()));
+        self.profile.resolve(&mut encoder);
         commands(&mut encoder);
+        let began = Instant::now();
+        let submission = self.queue.submit([encoder.finish()]);
+        self.profile.submitted(self.waiting, began);
         self.waiting = 0;
-        self.queue.submit([encoder.finish()])
+        submission
+    }
+
+    /// Sends what is waiting, if that is enough for the GPU to be busy with.
+    pub fn flush_batch(&mut self) {
+        if self.waiting >= BATCH {
+            self.flush();
+        }
     }
 
     /// Sends what is waiting.
     pub fn flush(&mut self) {
-        if self.waiting > 0 {
+        if self.waiting > 0 || self.profile.is_full() {
             self.send(|_| ());
         }
     }
@@ -219,7 +273,12 @@ fn layout(device: &wgpu::Device, (inputs, outs): (usize, usize)) -> Layout {
     Layout { group, pipeline }
 }
 
-fn compile(device: &wgpu::Device, layout: &Layout, job: &Dispatch) -> wgpu::ComputePipeline {
+fn compile(
+    device: &wgpu::Device,
+    layout: &Layout,
+    job: &Dispatch,
+    cache: Option<&wgpu::PipelineCache>,
+) -> wgpu::ComputePipeline {
     let source = job.shader.source(job.constants);
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(job.shader.name),
@@ -238,7 +297,7 @@ fn compile(device: &wgpu::Device, layout: &Layout, job: &Dispatch) -> wgpu::Comp
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache,
     })
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Shader {
 }
 
 /// At most so many constants, so that a pipeline's key is a plain array.
-pub(crate) const MAX_CONSTANTS: usize = 6;
+pub(crate) const MAX_CONSTANTS: usize = 7;
 
 impl Shader {
     /// The whole program for these values of its constants.
@@ -38,7 +38,11 @@ impl Shader {
                 // Writing to a string cannot fail.
                 let _ = writeln!(source, "const {name}: u32 = {value}u;");
                 if *name == "WIDTH" {
-                    let (vector, bits) = if *value == 4 { ("vec4<f32>", "vec4<u32>") } else { ("f32", "u32") };
+                    let (vector, bits) = if *value == 4 {
+                        ("vec4<f32>", "vec4<u32>")
+                    } else {
+                        ("f32", "u32")
+                    };
                     let _ = writeln!(source, "alias V = {vector};\nalias U = {bits};");
                 }
             }
@@ -83,35 +87,48 @@ shader!(
 shader!(
     UNARY,
     "unary",
-    ["prelude", "math", "unary"],
+    ["prelude", "math", "unary", "each"],
     ["OP", "ADD"],
     1
 );
 shader!(
     BINARY,
     "binary",
-    ["prelude", "binary"],
+    ["prelude", "operators", "binary", "each"],
     ["OP", "WIDTH", "ADD"],
     2
 );
 shader!(
     BROADCAST,
     "binary",
-    ["prelude", "broadcast", "binary_broadcast"],
+    [
+        "prelude",
+        "broadcast",
+        "operators",
+        "binary_broadcast",
+        "each"
+    ],
     ["OP", "RANK", "ADD"],
     2
 );
 shader!(
     SELECT,
     "select",
-    ["prelude", "broadcast", "select"],
+    ["prelude", "broadcast", "select", "each"],
     ["RANK", "ADD"],
     3
 );
 shader!(
     REDUCE,
     "reduce",
-    ["prelude", "reduce"],
+    ["prelude", "reduce", "reduce_tree"],
+    ["OP", "INNER", "LANES", "ADD", "PLAIN"],
+    1
+);
+shader!(
+    REDUCE_SUBGROUPS,
+    "reduce",
+    ["prelude", "reduce", "reduce_subgroups"],
     ["OP", "INNER", "LANES", "ADD", "PLAIN"],
     1
 );
@@ -119,34 +136,34 @@ shader!(
     MATMUL,
     "matmul",
     ["prelude", "matmul", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     CONV2D,
     "conv2d",
-    ["prelude", "conv2d", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["prelude", "geometry", "conv2d", "gemm"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     CONV2D_TRANSPOSE,
     "conv2d_transpose",
-    ["prelude", "conv2d_transpose", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["prelude", "geometry", "conv2d_transpose", "gemm"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     CONV2D_WEIGHT_GRAD,
     "conv2d_weight_grad",
-    ["prelude", "conv2d_weight_grad", "gemm"],
-    ["a", "b", "y", "T", "A_ALONG_K", "B_ALONG_K"],
+    ["prelude", "geometry", "conv2d_weight_grad", "gemm"],
+    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
     2
 );
 shader!(
     UPFIRDN2D,
     "upfirdn2d",
-    ["prelude", "upfirdn2d"],
+    ["prelude", "upfirdn2d", "each"],
     ["WIDTH", "ADD", "COUNT", "UP"],
     1
 );
@@ -181,53 +198,65 @@ shader!(
 shader!(
     BIAS_ACT,
     "bias_act",
-    ["prelude", "bias_act"],
+    ["prelude", "bias_act", "each"],
     ["WIDTH", "ADD"],
     2
 );
-shader!(ACT, "bias_act", ["prelude", "act"], ["WIDTH", "ADD"], 1);
+shader!(
+    ACT,
+    "bias_act",
+    ["prelude", "act", "each"],
+    ["WIDTH", "ADD"],
+    1
+);
 shader!(
     BIAS_ACT_GRAD,
     "bias_act_grad",
-    ["prelude", "bias_act_grad"],
+    ["prelude", "bias_act_grad", "each"],
     ["WIDTH", "ADD"],
     2
 );
 shader!(
     ADD_NOISE,
     "add_noise",
-    ["prelude", "add_noise"],
+    ["prelude", "add_noise", "each"],
     ["WIDTH", "ADD"],
     3
 );
 shader!(
     ADAIN_MOMENTS,
     "adain",
-    ["prelude", "adain_moments"],
+    ["prelude", "maps", "adain_moments"],
     ["LANES"],
     1
 );
 shader!(ADAIN_STATS, "adain", ["prelude", "adain_stats"], [], 1);
-shader!(ADAIN, "adain", ["prelude", "adain"], ["WIDTH", "ADD"], 3);
+shader!(
+    ADAIN,
+    "adain",
+    ["prelude", "map_of", "adain", "each"],
+    ["WIDTH", "ADD"],
+    3
+);
 shader!(
     ADAIN_SUMS,
     "adain_style_grad",
-    ["prelude", "adain_sums"],
+    ["prelude", "maps", "adain_sums"],
     ["LANES", "ADD"],
     3
 );
 shader!(
     ADAIN_INPUT_GRAD,
     "adain_input_grad",
-    ["prelude", "adain_input_grad"],
+    ["prelude", "map_of", "adain_input_grad", "each"],
     ["WIDTH", "ADD"],
     5
 );
 shader!(
     MINIBATCH_STDDEV,
     "minibatch_stddev",
-    ["prelude", "minibatch", "minibatch_stddev"],
-    [],
+    ["prelude", "minibatch", "minibatch_stddev", "each"],
+    ["ADD"],
     1
 );
 shader!(

@@ -1,10 +1,12 @@
 //! The GPU held against the reference, kernel by kernel. Without an adapter these tests fail: a software one is enough.
 
 use stylegan_tensor::conformance::{Options, check};
+use stylegan_wgpu::open;
 
 #[test]
 fn every_kernel_agrees_with_the_reference() {
-    let device = stylegan_wgpu::open("wgpu", usize::MAX).expect("a GPU, or Mesa's software Vulkan");
+    let device =
+        open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
     let only = std::env::var("STYLEGAN_KERNEL").ok();
     let options = Options {
         only: only.map(|name| &*name.leak()),
@@ -14,5 +16,22 @@ fn every_kernel_agrees_with_the_reference() {
         "{} launches; errors as parts of those allowed: {:.2?}",
         report.launches, report.worst
     );
+    report.assert();
+}
+
+#[test]
+fn reductions_agree_with_the_reference_without_subgroups_too() {
+    let without = stylegan_wgpu::Options {
+        subgroups: false,
+        ..stylegan_wgpu::Options::default()
+    };
+    let device = open("wgpu", &without).expect("a GPU, or Mesa's software Vulkan");
+    let report = check(
+        &device,
+        &Options {
+            only: Some("reduce"),
+        },
+    );
+    assert!(report.launches > 0);
     report.assert();
 }

@@ -1,45 +1,32 @@
 //! What the contract of a device asks for beside the kernels. Without an adapter these tests fail: a software one is enough.
 
-use stylegan_tensor::conformance::{read_f64, synchronize, upload, write_f64};
-use stylegan_tensor::{
-    Algorithm, Backend, Binary, Conv2d, DType, Error, Kernel, Reduce, Unary, Upfirdn2d, View,
-};
-use stylegan_wgpu::{Gpu, adapters, open, open_limited};
+use stylegan_tensor::conformance::{read_f64, synchronize, write_f64};
+use stylegan_tensor::{Backend, DType, Error, Kernel, Unary, View};
+use stylegan_wgpu::{Options, adapters, open};
 
-fn gpu() -> Gpu {
-    open("wgpu", usize::MAX).expect("a GPU, or Mesa's software Vulkan")
-}
-
-/// Numbers between −1 and 1 without a pattern.
-fn numbers(len: usize) -> Vec<f64> {
-    let mut state = 1_u32;
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        f64::from((state >> 8) as f32 / (1 << 23) as f32 - 1.0)
-    };
-    (0..len).map(next).collect()
-}
-
-fn tensor(device: &Gpu, shape: &[usize]) -> View {
-    upload(device, &numbers(shape.iter().product()), shape).expect("room")
-}
+mod gpu;
+use gpu::{gpu, tensor};
 
 #[test]
 fn adapters_are_listed_under_the_names_that_open_them() {
     let found = adapters();
     assert!(!found.is_empty(), "no adapter");
     for adapter in found {
-        let device = open(&adapter.device, usize::MAX).expect("a listed adapter opens");
+        let device = open(&adapter.device, &Options::default()).expect("a listed adapter opens");
         assert_eq!(device.name(), adapter.device);
     }
 }
 
 #[test]
 fn an_adapter_that_is_not_there_is_an_error_that_says_what_is() {
-    let error = open("wgpu:99", usize::MAX).err().expect("no such adapter");
+    let error = open("wgpu:99", &Options::default())
+        .err()
+        .expect("no such adapter");
     assert!(error.to_string().contains("wgpu:99"), "{error}");
-    assert!(error.to_string().contains("adapters"), "{error}");
-    let error = open("wgpu:x", usize::MAX).err().expect("no number");
+    assert!(error.to_string().contains("wgpu:0"), "{error}");
+    let error = open("wgpu:x", &Options::default())
+        .err()
+        .expect("no number");
     assert!(error.to_string().contains("wgpu:<index>"), "{error}");
 }
 
@@ -65,7 +52,11 @@ fn dropped_memory_serves_the_next_tensor_of_its_size() {
 
 #[test]
 fn memory_over_the_limit_is_refused_at_once_and_names_the_op() {
-    let device = open("wgpu", 1 << 20).expect("a GPU, or Mesa's software Vulkan");
+    let options = Options {
+        memory_limit: 1 << 20,
+        ..Options::default()
+    };
+    let device = open("wgpu", &options).expect("a GPU, or Mesa's software Vulkan");
     let kept = device
         .allocate("conv2d", 200_000, DType::F32)
         .expect("room");
@@ -81,6 +72,53 @@ fn memory_over_the_limit_is_refused_at_once_and_names_the_op() {
     device
         .allocate("adain", 100_000, DType::F32)
         .expect("room again");
+}
+
+#[test]
+fn a_tensor_larger_than_the_gpu_makes_is_refused_with_its_op_its_size_and_what_to_do() {
+    let largest = adapters()[0].max_buffer_bytes as usize;
+    let device = gpu();
+    let error = device.allocate("conv2d", largest / 4 + 1, DType::F32);
+    let error = error.err().expect("no room").to_string();
+    let size = format!("{} bytes asked for", error_bytes(&error));
+    for part in ["conv2d", "smaller minibatch", &size, &largest.to_string()] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(error_bytes(&error) > largest, "{error}");
+    // The device goes on.
+    tensor(&device, &[16]);
+    synchronize(&device).expect("no fault");
+}
+
+fn error_bytes(message: &str) -> usize {
+    let number = message.split(' ').find_map(|word| word.parse().ok());
+    number.expect("a number of bytes")
+}
+
+#[test]
+fn buffers_are_refused_once_the_gpu_has_no_memory_left_and_the_device_goes_on() {
+    let device = gpu();
+    // Never written, so that a software GPU need not have the memory; at most so many, should a driver promise anything.
+    let mut kept = Vec::new();
+    let refused = (0..4096).find_map(|_| match device.allocate("adain", 1 << 28, DType::F32) {
+        Ok(storage) => {
+            kept.push(storage);
+            None
+        }
+        Err(error) => Some(error),
+    });
+    drop(kept);
+    if let Some(error) = refused {
+        assert!(
+            matches!(error, Error::Memory { op: "adain", .. }),
+            "{error}"
+        );
+    }
+    let x = tensor(&device, &[16]);
+    assert_eq!(
+        read_f64(&device, &x.storage).map(|values| values.len()),
+        Ok(16)
+    );
 }
 
 #[test]
@@ -144,166 +182,5 @@ fn a_row_that_is_not_there_is_reported_by_every_later_wait() {
     assert_eq!(
         error,
         Error::device("gather_rows", "rows must be in 0..4, got -5")
-    );
-}
-
-#[test]
-fn devices_open_and_close_with_work_under_way() {
-    for _ in 0..20 {
-        let device = gpu();
-        let x = tensor(&device, &[64, 64]);
-        let y = tensor(&device, &[1, 64, 64]);
-        let a = View {
-            shape: vec![1, 64, 64],
-            ..x
-        };
-        let kernel = Kernel::Matmul {
-            transpose_a: false,
-            transpose_b: false,
-        };
-        for _ in 0..10 {
-            device
-                .launch(kernel.clone(), &[&a, &a], &[&y], false)
-                .expect("launched");
-        }
-        device.synchronize(Box::new(drop));
-    }
-}
-
-#[test]
-fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
-    // Tensors of 4 · 16 · 8 · 64 elements are 128 KiB.
-    let (whole, limited) = (
-        gpu(),
-        open_limited("wgpu", usize::MAX, 48 << 10).expect("a GPU"),
-    );
-    let (x, w, s) = (vec![4, 16, 8, 64], vec![1, 1, 64, 64], vec![4, 128]);
-    let p = Conv2d {
-        stride: 1,
-        padding: [0; 4],
-        algorithm: Algorithm::Auto,
-    };
-    let blur = Upfirdn2d {
-        up: 1,
-        down: 1,
-        taps: vec![0.25, 0.5, 0.25],
-        padding: [1; 4],
-    };
-    let stats = vec![4, 2, 64];
-    let sum = |axes: &[usize]| Kernel::Reduce {
-        op: Reduce::Sum,
-        axes: axes.to_vec(),
-    };
-    let cases = [
-        (Kernel::Fill { value: 3.0 }, vec![], vec![x.clone()]),
-        (
-            Kernel::Unary(Unary::Square),
-            vec![x.clone()],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::Binary(Binary::Mul),
-            vec![x.clone(), vec![4, 1, 1, 64]],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::Binary(Binary::Add),
-            vec![vec![64], x.clone()],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::BiasAct { alpha: 0.2 },
-            vec![x.clone(), vec![64]],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::AddNoise,
-            vec![x.clone(), vec![1, 16, 8, 1], vec![64]],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::AddNoise,
-            vec![x.clone(), vec![4, 16, 8, 1], vec![64]],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::Adain,
-            vec![x.clone(), s.clone()],
-            vec![x.clone(), stats.clone()],
-        ),
-        (
-            Kernel::AdainStyleGrad,
-            vec![x.clone(), x.clone(), stats],
-            vec![s],
-        ),
-        (
-            Kernel::Conv2d(p),
-            vec![x.clone(), w.clone()],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::Conv2dTranspose(p),
-            vec![x.clone(), w.clone()],
-            vec![x.clone()],
-        ),
-        (
-            Kernel::Conv2dWeightGrad(p),
-            vec![x.clone(), x.clone()],
-            vec![w],
-        ),
-        (Kernel::Upfirdn2d(blur), vec![x.clone()], vec![x.clone()]),
-        (sum(&[1, 2]), vec![x.clone()], vec![vec![4, 64]]),
-        (sum(&[0, 1, 2]), vec![x.clone()], vec![vec![64]]),
-    ];
-    for (kernel, inputs, outs) in cases {
-        for accumulate in [false, true] {
-            let run = |device: &Gpu| {
-                let x: Vec<View> = inputs.iter().map(|shape| tensor(device, shape)).collect();
-                let y: Vec<View> = outs.iter().map(|shape| tensor(device, shape)).collect();
-                let (x, y): (Vec<_>, Vec<_>) = (x.iter().collect(), y.iter().collect());
-                device
-                    .launch(kernel.clone(), &x, &y, accumulate)
-                    .expect("launched");
-                read_f64(device, &y[0].storage).expect("no fault")
-            };
-            let (expected, found) = (run(&whole), run(&limited));
-            let largest = expected
-                .iter()
-                .fold(0.0, |most: f64, value| most.max(value.abs()));
-            for (e, f) in expected.iter().zip(&found) {
-                // Sums over the batch are added up in another order: a few roundings of the largest.
-                assert!(
-                    (e - f).abs() <= 1e-5 * largest,
-                    "{kernel:?}: expected {e}, got {f}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn what_cannot_be_taken_apart_is_an_error_that_names_the_op_and_the_limit() {
-    let device = open_limited("wgpu", usize::MAX, 48 << 10).expect("a GPU");
-    let (x, y) = (
-        tensor(&device, &[1, 100, 200]),
-        tensor(&device, &[1, 100, 100]),
-    );
-    let kernel = Kernel::Matmul {
-        transpose_a: false,
-        transpose_b: true,
-    };
-    let error = device
-        .launch(kernel, &[&x, &x], &[&y], false)
-        .expect_err("too large");
-    assert!(
-        matches!(
-            error,
-            Error::Memory {
-                op: "matmul",
-                limit: 49_152,
-                ..
-            }
-        ),
-        "{error}"
     );
 }

@@ -10,7 +10,7 @@ mod split;
 
 use std::sync::Arc;
 
-use stylegan_tensor::{DType, Error, Kernel, Result, View};
+use stylegan_tensor::{DType, Error, Kernel, Result, Storage, View};
 
 use crate::device::block;
 use crate::memory::{Block, Pool};
@@ -24,7 +24,11 @@ pub(crate) struct Launch<'a> {
     pub pool: &'a Arc<Pool>,
     pub status: &'a Binding,
     pub limits: &'a wgpu::Limits,
+    /// Whether kernels may use subgroups.
+    pub subgroups: bool,
     pub accumulate: bool,
+    /// Elements that a mean is over, where this launch sees only some of them.
+    pub mean_over: Option<usize>,
 }
 
 /// Invocations of a workgroup of the kernels without a shape of their own (`SIZE` in prelude.wgsl).
@@ -39,7 +43,9 @@ impl Launch<'_> {
         if outs.iter().all(|out| out.storage.is_empty()) {
             return Ok(());
         }
-        if self.is_too_large(inputs, outs) {
+        // Copies and Adam are their own masters in this.
+        let takes_any_size = matches!(kernel, Kernel::Copy { .. } | Kernel::Adam(_));
+        if !takes_any_size && self.is_too_large(inputs, outs) {
             return self.run_in_parts(kernel, inputs, outs);
         }
         self.run_whole(kernel, inputs, outs)
@@ -62,8 +68,8 @@ impl Launch<'_> {
             Kernel::Conv2dTranspose(p) => self.conv2d_transpose(p, x[0], x[1], y[0]),
             Kernel::Conv2dWeightGrad(p) => self.conv2d_weight_grad(p, x[0], x[1], y[0]),
             Kernel::Upfirdn2d(p) => self.upfirdn2d(p, x[0], y[0]),
-            Kernel::GatherRows => self.gather_rows(x[0], x[1], y[0]),
-            Kernel::ScatterRows => self.scatter_rows(x[0], x[1], y[0]),
+            Kernel::GatherRows => self.gather_rows(x[0], x[1], y[0], 0, x[0].shape[0]),
+            Kernel::ScatterRows => self.scatter_rows(x[0], x[1], y[0], 0, y[0].shape[0]),
             Kernel::Uniform(position) => self.uniform(*position, y[0]),
             Kernel::Normal(position) => self.normal(*position, y[0]),
             Kernel::BiasAct { alpha } => self.bias_act(x[0], x.get(1).copied(), *alpha, y[0]),
@@ -145,6 +151,17 @@ fn bind(view: &View) -> Binding {
         storage.offset() * size,
         storage.len() * size,
     )
+}
+
+/// Elements `low..high` of a tensor as a kernel sees them, and how many of the kernel's come before: bindings begin at
+/// multiples of 256 bytes.
+fn bind_range(view: &View, low: usize, high: usize) -> (Binding, usize) {
+    let storage = &view.storage;
+    let size = storage.dtype().size();
+    let first = low * size / Storage::ALIGNMENT * Storage::ALIGNMENT;
+    let offset = storage.offset() * size + first;
+    let binding = Binding::new(&block(storage).slot, offset, high * size - first);
+    (binding, low - first / size)
 }
 
 /// Workgroups for one invocation an element.

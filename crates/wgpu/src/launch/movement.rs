@@ -2,7 +2,8 @@
 
 use stylegan_tensor::{Error, Kernel, Result, View};
 
-use super::{Launch, bind, flat};
+use super::split::bytes;
+use super::{Launch, bind, bind_range, flat};
 use crate::memory::Block;
 use crate::recorder::Binding;
 use crate::shader;
@@ -22,36 +23,75 @@ impl Launch<'_> {
         else {
             unreachable!("only a copy comes here");
         };
-        let len: usize = shape.iter().product();
-        if len == 0 {
+        if shape.contains(&0) {
             return Ok(());
         }
         let (sizes, steps) = merged(shape, vec![src_strides.clone(), dst_strides.clone()]);
         if sizes.len() > MAX_AXES {
             return Err(too_many_axes(self.op, shape));
         }
+        self.copy_walk(
+            Walk {
+                sizes,
+                at: [*src, *dst],
+            },
+            &steps,
+            [x, y],
+        )
+    }
+
+    /// Copies what a walk passes: in two halves, each maybe in halves again, if it passes more than one kernel can see.
+    fn copy_walk(&mut self, walk: Walk, steps: &[Vec<isize>], operands: [&View; 2]) -> Result<()> {
+        let most = self.largest();
+        let seen = [0, 1].map(|k| {
+            let view = operands[k];
+            if bytes(view) <= most {
+                return Some((bind(view), 0));
+            }
+            let (low, high) = walk.range(k, &steps[k]);
+            let (binding, before) = bind_range(view, low, high);
+            (binding.bytes() as usize <= most).then_some((binding, low - before))
+        });
+        let [Some((from, src)), Some((to, dst))] = seen else {
+            let wide = usize::from(seen[0].is_some());
+            let Some((one, other)) = walk.halves(wide, steps) else {
+                return Err(self.too_large(&operands));
+            };
+            self.copy_walk(one, steps, operands)?;
+            return self.copy_walk(other, steps, operands);
+        };
+        let len: usize = walk.sizes.iter().product();
         let mut params = vec![0; 3 + 3 * MAX_AXES];
-        params[..3].copy_from_slice(&[len as u32, *src as u32, *dst as u32]);
-        for (axis, &size) in sizes.iter().enumerate() {
+        let at = [walk.at[0] - src, walk.at[1] - dst];
+        params[..3].copy_from_slice(&[len as u32, at[0] as u32, at[1] as u32]);
+        for (axis, &size) in walk.sizes.iter().enumerate() {
             params[3 + axis] = size as u32;
             params[3 + MAX_AXES + axis] = (steps[0][axis] as i32).cast_unsigned();
             params[3 + 2 * MAX_AXES + axis] = (steps[1][axis] as i32).cast_unsigned();
         }
-        let bytes = x.storage.dtype().size() as u32;
-        let constants = [bytes, self.add(), sizes.len() as u32];
+        let size = operands[0].storage.dtype().size() as u32;
+        let constants = [size, self.add(), walk.sizes.len() as u32];
         self.dispatch(
             &shader::COPY,
             &constants,
-            &[&bind(x)],
-            &[&bind(y)],
+            &[&from],
+            &[&to],
             &params,
             flat(len),
         )
     }
 
-    pub fn gather_rows(&mut self, table: &View, rows: &View, y: &View) -> Result<()> {
+    /// `table` holds rows from `first` on of a table of `count` rows.
+    pub fn gather_rows(
+        &mut self,
+        table: &View,
+        rows: &View,
+        y: &View,
+        first: usize,
+        count: usize,
+    ) -> Result<()> {
         let (len, width) = (y.storage.len(), y.shape[1]);
-        let params = [len as u32, width as u32, table.shape[0] as u32];
+        let params = [len, width, count, first, table.shape[0]].map(|value| value as u32);
         let inputs = [&bind(table), &bind(rows)];
         let outs = [&bind(y), self.status];
         let constants = [self.add()];
@@ -65,10 +105,17 @@ impl Launch<'_> {
         )
     }
 
-    pub fn scatter_rows(&mut self, y: &View, rows: &View, table: &View) -> Result<()> {
-        let (len, [count, width]) = (table.storage.len(), [table.shape[0], table.shape[1]]);
-        let count_of_rows = rows.storage.len();
-        let params = [len as u32, width as u32, count as u32, count_of_rows as u32];
+    /// `table` holds rows from `first` on of a table of `count` rows.
+    pub fn scatter_rows(
+        &mut self,
+        y: &View,
+        rows: &View,
+        table: &View,
+        first: usize,
+        count: usize,
+    ) -> Result<()> {
+        let (len, width) = (table.storage.len(), table.shape[1]);
+        let params = [len, width, count, rows.storage.len(), first].map(|value| value as u32);
         let inputs = [&bind(y), &bind(rows)];
         let outs = [&bind(table), self.status];
         let constants = [self.add()];
@@ -108,6 +155,45 @@ impl Launch<'_> {
             &params,
             flat(len),
         )
+    }
+}
+
+/// The index space of a copy, and where it begins in both operands.
+struct Walk {
+    sizes: Vec<usize>,
+    at: [usize; 2],
+}
+
+impl Walk {
+    /// First element of operand `k` that is passed, and the one after the last.
+    fn range(&self, k: usize, steps: &[isize]) -> (usize, usize) {
+        let (mut low, mut high) = (self.at[k] as isize, self.at[k] as isize + 1);
+        for (&size, &step) in self.sizes.iter().zip(steps) {
+            let reach = (size as isize - 1) * step;
+            low += reach.min(0);
+            high += reach.max(0);
+        }
+        (low as usize, high as usize)
+    }
+
+    /// Both halves of the axis along which operand `k` reaches furthest; `None` if it stays where it is.
+    fn halves(&self, k: usize, steps: &[Vec<isize>]) -> Option<(Self, Self)> {
+        let reach = |axis: usize| (self.sizes[axis] - 1) * steps[k][axis].unsigned_abs();
+        let axis = (0..self.sizes.len()).max_by_key(|&axis| reach(axis))?;
+        if reach(axis) == 0 {
+            return None;
+        }
+        let first = self.sizes[axis] / 2;
+        let part = |size: usize, from: usize| {
+            let mut sizes = self.sizes.clone();
+            sizes[axis] = size;
+            let at = [0, 1].map(|k| {
+                let moved = self.at[k] as isize + from as isize * steps[k][axis];
+                moved as usize
+            });
+            Self { sizes, at }
+        };
+        Some((part(first, 0), part(self.sizes[axis] - first, first)))
     }
 }
 

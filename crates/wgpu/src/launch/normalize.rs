@@ -197,7 +197,7 @@ impl Launch<'_> {
         let groups = flat(count * image);
         self.dispatch(
             &shader::MINIBATCH_STDDEV,
-            &[],
+            &[0],
             &[&bind(x)],
             &[&deviations],
             &params,

@@ -7,11 +7,22 @@ use super::{Launch, bind, flat, float, spread, width};
 use crate::recorder::Binding;
 use crate::shader::{self, Shader};
 
-/// Terms that a step of gemm.wgsl takes.
-const TERMS: usize = 16;
+/// Invocations of a workgroup of gemm.wgsl along rows and columns; each computes 8 by 8 elements.
+type Tile = [usize; 2];
 
-/// Bytes of workgroup memory that the larger tile takes.
+const LARGE: Tile = [16, 16];
+const MEDIUM: Tile = [8, 8];
+/// For results of few columns, as the channels of large images are: the others would compute columns that do not exist.
+const NARROW: Tile = [16, 4];
+const NARROWEST: Tile = [32, 2];
+
+/// Bytes of workgroup memory that the largest tile takes.
 const LARGE_TILE_BYTES: u32 = 2 * 33 * 16 * 16;
+
+/// Terms that a step takes at a tile: see gemm.wgsl.
+fn terms_of([_, n]: Tile) -> usize {
+    (2 * n).min(16)
+}
 
 /// Taps that fit into the parameters of upfirdn2d.wgsl.
 const MAX_TAPS: usize = 23;
@@ -38,43 +49,48 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// Invocations along a side of a workgroup, and parts of the terms: a function of the shape alone. The algorithms of
-    /// the contract are ways to force one or the other.
-    fn plan(&self, limits: &wgpu::Limits) -> (usize, usize) {
+    /// The tile, and parts of the terms: a function of the shape alone. The algorithms of the contract are ways to force one
+    /// or the other.
+    fn plan(&self, limits: &wgpu::Limits) -> (Tile, usize) {
         let [rows, columns] = self.size;
-        let tiles = |side: usize| rows.div_ceil(8 * side) * columns.div_ceil(8 * side) * self.count;
-        let steps = self.terms.div_ceil(TERMS).max(1);
+        let tiles = |[m, n]: Tile| rows.div_ceil(8 * m) * columns.div_ceil(8 * n) * self.count;
         let fits = limits.max_compute_workgroup_storage_size >= LARGE_TILE_BYTES;
-        let side = match self.algorithm {
-            Algorithm::Im2col => 16,
-            Algorithm::Shifted | Algorithm::Direct => 8,
+        let tile = match self.algorithm {
+            Algorithm::Im2col if fits => LARGE,
+            Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct => MEDIUM,
+            _ if columns <= 8 * NARROWEST[1] => NARROWEST,
+            _ if columns <= 8 * NARROW[1] => NARROW,
             // The larger tile reads less, and needs many tiles to keep the GPU busy.
-            _ if rows > 64 && columns > 64 && tiles(16) >= 120 => 16,
-            _ => 8,
+            _ if rows > 64 && columns > 64 && tiles(LARGE) >= 120 && fits => LARGE,
+            _ => MEDIUM,
         };
-        let side = if fits { side } else { 8 };
+        let steps = self.terms.div_ceil(terms_of(tile)).max(1);
         let runs = match self.algorithm {
             Algorithm::Im2col | Algorithm::Direct => 1,
             Algorithm::Shifted => steps.min(4),
             Algorithm::Auto | Algorithm::Winograd => {
-                let most = (1 << 25) / self.out_len.max(1);
-                (BUSY / tiles(side)).min(steps / 4).min(most).max(1)
+                // Their results fit into a quarter of what a kernel sees.
+                let room = (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize;
+                let most = room / self.out_len.max(1);
+                // A run is worth 64 terms at least.
+                let least = 64 / terms_of(tile);
+                (BUSY / tiles(tile)).min(steps / least).min(most).max(1)
             }
         };
-        (side, runs)
+        (tile, runs)
     }
 }
 
 impl Launch<'_> {
     fn product(&mut self, product: &Product) -> Result<()> {
-        let (side, runs) = product.plan(self.limits);
+        let ([tm, tn], runs) = product.plan(self.limits);
         let [rows, columns] = product.size;
-        let tiles_n = columns.div_ceil(8 * side);
-        let mut groups = spread(rows.div_ceil(8 * side) * tiles_n);
+        let tiles_n = columns.div_ceil(8 * tn);
+        let mut groups = spread(rows.div_ceil(8 * tm) * tiles_n);
         groups[2] = (product.count * runs) as u32;
         let [a, b, y] = product.widths.map(|width| width as u32);
         let along = product.along.map(u32::from);
-        let constants = [a, b, y, side as u32, along[0], along[1]];
+        let constants = [a, b, y, tm as u32, tn as u32, along[0], along[1]];
         let add = runs == 1 && self.accumulate;
         let mut params = vec![
             runs as u32,
@@ -145,7 +161,7 @@ impl Launch<'_> {
             along: [true, false],
             size: [y.shape[0] * y.shape[1] * y.shape[2], o],
             count: 1,
-            terms: w.shape[0] * w.shape[1] * c.next_multiple_of(TERMS),
+            terms: w.shape[0] * w.shape[1] * c,
             out_len: y.storage.len(),
             params: geometry(p, x, w, y),
             algorithm: p.algorithm,
@@ -166,7 +182,7 @@ impl Launch<'_> {
             along: [true, true],
             size: [x.shape[0] * rows, c],
             count: p.stride * p.stride,
-            terms: taps * o.next_multiple_of(TERMS),
+            terms: taps * o,
             out_len: x.storage.len(),
             params: geometry(p, x, w, y),
             algorithm: p.algorithm,

@@ -49,7 +49,8 @@ impl Axes {
 
 impl Launch<'_> {
     pub fn reduce(&mut self, op: Reduce, x: &View, axes: &[usize], y: &View) -> Result<()> {
-        let count: usize = axes.iter().map(|&axis| x.shape[axis]).product();
+        let count = axes.iter().map(|&axis| x.shape[axis]).product();
+        let count = self.mean_over.unwrap_or(count);
         let (is_max, scale) = match op {
             Reduce::Sum => (false, 1.0),
             Reduce::Mean => (false, 1.0 / count as f64),
@@ -96,6 +97,12 @@ impl Launch<'_> {
             .max(1);
         let chunk = reduced.div_ceil(runs);
         let is_last = runs == 1;
+        let in_subgroups = self.subgroups && lanes == SIZE && !is_max;
+        let shader = if in_subgroups {
+            &shader::REDUCE_SUBGROUPS
+        } else {
+            &shader::REDUCE
+        };
         let constants = |add: bool| {
             let flags = [is_max, is_inner, add, is_plain].map(u32::from);
             [flags[0], flags[1], lanes as u32, flags[2], flags[3]]
@@ -106,24 +113,10 @@ impl Launch<'_> {
         params.extend(reduced_params);
         let groups = spread(tiles * runs);
         if is_last {
-            return self.dispatch(
-                &shader::REDUCE,
-                &constants(add),
-                &[x],
-                &[y],
-                &params,
-                groups,
-            );
+            return self.dispatch(shader, &constants(add), &[x], &[y], &params, groups);
         }
         let (_block, parts) = self.workspace(runs * kept)?;
-        self.dispatch(
-            &shader::REDUCE,
-            &constants(false),
-            &[x],
-            &[&parts],
-            &params,
-            groups,
-        )?;
+        self.dispatch(shader, &constants(false), &[x], &[&parts], &params, groups)?;
         self.reduce_axes(is_max, scale, &parts, &[runs, kept], &[0], y, add)
     }
 }

@@ -5,19 +5,6 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<V>;
 @group(0) @binding(1) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
-    var v = select(p.alpha * x[i], x[i], x[i] >= V(0.0));
-    if (ADD == 1u) {
-        v += y[i];
-    }
-    y[i] = v;
+fn value(i: u32) -> V {
+    return select(p.alpha * x[i], x[i], x[i] >= V(0.0));
 }

@@ -1,8 +1,5 @@
 // Mean and squared deviations of runs of pixels of x [N, pixels, C], as [N, runs, 2, C]. An invocation sums differences from
 // its first pixel, which do not cancel; sums are joined as Chan, Golub and LeVeque ("Updating formulae", 1979) do.
-struct Params { pixels: u32, channels: u32, runs: u32, chunk: u32, tiles: u32 }
-var<immediate> p: Params;
-
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
@@ -25,12 +22,11 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    const COLUMNS: u32 = SIZE / LANES;
-    let lane = local / COLUMNS;
-    let tile = group.y * groups.x + group.x;
-    let c = (tile % p.tiles) * COLUMNS + local % COLUMNS;
-    let run = (tile / p.tiles) % p.runs;
-    let image = tile / (p.tiles * p.runs);
+    let own = share(group.y * groups.x + group.x, local);
+    let lane = own.lane;
+    let c = own.c;
+    let run = own.run;
+    let image = own.image;
     var moments = vec3<f32>();
     let first = run * p.chunk + lane;
     let end = min(p.pixels, (run + 1u) * p.chunk);

@@ -1,7 +1,4 @@
 // Σ g·x̂ and Σ g over runs of pixels, as [N, runs, 2, C].
-struct Params { pixels: u32, channels: u32, runs: u32, chunk: u32, tiles: u32 }
-var<immediate> p: Params;
-
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
@@ -15,12 +12,11 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    const COLUMNS: u32 = SIZE / LANES;
-    let lane = local / COLUMNS;
-    let tile = group.y * groups.x + group.x;
-    let c = (tile % p.tiles) * COLUMNS + local % COLUMNS;
-    let run = (tile / p.tiles) % p.runs;
-    let image = tile / (p.tiles * p.runs);
+    let own = share(group.y * groups.x + group.x, local);
+    let lane = own.lane;
+    let c = own.c;
+    let run = own.run;
+    let image = own.image;
     var sums = vec2<f32>();
     if (c < p.channels) {
         let base = image * p.pixels * p.channels + c;

@@ -1,5 +1,5 @@
-// For each workgroup: 1 if one of its gradients is not finite, else 0.
-struct Params { len: u32, count: u32 }
+// For each workgroup: 1 if one of its gradients is not finite, else 0, from flag `first` on.
+struct Params { len: u32, count: u32, first: u32 }
 var<immediate> p: Params;
 
 @group(0) @binding(0) var<storage, read> grad: array<f32>;
@@ -24,6 +24,6 @@ fn main(
     }
     workgroupBarrier();
     if (local == 0u) {
-        flags[group.x] = atomicLoad(&bad);
+        flags[p.first + group.x] = atomicLoad(&bad);
     }
 }

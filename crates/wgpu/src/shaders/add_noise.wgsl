@@ -7,19 +7,6 @@ var<immediate> p: Params;
 @group(0) @binding(2) var<storage, read> strength: array<V>;
 @group(0) @binding(3) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
-    var v = x[i] + noise[i / p.channels % p.noises] * strength[i % p.channels];
-    if (ADD == 1u) {
-        v += y[i];
-    }
-    y[i] = v;
+fn value(i: u32) -> V {
+    return x[i] + noise[i / p.channels % p.noises] * strength[i % p.channels];
 }

@@ -1,12 +1,5 @@
 // y [N, H', W', O] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u, v, c, o]: a product of the matrix of x's windows (never
-// stored) with w [kh·kw·C, O]. A step is 16 channels at one tap. a is x, b is w.
-struct Params {
-    runs: u32, tiles_n: u32, add: u32, out_len: u32,
-    N: u32, H: u32, W: u32, C: u32, H_out: u32, W_out: u32, O: u32,
-    kh: u32, kw: u32, stride: u32, top: u32, left: u32,
-}
-var<immediate> p: Params;
-
+// stored) with w [kh·kw·C, O]. A step is TERMS channels at one tap. a is x, b is w.
 // Row and column of a window's first tap in x, and its image's first row; a row that does not exist has image −1.
 var<private> window0: vec3<i32>;
 var<private> window1: vec3<i32>;
@@ -34,7 +27,7 @@ fn open(z: u32, m: u32, n: u32) {
 }
 
 fn channel_steps() -> u32 {
-    return (p.C + 15u) / 16u;
+    return (p.C + TERMS - 1u) / TERMS;
 }
 
 fn step_count(z: u32) -> u32 {
@@ -44,11 +37,11 @@ fn step_count(z: u32) -> u32 {
 fn seek(step: u32) {
     let index = step / channel_steps();
     tap = vec2<u32>(index / p.kw, index % p.kw);
-    c0 = step % channel_steps() * 16u;
+    c0 = step % channel_steps() * TERMS;
 }
 
 fn advance() {
-    c0 += 16u;
+    c0 += TERMS;
     if (c0 >= p.C) {
         c0 = 0u;
         tap.y += 1u;

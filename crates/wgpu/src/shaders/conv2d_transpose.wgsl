@@ -1,13 +1,6 @@
 // x [N, H, W, C] from y [N, H', W', O] and w [kh, kw, C, O]: the adjoint of conv2d in x. Rows i of x with the same i mod s meet the
 // same taps, u ≡ i + top mod s, so each of the s·s phases z is a dense product: no multiplication by inserted zeros. A step
-// is 16 of y's channels at one tap of the phase. a is y, b is w; gemm.wgsl's y is x.
-struct Params {
-    runs: u32, tiles_n: u32, add: u32, out_len: u32,
-    N: u32, H: u32, W: u32, C: u32, H_out: u32, W_out: u32, O: u32,
-    kh: u32, kw: u32, stride: u32, top: u32, left: u32,
-}
-var<immediate> p: Params;
-
+// is TERMS of y's channels at one tap of the phase. a is y, b is w; gemm.wgsl's y is x.
 // Row and column of y that the phase's first tap meets, and its image's first row; −1 if there is no such row.
 var<private> window0: vec3<i32>;
 var<private> window1: vec3<i32>;
@@ -62,7 +55,7 @@ fn open(z: u32, m: u32, n: u32) {
 }
 
 fn channel_steps() -> u32 {
-    return (p.O + 15u) / 16u;
+    return (p.O + TERMS - 1u) / TERMS;
 }
 
 fn step_count(z: u32) -> u32 {
@@ -73,11 +66,11 @@ fn step_count(z: u32) -> u32 {
 fn seek(step: u32) {
     let index = step / channel_steps();
     tap = vec2<u32>(index / taps.y, index % taps.y);
-    o0 = step % channel_steps() * 16u;
+    o0 = step % channel_steps() * TERMS;
 }
 
 fn advance() {
-    o0 += 16u;
+    o0 += TERMS;
     if (o0 >= p.O) {
         o0 = 0u;
         tap.y += 1u;

@@ -1,12 +1,5 @@
 // w [kh, kw, C, O] from x [N, H, W, C] and y [N, H', W', O]: the adjoint of conv2d in w. Rows are taps and channels of x, terms are
-// y's pixels, 16 a step. a is x, b is y; gemm.wgsl's y is w.
-struct Params {
-    runs: u32, tiles_n: u32, add: u32, out_len: u32,
-    N: u32, H: u32, W: u32, C: u32, H_out: u32, W_out: u32, O: u32,
-    kh: u32, kw: u32, stride: u32, top: u32, left: u32,
-}
-var<immediate> p: Params;
-
+// y's pixels, TERMS a step. a is x, b is y; gemm.wgsl's y is w.
 // Row, column and channel in x of this invocation's four rows at y's first pixel.
 var<private> tap0: vec3<i32>;
 var<private> tap1: vec3<i32>;
@@ -36,15 +29,15 @@ fn pixels() -> u32 {
 }
 
 fn step_count(z: u32) -> u32 {
-    return (pixels() + 15u) / 16u;
+    return (pixels() + TERMS - 1u) / TERMS;
 }
 
 fn seek(step: u32) {
-    k0 = step * 16u;
+    k0 = step * TERMS;
 }
 
 fn advance() {
-    k0 += 16u;
+    k0 += TERMS;
 }
 
 // `count` channels of the pixel that `tap` meets at window `at` (row and column in x, image).

@@ -1,5 +1,6 @@
-// y [K, C] = table[rows[k]]. A row that is not there leaves a word in `status` and gives NaN.
-struct Params { len: u32, width: u32, count: u32 }
+// y [K, C] = table[rows[k]]. A row that is not there leaves a word in `status` and gives NaN. Of `count` rows this table has
+// those from `first` on, `here` of them: what is in the others is left to their launches.
+struct Params { len: u32, width: u32, count: u32, first: u32, here: u32 }
 var<immediate> p: Params;
 
 @group(0) @binding(0) var<storage, read> table: array<f32>;
@@ -19,12 +20,19 @@ fn main(
     }
     let row = rows[i / p.width];
     var v = not_a_number();
-    if (row >= 0 && row < i32(p.count)) {
-        v = table[u32(row) * p.width + i % p.width];
-    } else {
+    if (row < 0 || row >= i32(p.count)) {
+        if (p.first > 0u) {
+            return;
+        }
         atomicStore(&status[1], u32(row));
         atomicStore(&status[2], p.count);
         atomicStore(&status[0], 1u);
+    } else {
+        let own = u32(row) - p.first;
+        if (u32(row) < p.first || own >= p.here) {
+            return;
+        }
+        v = table[own * p.width + i % p.width];
     }
     if (ADD == 1u) {
         v += y[i];

@@ -1,21 +1,25 @@
-// The matrix product below every convolution. A workgroup of T·T invocations computes 8T rows and 8T columns of y, each
-// invocation 8 by 8 of them; operands pass through workgroup memory 16 terms at a time, while the next 16 are on their
-// way. The kernel before this text says what a step's terms are:
+// The matrix product below every convolution. A workgroup of TM·TN invocations computes 8·TM rows and 8·TN columns of y, each
+// invocation 8 by 8 of them; operands pass through workgroup memory TERMS terms at a time, while the next ones are on their
+// way. Tiles of few columns are long, and take fewer terms at a time, so that no invocation loads more than a block of each
+// operand. The kernel before this text says what a step's terms are:
 //   open(z, m, n): the loaders' rows m … m + 3 of a and columns n … n + 3 of b;
 //   step_count(z); seek(step), and advance() to the one after it, without divisions;
-//   block_a(k), block_b(k): 4 terms from k (0, 4, 8, 12) on of the step, as four columns that each hold one term of 4 rows, or,
+//   block_a(k), block_b(k): 4 terms from k (0, 4, …) on of the step, as four columns that each hold one term of 4 rows, or,
 //   if the operand lies along k (A_ALONG_K, B_ALONG_K), its transpose;
 //   store(z, run, m, n, v): 4 columns of a row of y. Runs are parts of the terms, summed up afterwards.
-const TERMS: u32 = 16u;
-const QUADS: u32 = 2u * T;
+const TERMS: u32 = min(16u, 2u * TN);
+const QUADS_A: u32 = 2u * TM;
+const QUADS_B: u32 = 2u * TN;
 // One more than needed, so that the rows start in different banks.
-const PITCH: u32 = QUADS + 1u;
-const BLOCKS: u32 = QUADS * 4u;
+const PITCH_A: u32 = QUADS_A + 1u;
+const PITCH_B: u32 = QUADS_B + 1u;
+const BLOCKS_A: u32 = QUADS_A * TERMS / 4u;
+const BLOCKS_B: u32 = QUADS_B * TERMS / 4u;
 
-var<workgroup> tile_a: array<vec4<f32>, PITCH * TERMS>;
-var<workgroup> tile_b: array<vec4<f32>, PITCH * TERMS>;
+var<workgroup> tile_a: array<vec4<f32>, PITCH_A * TERMS>;
+var<workgroup> tile_b: array<vec4<f32>, PITCH_B * TERMS>;
 
-@compute @workgroup_size(T * T)
+@compute @workgroup_size(TM * TN)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -24,28 +28,33 @@ fn main(
     let tile = group.y * groups.x + group.x;
     let run = group.z % p.runs;
     let z = group.z / p.runs;
-    let row = (tile / p.tiles_n) * 8u * T;
-    let column = (tile % p.tiles_n) * 8u * T;
+    let row = (tile / p.tiles_n) * 8u * TM;
+    let column = (tile % p.tiles_n) * 8u * TN;
     let steps = step_count(z);
     let chunk = (steps + p.runs - 1u) / p.runs;
     let begin = run * chunk;
     let end = min(steps, begin + chunk);
 
-    // With T = 8 every invocation loads a block of each operand, with T = 16 half of them one of a, half one of b.
-    let slot = local % BLOCKS;
-    let loads_a = local < BLOCKS;
-    let loads_b = T == 8u || local >= BLOCKS;
-    var quad_a = slot % QUADS;
-    var term_a = slot / QUADS * 4u;
+    // Other invocations load of b than of a, if there are so many.
+    let first_b = select(0u, BLOCKS_A, BLOCKS_A + BLOCKS_B <= TM * TN);
+    let loads_a = local < BLOCKS_A;
+    let loads_b = local >= first_b && local < first_b + BLOCKS_B;
+    var quad_a = local % QUADS_A;
+    var term_a = local / QUADS_A * 4u;
     if (A_ALONG_K == 1u) {
-        quad_a = slot / 4u;
-        term_a = slot % 4u * 4u;
+        quad_a = local / (TERMS / 4u);
+        term_a = local % (TERMS / 4u) * 4u;
     }
-    var quad_b = slot % QUADS;
-    var term_b = slot / QUADS * 4u;
+    let slot = select(0u, local - first_b, loads_b);
+    var quad_b = slot % QUADS_B;
+    var term_b = slot / QUADS_B * 4u;
     if (B_ALONG_K == 1u) {
-        quad_b = slot / 4u;
-        term_b = slot % 4u * 4u;
+        quad_b = slot / (TERMS / 4u);
+        term_b = slot % (TERMS / 4u) * 4u;
+    }
+    if (!loads_a) {
+        quad_a = 0u;
+        term_a = 0u;
     }
     open(z, row + quad_a * 4u, column + quad_b * 4u);
 
@@ -56,8 +65,8 @@ fn main(
         if (loads_a) { next_a = block_a(term_a); }
         if (loads_b) { next_b = block_b(term_b); }
     }
-    let ty = local / T;
-    let tx = local % T;
+    let ty = local / TN;
+    let tx = local % TN;
     var c00 = vec4<f32>(); var c01 = vec4<f32>();
     var c10 = vec4<f32>(); var c11 = vec4<f32>();
     var c20 = vec4<f32>(); var c21 = vec4<f32>();
@@ -69,19 +78,19 @@ fn main(
     for (var step = begin; step < end; step++) {
         if (loads_a) {
             if (A_ALONG_K == 1u) { next_a = transpose(next_a); }
-            let at = term_a * PITCH + quad_a;
+            let at = term_a * PITCH_A + quad_a;
             tile_a[at] = next_a[0];
-            tile_a[at + PITCH] = next_a[1];
-            tile_a[at + 2u * PITCH] = next_a[2];
-            tile_a[at + 3u * PITCH] = next_a[3];
+            tile_a[at + PITCH_A] = next_a[1];
+            tile_a[at + 2u * PITCH_A] = next_a[2];
+            tile_a[at + 3u * PITCH_A] = next_a[3];
         }
         if (loads_b) {
             if (B_ALONG_K == 1u) { next_b = transpose(next_b); }
-            let at = term_b * PITCH + quad_b;
+            let at = term_b * PITCH_B + quad_b;
             tile_b[at] = next_b[0];
-            tile_b[at + PITCH] = next_b[1];
-            tile_b[at + 2u * PITCH] = next_b[2];
-            tile_b[at + 3u * PITCH] = next_b[3];
+            tile_b[at + PITCH_B] = next_b[1];
+            tile_b[at + 2u * PITCH_B] = next_b[2];
+            tile_b[at + 3u * PITCH_B] = next_b[3];
         }
         workgroupBarrier();
         if (step + 1u < end) {
@@ -90,10 +99,10 @@ fn main(
             if (loads_b) { next_b = block_b(term_b); }
         }
         for (var k = 0u; k < TERMS; k++) {
-            let a0 = tile_a[k * PITCH + ty];
-            let a1 = tile_a[k * PITCH + T + ty];
-            let b0 = tile_b[k * PITCH + tx];
-            let b1 = tile_b[k * PITCH + T + tx];
+            let a0 = tile_a[k * PITCH_A + ty];
+            let a1 = tile_a[k * PITCH_A + TM + ty];
+            let b0 = tile_b[k * PITCH_B + tx];
+            let b1 = tile_b[k * PITCH_B + TN + tx];
             c00 = fma(vec4<f32>(a0.x), b0, c00); c01 = fma(vec4<f32>(a0.x), b1, c01);
             c10 = fma(vec4<f32>(a0.y), b0, c10); c11 = fma(vec4<f32>(a0.y), b1, c11);
             c20 = fma(vec4<f32>(a0.z), b0, c20); c21 = fma(vec4<f32>(a0.z), b1, c21);
@@ -107,9 +116,9 @@ fn main(
     }
 
     let m0 = row + ty * 4u;
-    let m1 = m0 + 4u * T;
+    let m1 = m0 + 4u * TM;
     let n0 = column + tx * 4u;
-    let n1 = n0 + 4u * T;
+    let n1 = n0 + 4u * TN;
     store(z, run, m0, n0, c00); store(z, run, m0, n1, c01);
     store(z, run, m0 + 1u, n0, c10); store(z, run, m0 + 1u, n1, c11);
     store(z, run, m0 + 2u, n0, c20); store(z, run, m0 + 2u, n1, c21);

@@ -20,15 +20,15 @@ fn open(z: u32, m: u32, n: u32) {
 }
 
 fn step_count(z: u32) -> u32 {
-    return (p.K + 15u) / 16u;
+    return (p.K + TERMS - 1u) / TERMS;
 }
 
 fn seek(step: u32) {
-    k0 = step * 16u;
+    k0 = step * TERMS;
 }
 
 fn advance() {
-    k0 += 16u;
+    k0 += TERMS;
 }
 
 // Elements of row i of [rows, columns] from column j on that exist.

@@ -1,6 +1,6 @@
 // One level of a reduction. Element o of y is over p.reduced elements of x; a workgroup has LANES invocations for each of
 // 256 / LANES elements of y, and takes a run of p.chunk of what is reduced. Each run is an element of y
-// [runs, kept] that the next level reduces. The order is the same on every device.
+// [runs, kept] that the next level reduces. reduce_tree.wgsl or reduce_subgroups.wgsl join what the invocations found.
 struct Params {
     kept: u32,
     reduced: u32,
@@ -16,8 +16,6 @@ var<immediate> p: Params;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
-var<workgroup> parts: array<f32, 256>;
 
 fn kept_at(i: u32) -> u32 {
     let inner = i / p.kept_size[2];
@@ -43,49 +41,46 @@ fn both(a: f32, b: f32) -> f32 {
     return select(a, b, b > a);
 }
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
+// Element o of y, run and lane of invocation `local` of workgroup `tile`.
+struct Place { o: u32, run: u32, lane: u32, column: u32 }
+
+const COLUMNS: u32 = SIZE / LANES;
+
+fn place(tile: u32, local: u32) -> Place {
     // Neighbouring invocations read neighbouring elements: along what is reduced (INNER), else along what is kept.
-    const COLUMNS: u32 = SIZE / LANES;
     var lane = local / COLUMNS;
     var column = local % COLUMNS;
     if (INNER == 1u) {
         lane = local % LANES;
         column = local / LANES;
     }
-    let tile = group.y * groups.x + group.x;
-    let run = tile % p.runs;
-    let o = (tile / p.runs) * COLUMNS + column;
+    return Place((tile / p.runs) * COLUMNS + column, tile % p.runs, lane, column);
+}
+
+// What an invocation finds by itself.
+fn gathered(at: Place) -> f32 {
     var v = 0.0;
     if (OP == 1u) {
         v = -infinity();
     }
-    if (o < p.kept) {
-        let base = kept_at(o);
-        let end = min(p.reduced, (run + 1u) * p.chunk);
-        for (var r = run * p.chunk + lane; r < end; r += LANES) {
+    if (at.o < p.kept) {
+        let base = kept_at(at.o);
+        let end = min(p.reduced, (at.run + 1u) * p.chunk);
+        for (var r = at.run * p.chunk + at.lane; r < end; r += LANES) {
             v = both(v, x[base + reduced_at(r)]);
         }
     }
-    parts[lane * COLUMNS + column] = v;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (lane < half) {
-            let at = lane * COLUMNS + column;
-            parts[at] = both(parts[at], parts[at + half * COLUMNS]);
-        }
+    return v;
+}
+
+fn put(at: Place, v: f32) {
+    if (at.o >= p.kept) {
+        return;
     }
-    if (lane == 0u && o < p.kept) {
-        let result = parts[column] * p.scale;
-        let at = run * p.kept + o;
-        if (ADD == 1u) {
-            y[at] += result;
-        } else {
-            y[at] = result;
-        }
+    let i = at.run * p.kept + at.o;
+    if (ADD == 1u) {
+        y[i] += v * p.scale;
+    } else {
+        y[i] = v * p.scale;
     }
 }

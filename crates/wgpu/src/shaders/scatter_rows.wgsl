@@ -1,5 +1,6 @@
-// table [R, C] = the sum of the rows k of y with rows[k] = r, in order. A row that is not there leaves a word in `status`.
-struct Params { len: u32, width: u32, count: u32, rows: u32 }
+// table [R, C] = the sum of the rows k of y with rows[k] = r, in order. A row that is not there leaves a word in `status`. Of
+// `count` rows this table has those from `first` on.
+struct Params { len: u32, width: u32, count: u32, rows: u32, first: u32 }
 var<immediate> p: Params;
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
@@ -17,7 +18,7 @@ fn main(
     if (i >= p.len) {
         return;
     }
-    let own = i32(i / p.width);
+    let own = i32(p.first + i / p.width);
     let column = i % p.width;
     var v = 0.0;
     for (var k = 0u; k < p.rows; k++) {

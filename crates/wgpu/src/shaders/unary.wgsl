@@ -5,7 +5,7 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
-fn value(x: f32) -> f32 {
+fn apply(x: f32) -> f32 {
     switch OP {
         case 0u: { return fma(p.first, x, p.second); }
         case 1u: { return exponential(x); }
@@ -27,19 +27,6 @@ fn value(x: f32) -> f32 {
     }
 }
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
-    var v = value(x[i]);
-    if (ADD == 1u) {
-        v += y[i];
-    }
-    y[i] = v;
+fn value(i: u32) -> f32 {
+    return apply(x[i]);
 }

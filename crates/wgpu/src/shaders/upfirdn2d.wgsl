@@ -10,16 +10,7 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> x: array<V>;
 @group(0) @binding(1) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let at = element(group, groups, local);
-    if (at >= p.len) {
-        return;
-    }
+fn value(at: u32) -> V {
     let c = at % p.channels;
     let pixel = at / p.channels;
     let image = i32(pixel / (p.W_out * p.H_out));
@@ -44,8 +35,5 @@ fn main(
         }
         sum += p.taps[u] * line;
     }
-    if (ADD == 1u) {
-        sum += y[at];
-    }
-    y[at] = sum;
+    return sum;
 }

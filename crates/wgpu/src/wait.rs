@@ -1,0 +1,207 @@
+//! The thread that waits for the GPU, so that no other has to.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Once};
+
+use stylegan_tensor::{Cost, Done, Error};
+
+use crate::device::STATUS_BYTES;
+use crate::fault::Faults;
+use crate::pipelines::Pipelines;
+use crate::profile::Report;
+
+/// Someone waits for a submission.
+pub(crate) struct Wait {
+    /// Where the submission puts what is read, and behind it the status.
+    pub staging: wgpu::Buffer,
+    pub submission: wgpu::SubmissionIndex,
+    /// Bytes that are read.
+    pub bytes: usize,
+    pub done: Answer,
+}
+
+/// What is told when it has run.
+pub(crate) enum Answer {
+    Read(Done<Vec<u8>>),
+    Synchronize(Done<()>),
+    Costs(Report, Done<Vec<Cost>>),
+}
+
+/// Waits for the GPU in a thread of its own, and answers in order.
+pub(crate) struct Waiter {
+    device: wgpu::Device,
+    faults: Arc<Faults>,
+    pipelines: Option<Arc<Pipelines>>,
+    /// Pipelines that were compiled so far; at the last wait; when they were last saved.
+    compiled: Arc<AtomicUsize>,
+    seen: usize,
+    saved: usize,
+}
+
+impl Waiter {
+    pub fn new(
+        device: &wgpu::Device,
+        faults: &Arc<Faults>,
+        pipelines: Option<Arc<Pipelines>>,
+        compiled: &Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
+            device: device.clone(),
+            faults: Arc::clone(faults),
+            pipelines,
+            compiled: Arc::clone(compiled),
+            seen: 0,
+            saved: 0,
+        }
+    }
+
+    /// Until nobody can wait any more.
+    pub fn run(mut self, received: &Receiver<Wait>) {
+        for wait in received {
+            let bytes = self.fetch(&wait);
+            let answer = self.faults.check().map(|()| bytes);
+            match wait.done {
+                Answer::Read(done) => done(answer),
+                Answer::Synchronize(done) => done(answer.map(drop)),
+                Answer::Costs(report, done) => {
+                    let sums = answer.map(|_| report.sums(|times| self.map(times)));
+                    done(self.faults.check().and(sums));
+                }
+            }
+            self.save_when_steady();
+        }
+        self.save();
+    }
+
+    /// Saves what was compiled once nothing new was for a while: while kernels are still met for the first time, there will
+    /// soon be more.
+    fn save_when_steady(&mut self) {
+        let compiled = self.compiled.load(Ordering::Relaxed);
+        if compiled == self.seen {
+            self.save();
+        }
+        self.seen = compiled;
+    }
+
+    fn save(&mut self) {
+        let compiled = self.compiled.load(Ordering::Relaxed);
+        if compiled == self.saved {
+            return;
+        }
+        self.saved = compiled;
+        if let Some(pipelines) = &self.pipelines {
+            pipelines.save();
+        }
+    }
+
+    /// The bytes that were read; nothing if there was a fault, which is noted.
+    fn fetch(&self, wait: &Wait) -> Vec<u8> {
+        let waited = self.poll(wgpu::PollType::Wait {
+            submission_index: Some(wait.submission.clone()),
+            timeout: None,
+        });
+        if waited.is_err() || self.faults.is_sign() {
+            // A lost device does not know the submission; it tells of its loss when it is asked for all of them.
+            let _ = self.poll(wgpu::PollType::wait_indefinitely());
+        }
+        if let Err(error) = waited {
+            self.faults.report(error);
+        }
+        if self.faults.check().is_err() {
+            return Vec::new();
+        }
+        let bytes = self.map(&wait.staging);
+        if bytes.is_empty() {
+            return bytes;
+        }
+        let (result, status) = bytes.split_at(wait.bytes.next_multiple_of(16));
+        self.complaint(bytemuck::pod_read_unaligned(&status[..STATUS_BYTES]));
+        result[..wait.bytes].to_vec()
+    }
+
+    /// The bytes of a buffer that has been written; nothing if there was a fault, which is noted.
+    fn map(&self, buffer: &wgpu::Buffer) -> Vec<u8> {
+        let (mapped, is_mapped) = channel();
+        buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+            // Nobody hears it if the wait below has failed.
+            let _ = mapped.send(result);
+        });
+        if let Err(error) = self.poll(wgpu::PollType::Poll) {
+            self.faults.report(error);
+            return Vec::new();
+        }
+        let range = match is_mapped.try_recv() {
+            Ok(Ok(())) => buffer.get_mapped_range(..),
+            Ok(Err(error)) => {
+                self.faults.report(error.to_string());
+                return Vec::new();
+            }
+            Err(_) => {
+                self.faults
+                    .report("the GPU finished without handing over its memory");
+                return Vec::new();
+            }
+        };
+        match range {
+            Ok(range) => range.to_vec(),
+            Err(error) => {
+                self.faults.report(error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    fn poll(&self, poll: wgpu::PollType) -> Result<(), String> {
+        match caught(|| self.device.poll(poll)) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(error.to_string()),
+            // wgpu panics where a wait finds the device lost.
+            None => Err("the GPU was lost; start again from the last snapshot".to_owned()),
+        }
+    }
+
+    fn complaint(&self, [kind, row, count, _]: [u32; 4]) {
+        let op = match kind {
+            0 => return,
+            1 => "gather_rows",
+            _ => "scatter_rows",
+        };
+        let message = format!("rows must be in 0..{count}, got {}", row as i32);
+        self.faults.set(Error::device(op, message));
+    }
+}
+
+thread_local! {
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The result of `work`, or `None` if it panicked. The panic is reported as a fault, and needs no trace on the terminal.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !IS_QUIET.get() {
+                others(panic);
+            }
+        }));
+    });
+    IS_QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_QUIET.set(false);
+    result.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::caught;
+
+    #[test]
+    fn a_panic_while_waiting_is_nothing_and_the_thread_goes_on() {
+        assert_eq!(caught(|| -> u32 { panic!("lost") }), None);
+        assert_eq!(caught(|| 3), Some(3));
+    }
+}

@@ -1,0 +1,51 @@
+/** `stylegan devices`: what there is to compute on. */
+import { Command } from 'commander'
+import { listDevices, type CpuInfo, type GpuInfo } from '../native.ts'
+
+export function devicesCommand(): Command {
+  return new Command('devices')
+    .description('List what --device can name here, and what auto means.')
+    .option('--json', 'as JSON, for programs')
+    .action(({ json }: { json?: boolean }) => {
+      const devices = listDevices()
+      console.log(json ? JSON.stringify(devices, null, 2) : devices.map(describe).join('\n'))
+    })
+}
+
+function describe(info: CpuInfo | GpuInfo): string {
+  const mark = info.auto ? ' (auto)' : ''
+  const rows = 'kind' in info ? gpuRows(info) : cpuRows(info)
+  return [`${info.device}${mark}`, ...rows.map(([name, value]) => `  ${name.padEnd(12)} ${value}`)].join('\n')
+}
+
+type Row = [name: string, value: string]
+
+function cpuRows({ name, cores, simd, memoryBytes }: CpuInfo): Row[] {
+  return [
+    ['name', name],
+    ['cores', `${cores}`],
+    ['vectors', simd],
+    ['memory', bytes(memoryBytes)],
+  ]
+}
+
+function gpuRows(gpu: GpuInfo): Row[] {
+  const [least, most] = gpu.subgroups
+  return [
+    ['name', gpu.name],
+    ['type', gpu.kind === 'software' ? 'software: for tests, slower than cpu' : gpu.kind],
+    ['backend', gpu.backend],
+    ['driver', gpu.driver],
+    ['tensors', `up to ${bytes(gpu.maxBufferBytes)}, ${bytes(gpu.maxTensorBytes)} at once`],
+    ['f16', yes(gpu.f16)],
+    ['subgroups', least === undefined ? 'no' : least === most ? `of ${least}` : `of ${least} to ${most}`],
+    ['timestamps', yes(gpu.timestamps)],
+  ]
+}
+
+const yes = (value: boolean) => (value ? 'yes' : 'no')
+
+function bytes(count: number): string {
+  const [unit, size] = count >= 2 ** 30 ? ['GiB', 2 ** 30] : ['MiB', 2 ** 20]
+  return `${(count / size).toFixed(1).replace('.0', '')} ${unit}`
+}
