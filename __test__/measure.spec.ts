@@ -226,6 +226,7 @@ test('what a metric lacks is said in one line before anything is computed', asyn
       { metrics: ['ls'] },
       /attribute classifiers are expected, found none; train some with 'stylegan classifier train'/,
     ],
+    [{ num: 2.5 }, /num: a whole number above 0 is expected, found 2\.5/],
     [{ images: await images() }, /network and images: one of them is expected, found both/],
     [{ network: undefined }, /one of them is expected, found none/],
     [

@@ -12,10 +12,10 @@ import {
   type ClassifierInfo,
   type ClassifierOptions,
 } from '../metrics/classifier.ts'
-import { Device } from '../native.ts'
+import type { Device } from '../native.ts'
 import { formatTime } from '../run-dir.ts'
 import { SnapshotError } from '../snapshot.ts'
-import { parseNumber, parseWhole } from './arguments.ts'
+import { deviceHelp, openDevice, parseNumber, parseWhole } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'
 
 interface Options extends ClassifierOptions {
@@ -46,7 +46,7 @@ function trainCommand(): Command {
     .option('--rate <rate>', 'learning rate', parseNumber, 1e-3)
     .option('--mirror', 'flip half of the images left to right', false)
     .option('--seed <n>', 'seed of weights, order and held-out images', parseWhole, 0)
-    .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
+    .option('--device <name>', deviceHelp, 'cpu')
     .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', 'classifiers')
     .option('--cache <dir>', 'where prepared datasets are kept', 'results')
     .addHelpText('after', examples)
@@ -66,13 +66,13 @@ async function run({ data, attributes, device: name, outdir, cache, ...given }: 
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()
   await interruptible('Stopping; the same command goes on with the next attribute.', async (signal) => {
-    const onProgress = (done: number, total: number) => progress.show('preparing images', done, total)
+    const onProgress = (done: number, total: number) => progress.count('preparing images', done, total)
     const prepare = { data, cache: join(cache, 'datasets'), resolution, channels: numChannels, skipBad: false }
     const dataset = await openDataset({ ...prepare, signal, onProgress })
     const known = await attributesOf(dataset)
     const names = attributes === 'all' ? known.names : attributes.split(',').map((attribute) => attribute.trim())
     const values = new Map(names.map((attribute) => [attribute, known.of(attribute)]))
-    const device = Device.open(name)
+    const device = openDevice(name)
     await mkdir(outdir, { recursive: true })
     for (const [attribute, of] of values) {
       const path = join(outdir, classifierName(attribute))
@@ -82,7 +82,7 @@ async function run({ data, attributes, device: name, outdir, cache, ...given }: 
         continue
       }
       const began = performance.now()
-      const onStep = (nimg: number) => progress.show(attribute, nimg, kimg * 1000)
+      const onStep = (nimg: number) => progress.count(attribute, nimg, kimg * 1000)
       const classifier = await trainClassifier(device, dataset, attribute, of, options, { signal, onStep })
       await saveClassifier(path, classifier)
       progress.line(describe(path, classifier.info, formatTime((performance.now() - began) / 1000)))

@@ -1,11 +1,11 @@
 /** `stylegan metrics`: how good a network is, in the numbers of the literature. */
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { parseMetrics } from '../config.ts'
 import { catalogue, metricNames } from '../metrics/catalogue.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
 import type { ResizeMode } from '../metrics/resize.ts'
-import { findSnapshot, parseWhole } from './arguments.ts'
+import { deviceHelp, findSnapshot, openDevice, parsePositive, parseWhole } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'
 
 type Options = Omit<MeasureOptions, 'metrics'> & { metrics?: string }
@@ -43,7 +43,7 @@ export function metricsCommand(): Command {
     .option('--no-mirror', 'never mirror reals')
     .option('--resolution <pixels>', 'side to which images are brought where there is no network', parseWhole)
     .option('--seed <n>', 'seed of latents, noise and subsets', parseWhole, 0)
-    .option('--device <name>', 'cpu, wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)', 'cpu')
+    .option('--device <name>', deviceHelp, 'cpu')
     .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)")
     .option('--cache <dir>', 'where prepared datasets and features are kept', 'results')
     .addHelpText('after', `\nMetrics:\n${list()}\n${examples}`)
@@ -70,16 +70,11 @@ async function run({ metrics, network, ...given }: Options): Promise<void> {
   }
   await interruptible('Stopping; the same command goes on with what was computed.', async (signal) => {
     await measure(options, {
+      device: openDevice(options.device),
       signal,
-      onProgress: (metric, what, done, total) => progress.show(`${metric}: ${what}`, done, total),
+      onProgress: (metric, what, done, total) => progress.count(`${metric}: ${what}`, done, total),
       onWarning: (line) => progress.line(`Warning        ${line}`),
       onLine: (line) => progress.line(metricText(line)),
     }).finally(() => progress.clear())
   })
-}
-
-function parsePositive(text: string): number {
-  const value = parseWhole(text)
-  if (value > 0) return value
-  throw new InvalidArgumentError(`a number above 0 is expected, got '${text}'.`)
 }

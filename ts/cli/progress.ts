@@ -3,26 +3,32 @@ import { Presets, SingleBar } from 'cli-progress'
 
 export class Progress {
   #bar: SingleBar | undefined
-  #what = ''
+  #format = ''
 
-  /** Shows how far something is; a bar of something else gives way. */
-  show(what: string, done: number, total: number): void {
+  /** Shows how far something is; a bar of another format gives way. */
+  draw(format: string, total: number, value: number, payload: object = {}): void {
     if (!process.stderr.isTTY) return
-    if (what !== this.#what) this.clear()
+    if (format !== this.#format) this.clear()
     if (!this.#bar) {
-      const format = '{what} {bar} {value}/{total}, {eta_formatted} left'
-      this.#bar = new SingleBar({ format, barsize: 24, clearOnComplete: true, linewrap: null }, Presets.shades_classic)
-      this.#bar.start(total, done, { what })
-      this.#what = what
+      const options = { format, barsize: 24, clearOnComplete: true, linewrap: null, stopOnComplete: false }
+      this.#bar = new SingleBar(options, Presets.shades_classic)
+      this.#bar.start(total, value, payload)
+      this.#format = format
     }
-    this.#bar.update(done)
-    if (done >= total) this.clear()
+    this.#bar.setTotal(total)
+    this.#bar.update(value, payload)
+  }
+
+  /** A bar that counts, and goes away when it is full. */
+  count(what: string, value: number, total: number): void {
+    this.draw(`${what} {bar} {value}/{total}, {eta_formatted} left`, total, value)
+    if (value >= total) this.clear()
   }
 
   clear(): void {
     this.#bar?.stop()
     this.#bar = undefined
-    this.#what = ''
+    this.#format = ''
   }
 
   /** A line above the bar. */

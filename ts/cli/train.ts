@@ -1,7 +1,6 @@
 /** `stylegan train`: a folder of images becomes a generator. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { Presets, SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import {
   networkOptions,
@@ -23,6 +22,7 @@ import { formatTime } from '../run-dir.ts'
 import { timeline, type Phase } from '../schedule.ts'
 import { train, type TrainEvent } from '../training-loop.ts'
 import { deviceHelp, parseNumber } from './arguments.ts'
+import { interruptible, Progress } from './progress.ts'
 
 /** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
 const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text: string) => unknown][] = [
@@ -112,19 +112,10 @@ async function run({ preset, profile, dryRun, ...given }: Options): Promise<void
   if (note) console.log(note)
   if (dryRun) return console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
   console.log(describeTimeline(config))
-  const stop = new AbortController()
-  const interrupt = () => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-    console.log('\nStopping after this step; once more to stop at once, without a snapshot.')
-  }
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
-  try {
+  await interruptible('Stopping after this step; once more to stop at once, without a snapshot.', async (signal) => {
     const display = new Display(config)
-    for await (const event of train(config, { signal: stop.signal, profile, note })) display.show(event)
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
-  }
+    for await (const event of train(config, { signal, profile, note })) display.show(event)
+  })
 }
 
 function describe(config: TrainConfig): string {
@@ -176,7 +167,7 @@ function formatBytes(bytes: number): string {
 /** Events as a person likes to see them: a line a tick, a bar in between where there is a terminal. */
 class Display {
   readonly #config: TrainConfig
-  #bar: SingleBar | undefined
+  readonly #progress = new Progress()
 
   constructor(config: TrainConfig) {
     this.#config = config
@@ -185,63 +176,44 @@ class Display {
   show(event: TrainEvent): void {
     switch (event.type) {
       case 'prepare':
-        this.#draw('preparing images {bar} {value}/{total}', event.total, event.done, {})
-        if (event.done === event.total) this.#clear()
-        return
+        return this.#progress.count('preparing images', event.done, event.total)
       case 'start':
-        this.#line(`Images         ${event.count}${event.skipped ? `, ${event.skipped} files left out` : ''}`)
-        this.#line(event.snapshot ? `Going on from  ${event.snapshot}` : `Starting in    ${event.dir}`)
+        this.#progress.line(`Images         ${event.count}${event.skipped ? `, ${event.skipped} files left out` : ''}`)
+        this.#progress.line(event.snapshot ? `Going on from  ${event.snapshot}` : `Starting in    ${event.dir}`)
         return
       case 'step': {
         const left = formatTime(event.leftSec)
-        this.#draw('kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left', this.#config.kimg, event.nimg / 1000, {
-          kimg: (event.nimg / 1000).toFixed(1),
-          pace: event.secPerKimg.toFixed(1),
-          left,
-        })
+        this.#progress.draw(
+          'kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left',
+          this.#config.kimg,
+          event.nimg / 1000,
+          {
+            kimg: (event.nimg / 1000).toFixed(1),
+            pace: event.secPerKimg.toFixed(1),
+            left,
+          },
+        )
         return
       }
       case 'tick':
-        return this.#line(event.line)
+        return this.#progress.line(event.line)
       case 'profile':
-        return this.#line(event.table)
+        return this.#progress.line(event.table)
       case 'images':
-        return this.#line(`Pictures       ${event.path}`)
+        return this.#progress.line(`Pictures       ${event.path}`)
       case 'snapshot':
-        return this.#line(`Snapshot       ${event.path}`)
+        return this.#progress.line(`Snapshot       ${event.path}`)
       case 'measuring':
-        this.#draw(`${event.metric}: {what} {bar} {value}/{total}`, event.total, event.done, { what: event.what })
-        return
+        return this.#progress.count(`${event.metric}: ${event.what}`, event.done, event.total)
       case 'metric':
-        return this.#line(event.line)
+        return this.#progress.line(event.line)
       case 'end':
-        return this.#line(
+        return this.#progress.line(
           event.aborted
             ? `Stopped after ${(event.nimg / 1000).toFixed(1)} kimg; the same command goes on from here.`
             : `Done: ${(event.nimg / 1000).toFixed(1)} kimg. A larger --kimg trains on.`,
         )
     }
-  }
-
-  #draw(format: string, total: number, value: number, payload: object): void {
-    if (!process.stderr.isTTY) return
-    if (!this.#bar) {
-      const options = { format, barsize: 24, clearOnComplete: true, linewrap: null, stopOnComplete: false }
-      this.#bar = new SingleBar(options, Presets.shades_classic)
-      this.#bar.start(total, value, payload)
-    }
-    this.#bar.setTotal(total)
-    this.#bar.update(value, payload)
-  }
-
-  #clear(): void {
-    this.#bar?.stop()
-    this.#bar = undefined
-  }
-
-  #line(text: string): void {
-    this.#clear()
-    console.log(text)
   }
 }
 

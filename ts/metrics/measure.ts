@@ -158,7 +158,8 @@ export function metricText({ results, total_time_str: time, snapshot_pkl: networ
   return columns.map((column) => `${column}   ${network ?? ''} (${time})`).join('\n')
 }
 
-function checkTogether({ metrics, network, images }: MeasureOptions): void {
+function checkTogether({ metrics, network, images, num = 1 }: MeasureOptions): void {
+  if (!(Number.isInteger(num) && num > 0)) throw new RangeError(`num: a whole number above 0 is expected, found ${num}`)
   if ((network === undefined) === (images === undefined)) {
     throw new RangeError(
       `network and images: one of them is expected, found ${network === undefined ? 'none' : 'both'}; give --network or --images`,
