@@ -208,6 +208,7 @@ async function compare(shape: NetworkShape, runs: number, threads: number, optio
     const { versions, differences } = await open(contest, shape, threads, options, folder)
     const losses = await firstSteps(contest)
     const trainers = [...contest.sides.keys()]
+    for (const side of contest.sides.values()) side.resetPeak()
     const iteration = await contest.alternate(trainers, runs, 'train')
     const alive = trainers.flatMap((name) => contest.sides.get(name) ?? [])
     const peakMiB = Object.fromEntries(alive.map((side) => [side.name, side.peakMiB()]))

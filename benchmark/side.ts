@@ -1,6 +1,6 @@
 /** One side of the comparison: a process that stays alive and answers one JSON line to each JSON line. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 
@@ -62,6 +62,13 @@ export class Side {
     const path = `/proc/${this.#child.pid}/status`
     const found = existsSync(path) ? /VmHWM:\s+(\d+) kB/.exec(readFileSync(path, 'utf8')) : null
     return found ? Number(found[1]) / 1024 : undefined
+  }
+
+  /** Forgets the peak so far: what making and saving networks took. */
+  resetPeak(): void {
+    const path = `/proc/${this.#child.pid}/clear_refs`
+    // 5 resets VmHWM (Linux, Documentation/filesystems/proc.rst).
+    if (existsSync(path)) writeFileSync(path, '5')
   }
 
   close(): void {
