@@ -97,11 +97,11 @@ pub fn conv2d(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    let Scratch { filters, kept, buffers, .. } = scratch;
+    let Scratch { large, kept, buffers, .. } = scratch;
     let passes = [g.pass()];
     let weights = if algorithm == Algorithm::Winograd {
         let make = |filters: &mut [f32]| transform(&passes, w, filters);
-        kept.get_or(w, Made::Filters, g, filters, filters_len(&passes), make)
+        kept.get_or(w, Made::Filters, g, large, filters_len(&passes), make)
     } else {
         w
     };
@@ -133,7 +133,7 @@ pub fn conv2d_transpose(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, filters, kept, buffers, .. } = scratch;
+    let Scratch { weights, large, kept, buffers, .. } = scratch;
     let (passes, places) = g.phases();
     let weights = if algorithm == Algorithm::Winograd {
         let make = |filters: &mut [f32]| {
@@ -141,7 +141,7 @@ pub fn conv2d_transpose(
             g.flip(w, &places, flipped);
             transform(&passes, flipped, filters);
         };
-        kept.get_or(w, Made::FlippedFilters, g, filters, filters_len(&passes), make)
+        kept.get_or(w, Made::FlippedFilters, g, large, filters_len(&passes), make)
     } else {
         kept.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };

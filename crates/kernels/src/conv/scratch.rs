@@ -8,12 +8,10 @@ use std::sync::{Mutex, PoisonError};
 pub struct Scratch {
     /// Rearranged weights.
     pub(super) weights: Vec<f32>,
-    /// Weights transformed for minimal filtering.
-    pub(super) filters: Vec<f32>,
+    /// Weights transformed for minimal filtering, or partial sums of a weight gradient.
+    pub(super) large: Vec<f32>,
     /// What was made of weights that do not change.
     pub(super) kept: Kept,
-    /// Partial sums of a weight gradient.
-    pub(super) partials: Vec<f32>,
     /// One buffer a thread.
     pub(super) buffers: Buffers,
 }
@@ -47,8 +45,7 @@ impl Scratch {
             .iter()
             .map(|buffer| lock(buffer).capacity())
             .sum();
-        let shared = [&self.weights, &self.filters, &self.partials].map(Vec::capacity);
-        4 * (shared.iter().sum::<usize>() + buffers + self.kept.len())
+        4 * (self.weights.capacity() + self.large.capacity() + buffers + self.kept.len())
     }
 }
 
@@ -75,7 +72,9 @@ impl Buffers {
 /// At least `len` elements of `buffer`.
 pub(super) fn grow(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {
-        buffer.resize(len, 0.0);
+        // The old one is given back first: nothing of it is needed.
+        *buffer = Vec::new();
+        *buffer = vec![0.0; len];
     }
     &mut buffer[..len]
 }

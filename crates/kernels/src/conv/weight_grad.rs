@@ -36,10 +36,10 @@ pub(super) fn weight_grad(
         .min(PARTIALS / w.len().max(1))
         .clamp(1, tiling.count());
     let Scratch {
-        partials, buffers, ..
+        large, buffers, ..
     } = scratch;
     buffers.reserve(block.workspace(algorithm, tiling.images, tiling.rows));
-    let partials = grow(partials, if chunks > 1 { chunks * w.len() } else { 0 });
+    let partials = grow(large, if chunks > 1 { chunks * w.len() } else { 0 });
     let sums = if chunks > 1 { &mut *partials } else { &mut *w };
     let accumulate_here = chunks == 1 && accumulate;
     let work = |(task, sums): (usize, &mut [f32])| {

@@ -78,9 +78,9 @@ pub(super) fn weight_grad(
     let plan = Plan::new(filter, places.len());
     let most = TILES.min(places.len());
     let planes = plan.block.map(|channels| filter.plane(most, channels));
-    let Scratch { partials, buffers, .. } = scratch;
+    let Scratch { large, buffers, .. } = scratch;
     buffers.reserve(filter.planes() * (planes[0] + planes[1]));
-    let sums = grow(partials, plan.tasks() * plan.sums);
+    let sums = grow(large, plan.tasks() * plan.sums);
     let size = [filter.depth(), filter.pass.o];
     sums.par_chunks_mut(plan.sums).with_max_len(1).enumerate().for_each(|(task, sums)| {
         let (chunk, rows, columns) = plan.task(task, size);
