@@ -102,7 +102,8 @@ function tcmalloc(): string | undefined {
 
 /** Starts our side and PyTorch's modes with the same parameters; checks that they compute the same. */
 async function open(contest: Contest, shape: NetworkShape, threads: number, options: Options, folder: string) {
-  const oxc = ['--import', '@oxc-node/core/register']
+  // What making files for the peers took is given back before training is measured.
+  const oxc = ['--expose-gc', '--import', '@oxc-node/core/register']
   const file = (name: string) => join(folder, name)
   const ours = new Side('ours', process.execPath, [...oxc, here('ours.ts')], { RAYON_NUM_THREADS: String(threads) })
   contest.sides.set('ours', ours)
@@ -208,6 +209,7 @@ async function compare(shape: NetworkShape, runs: number, threads: number, optio
     const { versions, differences } = await open(contest, shape, threads, options, folder)
     const losses = await firstSteps(contest)
     const trainers = [...contest.sides.keys()]
+    await contest.try('ours', (side) => side.ask('collect'))
     for (const side of contest.sides.values()) side.resetPeak()
     const iteration = await contest.alternate(trainers, runs, 'train')
     const alive = trainers.flatMap((name) => contest.sides.get(name) ?? [])

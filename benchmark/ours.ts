@@ -1,6 +1,7 @@
 /** Our side of `npm run bench:peers`: one JSON request a line from stdin, one JSON answer a line to stdout. */
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { benchmarkConfig, generationWorkload, measure, type NetworkShape, type Workload } from '../ts/benchmark.ts'
 import { networkOptions, scheduleOptions, type TrainConfig } from '../ts/config.ts'
 import { Device, Rng, type Tensor } from '../ts/native.ts'
@@ -69,6 +70,15 @@ class Ours {
     return {}
   }
 
+  /** Gives back what files were made of. */
+  async collect() {
+    await this.device.synchronize()
+    ;(globalThis as { gc?: () => void }).gc?.()
+    // Buffers are freed by another thread, after the collection.
+    await setTimeout(1000)
+    return { rss: process.memoryUsage.rss() }
+  }
+
   /** One iteration; `enqueueSeconds` of it the JavaScript thread was busy. */
   async train() {
     const began = performance.now()
@@ -108,9 +118,10 @@ async function answer({ op, ...request }: { op: string } & Record<string, unknow
   const side = ours!
   if (op === 'save') return side.save(request as { weights: string; inputs: string })
   if (op === 'check') return side.check(request as { output: string })
+  if (op === 'collect') return side.collect()
   if (op === 'train') return side.train()
   if (op === 'generate') return side.generate(request as { batch: number; seconds: number })
-  throw new RangeError(`op: open, save, check, train or generate is expected, found ${op}`)
+  throw new RangeError(`op: open, save, check, collect, train or generate is expected, found ${op}`)
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
