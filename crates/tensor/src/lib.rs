@@ -13,6 +13,7 @@ mod dtype;
 mod error;
 mod kernel;
 mod philox;
+mod pool;
 mod reference;
 mod shape;
 mod stream;

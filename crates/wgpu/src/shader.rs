@@ -170,28 +170,28 @@ shader!(
 shader!(
     GATHER_ROWS,
     "gather_rows",
-    ["prelude", "gather_rows"],
+    ["prelude", "status", "gather_rows"],
     ["ADD"],
     2
 );
 shader!(
     SCATTER_ROWS,
     "scatter_rows",
-    ["prelude", "scatter_rows"],
+    ["prelude", "status", "scatter_rows"],
     ["ADD"],
     2
 );
 shader!(
     UNIFORM,
     "uniform",
-    ["prelude", "philox", "uniform"],
+    ["prelude", "philox", "uniform", "draw"],
     ["ADD"],
     0
 );
 shader!(
     NORMAL,
     "normal",
-    ["prelude", "philox", "normal"],
+    ["prelude", "philox", "normal", "draw"],
     ["ADD"],
     0
 );

@@ -1,5 +1,4 @@
-// Each test program uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 /// Values between −1 and 1 that depend on `seed` alone.
 pub fn values(seed: u64, len: usize) -> Vec<f32> {

@@ -1,5 +1,4 @@
-// Each test program uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use stylegan_tensor::conformance::{read_f64, upload};
 use stylegan_tensor::{Backend, DType, Kernel, Reference, Result, View};

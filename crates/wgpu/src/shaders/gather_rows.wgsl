@@ -6,7 +6,6 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> table: array<f32>;
 @group(0) @binding(1) var<storage, read> rows: array<i32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(0) @binding(3) var<storage, read_write> status: array<atomic<u32>, 4>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -24,9 +23,7 @@ fn main(
         if (p.first > 0u) {
             return;
         }
-        atomicStore(&status[1], u32(row));
-        atomicStore(&status[2], p.count);
-        atomicStore(&status[0], 1u);
+        refuse(1u, row, p.count);
     } else {
         let own = u32(row) - p.first;
         if (u32(row) < p.first || own >= p.here) {

@@ -1,7 +1,5 @@
 // Standard normal numbers by Box–Muller, √(−2 ln u) · (cos 2πv, sin 2πv), with polynomials of our own: see
 // crates/kernels/src/random.rs, which computes the same in f64.
-@group(0) @binding(0) var<storage, read_write> y: array<f32>;
-
 // −2 ln u for u in (0, 1]: u = 2ᵉ·m, ln m = 2·artanh((m − 1) / (m + 1)).
 fn minus_twice_log(u: f32) -> f32 {
     let bits = bitcast<i32>(u);
@@ -54,26 +52,7 @@ fn turn(v: f32) -> vec2<f32> {
     );
 }
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i * 4u >= p.len) {
-        return;
-    }
+fn numbers(i: u32) -> vec4<f32> {
     let u = uniforms(i);
-    let z = vec4<f32>(root(minus_twice_log(u.x)) * turn(u.y), root(minus_twice_log(u.z)) * turn(u.w));
-    for (var k = 0u; k < 4u; k++) {
-        let at = i * 4u + k;
-        if (at < p.len) {
-            var v = z[k];
-            if (ADD == 1u) {
-                v += y[at];
-            }
-            y[at] = v;
-        }
-    }
+    return vec4<f32>(root(minus_twice_log(u.x)) * turn(u.y), root(minus_twice_log(u.z)) * turn(u.w));
 }

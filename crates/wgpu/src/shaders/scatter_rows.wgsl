@@ -6,7 +6,6 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> y: array<f32>;
 @group(0) @binding(1) var<storage, read> rows: array<i32>;
 @group(0) @binding(2) var<storage, read_write> table: array<f32>;
-@group(0) @binding(3) var<storage, read_write> status: array<atomic<u32>, 4>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -27,9 +26,7 @@ fn main(
             v += y[k * p.width + column];
         }
         if (row < 0 || row >= i32(p.count)) {
-            atomicStore(&status[1], u32(row));
-            atomicStore(&status[2], p.count);
-            atomicStore(&status[0], 2u);
+            refuse(2u, row, p.count);
         }
     }
     if (ADD == 1u) {

@@ -1,0 +1,141 @@
+//! What follows from a convolution's geometry: how it may be computed, and the passes that do it.
+
+use super::pass::Pass;
+use super::{Algorithm, Conv, Kind, choose};
+use rayon::prelude::*;
+
+impl Conv {
+    pub(super) fn assert_lengths(&self, name: &str, x: &[f32], y: &[f32], w: &[f32]) {
+        let expected = [
+            self.n * self.h * self.w * self.c,
+            self.n * self.oh * self.ow * self.o,
+            self.kh * self.kw * self.c * self.o,
+        ];
+        let found = [x.len(), y.len(), w.len()];
+        assert!(
+            expected == found,
+            "{name}: expected {expected:?} elements of x, y and w, found {found:?}; give slices that fit {self:?}"
+        );
+    }
+
+    /// The algorithm asked for, if the kernel allows it, else the fastest.
+    pub(super) fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
+        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.filters();
+        asked.filter(fits).unwrap_or_else(|| choose(kind, self))
+    }
+
+    /// Whether all members of the family can be computed by minimal filtering.
+    pub(super) fn filters(&self) -> bool {
+        let taps = [3, 4][usize::from(self.stride == 2)];
+        self.stride <= 2 && self.kh == taps && self.kw == taps
+    }
+
+    /// Rows, depth and columns of the one product that this is, if its windows are consecutive parts of x: pixels for a
+    /// 1 × 1 kernel, images for a kernel as large as an image.
+    pub(super) fn as_product(&self) -> Option<[usize; 3]> {
+        let pointwise =
+            self.kh * self.kw == 1 && self.stride == 1 && (self.oh, self.ow) == (self.h, self.w);
+        let whole = (self.kh, self.kw) == (self.h, self.w) && self.oh * self.ow == 1;
+        let plain = self.padding == [0; 4] && (pointwise || whole);
+        plain.then_some([
+            self.n * self.oh * self.ow,
+            self.kh * self.kw * self.c,
+            self.o,
+        ])
+    }
+
+    pub(super) fn pass(&self) -> Pass {
+        let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);
+        let &Conv {
+            h,
+            w,
+            c,
+            kh,
+            kw,
+            o,
+            ow,
+            stride,
+            ..
+        } = self;
+        Pass {
+            h,
+            w,
+            c,
+            kh,
+            kw,
+            o,
+            stride,
+            top,
+            left,
+            ow,
+            step: 1,
+            first: [0; 2],
+            pitch: ow,
+        }
+    }
+
+    /// The passes of the adjoint in x, and the taps of their weights one after another.
+    pub(super) fn phases(&self) -> (Vec<Pass>, Vec<usize>) {
+        let (s, [top, _, left, _]) = (self.stride, self.padding);
+        // Pixel p of x in phase r = (p + top) mod s is met by the taps r, r + s, r + 2s …
+        let axis = |first: usize, before: usize, k: usize| {
+            let (phase, shift) = ((first + before) % s, (first + before) / s);
+            let taps = k.saturating_sub(phase).div_ceil(s);
+            (phase, taps, taps as isize - 1 - shift as isize)
+        };
+        let mut passes = Vec::with_capacity(s * s);
+        let mut places = Vec::with_capacity(self.kh * self.kw);
+        for i in 0..s {
+            for j in 0..s {
+                let ((u, kh, top), (v, kw, left)) = (axis(i, top, self.kh), axis(j, left, self.kw));
+                places.extend((0..kh * kw).map(|tap| {
+                    (u + (kh - 1 - tap / kw) * s) * self.kw + v + (kw - 1 - tap % kw) * s
+                }));
+                let ow = self.w.saturating_sub(j).div_ceil(s);
+                let [h, w, c, o] = [self.oh, self.ow, self.o, self.c];
+                passes.push(Pass {
+                    h,
+                    w,
+                    c,
+                    kh,
+                    kw,
+                    o,
+                    stride: 1,
+                    top,
+                    left,
+                    ow,
+                    step: s,
+                    first: [i, j],
+                    pitch: self.w,
+                });
+            }
+        }
+        (passes, places)
+    }
+
+    /// The weights of the adjoint's passes.
+    pub(super) fn flip(&self, w: &[f32], places: &[usize], weights: &mut [f32]) {
+        let size = self.c * self.o;
+        let taps = weights.par_chunks_mut(size).zip(places);
+        taps.for_each(|(to, tap)| transpose(&w[tap * size..][..size], self.o, to));
+    }
+}
+
+/// Rows of `columns` elements become columns. Blocks of 16 × 16 elements pass through an array, because rows whose
+/// length is a power of two would fight for the same few places in the cache.
+fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
+    let rows = from.len() / columns;
+    let mut block = [[0.0; 16]; 16];
+    for i in (0..rows).step_by(16) {
+        for j in (0..columns).step_by(16) {
+            let (height, width) = ((rows - i).min(16), (columns - j).min(16));
+            for (y, line) in block.iter_mut().take(height).enumerate() {
+                line[..width].copy_from_slice(&from[(i + y) * columns + j..][..width]);
+            }
+            for x in 0..width {
+                let line: [f32; 16] = std::array::from_fn(|y| block[y][x]);
+                to[(j + x) * rows + i..][..height].copy_from_slice(&line[..height]);
+            }
+        }
+    }
+}
