@@ -83,7 +83,7 @@ test('Ctrl-C, then the same command: the number of a run that was not interrupte
   const path = await network()
   const [cache, other] = [await folder(), await folder()]
   const of = (dir: string) => [
-    ...['metrics', '--network', path, '--metrics', 'ms_ssim', '--num', '3000'],
+    ...['metrics', '--network', path, '--metrics', 'ms_ssim', '--num', '20000'],
     ...['--cache', dir, '--outdir', dir],
   ]
   const stopped = await stylegan(of(cache), 5)

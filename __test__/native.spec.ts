@@ -1,4 +1,5 @@
 /** Tensors, scopes, gradients, devices and random numbers as TypeScript sees them. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import {
@@ -17,6 +18,17 @@ import {
 
 const cpu = Device.open('cpu')
 const list = async (x: Tensor): Promise<number[]> => [...((await x.data()) as Values)]
+
+test.serial('a device that nobody waits for takes no processor time', async (t) => {
+  const x = new Rng(1).normal(cpu, [512, 512])
+  for (let i = 0; i < 100; i++) x.matmul(x).dispose()
+  await cpu.synchronize()
+  const before = process.cpuUsage()
+  await sleep(400)
+  const { user, system } = process.cpuUsage(before)
+  // A thread that looks for work without a rest takes 400 ms.
+  t.true(user + system < 200_000, `${(user + system) / 1000} ms`)
+})
 
 test('a tensor goes to the device and back in its own element type', async (t) => {
   t.deepEqual(await cpu.tensor([1, 2.5], [2]).data(), new Float32Array([1, 2.5]))
@@ -95,7 +107,7 @@ const wrong: [name: string, op: (x: Tensor) => unknown, message: RegExp][] = [
   ['upfirdn2d', (x) => x.upfirdn2d({ taps: [1] }), /upfirdn2d: x must be \[N, H, W, C\]/],
   ['biasAct', (x) => x.biasAct(x.sum([0]), -0.1), /alpha must be in \[0, 1\]/],
   ['adain', (x) => x.adain(x), /adain: x must be/],
-  ['addNoise', (x) => x.addNoise(x, x), /add_noise: x must be/],
+  ['noiseBiasAct', (x) => x.noiseBiasAct(x, x, x, 0.2), /noise_bias_act: x must be/],
   ['minibatchStddev', (x) => x.reshape([6, 1, 1, 1]).minibatchStddev(4), /group must divide 6/],
   ['conv2d padding', (x) => x.reshape([1, 2, 3, 1]).conv2d(cpu.zeros([4, 4, 1, 1])), /kernel must fit/],
   ['gatherRows', (x) => x.gatherRows(x), /rows must be i32/],

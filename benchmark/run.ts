@@ -31,6 +31,7 @@ async function ops(): Promise<void> {
   const x = rng.normal(device, [N, H, W, C])
   const y = rng.normal(device, [N, H, W, C])
   const channel = rng.normal(device, [C])
+  const noise = rng.normal(device, [N, H, W, 1])
   const gb = (tensors: number) => (tensors * x.size * 4) / 1e9
   const elementwise: [string, number, () => Tensor][] = [
     ['add', 3, () => x.add(y)],
@@ -41,7 +42,7 @@ async function ops(): Promise<void> {
     ['mean over all', 1, () => x.mean()],
     ['permute to channels first', 2, () => x.permute([0, 3, 1, 2])],
     ['bias_act', 2, () => x.biasAct(channel, 0.2)],
-    ['add_noise', 2, () => x.addNoise(y.slice([0, 0, 0, 0], [N, H, W, 1]), channel)],
+    ['noise_bias_act', 2, () => x.noiseBiasAct(noise, channel, channel, 0.2)],
     ['blur', 2, () => x.upfirdn2d({ taps: [0.25, 0.5, 0.25], padding: [1, 1, 1, 1] })],
     ['nearest upscale', 5, () => x.upfirdn2d({ up: 2, taps: [1, 1], padding: [1, 0, 1, 0] })],
     ['box downscale', 1.25, () => x.upfirdn2d({ down: 2, taps: [0.5, 0.5] })],

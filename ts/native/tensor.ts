@@ -428,9 +428,10 @@ export class Tensor {
   biasAct(b: Tensor, alpha: number): Tensor {
     return this.#with(b, (x, y) => native.biasAct(x, y, number('bias_act', alpha)))
   }
-  /** `x + noise · strength`: noise `[N or 1, H, W, 1]`, strength `[C]`. */
-  addNoise(noise: Tensor, strength: Tensor): Tensor {
-    return this.#op((x) => native.addNoise(x, Tensor.handle(noise), Tensor.handle(strength)))
+  /** `biasAct` of `x + noise · strength`: noise `[N or 1, H, W, 1]`, strength `[C]`. */
+  noiseBiasAct(noise: Tensor, strength: Tensor, b: Tensor, alpha: number): Tensor {
+    const [n, s] = [Tensor.handle(noise), Tensor.handle(strength)]
+    return this.#with(b, (x, y) => native.noiseBiasAct(x, n, s, y, number('noise_bias_act', alpha)))
   }
   /** Adaptive instance normalisation (StyleGAN, Eq. 1) with a style `[N, 2C]`: scales less 1, then biases. */
   adain(style: Tensor): Tensor {

@@ -114,9 +114,12 @@ export function pixelNorm(x: Tensor): Tensor {
  */
 export function epilogue(params: Params, name: string, x: Tensor, noise: Tensor | undefined, w: Tensor): Tensor {
   return scope(() => {
-    const noisy = noise === undefined ? x : x.addNoise(noise, get(params, `${name}/Noise/weight`))
     const style = dense(params, `${name}/StyleMod`, w, { gain: 1, linear: true })
-    return act(params, name, noisy).adain(style)
+    const activated =
+      noise === undefined
+        ? act(params, name, x)
+        : x.noiseBiasAct(noise, get(params, `${name}/Noise/weight`), get(params, `${name}/bias`), alpha)
+    return activated.adain(style)
   })
 }
 

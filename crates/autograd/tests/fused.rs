@@ -66,8 +66,15 @@ fn minibatch_stddev_equals_its_composition() {
 #[test]
 fn noise_equals_its_composition() {
     let device = Device::new(Reference::device(usize::MAX));
-    let inputs = [ramp(&device, &[2, 2, 2, 3], 0.3), ramp(&device, &[1, 2, 2, 1], 0.4), ramp(&device, &[3], 0.2)];
-    same(&inputs, |x| ops::add_noise(&x[0], &x[1], &x[2]), |x| ops::add(&x[0], &ops::mul(&x[1], &x[2])?));
+    let inputs = [
+        ramp(&device, &[2, 2, 2, 3], 0.3),
+        ramp(&device, &[1, 2, 2, 1], 0.4),
+        ramp(&device, &[3], 0.2),
+        ramp(&device, &[3], 0.5),
+    ];
+    same(&inputs, |x| ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 0.2), |x| {
+        ops::bias_act(&ops::add(&x[0], &ops::mul(&x[1], &x[2])?)?, &x[3], 0.2)
+    });
 }
 
 #[test]

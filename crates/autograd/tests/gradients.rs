@@ -191,10 +191,12 @@ fn convolutional() -> Vec<Case> {
         case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::bias_act(&ops::square(&x[0])?, &x[1], 0.2)),
         case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::square(&ops::bias_act(&x[0], &x[1], 0.0)?)),
         case("bias_act_grad", &[&[2, 3]], wide, |x| ops::bias_act_grad(&ops::square(&x[0])?, &x[0], 0.2)),
-        case("add_noise", &[&[2, 2, 2, 3], &[2, 2, 2, 1], &[3]], wide, |x| {
-            ops::square(&ops::add_noise(&x[0], &x[1], &x[2])?)
+        case("noise_bias_act", &[&[2, 2, 2, 3], &[2, 2, 2, 1], &[3], &[3]], wide, |x| {
+            ops::square(&ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 0.2)?)
         }),
-        case("add_noise", &[&[2, 2, 2, 3], &[1, 2, 2, 1], &[3]], wide, |x| ops::add_noise(&x[0], &x[1], &x[2])),
+        case("noise_bias_act", &[&[2, 2, 2, 3], &[1, 2, 2, 1], &[3], &[3]], wide, |x| {
+            ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 1.0)
+        }),
         case("adain", &[&[2, 3, 2, 2], &[2, 4]], wide, |x| ops::adain(&x[0], &x[1])),
         case("minibatch_stddev", &[&[4, 2, 1, 2]], wide, |x| ops::minibatch_stddev(&x[0], 2)),
     ]

@@ -1,6 +1,7 @@
 //! The executor: locks operands, runs a kernel, adds its result where the kernel itself cannot.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Tensor;
 use rayon::ThreadPoolBuilder;
@@ -16,6 +17,30 @@ pub struct Cpu {
     conv: Scratch,
     /// Results of kernels that cannot add to their output themselves, by output.
     results: Vec<Vec<f32>>,
+    /// Set while the pool's threads look for work without a rest.
+    busy: Option<Arc<AtomicBool>>,
+}
+
+/// Elements of an operand from which on a kernel is worth more than one thread.
+const LARGE: usize = 1 << 15;
+
+impl Cpu {
+    /// Has the pool's other threads look for work until [`Executor::rest`]: to wake one up takes longer than many kernels.
+    fn stay_awake(&mut self) {
+        if self.busy.is_some() || rayon::current_num_threads() == 1 {
+            return;
+        }
+        let busy = Arc::new(AtomicBool::new(true));
+        self.busy = Some(Arc::clone(&busy));
+        let own = rayon::current_thread_index();
+        rayon::spawn_broadcast(move |thread| {
+            while Some(thread.index()) != own && busy.load(Ordering::Relaxed) {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+    }
 }
 
 impl Executor for Cpu {
@@ -45,6 +70,9 @@ impl Executor for Cpu {
         outs: &[Operand<Tensor>],
         accumulate: bool,
     ) -> Result<()> {
+        if inputs.iter().chain(outs).any(|operand| operand.len >= LARGE) {
+            self.stay_awake();
+        }
         with_slices(kernel.name(), inputs, outs, |x, y| {
             for y in y.iter() {
                 self.conv.forget(y.floats());
@@ -67,6 +95,14 @@ impl Executor for Cpu {
                 launch.run(&mut self.conv, y, accumulate)
             }
         })
+    }
+
+    fn rest(&mut self) {
+        if let Some(busy) = self.busy.take() {
+            busy.store(false, Ordering::Relaxed);
+            // This thread's own part of the broadcast, which does nothing, may still be waiting.
+            while rayon::yield_local() == Some(rayon::Yield::Executed) {}
+        }
     }
 
     fn write(&mut self, to: &Operand<Tensor>, bytes: &[u8]) {
@@ -105,17 +141,11 @@ impl Executor for Cpu {
 /// Whether the kernel's function takes `accumulate`.
 fn adds_itself(kernel: &Kernel) -> bool {
     use Kernel::{
-        Adam, AddNoise, BiasAct, BiasActGrad, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Copy,
-        Matmul, Select,
+        Adam, BiasAct, BiasActGrad, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Copy, Matmul, Select,
     };
     matches!(
         kernel,
-        Kernel::Binary(_)
-            | Kernel::Unary(_)
-            | BiasAct { .. }
-            | BiasActGrad { .. }
-            | AddNoise
-            | Select
+        Kernel::Binary(_) | Kernel::Unary(_) | BiasAct { .. } | BiasActGrad { .. } | Select
     ) || matches!(
         kernel,
         Conv2d(_)

@@ -97,11 +97,11 @@ impl Launch<'_> {
                 let [x, b] = self.floats()?;
                 elementwise::bias_act(x, Some(b), *alpha as f32, y, accumulate);
             }
-            _ => {
-                let [x, noise, strength] = self.floats()?;
-                let (x, noise) = ((x, self.shape(0)), (noise, self.shape(1)));
-                elementwise::add_noise(x, noise, strength, y, accumulate);
+            Kernel::NoiseBiasAct { alpha } => {
+                let [x, noise, strength, b] = self.floats()?;
+                elementwise::noise_bias_act(x, noise, [strength, b], *alpha as f32, y);
             }
+            _ => return Err(self.error("is no activation")),
         }
         Ok(())
     }

@@ -149,7 +149,7 @@ impl Launch<'_> {
                 let [y] = self.floats_mut(y)?;
                 random::normal(position(*at), y);
             }
-            Kernel::BiasAct { .. } | Kernel::BiasActGrad { .. } | Kernel::AddNoise => {
+            Kernel::BiasAct { .. } | Kernel::BiasActGrad { .. } | Kernel::NoiseBiasAct { .. } => {
                 self.activate(y, accumulate)?
             }
             Kernel::Adain | Kernel::AdainInputGrad | Kernel::AdainStyleGrad => self.normalize(y)?,

@@ -191,7 +191,11 @@ fn the_default_limit_is_a_plausible_amount_of_memory() {
 #[test]
 fn a_block_that_held_frozen_weights_is_used_again_with_its_new_values() -> Result<()> {
     let device = stylegan_candle::open(usize::MAX);
-    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: Algorithm::Winograd };
+    let conv = Conv2d {
+        stride: 1,
+        padding: [1; 4],
+        algorithm: Algorithm::Winograd,
+    };
     let x = launch(&device, Kernel::Fill { value: 1.0 }, &[], &[1, 8, 8, 16])?;
     let sums = |value: f64| -> Result<Vec<f64>> {
         let w = launch(&device, Kernel::Fill { value }, &[], &[3, 3, 16, 16])?;

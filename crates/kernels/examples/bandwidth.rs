@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use stylegan_kernels::adam::{AdamStep, Arenas, adam};
 use stylegan_kernels::elementwise::{
-    Binary, Unary, add_noise, bias_act, bias_act_grad, binary, unary,
+    Binary, Unary, bias_act, bias_act_grad, binary, noise_bias_act, unary,
 };
 use stylegan_kernels::movement::{Strided, copy};
 use stylegan_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
@@ -110,8 +110,8 @@ fn measure([n, h, w, c]: [usize; 4]) {
     report("bias_act_grad", 3 * len, || {
         bias_act_grad(&g, &x, 0.2, &mut y, false)
     });
-    report("add_noise", 2 * len, || {
-        add_noise((&x, &shape), (&noise, &[n, h, w, 1]), &b, &mut y, false)
+    report("noise_bias_act", 2 * len, || {
+        noise_bias_act(&x, &noise, [&b, &b], 0.2, &mut y)
     });
     for (name, up, down, out, taps, before) in [
         ("blur", 1, 1, [h, w], &[0.25, 0.5, 0.25][..], [1, 1]),

@@ -126,8 +126,11 @@ pub fn bias_act(x: &[f32], b: Option<&[f32]>, alpha: f32, y: &mut [f32], accumul
         return map(&shape, [(x, &shape)], y, accumulate, move |[x]| act(x));
     };
     let shape = [y.len() / b.len().max(1), b.len()];
-    let operands = [(x, shape.as_slice()), (b, &shape[1..])];
-    map(&shape, operands, y, accumulate, move |[x, b]| act(x + b));
+    if b.len() < MANY || accumulate {
+        let operands = [(x, shape.as_slice()), (b, &shape[1..])];
+        return map(&shape, operands, y, accumulate, move |[x, b]| act(x + b));
+    }
+    per_pixel::<false>(x, &[0.0], [b, b], alpha, y);
 }
 
 /// `g, y → x`: `g` where `y ≥ 0`, else `alpha · g`; added to x if `accumulate`.
@@ -139,12 +142,31 @@ pub fn bias_act_grad(g: &[f32], y: &[f32], alpha: f32, x: &mut [f32], accumulate
     });
 }
 
-/// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C] → y`: `x + noise · strength`; added to y if `accumulate`.
-pub fn add_noise(x: Array, noise: Array, strength: &[f32], y: &mut [f32], accumulate: bool) {
-    let channels = [strength.len()];
-    let operands = [x, noise, (strength, channels.as_slice())];
-    map(x.1, operands, y, accumulate, move |[x, noise, strength]| {
-        x + noise * strength
+/// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C], b [C] → y`: [`bias_act`] of `x + noise · strength`.
+pub fn noise_bias_act(x: &[f32], noise: &[f32], [strength, b]: [&[f32]; 2], alpha: f32, y: &mut [f32]) {
+    per_pixel::<true>(x, noise, [strength, b], alpha, y);
+}
+
+/// Channels from which on a loop over them is long enough to be the inner one.
+const MANY: usize = 16;
+
+/// [`noise_bias_act`], or [`bias_act`] if not `NOISY`.
+fn per_pixel<const NOISY: bool>(x: &[f32], noise: &[f32], [strength, b]: [&[f32]; 2], alpha: f32, y: &mut [f32]) {
+    let channels = b.len();
+    let share = (BLOCK / channels.max(1)).max(1) * channels;
+    pieces(y, share, x.len(), |start, y| {
+        simd!(move || {
+            let (strength, b) = (&strength[..channels], &b[..channels]);
+            let mut pixel = start / channels % noise.len();
+            for (y, x) in y.chunks_exact_mut(channels).zip(x[start..].chunks_exact(channels)) {
+                let noise_here = noise[pixel];
+                for c in 0..channels {
+                    let v = if NOISY { x[c] + noise_here * strength[c] + b[c] } else { x[c] + b[c] };
+                    y[c] = if v >= 0.0 { v } else { alpha * v };
+                }
+                pixel = if pixel + 1 == noise.len() { 0 } else { pixel + 1 };
+            }
+        });
     });
 }
 

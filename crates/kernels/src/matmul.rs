@@ -1,7 +1,7 @@
 //! Matrix products. Crate `gemm` computes one block on one thread; blocks are a function of the shape alone and
 //! each element of the result belongs to one block, so its bits do not depend on the number of threads.
 
-use crate::parallel::Shared;
+use crate::parallel::{Shared, pieces, simd};
 use rayon::prelude::*;
 
 /// A matrix inside a slice: element (i, j) is `data[i · step[0] + j · step[1]]`.
@@ -166,6 +166,9 @@ pub fn matmul(
     accumulate: bool,
 ) {
     assert_eq!(y.len(), batch * m * n, "matmul writes [{batch}, {m}, {n}]");
+    if [batch, m] == [1, 1] && !transpose_b && k * n > 0 {
+        return vector_matrix(&a[..k], &b[..k * n], y, accumulate);
+    }
     let element = |x: usize, size: usize, count: usize| if count == 1 { 0 } else { x * size };
     let [rows, columns] = block(m, k, n);
     let [down, across] = [m.div_ceil(rows), n.div_ceil(columns)];
@@ -210,4 +213,49 @@ fn block(m: usize, k: usize, n: usize) -> [usize; 2] {
     let columns = if tall { 512 } else { 2 * PANEL };
     let rows = if tall && n * k < 1 << 12 { 1024 } else { 256 };
     [rows.min(m.max(1)), columns.min(n.max(1))]
+}
+
+/// Rows of a matrix that meet the result at a time.
+const STREAMS: usize = 8;
+/// Elements of a matrix in a task.
+const SHARE: usize = 1 << 16;
+
+/// `y = a [k] · b [k, n]`, added to y if `accumulate`. b is read in the order of memory, which is all that this takes time
+/// for; tasks take blocks of its rows, and their sums are added in order.
+fn vector_matrix(a: &[f32], b: &[f32], y: &mut [f32], accumulate: bool) {
+    let n = y.len();
+    let depth = (SHARE / n).next_multiple_of(STREAMS);
+    let mut sums = vec![0.0; a.len().div_ceil(depth) * n];
+    pieces(&mut sums, n, b.len(), |start, sums| {
+        let first = start / n * depth;
+        let a = &a[first..a.len().min(first + depth)];
+        let b = &b[first * n..][..a.len() * n];
+        simd!(|| {
+            for (a, rows) in a.chunks(STREAMS).zip(b.chunks(STREAMS * n)) {
+                add_rows(a, rows, sums);
+            }
+        });
+    });
+    for (index, sums) in sums.chunks_exact(n).enumerate() {
+        let adds = accumulate || index > 0;
+        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = if adds { *y + sum } else { *sum });
+    }
+}
+
+/// `sums += a · rows`, at most [`STREAMS`] of them.
+#[inline(always)]
+fn add_rows(a: &[f32], rows: &[f32], sums: &mut [f32]) {
+    let n = sums.len();
+    if let Some(a) = a.first_chunk::<STREAMS>() {
+        let rows: [&[f32]; STREAMS] = std::array::from_fn(|i| &rows[i * n..][..n]);
+        for j in 0..n {
+            for i in 0..STREAMS {
+                sums[j] += a[i] * rows[i][j];
+            }
+        }
+    } else {
+        for (a, row) in a.iter().zip(rows.chunks_exact(n)) {
+            sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += a * b);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 mod values;
 
 use stylegan_kernels::elementwise::{
-    Binary, Unary, add_noise, bias_act, bias_act_grad, binary, unary,
+    Binary, Unary, bias_act, bias_act_grad, binary, noise_bias_act, unary,
 };
 use values::{assert_close, values};
 
@@ -102,17 +102,10 @@ fn the_bias_is_added_before_the_slope_is_chosen_and_zero_counts_as_positive() {
 
 #[test]
 fn one_noise_image_serves_every_image_of_a_batch() {
-    let shape = [2, 3, 1, 2];
     let mut y = [f32::NAN; 12];
     let noise = [1.0, 2.0, 3.0];
-    add_noise(
-        (&[10.0; 12], &shape),
-        (&noise, &[1, 3, 1, 1]),
-        &[1.0, -1.0],
-        &mut y,
-        false,
-    );
-    let image = [11.0, 9.0, 12.0, 8.0, 13.0, 7.0];
+    noise_bias_act(&[10.0; 12], &noise, [&[1.0, -1.0], &[0.0, -8.0]], 0.5, &mut y);
+    let image = [11.0, 1.0, 12.0, 0.0, 13.0, -0.5];
     assert_eq!(y[..6], image);
     assert_eq!(y[6..], image);
 }

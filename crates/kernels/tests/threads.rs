@@ -3,7 +3,7 @@
 mod values;
 
 use stylegan_kernels::adam::{AdamStep, Arenas, adam};
-use stylegan_kernels::elementwise::{Binary, Unary, add_noise, bias_act, binary, unary};
+use stylegan_kernels::elementwise::{Binary, Unary, bias_act, binary, noise_bias_act, unary};
 use stylegan_kernels::movement::{Strided, copy, gather_rows, scatter_rows};
 use stylegan_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
 use stylegan_kernels::random::{Position, normal};
@@ -40,8 +40,8 @@ fn elementwise_kernels_have_the_same_bits() {
         binary(Binary::Div, (&x, &SHAPE), (&b, &[19]), y, &SHAPE, false)
     });
     assert_same_bits("bias_act", LEN, |y| bias_act(&x, Some(&b), 0.2, y, false));
-    assert_same_bits("add_noise", LEN, |y| {
-        add_noise((&x, &SHAPE), (&noise, &[1, 67, 45, 1]), &b, y, false)
+    assert_same_bits("noise_bias_act", LEN, |y| {
+        noise_bias_act(&x, &noise, [&b, &b], 0.2, y)
     });
     assert_same_bits("normal", LEN, |y| normal(Position::default(), y));
 }

@@ -231,8 +231,10 @@ pub fn bias_act(x: Handle, b: Handle, alpha: f64) -> Result<Handle> {
 }
 
 #[napi]
-pub fn add_noise(x: Handle, noise: Handle, strength: Handle) -> Result<Handle> {
-    three("add_noise", [x, noise, strength], ops::add_noise)
+pub fn noise_bias_act(x: Handle, noise: Handle, strength: Handle, b: Handle, alpha: f64) -> Result<Handle> {
+    let op = "noise_bias_act";
+    let x = get(op, x)?;
+    three(op, [noise, strength, b], |noise, strength, b| ops::noise_bias_act(&x, noise, strength, b, alpha))
 }
 
 #[napi]

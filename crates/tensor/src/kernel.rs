@@ -79,8 +79,11 @@ pub enum Kernel {
         /// As in `BiasAct`.
         alpha: f64,
     },
-    /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C] → y`: `x + noise · strength`.
-    AddNoise,
+    /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C], b [C] → y`: `BiasAct` of `x + noise · strength` and b.
+    NoiseBiasAct {
+        /// As in `BiasAct`.
+        alpha: f64,
+    },
     /// `x [N, H, W, C], style [N, 2C] → y, stats [N, 2, C]`: with mean μ and biased variance σ² over H and W (two passes),
     /// `x̂ = (x − μ) / √(σ² + 1e−8)`, `y = x̂ · (style[n, c] + 1) + style[n, C + c]`; stats are μ and 1/√(σ² + 1e−8).
     Adain,
@@ -240,7 +243,7 @@ impl Kernel {
     pub const NAMES: [&str; 25] = [
         "fill", "copy", "cast", "unary", "binary", "select", "reduce", "matmul", "conv2d", "conv2d_transpose",
         "conv2d_weight_grad", "upfirdn2d", "gather_rows", "scatter_rows", "uniform", "normal", "bias_act",
-        "bias_act_grad", "add_noise", "adain", "adain_input_grad", "adain_style_grad", "minibatch_stddev",
+        "bias_act_grad", "noise_bias_act", "adain", "adain_input_grad", "adain_style_grad", "minibatch_stddev",
         "minibatch_stddev_grad", "adam",
     ];
 
@@ -265,7 +268,7 @@ impl Kernel {
             Self::Normal(_) => "normal",
             Self::BiasAct { .. } => "bias_act",
             Self::BiasActGrad { .. } => "bias_act_grad",
-            Self::AddNoise => "add_noise",
+            Self::NoiseBiasAct { .. } => "noise_bias_act",
             Self::Adain => "adain",
             Self::AdainInputGrad => "adain_input_grad",
             Self::AdainStyleGrad => "adain_style_grad",

@@ -36,6 +36,9 @@ pub trait Executor: Send + 'static {
         accumulate: bool,
     ) -> Result<()>;
 
+    /// Nothing is waiting for execution.
+    fn rest(&mut self) {}
+
     /// Copies native-order bytes into elements.
     fn write(&mut self, to: &Operand<Self::Memory>, bytes: &[u8]);
 
@@ -232,7 +235,12 @@ struct Worker<E: Executor> {
 impl<E: Executor> Worker<E> {
     fn run(mut self, received: &Receiver<Command<E::Memory>>, lazy: bool) {
         let mut waiting = Vec::new();
-        for command in received {
+        loop {
+            let next = received.try_recv().or_else(|_| {
+                self.executor.rest();
+                received.recv()
+            });
+            let Ok(command) = next else { return };
             let waits = matches!(command, Command::Read(..) | Command::Synchronize(_) | Command::Costs(_));
             waiting.push(command);
             if waits || !lazy {

@@ -241,11 +241,11 @@ fn bias_activation_and_noise_act_per_channel() {
     );
     assert_near(&gradient, &[0.2, 1.0, 0.2, 1.0]);
     let noisy = run_one(
-        Kernel::AddNoise,
-        &[x, (&[1, 1, 2, 1], &[1.0, 2.0]), (&[2], &[10.0, 100.0])],
+        Kernel::NoiseBiasAct { alpha: 0.2 },
+        &[x, (&[1, 1, 2, 1], &[1.0, 2.0]), (&[2], &[10.0, 100.0]), (&[2], &[-16.0, 1.0])],
         x.0,
     );
-    assert_near(&noisy, &[11.0, 97.0, 19.0, 202.0]);
+    assert_near(&noisy, &[-1.0, 98.0, 3.0, 203.0]);
 }
 
 #[test]

@@ -161,13 +161,13 @@ fn a_kernel_that_panics_is_a_fault_with_its_name() -> Result<()> {
     let device = Reference::device(MEBIBYTE);
     let x = upload(&device, &[1.0], [1])?;
     let y = empty(&device, 1)?;
-    device.launch(Kernel::AddNoise, &[&x], &[&y], false)?;
-    let error = synchronize(&device).expect_err("add_noise takes three inputs");
+    device.launch(Kernel::NoiseBiasAct { alpha: 0.2 }, &[&x], &[&y], false)?;
+    let error = synchronize(&device).expect_err("noise_bias_act takes four inputs");
     assert!(
         matches!(
             error,
             Error::Device {
-                op: "add_noise",
+                op: "noise_bias_act",
                 ..
             }
         ),

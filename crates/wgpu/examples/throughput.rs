@@ -248,9 +248,9 @@ fn bandwidth(device: &Gpu, divisor: usize) -> Result<()> {
             3.0,
         ),
         (
-            "add_noise",
-            Kernel::AddNoise,
-            vec![&x, &noise, &bias],
+            "noise_bias_act",
+            Kernel::NoiseBiasAct { alpha: 0.2 },
+            vec![&x, &noise, &bias, &bias],
             out.to_vec(),
             2.0,
         ),

@@ -34,7 +34,7 @@ impl Faults {
     }
 
     /// Notes what wgpu says of a call.
-    fn report_call(&self, message: &str) {
+    pub fn report_call(&self, message: &str) {
         let is_first = lock(&self.0).first.is_none();
         self.report(one_line(message));
         lock(&self.0).is_sign |= is_first;

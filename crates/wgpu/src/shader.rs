@@ -217,11 +217,11 @@ shader!(
     2
 );
 shader!(
-    ADD_NOISE,
-    "add_noise",
-    ["prelude", "add_noise", "each"],
+    NOISE_BIAS_ACT,
+    "noise_bias_act",
+    ["prelude", "noise_bias_act", "each"],
     ["WIDTH", "ADD"],
-    3
+    4
 );
 shader!(
     ADAIN_MOMENTS,

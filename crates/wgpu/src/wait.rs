@@ -104,8 +104,8 @@ impl Waiter {
             timeout: None,
         });
         if waited.is_err() || self.faults.is_sign() {
-            // A lost device does not know the submission; it tells of its loss when it is asked for all of them.
-            let _ = self.poll(wgpu::PollType::wait_indefinitely());
+            // A lost device does not know the submission.
+            self.hear_of_loss();
         }
         if let Err(error) = waited {
             self.faults.report(error);
@@ -122,36 +122,33 @@ impl Waiter {
         result[..wait.bytes].to_vec()
     }
 
+    /// A lost device tells of its loss when it is asked for all submissions.
+    fn hear_of_loss(&self) {
+        let _ = self.poll(wgpu::PollType::wait_indefinitely());
+    }
+
     /// The bytes of a buffer that has been written; nothing if there was a fault, which is noted.
     fn map(&self, buffer: &wgpu::Buffer) -> Vec<u8> {
+        self.mapped(buffer).unwrap_or_else(|message| {
+            // The device may have been lost since the submission ran.
+            self.faults.report_call(&message);
+            self.hear_of_loss();
+            Vec::new()
+        })
+    }
+
+    fn mapped(&self, buffer: &wgpu::Buffer) -> Result<Vec<u8>, String> {
         let (mapped, is_mapped) = channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| {
             // Nobody hears it if the wait below has failed.
             let _ = mapped.send(result);
         });
-        if let Err(error) = self.poll(wgpu::PollType::Poll) {
-            self.faults.report(error);
-            return Vec::new();
-        }
-        let range = match is_mapped.try_recv() {
-            Ok(Ok(())) => buffer.get_mapped_range(..),
-            Ok(Err(error)) => {
-                self.faults.report(error.to_string());
-                return Vec::new();
-            }
-            Err(_) => {
-                self.faults
-                    .report("the GPU finished without handing over its memory");
-                return Vec::new();
-            }
-        };
-        match range {
-            Ok(range) => range.to_vec(),
-            Err(error) => {
-                self.faults.report(error.to_string());
-                Vec::new()
-            }
-        }
+        self.poll(wgpu::PollType::Poll)?;
+        let waited = is_mapped.try_recv();
+        let result = waited.map_err(|_| "the GPU finished without handing over its memory")?;
+        result.map_err(|error| error.to_string())?;
+        let range = buffer.get_mapped_range(..);
+        Ok(range.map_err(|error| error.to_string())?.to_vec())
     }
 
     fn poll(&self, poll: wgpu::PollType) -> Result<(), String> {

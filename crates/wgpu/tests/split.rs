@@ -63,13 +63,13 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
             vec![x.clone()],
         ),
         (
-            Kernel::AddNoise,
-            vec![x.clone(), vec![1, 16, 8, 1], vec![64]],
+            Kernel::NoiseBiasAct { alpha: 0.2 },
+            vec![x.clone(), vec![1, 16, 8, 1], vec![64], vec![64]],
             vec![x.clone()],
         ),
         (
-            Kernel::AddNoise,
-            vec![x.clone(), vec![4, 16, 8, 1], vec![64]],
+            Kernel::NoiseBiasAct { alpha: 0.2 },
+            vec![x.clone(), vec![4, 16, 8, 1], vec![64], vec![64]],
             vec![x.clone()],
         ),
         (
@@ -120,8 +120,8 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
             vec![one.clone()],
         ),
         (
-            Kernel::AddNoise,
-            vec![one.clone(), vec![1, 64, 8, 1], vec![64]],
+            Kernel::NoiseBiasAct { alpha: 0.2 },
+            vec![one.clone(), vec![1, 64, 8, 1], vec![64], vec![64]],
             vec![one],
         ),
     ];

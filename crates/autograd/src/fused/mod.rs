@@ -2,9 +2,9 @@
 //! define it; where the vjp is no differentiable op, a gradient of the gradient goes through the composition.
 
 mod adain;
-mod add_noise;
 mod minibatch_stddev;
+mod noise_bias_act;
 
 pub use adain::adain;
-pub use add_noise::add_noise;
 pub use minibatch_stddev::minibatch_stddev;
+pub use noise_bias_act::noise_bias_act;

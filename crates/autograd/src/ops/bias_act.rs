@@ -3,7 +3,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 use super::elementwise::{greater, mul};
 use super::reduce::sum_to;
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, floats, same_device};
 
 /// `x + b`, then values below 0 times `alpha`: `x [.., C]`, `b [C]`. alpha 1 is linear, 0 a ReLU, 0.2 StyleGAN's leaky
 /// ReLU (official networks_stylegan.py, apply_bias and leaky_relu).
@@ -19,13 +19,26 @@ pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
             format!("b must be [C] for x {:?}, got {:?}", x.shape(), b.shape()),
         ));
     }
-    check_slope("bias_act", alpha)?;
     let bias_shape = b.shape().to_vec();
-    let edges = [
-        Edge::to(x).saving_output().vjp(move |g, saved| slope_grad(g, &saved[0], alpha)),
-        Edge::to(b).saving_output().vjp(move |g, saved| sum_to(&slope_grad(g, &saved[0], alpha)?, &bias_shape)),
-    ];
-    Tensor::from_op("bias_act", Kernel::BiasAct { alpha }, &[x, b], x.shape(), edges)
+    let terms = [Edge::to(x).vjp(|g, _| Ok(g.clone())), Edge::to(b).vjp(move |g, _| sum_to(g, &bias_shape))];
+    activated("bias_act", Kernel::BiasAct { alpha }, &[x, b], terms, alpha)
+}
+
+/// The leaky ReLU of a sum of `terms`, computed by `kernel` at once: a tensor like the first input. The sum has a node of its
+/// own, so the gradient towards it is computed once for all terms; its value is never needed, since their gradients only read g.
+pub(crate) fn activated<const K: usize>(
+    op: &'static str,
+    kernel: Kernel,
+    inputs: &[&Tensor],
+    terms: [Edge; K],
+    alpha: f64,
+) -> Result<Tensor> {
+    check_slope(op, alpha)?;
+    let device = same_device(op, inputs)?;
+    let y = device.run(op, kernel, inputs, inputs[0].shape(), inputs[0].dtype())?;
+    let sum = Tensor::recorded(op, device, y.clone(), terms, None);
+    let edge = Edge::to(&sum).saving_output().vjp(move |g, saved| slope_grad(g, &saved[0], alpha));
+    Ok(Tensor::recorded(op, device, y, [edge], None))
 }
 
 /// `x` where `x ≥ 0`, else `alpha · x`.

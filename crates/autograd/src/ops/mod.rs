@@ -10,7 +10,7 @@ mod reduce;
 mod rows;
 mod upfirdn2d;
 
-pub use crate::fused::{adain, add_noise, minibatch_stddev};
+pub use crate::fused::{adain, minibatch_stddev, noise_bias_act};
 pub use bias_act::{bias_act, bias_act_grad, leaky_relu};
 pub use conv::{conv2d, conv2d_transpose, conv2d_weight_grad};
 pub use elementwise::{
@@ -24,6 +24,7 @@ pub use reduce::{max, mean, sum};
 pub use rows::{gather_rows, scatter_rows};
 pub use upfirdn2d::upfirdn2d;
 
+pub(crate) use bias_act::activated;
 pub(crate) use elementwise::add_into;
 pub(crate) use movement::copy_all;
 pub(crate) use reduce::sum_to;

@@ -60,6 +60,5 @@ fn filters(kind: Kind, g: &Conv) -> bool {
         _ => g.oh.min(g.ow),
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
-    let enough = if g.stride == 2 && kind != Kind::WeightGrad { 32 } else { 16 };
-    g.filters() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= enough
+    g.filters() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= 16
 }

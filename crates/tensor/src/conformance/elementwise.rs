@@ -246,8 +246,12 @@ fn noise(data: &mut Data, cases: &mut Vec<Case>) {
         let [images, height, width, channels] = shape;
         for noises in [1, images] {
             let noise = data.signed(&[noises, height, width, 1]);
-            let inputs = vec![data.signed(&shape), noise, data.signed(&[channels])];
-            cases.push(Case::new(Kernel::AddNoise, inputs, &[&shape]).within(ELEMENTWISE));
+            for alpha in [1.0, 0.2] {
+                let (x, strength, b) = (data.signed(&shape), data.signed(&[channels]), data.signed(&[channels]));
+                let inputs = vec![x, noise.clone(), strength, b];
+                let act = Kernel::NoiseBiasAct { alpha };
+                cases.push(Case::new(act, inputs, &[&shape]).within(ELEMENTWISE));
+            }
         }
     }
 }

@@ -226,7 +226,8 @@ fn differ(
             .map(|&value| bytes::round(value, dtype))
             .collect();
         // A result may cancel what was there: the sum is rounded at the size of both.
-        let before: &[f64] = if accumulate { &case.outs[which].values } else { &[] };
+        let reads = accumulate || case.is_in_place();
+        let before: &[f64] = if reads { &case.outs[which].values } else { &[] };
         let scale = case.scale.unwrap_or_else(|| largest(&expected));
         let allowed = tolerance * scale.max(largest(before));
         let error = |i: usize| match (expected[i], found[i]) {

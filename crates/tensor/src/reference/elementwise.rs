@@ -97,13 +97,11 @@ pub(super) fn bias_act_grad(g: &Array, y: &Array, alpha: f64) -> Vec<f64> {
         .collect()
 }
 
-pub(super) fn add_noise(x: &Array, noise: &Array, strength: &Array) -> Vec<f64> {
+pub(super) fn noise_bias_act([x, noise, strength, b]: [&Array; 4], alpha: f64) -> Vec<f64> {
     let channels = strength.values.len();
     let pixel = |i: usize| noise.values[i / channels % noise.values.len()];
     let scaled = |i: usize| pixel(i) * strength.values[i % channels];
-    x.values
-        .iter()
-        .enumerate()
-        .map(|(i, x)| x + scaled(i))
-        .collect()
+    let noisy = x.values.iter().enumerate().map(|(i, x)| x + scaled(i));
+    let noisy = Array { values: noisy.collect(), shape: x.shape.clone() };
+    bias_act(&noisy, Some(b), alpha)
 }

@@ -84,7 +84,7 @@ impl Executor for Reference {
             Kernel::Normal(position) => elementwise::normal(*position, outs[0].len),
             Kernel::BiasAct { alpha } => elementwise::bias_act(&x[0], x.get(1), *alpha),
             Kernel::BiasActGrad { alpha } => elementwise::bias_act_grad(&x[0], &x[1], *alpha),
-            Kernel::AddNoise => elementwise::add_noise(&x[0], &x[1], &x[2]),
+            Kernel::NoiseBiasAct { alpha } => elementwise::noise_bias_act([&x[0], &x[1], &x[2], &x[3]], *alpha),
             Kernel::Adain => {
                 let (y, stats) = fused::adain(&x[0], &x[1]);
                 store(&outs[1], &stats, accumulate);

@@ -227,7 +227,8 @@ impl Launch<'_> {
         )
     }
 
-    pub fn add_noise(&mut self, x: &View, noise: &View, strength: &View, y: &View) -> Result<()> {
+    pub fn noise_bias_act(&mut self, x: &[&View], alpha: f64, y: &View) -> Result<()> {
+        let (x, noise, strength, b) = (x[0], x[1], x[2], x[3]);
         let channels = strength.storage.len();
         let width = width(&[channels]);
         let len = y.storage.len() / width;
@@ -235,11 +236,12 @@ impl Launch<'_> {
             len as u32,
             (channels / width) as u32,
             noise.storage.len() as u32,
+            float(alpha),
         ];
         let constants = [width as u32, self.add()];
-        let inputs = [&bind(x), &bind(noise), &bind(strength)];
+        let inputs = [&bind(x), &bind(noise), &bind(strength), &bind(b)];
         self.dispatch(
-            &shader::ADD_NOISE,
+            &shader::NOISE_BIAS_ACT,
             &constants,
             &inputs,
             &[&bind(y)],

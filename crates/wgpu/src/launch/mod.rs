@@ -74,7 +74,7 @@ impl Launch<'_> {
             Kernel::Normal(position) => self.normal(*position, y[0]),
             Kernel::BiasAct { alpha } => self.bias_act(x[0], x.get(1).copied(), *alpha, y[0]),
             Kernel::BiasActGrad { alpha } => self.bias_act_grad(x[0], x[1], *alpha, y[0]),
-            Kernel::AddNoise => self.add_noise(x[0], x[1], x[2], y[0]),
+            Kernel::NoiseBiasAct { alpha } => self.noise_bias_act(x, *alpha, y[0]),
             Kernel::Adain => self.adain(x[0], x[1], y[0], y[1]),
             Kernel::AdainInputGrad => self.adain_input_grad(x, y[0]),
             Kernel::AdainStyleGrad => self.adain_style_grad(x[0], x[1], x[2], y[0]),

@@ -168,7 +168,7 @@ impl Parts {
             Kernel::BiasActGrad { .. } | Kernel::Adain => with(&[true, true]),
             Kernel::AdainStyleGrad => with(&[true, true, true]),
             Kernel::AdainInputGrad => with(&[true, true, true, true]),
-            Kernel::AddNoise => with(&[true, has_batch(inputs[1]), false]),
+            Kernel::NoiseBiasAct { .. } => with(&[true, has_batch(inputs[1]), false, false]),
             Kernel::Binary(_) | Kernel::Select | Kernel::Matmul { .. } => {
                 with(&inputs.iter().map(|x| has_batch(x)).collect::<Vec<_>>())
             }
@@ -230,7 +230,7 @@ fn flattened(kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> (Vec<View>, V
     let pixels = len / channels;
     let by_pixel = match kernel {
         Kernel::BiasAct { .. } => true,
-        Kernel::AddNoise => inputs[1].storage.len() == pixels,
+        Kernel::NoiseBiasAct { .. } => inputs[1].storage.len() == pixels,
         _ => false,
     };
     if !by_pixel {

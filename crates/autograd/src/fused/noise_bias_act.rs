@@ -1,37 +1,41 @@
 use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::Edge;
-use crate::ops::{matmul, reshape, sum_to};
+use crate::ops::{activated, matmul, reshape, sum_to};
 use crate::tensor::{Tensor, floats};
 
-/// `x + noise · strength`: `x [N, H, W, C]`, `noise [N or 1, H, W, 1]`, `strength [C]` (StyleGAN, Fig. 1b, "B"; official
-/// apply_noise).
+/// `x + noise · strength + b`, then values below 0 times `alpha`: `x [N, H, W, C]`, `noise [N or 1, H, W, 1]`, `strength [C]`,
+/// `b [C]` (StyleGAN, Fig. 1b, "B"; official apply_noise, apply_bias and leaky_relu).
 ///
-/// Linear in each operand, and each gradient is a matrix product with the outer product's other factor.
+/// The sum is linear in each operand, and each gradient is a matrix product with the outer product's other factor.
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if an operand has another form.
-pub fn add_noise(x: &Tensor, noise: &Tensor, strength: &Tensor) -> Result<Tensor> {
-    floats("add_noise", &[x, noise, strength])?;
+/// [`Error::Shape`] if an operand has another form or alpha is not in [0, 1].
+pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
+    let op = "noise_bias_act";
+    floats(op, &[x, noise, strength, b])?;
     let fits = match (x.shape(), noise.shape()) {
-        (&[n, h, w, c], &[m, nh, nw, 1]) => (m == n || m == 1) && (nh, nw) == (h, w) && strength.shape() == [c],
+        (&[n, h, w, c], &[m, nh, nw, 1]) => {
+            (m == n || m == 1) && (nh, nw) == (h, w) && strength.shape() == [c] && b.shape() == [c]
+        }
         _ => false,
     };
     if !fits {
         return Err(Error::shape(
-            "add_noise",
+            op,
             format!(
-                "x must be [N, H, W, C], noise [N or 1, H, W, 1], strength [C], got {:?}, {:?}, {:?}",
+                "x must be [N, H, W, C], noise [N or 1, H, W, 1], strength and b [C], got {:?}, {:?}, {:?}, {:?}",
                 x.shape(),
                 noise.shape(),
-                strength.shape()
+                strength.shape(),
+                b.shape()
             ),
         ));
     }
     let noise_shape = noise.shape().to_vec();
     let c = strength.len();
-    let edges = [
+    let terms = [
         Edge::to(x).vjp(|g, _| Ok(g.clone())),
         Edge::to(noise).saving([strength]).vjp(move |g, saved| {
             // [N·H·W, C] · [C, 1]
@@ -47,6 +51,7 @@ pub fn add_noise(x: &Tensor, noise: &Tensor, strength: &Tensor) -> Result<Tensor
             let product = matmul(&noise, &reshape(g, &[n, pixels, c])?, false, false)?;
             sum_to(&reshape(&product, &[n, c])?, &[c])
         }),
+        Edge::to(b).vjp(move |g, _| sum_to(g, &[c])),
     ];
-    Tensor::from_op("add_noise", Kernel::AddNoise, &[x, noise, strength], x.shape(), edges)
+    activated(op, Kernel::NoiseBiasAct { alpha }, &[x, noise, strength, b], terms, alpha)
 }
