@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::Edge;
 use crate::ops::{matmul, reshape, sum_to};
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, features};
 
 /// `x + noise · strength`: `x [N, H, W, C]`, `noise [N or 1, H, W, 1]`, `strength [C]` (StyleGAN, Fig. 1b, "B"; official
 /// apply_noise).
@@ -13,7 +13,7 @@ use crate::tensor::{Tensor, floats};
 ///
 /// [`Error::Shape`] if an operand has another form.
 pub fn add_noise(x: &Tensor, noise: &Tensor, strength: &Tensor) -> Result<Tensor> {
-    floats("add_noise", &[x, noise, strength])?;
+    features("add_noise", &[x], &[noise, strength])?;
     let fits = match (x.shape(), noise.shape()) {
         (&[n, h, w, c], &[m, nh, nw, 1]) => (m == n || m == 1) && (nh, nw) == (h, w) && strength.shape() == [c],
         _ => false,
