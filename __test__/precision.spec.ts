@@ -97,7 +97,9 @@ test('a step in bf16 takes little more than half of the memory where feature map
     return state.G.device.memory().peak
   }
   const [wide, half] = [await peak('f32'), await peak(precision)]
-  t.log(`${(wide / 2 ** 20).toFixed(1)} MiB in f32, ${(half / 2 ** 20).toFixed(1)} in bf16: ${(half / wide).toFixed(2)}`)
+  t.log(
+    `${(wide / 2 ** 20).toFixed(1)} MiB in f32, ${(half / 2 ** 20).toFixed(1)} in bf16: ${(half / wide).toFixed(2)}`,
+  )
   t.true(half / wide < 0.7)
 })
 

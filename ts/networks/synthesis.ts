@@ -23,7 +23,15 @@ export type Noise = Rng | 'const' | 'none' | readonly Tensor[]
 
 type SynthesisOptions = Pick<
   NetworkOptions,
-  'config' | 'precision' | 'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+  | 'config'
+  | 'precision'
+  | 'resolution'
+  | 'numChannels'
+  | 'fmapBase'
+  | 'fmapDecay'
+  | 'fmapMax'
+  | 'dlatentSize'
+  | 'fusedScale'
 >
 
 export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {

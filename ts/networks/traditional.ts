@@ -5,11 +5,28 @@
 import { scope, type Tensor } from '../native.ts'
 import { configurationOf } from './configurations.ts'
 import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
-import { bias, featureMaps, growth, mapsOf, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+import {
+  bias,
+  featureMaps,
+  growth,
+  mapsOf,
+  weight,
+  type NetworkOptions,
+  type Params,
+  type ParamSpec,
+} from './params.ts'
 
 type TraditionalOptions = Pick<
   NetworkOptions,
-  'config' | 'precision' | 'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+  | 'config'
+  | 'precision'
+  | 'resolution'
+  | 'numChannels'
+  | 'fmapBase'
+  | 'fmapDecay'
+  | 'fmapMax'
+  | 'dlatentSize'
+  | 'fusedScale'
 >
 
 export function traditionalSpecs(options: TraditionalOptions): ParamSpec[] {
