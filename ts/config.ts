@@ -4,7 +4,7 @@ import { BUILTIN_AVATARS } from './dataset.ts'
 import { losses, type LossName } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metrics/catalogue.ts'
 import { configurationOf, configurations, type ConfigurationName } from './networks/configurations.ts'
-import { featureMaps, type NetworkOptions } from './networks/params.ts'
+import { featureMaps, precisions, type NetworkOptions } from './networks/params.ts'
 import {
   configurationRow,
   presets,
@@ -114,9 +114,9 @@ function atMost({ base, dict }: typeof OFFICIAL_LRATE, limit: number) {
 /** The networks that a configuration asks for. */
 export function networkOptions(options: TrainConfig): NetworkOptions {
   const { config, resolution, numChannels, latentSize, mappingLayers, mappingLrmul, mbstdGroup } = options
-  const { fmapBase, fmapDecay, fmapMax, cond, labelSize } = options
+  const { fmapBase, fmapDecay, fmapMax, cond, labelSize, precision } = options
   const widths = { latentSize, dlatentSize: latentSize, mappingLayers, mappingFmaps: latentSize, mappingLrmul }
-  const networks = { config, resolution, numChannels, fmapBase, fmapDecay, fmapMax, ...widths, mbstdGroup }
+  const networks = { config, precision, resolution, numChannels, fmapBase, fmapDecay, fmapMax, ...widths, mbstdGroup }
   // Progressive GAN's resampling convolutions are fused at every size (official networks_progan.py).
   return { ...networks, labelSize: cond ? labelSize : 0, fusedScale: config === 'A' ? true : 'auto' }
 }
@@ -224,6 +224,7 @@ const rules: { readonly [K in ConfigKey]: Rule } = {
   config: { ok: isConfiguration, expected: `one of ${Object.keys(configurations).join(', ')}` },
   seed: whole(0, 2 ** 32 - 1),
   device: { ok: (v) => typeof v === 'string' && v !== '', expected: 'the name of a device', advice: 'use cpu' },
+  precision: { ok: (v) => precisions.some((one) => one === v), expected: `one of ${precisions.join(', ')}` },
   resume: orNull(text),
   skipBad: flag,
   kimg: above0,
@@ -330,6 +331,20 @@ function checkTogether(config: TrainConfig): void {
     const least = Math.ceil(2 ** (lastStage * config.fmapDecay))
     throw new RangeError(
       `fmapBase: expected at least ${least} for one feature map at ${resolution}x${resolution}, found ${config.fmapBase}; raise it or lower fmapDecay`,
+    )
+  }
+  checkFours(config)
+}
+
+/** Kernels read feature maps of 16 bits in runs of four. */
+function checkFours(config: TrainConfig): void {
+  const { precision, resolution } = config
+  if (precision === 'f32') return
+  for (let side = 4; side <= resolution; side *= 2) {
+    const maps = featureMaps(config, Math.log2(side) - 1)
+    if (maps % 4 === 0) continue
+    throw new RangeError(
+      `precision: expected f32 or multiples of 4 feature maps, found ${precision} and ${maps} feature maps at ${side}x${side}; change fmapBase or fmapMax, or leave --precision out`,
     )
   }
 }

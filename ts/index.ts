@@ -52,7 +52,7 @@ export {
 export { discriminator, discriminatorSpecs } from './networks/discriminator.ts'
 export { configurations, type Configuration, type ConfigurationName } from './networks/configurations.ts'
 export { generate, generatorSpecs, type Sampling } from './networks/generator.ts'
-export { countParams, createNetwork, type Network, type NetworkOptions } from './networks/params.ts'
+export { countParams, createNetwork, type Network, type NetworkOptions, type Precision } from './networks/params.ts'
 export { imagesOf } from './pictures.ts'
 export { attributesOf, type Attributes } from './attributes.ts'
 export { metricNames, type MetricName } from './metrics/catalogue.ts'

@@ -2,6 +2,7 @@
 import { BUILTIN_AVATARS } from './dataset.ts'
 import type { LossName } from './losses.ts'
 import { configurations, type ConfigurationName } from './networks/configurations.ts'
+import type { Precision } from './networks/params.ts'
 
 /** The options of a training run. Lengths in kimg are thousands of real images shown to the discriminator. */
 export interface TrainConfig {
@@ -21,6 +22,8 @@ export interface TrainConfig {
   readonly config: ConfigurationName
   readonly seed: number
   readonly device: string
+  /** What feature maps are stored in; see {@link Precision}. */
+  readonly precision: Precision
   /** Snapshot whose weights the run starts from. */
   readonly resume: string | null
   /** Leave out images that cannot be decoded, instead of stopping at the first. */
@@ -103,6 +106,7 @@ const stylegan: TrainConfig = {
   config: 'F', // StyleGAN, Table 1
   seed: 0, // StyleGAN3's --seed; official train.py uses 1000
   device: 'cpu',
+  precision: 'f32', // official dtype
   resume: null,
   skipBad: false,
   kimg: 25_000, // official train.py

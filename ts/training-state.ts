@@ -4,7 +4,15 @@ import { streams } from './dataset.ts'
 import { Rng, type Device, type RngState, type Tensor } from './native.ts'
 import { discriminatorSpecs } from './networks/discriminator.ts'
 import { generatorSpecs } from './networks/generator.ts'
-import { copyNetwork, createNetwork, get, type Network, type NetworkOptions, frozen } from './networks/params.ts'
+import {
+  checkPrecision,
+  copyNetwork,
+  createNetwork,
+  frozen,
+  get,
+  type Network,
+  type NetworkOptions,
+} from './networks/params.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor, type TensorFile } from './snapshot.ts'
@@ -44,6 +52,7 @@ export interface TrainingState {
 /** A state before the first step. */
 export function createState(device: Device, config: TrainConfig): TrainingState {
   const options = networkOptions(config)
+  checkPrecision(options, device)
   const weights = new Rng(config.seed, streams.weights)
   const G = createNetwork(device, generatorSpecs(options), weights)
   const D = createNetwork(device, discriminatorSpecs(options), weights)
@@ -97,6 +106,8 @@ export async function loadState(path: string, device: Device, config: TrainConfi
   const saved = trainingMetadata(path, file)
   const wanted = networkOptions(config)
   for (const key of Object.keys(wanted) as (keyof NetworkOptions)[]) {
+    // Weights are the same in every precision.
+    if (key === 'precision') continue
     if (saved.network[key] !== wanted[key]) {
       throw new SnapshotError(
         `${path}: networks with ${key} ${wanted[key]} are expected, the snapshot has ${key} ${saved.network[key]}; give the same options`,
@@ -108,7 +119,10 @@ export async function loadState(path: string, device: Device, config: TrainConfi
   return { ...fresh, rng: Rng.from(saved.rng), position: saved.position }
 }
 
-/** The averaged generator of a snapshot, for pictures: its parameters are {@link frozen}. */
+/**
+ * The averaged generator of a snapshot, for pictures: its parameters are {@link frozen}. It is drawn in the precision it was trained in, or
+ * in a higher one where the device has no lower.
+ */
 export async function loadGenerator(
   path: string,
   device: Device,
@@ -118,7 +132,8 @@ export async function loadGenerator(
   const Gs = createNetwork(device, generatorSpecs(network), new Rng(0))
   for (const [name, tensor] of Gs.params) fill(tensor, `Gs/${name}`, path, file)
   const drawn = { ...Gs, params: frozen(Gs.params) }
-  return { Gs: drawn, options: network, classes, height: pictureHeight(config), nimg: position.nimg }
+  const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
+  return { Gs: drawn, options, classes, height: pictureHeight(config), nimg: position.nimg }
 }
 
 function fill(tensor: Tensor, name: string, path: string, { tensors }: TensorFile): void {

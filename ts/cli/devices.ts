@@ -1,6 +1,7 @@
 /** `stylegan devices`: what there is to compute on. */
 import { Command } from 'commander'
 import { listDevices, type CpuInfo, type GpuInfo } from '../native.ts'
+import { precisions } from '../networks/params.ts'
 
 export function devicesCommand(): Command {
   return new Command('devices')
@@ -25,6 +26,7 @@ function cpuRows({ name, cores, simd, memoryBytes }: CpuInfo): Row[] {
     ['name', name],
     ['cores', `${cores}`],
     ['vectors', simd],
+    ['precision', 'f32'],
     ['memory', bytes(memoryBytes)],
   ]
 }
@@ -38,6 +40,8 @@ function gpuRows(gpu: GpuInfo): Row[] {
     ['driver', gpu.driver],
     ['tensors', `up to ${bytes(gpu.maxBufferBytes)}, ${bytes(gpu.maxTensorBytes)} at once`],
     ['f16', yes(gpu.f16)],
+    // What feature maps can be stored in, whatever kernels compute in: no GPU needs a feature for it.
+    ['precision', precisions.join(', ')],
     ['subgroups', least === undefined ? 'no' : least === most ? `of ${least}` : `of ${least} to ${most}`],
     ['timestamps', yes(gpu.timestamps)],
   ]

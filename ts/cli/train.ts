@@ -67,6 +67,11 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['classifiers', '--classifiers <dir>', 'folder with attribute classifiers, for linear separability'],
   ['seed', '--seed <n>', 'the same seed on the same kind of machine gives the same network', parseNumber],
   ['device', '--device <name>', deviceHelp],
+  [
+    'precision',
+    '--precision <type>',
+    'what feature maps are stored in: f32, or on a GPU bf16, which halves their memory; all else, and all computing, is f32',
+  ],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
 ]

@@ -6,8 +6,10 @@
  */
 import { call, native, number, type Shape, ShapeError, sizes, wait } from './addon.ts'
 
-/** Element types. A device computes in one of the floats; `u8` holds images, `i32` row numbers. */
-export type DType = 'f32' | 'f64' | 'u8' | 'i32'
+/** Types of 16 bits that a GPU can store feature maps in; the last axis is then a multiple of 4. It computes in `f32` all the same. */
+export type Half = 'bf16' | 'f16'
+/** Element types. A device computes in `f32` or `f64`; `u8` holds images, `i32` row numbers. */
+export type DType = 'f32' | 'f64' | Half | 'u8' | 'i32'
 export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
 
 /** How a convolution is computed; the value is the same. */
@@ -50,12 +52,15 @@ export class Device {
   /** The floating-point type that this device computes in. */
   readonly float: 'f32' | 'f64'
   readonly algorithm: Algorithm
+  /** Whether feature maps can be stored in 16 bits. */
+  readonly storesHalf: boolean
   readonly #native: native.NativeDevice
 
   private constructor(name: string, device: native.NativeDevice, algorithm: Algorithm) {
     this.name = name
     this.#native = device
     this.float = device.float as 'f32' | 'f64'
+    this.storesHalf = device.storesHalf
     this.algorithm = algorithm
   }
 
@@ -164,6 +169,11 @@ export interface ConvOptions {
   algorithm?: Algorithm
 }
 
+export interface Conv2dOptions extends ConvOptions {
+  /** What the result is stored in, default: what the image is. */
+  dtype?: 'f32' | 'f64' | Half
+}
+
 export interface UpfirdnOptions {
   /** Zeros inserted between pixels, plus one; default 1. */
   up?: number
@@ -228,9 +238,13 @@ export class Tensor {
     throw new ShapeError(`dims${axes}: ${axes} axes are expected, got [${this.shape.join(', ')}]`)
   }
 
-  /** The elements, when the device has them. */
+  /** The elements, when the device has them; those of 16 bits in the device's float. */
   async data(): Promise<Values> {
     const dtype = this.dtype
+    if (dtype === 'bf16' || dtype === 'f16') {
+      const wide = this.cast(this.device.float)
+      return wide.data().finally(() => wide.dispose())
+    }
     const bytes = await wait(() => native.read(this.#handle))
     if (dtype === 'u8') return bytes
     const Elements = dtype === 'f32' ? Float32Array : dtype === 'f64' ? Float64Array : Int32Array
@@ -385,7 +399,7 @@ export class Tensor {
     const starts = this.shape.map(() => 0)
     return Array.from({ length }, (_, i) => scope(() => this.slice(starts.with(axis, i), lengths).reshape(rest)))
   }
-  /** The same values in another element type; to integers truncated and clamped. */
+  /** The same values in another element type; to integers truncated and clamped, which has no gradient. */
   cast(dtype: DType): Tensor {
     return this.#op((x) => native.cast(x, dtype))
   }
@@ -405,8 +419,8 @@ export class Tensor {
   }
 
   /** Correlation with filters `w [kh, kw, C, O]`. */
-  conv2d(w: Tensor, options: ConvOptions = {}): Tensor {
-    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv(options)))
+  conv2d(w: Tensor, { dtype, ...options }: Conv2dOptions = {}): Tensor {
+    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv(options), dtype))
   }
   /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
   conv2dTranspose(w: Tensor, size: readonly [number, number], options: ConvOptions = {}): Tensor {

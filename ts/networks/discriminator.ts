@@ -8,6 +8,7 @@ import {
   constant,
   featureMaps,
   growth,
+  mapsOf,
   weight,
   type NetworkOptions,
   type Params,
@@ -60,15 +61,18 @@ export function discriminator(
       )
     }
     const native = downscale(images, factor)
-    let x = fromRgb(params, rgbName(R, top), native)
+    const maps = mapsOf(options, images.device)
+    let x = fromRgb(params, rgbName(R, top), native, maps)
     for (let r = top; r >= 3; r--) {
       const [conv, down] = blockNames(r)
       x = act(params, conv, conv2d(params, conv, x))
       x = act(params, down, downConv2d(params, down, smooth(x)))
       if (r === top && fade > 0) {
-        x = lerp(x, fromRgb(params, rgbName(R, r - 1), downscale(native, 2)), fade)
+        x = lerp(x, fromRgb(params, rgbName(R, r - 1), downscale(native, 2), maps), fade)
       }
     }
+    // The deviation of a group is small beside the feature maps, and the last layers are small anyway.
+    x = x.cast(x.device.float)
     if (options.mbstdGroup > 1) x = withMinibatchStddev(x, options.mbstdGroup)
     x = act(params, '4x4/Conv', conv2d(params, '4x4/Conv', x))
     // The rows of the dense weight are ordered (channel, y, x).

@@ -1,6 +1,6 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
 import { concat, scope, type Tensor } from '../native.ts'
-import { equalised, gainOf, get, kernelOf, type Params } from './params.ts'
+import { equalised, gainOf, get, kernelOf, type mapsOf, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
 const alpha = 0.2
@@ -123,14 +123,15 @@ export function epilogue(params: Params, name: string, x: Tensor, noise: Tensor 
   })
 }
 
-/** 1×1 convolution to the image's channels. */
+/** 1×1 convolution to the image's channels, from feature maps of any type to the device's float. */
 export function toRgb(params: Params, name: string, x: Tensor): Tensor {
-  return scope(() => x.conv2d(equalised(params, name, 1)).biasAct(get(params, `${name}/bias`), 1))
+  const dtype = x.device.float
+  return scope(() => x.conv2d(equalised(params, name, 1), { dtype }).biasAct(get(params, `${name}/bias`), 1))
 }
 
-/** 1×1 convolution from the image's channels, leaky ReLU. */
-export function fromRgb(params: Params, name: string, x: Tensor): Tensor {
-  return scope(() => act(params, name, x.conv2d(equalised(params, name, heGain))))
+/** 1×1 convolution from the image's channels to feature maps of type `dtype`, leaky ReLU. */
+export function fromRgb(params: Params, name: string, x: Tensor, dtype: ReturnType<typeof mapsOf>): Tensor {
+  return scope(() => act(params, name, x.conv2d(equalised(params, name, heGain), { dtype })))
 }
 
 /**

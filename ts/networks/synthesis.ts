@@ -8,6 +8,7 @@ import {
   featureMaps,
   get,
   growth,
+  mapsOf,
   numLayers,
   weight,
   type NetworkOptions,
@@ -22,7 +23,15 @@ export type Noise = Rng | 'const' | 'none' | readonly Tensor[]
 
 type SynthesisOptions = Pick<
   NetworkOptions,
-  'config' | 'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+  | 'config'
+  | 'precision'
+  | 'resolution'
+  | 'numChannels'
+  | 'fmapBase'
+  | 'fmapDecay'
+  | 'fmapMax'
+  | 'dlatentSize'
+  | 'fusedScale'
 >
 
 export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
@@ -105,7 +114,7 @@ export function synthesis(
       return start.broadcastTo([N, ...start.shape.slice(1)])
     }
     const start = has.constInput ? constant() : denseInput(params, 'G_synthesis/4x4/Dense', dlatents[0]!)
-    let x = layer(0, firstLayer(options), start)
+    let x = layer(0, firstLayer(options), start.cast(mapsOf(options, start.device)))
     x = layer(1, 'G_synthesis/4x4/Conv', conv2d(params, 'G_synthesis/4x4/Conv', x))
     let before = x
     for (let r = 3; r <= top; r++) {

@@ -5,11 +5,28 @@
 import { scope, type Tensor } from '../native.ts'
 import { configurationOf } from './configurations.ts'
 import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
-import { bias, featureMaps, growth, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
+import {
+  bias,
+  featureMaps,
+  growth,
+  mapsOf,
+  weight,
+  type NetworkOptions,
+  type Params,
+  type ParamSpec,
+} from './params.ts'
 
 type TraditionalOptions = Pick<
   NetworkOptions,
-  'config' | 'resolution' | 'numChannels' | 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'dlatentSize' | 'fusedScale'
+  | 'config'
+  | 'precision'
+  | 'resolution'
+  | 'numChannels'
+  | 'fmapBase'
+  | 'fmapDecay'
+  | 'fmapMax'
+  | 'dlatentSize'
+  | 'fusedScale'
 >
 
 export function traditionalSpecs(options: TraditionalOptions): ParamSpec[] {
@@ -52,7 +69,8 @@ export function traditional(params: Params, w: Tensor, lod: number, options: Tra
   // Bias, leaky ReLU, then the feature vector of each pixel is brought to a mean square of 1.
   const after = (name: string, x: Tensor) => pixelNorm(act(params, at + name, x))
   return scope(() => {
-    let x = after('4x4/Dense', denseInput(params, `${at}4x4/Dense`, w))
+    const start = denseInput(params, `${at}4x4/Dense`, w)
+    let x = after('4x4/Dense', start.cast(mapsOf(options, start.device)))
     x = after('4x4/Conv', conv2d(params, `${at}4x4/Conv`, x))
     let before = x
     for (let r = 3; r <= top; r++) {

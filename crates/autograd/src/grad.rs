@@ -26,7 +26,7 @@ pub fn grad(outputs: &[&Tensor], inputs: &[&Tensor], options: Options) -> Result
     }
     let mut seeds = BTreeMap::new();
     for output in outputs {
-        let ones = Tensor::full(output.device(), output.shape(), 1.0)?;
+        let ones = Tensor::full_in(output.device(), output.shape(), 1.0, output.dtype())?;
         if let Some(node) = output.node() {
             accumulate(&mut seeds, node, ones, true)?;
         }
@@ -69,7 +69,9 @@ fn walk(
                 continue;
             };
             if let Some(gradient) = node.pull_back(edge, &g, device, options.create_graph)? {
-                if (gradient.shape(), gradient.dtype()) != (&edge.shape, edge.dtype) {
+                // A gradient has its input's type: that of a feature map is one, that of a weight is none.
+                let gradient = ops::cast(&gradient, edge.dtype)?;
+                if gradient.shape() != edge.shape {
                     let (expected, got) = (&edge.shape, gradient.shape());
                     return Err(Error::shape(node.op, format!("its gradient must be {expected:?}, got {got:?}")));
                 }
@@ -79,7 +81,7 @@ fn walk(
     }
     let gradient = |x: &&Tensor| match x.node().and_then(|node| found.get(&node.id)) {
         Some(gradient) => Ok(gradient.clone()),
-        None => Tensor::full(device, x.shape(), 0.0),
+        None => Tensor::full_in(device, x.shape(), 0.0, x.dtype()),
     };
     inputs.iter().map(gradient).collect()
 }

@@ -75,7 +75,7 @@ impl Tensor {
         }))
     }
 
-    /// The result of `kernel`, with the edges to those inputs that have history.
+    /// The result of `kernel`, of the type that [`Kernel::output`] says, with the edges to those inputs that have history.
     pub(crate) fn from_op<const K: usize>(
         op: &'static str,
         kernel: Kernel,
@@ -83,8 +83,23 @@ impl Tensor {
         shape: &[usize],
         edges: [Edge; K],
     ) -> Result<Self> {
+        let float = same_device(op, inputs)?.backend().float();
+        let types: Vec<DType> = inputs.iter().map(|x| x.dtype()).collect();
+        let dtype = kernel.output(&types, float);
+        Self::from_op_in(op, kernel, inputs, shape, dtype, edges)
+    }
+
+    /// As [`from_op`](Self::from_op), the result in another type.
+    pub(crate) fn from_op_in<const K: usize>(
+        op: &'static str,
+        kernel: Kernel,
+        inputs: &[&Tensor],
+        shape: &[usize],
+        dtype: DType,
+        edges: [Edge; K],
+    ) -> Result<Self> {
         let device = same_device(op, inputs)?;
-        let view = device.run(op, kernel, inputs, shape, inputs[0].dtype())?;
+        let view = device.run(op, kernel, inputs, shape, dtype)?;
         Ok(Self::recorded(op, device, view, edges, None))
     }
 
@@ -111,6 +126,8 @@ impl Tensor {
             DType::F64 => values.iter().flat_map(|v| v.to_ne_bytes()).collect(),
             DType::U8 => values.iter().map(|&v| v as u8).collect(),
             DType::I32 => values.iter().flat_map(|&v| (v as i32).to_ne_bytes()).collect(),
+            // The device rounds.
+            DType::BF16 | DType::F16 => return crate::ops::cast(&Self::from_f64(device, values, shape, DType::F32)?, dtype),
         };
         Self::from_bytes(device, bytes, shape, dtype)
     }
@@ -151,7 +168,12 @@ impl Tensor {
     ///
     /// [`Error::Memory`] if there is no room.
     pub fn full(device: &Device, shape: &[usize], value: f64) -> Result<Self> {
-        let view = device.run("full", Kernel::Fill { value }, &[], shape, device.backend().float())?;
+        Self::full_in(device, shape, value, device.backend().float())
+    }
+
+    /// As [`full`](Self::full), in the type that a tensor of feature maps has.
+    pub(crate) fn full_in(device: &Device, shape: &[usize], value: f64, dtype: DType) -> Result<Self> {
+        let view = device.run("full", Kernel::Fill { value }, &[], shape, dtype)?;
         Ok(Self::new(device, view))
     }
 
@@ -234,6 +256,9 @@ impl Tensor {
     ///
     /// [`Error::Device`] if work failed on the device.
     pub fn to_vec(&self) -> Result<Vec<f64>> {
+        if self.dtype().is_half() {
+            return crate::ops::cast(&self.detach(), self.device().backend().float())?.to_vec();
+        }
         let (send, received) = channel();
         let done = Box::new(move |result| send.send(result).unwrap_or_default());
         self.device().backend().read(self.storage(), done);
@@ -282,6 +307,7 @@ fn decode(dtype: DType, bytes: &[u8]) -> f64 {
         DType::I32 => f64::from(i32::from_ne_bytes(four())),
         DType::U8 => f64::from(bytes[0]),
         DType::F64 => bytes.try_into().map_or(f64::NAN, f64::from_ne_bytes),
+        DType::BF16 | DType::F16 => unreachable!("read as f32"),
     }
 }
 
@@ -303,8 +329,16 @@ pub(crate) fn same_device<'a>(op: &'static str, inputs: &[&'a Tensor]) -> Result
 
 /// Refuses operands that are not of the device's floating-point type.
 pub(crate) fn floats(op: &'static str, inputs: &[&Tensor]) -> Result<()> {
-    let float = same_device(op, inputs)?.backend().float();
-    match inputs.iter().find(|x| x.dtype() != float) {
+    features(op, &[], inputs)
+}
+
+/// As [`floats`], but the feature maps among the operands may be of 16 bits.
+pub(crate) fn features(op: &'static str, maps: &[&Tensor], others: &[&Tensor]) -> Result<()> {
+    let all: Vec<&Tensor> = maps.iter().chain(others).copied().collect();
+    let float = same_device(op, &all)?.backend().float();
+    let is_odd = |x: &&&Tensor| x.dtype() != float;
+    let odd = others.iter().find(is_odd).or_else(|| maps.iter().filter(|x| !x.dtype().is_half()).find(is_odd));
+    match odd {
         None => Ok(()),
         Some(x) => Err(Error::shape(op, format!("operands must be {float}, got {}; cast first", x.dtype()))),
     }

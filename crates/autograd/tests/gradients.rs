@@ -164,6 +164,9 @@ fn convolutional() -> Vec<Case> {
     vec![
         case("conv2d", &[&[2, 3, 3, 2], &[3, 3, 2, 2]], wide, |x| ops::conv2d(&x[0], &x[1], conv(1, [1; 4]))),
         case("conv2d", &[&[1, 5, 4, 1], &[2, 3, 1, 2]], wide, move |x| ops::conv2d(&x[0], &x[1], odd)),
+        case("conv2d_in", &[&[1, 3, 3, 2], &[3, 3, 2, 1]], wide, |x| {
+            ops::conv2d_in(&x[0], &x[1], conv(1, [1; 4]), x[0].dtype())
+        }),
         case("conv2d_transpose", &[&[2, 2, 2, 2], &[4, 4, 1, 2]], wide, move |x| {
             ops::conv2d_transpose(&x[0], &x[1], [4, 4], down)
         }),

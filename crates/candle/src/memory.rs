@@ -42,6 +42,8 @@ pub(crate) fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
         DType::F64 => block::<f64>(len),
         DType::U8 => block::<u8>(len),
         DType::I32 => block::<i32>(len),
+        // Refused before by `stores_half`.
+        DType::BF16 | DType::F16 => None,
     }
 }
 

@@ -123,6 +123,12 @@ impl NativeDevice {
         self.0.backend().float().to_string()
     }
 
+    /// Whether feature maps can be stored in 16 bits.
+    #[napi(getter)]
+    pub fn stores_half(&self) -> bool {
+        self.0.backend().stores_half()
+    }
+
     #[napi]
     pub fn memory(&self) -> NativeMemory {
         let memory = self.0.backend().memory();
@@ -241,9 +247,11 @@ pub fn sizes(shape: &[u32]) -> Vec<usize> {
 pub fn dtype_of(name: &str) -> Result<DType> {
     match name {
         "f32" => Ok(DType::F32),
+        "bf16" => Ok(DType::BF16),
+        "f16" => Ok(DType::F16),
         "f64" => Ok(DType::F64),
         "u8" => Ok(DType::U8),
         "i32" => Ok(DType::I32),
-        _ => Err(invalid(format!("dtype must be f32, f64, u8 or i32, got '{name}'"))),
+        _ => Err(invalid(format!("dtype must be f32, bf16, f16, f64, u8 or i32, got '{name}'"))),
     }
 }

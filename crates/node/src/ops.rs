@@ -180,9 +180,16 @@ fn pair(sizes: &[u32]) -> Result<[usize; 2]> {
 }
 
 #[napi(js_name = "conv2d")]
-pub fn conv2d(x: Handle, w: Handle, stride: u32, padding: Vec<u32>, algorithm: String) -> Result<Handle> {
-    let p = geometry(stride, &padding, &algorithm)?;
-    two("conv2d", [x, w], |x, w| ops::conv2d(x, w, p))
+pub fn conv2d(
+    x: Handle,
+    w: Handle,
+    stride: u32,
+    padding: Vec<u32>,
+    algorithm: String,
+    dtype: Option<String>,
+) -> Result<Handle> {
+    let (p, dtype) = (geometry(stride, &padding, &algorithm)?, dtype.as_deref().map(dtype_of).transpose()?);
+    two("conv2d", [x, w], |x, w| ops::conv2d_in(x, w, p, dtype.unwrap_or(x.dtype())))
 }
 
 #[napi(js_name = "conv2dTranspose")]

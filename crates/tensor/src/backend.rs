@@ -16,6 +16,11 @@ pub trait Backend: Send + Sync + 'static {
     /// The floating-point type that this device computes in.
     fn float(&self) -> DType;
 
+    /// Whether feature maps can be stored in 16 bits.
+    fn stores_half(&self) -> bool {
+        false
+    }
+
     /// Memory for `len` elements, its content undefined. It returns to the device's pool, in stream order,
     /// when the last [`Storage`] on it is dropped.
     ///

@@ -1,5 +1,12 @@
 //! The closed list of what a device computes. A variant's comment is its exact meaning, and
 //! `reference.rs` says the same in loops. `x → y` names inputs and outputs in their order.
+//!
+//! **Roles of floats.** A float operand is a feature map, or anything else: a weight, a style, statistics, a gradient of those. Feature
+//! maps may lie in 16 bits ([`DType::is_half`]) on a device that stores them so; the last axis is then a multiple of 4. Everything
+//! else is in the device's own float type. Kernels compute in that type whatever is stored, and round when they store.
+//! [`Kernel::maps`] says which operands are feature maps, [`Kernel::output`] of which type a result is.
+
+use crate::DType;
 
 /// One computation on a device.
 #[derive(Clone, Debug, PartialEq)]
@@ -246,6 +253,40 @@ impl Kernel {
         "bias_act_grad", "noise_bias_act", "adain", "adain_input_grad", "adain_style_grad", "minibatch_stddev",
         "minibatch_stddev_grad", "adam",
     ];
+
+    /// Which inputs, and whether the first output, may be feature maps. A reduction or a product of feature maps is none.
+    pub fn maps(&self) -> (&'static [bool], bool) {
+        match self {
+            Self::Fill { .. } => (&[], true),
+            Self::Copy { .. } | Self::Cast | Self::Unary(_) | Self::Upfirdn2d(_) => (&[true], true),
+            Self::Binary(_) | Self::BiasActGrad { .. } => (&[true, true], true),
+            Self::Reduce { op: Reduce::Sum | Reduce::Mean, .. } => (&[true], false),
+            Self::Matmul { .. } | Self::Conv2dWeightGrad(_) => (&[true, true], false),
+            Self::Conv2d(_) | Self::Conv2dTranspose(_) | Self::BiasAct { .. } | Self::Adain => (&[true, false], true),
+            Self::NoiseBiasAct { .. } => (&[true, false, false, false], true),
+            Self::AdainInputGrad => (&[true, true, false, false], true),
+            Self::AdainStyleGrad => (&[true, true, false], false),
+            Self::Select
+            | Self::Reduce { op: Reduce::Max, .. }
+            | Self::GatherRows
+            | Self::ScatterRows
+            | Self::Uniform(_)
+            | Self::Normal(_)
+            | Self::MinibatchStddev { .. }
+            | Self::MinibatchStddevGrad { .. }
+            | Self::Adam(_) => (&[], false),
+        }
+    }
+
+    /// The type of the first output where nothing else is asked for: of 16 bits if it may be a feature map and an input is one of
+    /// 16 bits, else the first input's, or `float`, the device's, in place of 16 bits.
+    pub fn output(&self, inputs: &[DType], float: DType) -> DType {
+        match inputs.iter().find(|dtype| dtype.is_half()) {
+            Some(&half) if self.maps().1 => half,
+            Some(_) => float,
+            None => inputs[0],
+        }
+    }
 
     /// The kernel's name, as it stands in errors and profiles.
     pub fn name(&self) -> &'static str {

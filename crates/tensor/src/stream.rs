@@ -147,6 +147,10 @@ impl<E: Executor> Backend for Stream<E> {
     }
 
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {
+        if dtype.is_half() {
+            let Self { name, float, .. } = self;
+            return Err(Error::shape(op, format!("device '{name}' stores feature maps in {float}, got {dtype}")));
+        }
         let block = self.pool.take(op, len, dtype, |capacity| E::allocate(capacity, dtype))?;
         Ok(Storage::new(block, len, dtype))
     }

@@ -93,7 +93,7 @@ impl Executor for Mistaken {
 fn failures(kernel: &'static str, mistake: Mistake) -> Vec<String> {
     let executor = Mistaken { kernel, mistake };
     let device = Stream::new("mistaken", DType::F32, executor, usize::MAX);
-    check(&device, &Options { only: Some(kernel) }).failures
+    check(&device, &Options { only: Some(kernel), ..Options::default() }).failures
 }
 
 #[test]
@@ -150,6 +150,7 @@ fn a_kernel_without_a_case_is_a_failure() {
         &Reference::device(usize::MAX),
         &Options {
             only: Some("sobel"),
+            ..Options::default()
         },
     );
     assert_eq!(report.failures, ["kernel 'sobel' has no conformance case"]);

@@ -166,6 +166,10 @@ impl Backend for Gpu {
         DType::F32
     }
 
+    fn stores_half(&self) -> bool {
+        true
+    }
+
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {
         if dtype == DType::F64 {
             let message = format!(

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
-use stylegan_tensor::{Error, Result};
+use stylegan_tensor::{DType, Error, Result};
 
 use crate::adapter::IMMEDIATE_BYTES;
 use crate::memory::{Pool, Slot};
 use crate::pipelines::Pipelines;
 use crate::profile::Profile;
-use crate::shader::{MAX_CONSTANTS, Shader};
+use crate::shader::{MAX_CONSTANTS, Shader, form};
 
 /// A range of a buffer as a kernel sees it.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub(crate) struct Binding {
     slot: Slot,
     offset: u64,
     bytes: u64,
+    dtype: DType,
 }
 
 impl Binding {
@@ -34,6 +35,22 @@ impl Binding {
             slot: slot.clone(),
             offset: offset as u64,
             bytes: bytes as u64,
+            dtype: DType::F32,
+        }
+    }
+
+    /// The same range with elements of another type than f32.
+    pub fn of(self, dtype: DType) -> Self {
+        Self { dtype, ..self }
+    }
+
+    /// How a kernel's named operand is stored, as a constant of its shader: f32 are read in vectors of `width`.
+    pub fn form(&self, width: usize) -> u32 {
+        match self.dtype {
+            DType::BF16 => form::BF16,
+            DType::F16 => form::F16,
+            _ if width == 4 => form::VECTOR,
+            _ => form::SCALAR,
         }
     }
 

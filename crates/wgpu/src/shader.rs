@@ -9,27 +9,48 @@ pub(crate) struct Shader {
     /// Texts, composed in this order.
     pub parts: &'static [&'static str],
     /// Constants that each launch sets. `WIDTH` also gives `alias V`, a vector of so many floats, and `U`, their bits. A name in lower case is an
-    /// operand at the next binding, read (the last one: written) in runs of four, by vectors if its value is 4.
+    /// operand at the next binding, and its value one of the `form`s below: kernels read and write it by the functions of `operand_*.wgsl` and
+    /// `result_*.wgsl`, and do not see how it is stored.
     pub constants: &'static [&'static str],
     /// How many operands are only read.
     pub inputs: usize,
 }
 
+/// How an operand is stored.
+pub(crate) mod form {
+    /// f32, one at a time.
+    pub const SCALAR: u32 = 1;
+    /// f32, four at a time.
+    pub const VECTOR: u32 = 4;
+    /// bf16, four at a time.
+    pub const BF16: u32 = 5;
+    /// f16, four at a time.
+    pub const F16: u32 = 6;
+}
+
 /// At most so many constants, so that a pipeline's key is a plain array.
-pub(crate) const MAX_CONSTANTS: usize = 7;
+pub(crate) const MAX_CONSTANTS: usize = 8;
 
 impl Shader {
     /// The whole program for these values of its constants.
     pub fn source(&self, values: &[u32]) -> String {
         let mut source = String::new();
-        let mut binding = 0;
+        let (mut binding, mut half) = (0, "");
         for (name, value) in self.constants.iter().zip(values) {
             if name.starts_with(|first: char| first.is_lowercase()) {
-                let template = match (binding < self.inputs, value) {
-                    (true, 4) => include_str!("shaders/operand_vector.wgsl"),
-                    (true, _) => include_str!("shaders/operand_scalar.wgsl"),
-                    (false, 4) => include_str!("shaders/result_vector.wgsl"),
-                    (false, _) => include_str!("shaders/result_scalar.wgsl"),
+                let template = match (binding < self.inputs, *value) {
+                    (true, form::SCALAR) => include_str!("shaders/operand_scalar.wgsl"),
+                    (true, form::VECTOR) => include_str!("shaders/operand_vector.wgsl"),
+                    (true, _) => include_str!("shaders/operand_half.wgsl"),
+                    (false, form::SCALAR) => include_str!("shaders/result_scalar.wgsl"),
+                    (false, form::VECTOR) => include_str!("shaders/result_vector.wgsl"),
+                    (false, _) => include_str!("shaders/result_half.wgsl"),
+                };
+                // The operands of a launch have at most one type of 16 bits.
+                half = match *value {
+                    form::BF16 => include_str!("shaders/bf16.wgsl"),
+                    form::F16 => include_str!("shaders/f16.wgsl"),
+                    _ => half,
                 };
                 let text = template.replace("NAME", name);
                 source += &text.replace("BINDING", &binding.to_string());
@@ -47,6 +68,7 @@ impl Shader {
                 }
             }
         }
+        source += half;
         source.extend(self.parts.iter().copied());
         source
     }
@@ -73,7 +95,7 @@ shader!(
 shader!(
     COPY,
     "copy",
-    ["prelude", "bytes", "copy"],
+    ["prelude", "bytes", "walk", "copy"],
     ["BYTES", "ADD", "RANK"],
     1
 );
@@ -87,15 +109,15 @@ shader!(
 shader!(
     UNARY,
     "unary",
-    ["prelude", "math", "unary", "each"],
-    ["OP", "ADD"],
+    ["prelude", "math", "unary", "unary_one", "each"],
+    ["x", "y", "OP", "ADD"],
     1
 );
 shader!(
     BINARY,
     "binary",
     ["prelude", "operators", "binary", "each"],
-    ["OP", "WIDTH", "ADD"],
+    ["a", "b", "y", "OP", "WIDTH", "ADD"],
     2
 );
 shader!(
@@ -108,28 +130,28 @@ shader!(
         "binary_broadcast",
         "each"
     ],
-    ["OP", "RANK", "ADD"],
+    ["a", "b", "y", "OP", "RANK", "ADD"],
     2
 );
 shader!(
     SELECT,
     "select",
     ["prelude", "broadcast", "select", "each"],
-    ["RANK", "ADD"],
+    ["c", "a", "b", "y", "RANK", "ADD"],
     3
 );
 shader!(
     REDUCE,
     "reduce",
     ["prelude", "reduce", "reduce_tree"],
-    ["OP", "INNER", "LANES", "ADD", "PLAIN"],
+    ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"],
     1
 );
 shader!(
     REDUCE_SUBGROUPS,
     "reduce",
     ["prelude", "reduce", "reduce_subgroups"],
-    ["OP", "INNER", "LANES", "ADD", "PLAIN"],
+    ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"],
     1
 );
 shader!(
@@ -164,7 +186,7 @@ shader!(
     UPFIRDN2D,
     "upfirdn2d",
     ["prelude", "upfirdn2d", "each"],
-    ["WIDTH", "ADD", "COUNT", "UP"],
+    ["x", "y", "WIDTH", "ADD", "COUNT", "UP"],
     1
 );
 shader!(
@@ -199,35 +221,35 @@ shader!(
     BIAS_ACT,
     "bias_act",
     ["prelude", "bias_act", "each"],
-    ["WIDTH", "ADD"],
+    ["x", "b", "y", "WIDTH", "ADD"],
     2
 );
 shader!(
     ACT,
     "bias_act",
     ["prelude", "act", "each"],
-    ["WIDTH", "ADD"],
+    ["x", "y", "WIDTH", "ADD"],
     1
 );
 shader!(
     BIAS_ACT_GRAD,
     "bias_act_grad",
     ["prelude", "bias_act_grad", "each"],
-    ["WIDTH", "ADD"],
+    ["g", "output", "y", "WIDTH", "ADD"],
     2
 );
 shader!(
     NOISE_BIAS_ACT,
     "noise_bias_act",
     ["prelude", "noise_bias_act", "each"],
-    ["WIDTH", "ADD"],
+    ["x", "noise", "strength", "b", "y", "WIDTH", "ADD"],
     4
 );
 shader!(
     ADAIN_MOMENTS,
     "adain",
     ["prelude", "maps", "adain_moments"],
-    ["LANES"],
+    ["x", "y", "LANES"],
     1
 );
 shader!(ADAIN_STATS, "adain", ["prelude", "adain_stats"], [], 1);
@@ -235,38 +257,86 @@ shader!(
     ADAIN,
     "adain",
     ["prelude", "map_of", "adain", "each"],
-    ["WIDTH", "ADD"],
+    ["x", "style", "stats", "y", "WIDTH", "ADD"],
     3
 );
 shader!(
     ADAIN_SUMS,
     "adain_style_grad",
     ["prelude", "maps", "adain_sums"],
-    ["LANES", "ADD"],
+    ["g", "x", "stats", "y", "LANES", "ADD"],
     3
 );
 shader!(
     ADAIN_INPUT_GRAD,
     "adain_input_grad",
     ["prelude", "map_of", "adain_input_grad", "each"],
-    ["WIDTH", "ADD"],
+    ["g", "x", "style", "stats", "sums", "y", "WIDTH", "ADD"],
     5
 );
 shader!(
     MINIBATCH_STDDEV,
     "minibatch_stddev",
     ["prelude", "minibatch", "minibatch_stddev", "each"],
-    ["ADD"],
+    ["x", "y", "ADD"],
     1
 );
 shader!(
     MINIBATCH_STDDEV_GRAD,
     "minibatch_stddev_grad",
     ["prelude", "minibatch", "minibatch_stddev_grad"],
-    ["ADD"],
+    ["g", "x", "y", "ADD"],
     2
 );
 shader!(ADAM_CHECK, "adam", ["prelude", "adam_check"], [], 1);
 shader!(ADAM_STEP, "adam", ["prelude", "math", "adam_step"], [], 1);
 shader!(ADAM, "adam", ["prelude", "adam"], [], 2);
 shader!(ADAM_AVERAGE, "adam", ["prelude", "adam_average"], [], 2);
+shader!(
+    COPY_RUNS,
+    "copy",
+    ["prelude", "walk", "copy_runs"],
+    ["x", "y", "ADD", "RANK"],
+    1
+);
+shader!(
+    FILL_RUNS,
+    "fill",
+    ["prelude", "fill_runs", "each"],
+    ["y", "ADD"],
+    0
+);
+shader!(
+    CONVERT,
+    "cast",
+    ["prelude", "convert", "each"],
+    ["x", "y", "ADD"],
+    1
+);
+shader!(
+    UNARY_FOUR,
+    "unary",
+    ["prelude", "math", "unary", "unary_four", "each"],
+    ["x", "y", "OP", "ADD"],
+    1
+);
+shader!(
+    BROADCAST_FOUR,
+    "binary",
+    [
+        "prelude",
+        "broadcast",
+        "operators",
+        "binary_broadcast_four",
+        "each"
+    ],
+    ["a", "b", "y", "OP", "RANK", "ADD"],
+    2
+);
+shader!(
+    SUM_RUNS,
+    "reduce",
+    ["prelude", "sum_runs", "each"],
+    ["x", "y", "ADD"],
+    1
+);

@@ -1,6 +1,7 @@
 //! The GPU held against the reference, kernel by kernel. Without an adapter these tests fail: a software one is enough.
 
 use stylegan_tensor::conformance::{Options, check};
+use stylegan_tensor::DType;
 use stylegan_wgpu::open;
 
 #[test]
@@ -10,6 +11,7 @@ fn every_kernel_agrees_with_the_reference() {
     let only = std::env::var("STYLEGAN_KERNEL").ok();
     let options = Options {
         only: only.map(|name| &*name.leak()),
+        half: None,
     };
     let report = check(&device, &options);
     println!(
@@ -30,8 +32,37 @@ fn reductions_agree_with_the_reference_without_subgroups_too() {
         &device,
         &Options {
             only: Some("reduce"),
+            half: None,
         },
     );
     assert!(report.launches > 0);
     report.assert();
+}
+
+/// Every kernel that takes feature maps, on such of 16 bits: the suite fails if one has no case.
+fn stored_in(half: DType) {
+    let device =
+        open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
+    let only = std::env::var("STYLEGAN_KERNEL").ok();
+    let options = Options {
+        only: only.map(|name| &*name.leak()),
+        half: Some(half),
+    };
+    let report = check(&device, &options);
+    println!(
+        "{half}: {} launches; errors as parts of those allowed: {:.2?}",
+        report.launches, report.worst
+    );
+    report.assert();
+    assert!(report.launches > 0);
+}
+
+#[test]
+fn every_kernel_agrees_with_the_reference_on_feature_maps_in_bf16() {
+    stored_in(DType::BF16);
+}
+
+#[test]
+fn every_kernel_agrees_with_the_reference_on_feature_maps_in_f16() {
+    stored_in(DType::F16);
 }

@@ -8,7 +8,7 @@ use stylegan_tensor::{
 use stylegan_wgpu::Gpu;
 
 mod gpu;
-use gpu::{gpu, limited, tensor};
+use gpu::{gpu, half, limited, tensor};
 
 #[test]
 fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
@@ -126,13 +126,25 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
         ),
     ];
     for (kernel, inputs, outs) in cases {
-        for accumulate in [false, true] {
-            let run = |device: &Gpu| {
-                let x: Vec<View> = inputs.iter().map(|shape| tensor(device, shape)).collect();
-                let y: Vec<View> = outs.iter().map(|shape| tensor(device, shape)).collect();
-                results(device, &kernel, &x, &y, accumulate)
-            };
-            same(&kernel, &run(&whole), &run(&limited));
+        // Feature maps in 16 bits too, of which kernels see twice as many.
+        let (maps, gives_map) = kernel.maps();
+        let is_map = |at: usize| maps.get(at) == Some(&true);
+        let types = [None, Some(DType::BF16), Some(DType::F16)];
+        for stored in types.into_iter().filter(|stored| stored.is_none() || gives_map || is_map(0)) {
+            for accumulate in [false, true] {
+                let make = |device: &Gpu, shape: &Vec<usize>, is_map: bool| match stored {
+                    Some(dtype) if is_map => half(device, shape, dtype),
+                    _ => tensor(device, shape),
+                };
+                let run = |device: &Gpu| {
+                    let x = inputs.iter().enumerate();
+                    let x: Vec<View> = x.map(|(at, shape)| make(device, shape, is_map(at))).collect();
+                    let y = outs.iter().enumerate();
+                    let y = y.map(|(at, shape)| make(device, shape, gives_map && at == 0));
+                    results(device, &kernel, &x, &y.collect::<Vec<_>>(), accumulate)
+                };
+                same(&kernel, stored, &run(&whole), &run(&limited));
+            }
         }
     }
 }
@@ -181,16 +193,17 @@ fn results(
         .collect()
 }
 
-fn same(kernel: &Kernel, expected: &[Vec<f64>], found: &[Vec<f64>]) {
+fn same(kernel: &Kernel, stored: Option<DType>, expected: &[Vec<f64>], found: &[Vec<f64>]) {
     for (expected, found) in expected.iter().zip(found) {
         let largest = expected
             .iter()
             .fold(0.0, |most: f64, value| most.max(value.abs()));
         assert_eq!(expected.len(), found.len());
         for (e, f) in expected.iter().zip(found) {
-            // Sums over the batch are added up in another order: a few roundings of the largest.
+            // Sums over the batch are added up in another order: a few roundings of the largest, or another 16-bit number.
+            let tolerance = if stored.is_some() { 1.0 / 128.0 } else { 1e-5 };
             assert!(
-                (e - f).abs() <= 1e-5 * largest,
+                (e - f).abs() <= tolerance * largest,
                 "{kernel:?}: expected {e}, got {f}"
             );
         }
@@ -230,7 +243,25 @@ fn copies_of_any_strides_are_made_in_parts() {
             assert_eq!(run(&whole), run(&limited), "{name}");
         }
     }
+    // 16 bits, in runs of four.
+    let (h, w) = (height as isize, 152);
+    let len = height * 152;
+    let cases = [
+        ("all", copy(&[len], 0, &[1], 0, &[1])),
+        ("turned", copy(&[38, height, 4], 0, &[4, w, 1], 0, &[4 * h, 4, 1])),
+        ("a slice", copy(&[100, 72], 3000, &[w, 1], 5000, &[w, 1])),
+    ];
+    for (name, kernel) in cases {
+        for accumulate in [false, true] {
+            let run = |device: &Gpu| {
+                let [x, y] = [(); 2].map(|()| half(device, &[len], DType::BF16));
+                results(device, &kernel, &[x], &[y], accumulate)
+            };
+            assert_eq!(run(&whole), run(&limited), "{name} in 16 bits");
+        }
+    }
     // Bytes: parts may meet within a word.
+    let len = height * width;
     let bytes = |device: &Gpu| {
         let make = |value: f64| {
             let storage = device.allocate("upload", len * 4, DType::U8).expect("room");
@@ -272,7 +303,7 @@ fn rows_of_large_tables_are_gathered_and_scattered_in_parts() {
                 };
                 results(device, &kernel, &[from, rows], &[to], accumulate)
             };
-            same(&kernel, &run(&whole), &run(&limited));
+            same(&kernel, None, &run(&whole), &run(&limited));
         }
     }
 }

@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::{Composition, Edge, Saved};
 use crate::ops::{add, affine, mean, mul, reshape, rsqrt, slice, square, sub};
-use crate::tensor::{Tensor, floats, same_device};
+use crate::tensor::{Tensor, features, same_device};
 
 /// Inside the root of the normalisation (official instance_norm).
 const EPSILON: f64 = 1e-8;
@@ -15,7 +15,7 @@ const EPSILON: f64 = 1e-8;
 ///
 /// [`Error::Shape`] if `x` is not `[N, H, W, C]` or `style` not `[N, 2C]`.
 pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
-    floats("adain", &[x, style])?;
+    features("adain", &[x], &[style])?;
     let &[n, _, _, c] = x.shape() else {
         return Err(Error::shape("adain", format!("x must be [N, H, W, C], got {:?}", x.shape())));
     };
@@ -24,7 +24,7 @@ pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
     }
     let device = same_device("adain", &[x, style])?;
     let y = device.empty("adain", x.shape(), x.dtype())?;
-    let stats = device.empty("adain", &[n, 2, c], x.dtype())?;
+    let stats = device.empty("adain", &[n, 2, c], style.dtype())?;
     device.backend().launch(Kernel::Adain, &[x.view(), style.view()], &[&y, &stats], false)?;
     let stats = Tensor::new(device, stats);
     let edges = [

@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::Edge;
 use crate::ops::{activated, matmul, reshape, sum_to};
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, features};
 
 /// `x + noise · strength + b`, then values below 0 times `alpha`: `x [N, H, W, C]`, `noise [N or 1, H, W, 1]`, `strength [C]`,
 /// `b [C]` (StyleGAN, Fig. 1b, "B"; official apply_noise, apply_bias and leaky_relu).
@@ -14,7 +14,7 @@ use crate::tensor::{Tensor, floats};
 /// [`Error::Shape`] if an operand has another form or alpha is not in [0, 1].
 pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     let op = "noise_bias_act";
-    floats(op, &[x, noise, strength, b])?;
+    features(op, &[x], &[noise, strength, b])?;
     let fits = match (x.shape(), noise.shape()) {
         (&[n, h, w, c], &[m, nh, nw, 1]) => {
             (m == n || m == 1) && (nh, nw) == (h, w) && strength.shape() == [c] && b.shape() == [c]

@@ -3,7 +3,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 use super::elementwise::{greater, mul};
 use super::reduce::sum_to;
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats, same_device};
+use crate::tensor::{Tensor, features, same_device};
 
 /// `x + b`, then values below 0 times `alpha`: `x [.., C]`, `b [C]`. alpha 1 is linear, 0 a ReLU, 0.2 StyleGAN's leaky
 /// ReLU (official networks_stylegan.py, apply_bias and leaky_relu).
@@ -12,7 +12,7 @@ use crate::tensor::{Tensor, floats, same_device};
 ///
 /// [`Error::Shape`] if `b` is not `[C]` or alpha not in [0, 1].
 pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
-    floats("bias_act", &[x, b])?;
+    features("bias_act", &[x], &[b])?;
     if x.shape().last().copied().into_iter().collect::<Vec<_>>() != b.shape() {
         return Err(Error::shape(
             "bias_act",
@@ -47,7 +47,7 @@ pub(crate) fn activated<const K: usize>(
 ///
 /// [`Error::Shape`] if alpha is not in [0, 1].
 pub fn leaky_relu(x: &Tensor, alpha: f64) -> Result<Tensor> {
-    floats("leaky_relu", &[x])?;
+    features("leaky_relu", &[x], &[])?;
     check_slope("leaky_relu", alpha)?;
     let edge = Edge::to(x).saving_output().vjp(move |g, saved| slope_grad(g, &saved[0], alpha));
     Tensor::from_op("leaky_relu", Kernel::BiasAct { alpha }, &[x], x.shape(), [edge])
@@ -60,7 +60,7 @@ pub fn leaky_relu(x: &Tensor, alpha: f64) -> Result<Tensor> {
 ///
 /// [`Error::Shape`] if the shapes differ or alpha is not in (0, 1].
 pub fn bias_act_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
-    floats("bias_act_grad", &[g, y])?;
+    features("bias_act_grad", &[g, y], &[])?;
     if g.shape() != y.shape() {
         return Err(Error::shape(
             "bias_act_grad",

@@ -1,7 +1,7 @@
-use stylegan_tensor::{Conv2d, Error, Kernel, Result};
+use stylegan_tensor::{Conv2d, DType, Error, Kernel, Result};
 
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, features};
 
 /// Correlation of images with filters: `x [N, H, W, C]`, `w [kh, kw, C, O]` → `[N, H', W', O]` with
 /// `H' = (H + top + bottom − kh) / stride + 1`, rounded down.
@@ -11,14 +11,24 @@ use crate::tensor::{Tensor, floats};
 /// [`Error::Shape`] if an operand has another form, channels differ, the stride is 0, or the kernel is larger than
 /// the padded image.
 pub fn conv2d(x: &Tensor, w: &Tensor, p: Conv2d) -> Result<Tensor> {
-    floats("conv2d", &[x, w])?;
+    conv2d_in(x, w, p, x.dtype())
+}
+
+/// [`conv2d`] with the result in `dtype`: from an image to feature maps of 16 bits, and back, without another pass over them.
+///
+/// # Errors
+///
+/// As [`conv2d`], and if the device does not store feature maps in `dtype`.
+pub fn conv2d_in(x: &Tensor, w: &Tensor, p: Conv2d, dtype: DType) -> Result<Tensor> {
+    features("conv2d", &[x], &[w])?;
     let shape = output_shape("conv2d", x.shape(), w.shape(), p)?;
     let (xs, ws) = (shape4("conv2d", x)?, shape4("conv2d", w)?);
+    let from = x.dtype();
     let edges = [
-        Edge::to(x).saving([w]).vjp(move |g, saved| conv2d_transpose(g, &saved[0], [xs[1], xs[2]], p)),
+        Edge::to(x).saving([w]).vjp(move |g, saved| transpose_in(g, &saved[0], [xs[1], xs[2]], p, from)),
         Edge::to(w).saving([x]).vjp(move |g, saved| conv2d_weight_grad(&saved[0], g, [ws[0], ws[1]], p)),
     ];
-    Tensor::from_op("conv2d", Kernel::Conv2d(p), &[x, w], &shape, edges)
+    Tensor::from_op_in("conv2d", Kernel::Conv2d(p), &[x, w], &shape, dtype, edges)
 }
 
 /// The adjoint of [`conv2d`] in x: `y [N, H', W', O]`, `w [kh, kw, C, O]` → `[N, H, W, C]` with `[H, W] = size`.
@@ -27,9 +37,14 @@ pub fn conv2d(x: &Tensor, w: &Tensor, p: Conv2d) -> Result<Tensor> {
 ///
 /// [`Error::Shape`] if `conv2d` of an image of that size with `w` does not give the shape of `y`.
 pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> Result<Tensor> {
-    floats("conv2d_transpose", &[y, w])?;
+    transpose_in(y, w, size, p, y.dtype())
+}
+
+fn transpose_in(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d, dtype: DType) -> Result<Tensor> {
+    features("conv2d_transpose", &[y], &[w])?;
     let (ys, ws) = (shape4("conv2d_transpose", y)?, shape4("conv2d_transpose", w)?);
     let shape = [ys[0], size[0], size[1], ws[2]];
+    let from = y.dtype();
     expect(
         "conv2d_transpose",
         "y",
@@ -37,10 +52,10 @@ pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> 
         &ys,
     )?;
     let edges = [
-        Edge::to(y).saving([w]).vjp(move |g, saved| conv2d(g, &saved[0], p)),
+        Edge::to(y).saving([w]).vjp(move |g, saved| conv2d_in(g, &saved[0], p, from)),
         Edge::to(w).saving([y]).vjp(move |g, saved| conv2d_weight_grad(g, &saved[0], [ws[0], ws[1]], p)),
     ];
-    Tensor::from_op("conv2d_transpose", Kernel::Conv2dTranspose(p), &[y, w], &shape, edges)
+    Tensor::from_op_in("conv2d_transpose", Kernel::Conv2dTranspose(p), &[y, w], &shape, dtype, edges)
 }
 
 /// The adjoint of [`conv2d`] in w: `x [N, H, W, C]`, `y [N, H', W', O]` → `[kh, kw, C, O]` with `[kh, kw] = kernel`.
@@ -49,9 +64,10 @@ pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> 
 ///
 /// [`Error::Shape`] if `conv2d` of `x` with such a filter does not give the shape of `y`.
 pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d) -> Result<Tensor> {
-    floats("conv2d_weight_grad", &[x, y])?;
+    features("conv2d_weight_grad", &[x, y], &[])?;
     let (xs, ys) = (shape4("conv2d_weight_grad", x)?, shape4("conv2d_weight_grad", y)?);
     let shape = [kernel[0], kernel[1], xs[3], ys[3]];
+    let (x_type, y_type) = (x.dtype(), y.dtype());
     expect(
         "conv2d_weight_grad",
         "y",
@@ -59,8 +75,8 @@ pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d)
         &ys,
     )?;
     let edges = [
-        Edge::to(x).saving([y]).vjp(move |g, saved| conv2d_transpose(&saved[0], g, [xs[1], xs[2]], p)),
-        Edge::to(y).saving([x]).vjp(move |g, saved| conv2d(&saved[0], g, p)),
+        Edge::to(x).saving([y]).vjp(move |g, saved| transpose_in(&saved[0], g, [xs[1], xs[2]], p, x_type)),
+        Edge::to(y).saving([x]).vjp(move |g, saved| conv2d_in(&saved[0], g, p, y_type)),
     ];
     Tensor::from_op("conv2d_weight_grad", Kernel::Conv2dWeightGrad(p), &[x, y], &shape, edges)
 }

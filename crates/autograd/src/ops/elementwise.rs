@@ -2,10 +2,10 @@ use stylegan_tensor::{Binary, Error, Kernel, Result, Unary, broadcast};
 
 use super::{copy_all, sum_to};
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, features, floats};
 
 fn unary<const K: usize>(op: &'static str, x: &Tensor, kernel: Unary, edges: [Edge; K]) -> Result<Tensor> {
-    floats(op, &[x])?;
+    features(op, &[x], &[])?;
     Tensor::from_op(op, Kernel::Unary(kernel), &[x], x.shape(), edges)
 }
 
@@ -113,7 +113,7 @@ fn binary<const K: usize>(
     kernel: Binary,
     edges: [Edge; K],
 ) -> Result<Tensor> {
-    floats(op, &[a, b])?;
+    features(op, &[a, b], &[])?;
     let shape = broadcast(op, a.shape(), b.shape())?;
     Tensor::from_op(op, Kernel::Binary(kernel), &[a, b], &shape, edges)
 }

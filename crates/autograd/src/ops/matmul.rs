@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use super::{reshape, sum};
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, features};
 
 /// How the operands of a product are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,7 +18,7 @@ struct Transposes {
 ///
 /// [`Error::Shape`] if an operand has another number of axes, or if the inner sizes or batches differ.
 pub fn matmul(a: &Tensor, b: &Tensor, transpose_a: bool, transpose_b: bool) -> Result<Tensor> {
-    floats("matmul", &[a, b])?;
+    features("matmul", &[a, b], &[])?;
     let t = Transposes {
         a: transpose_a,
         b: transpose_b,

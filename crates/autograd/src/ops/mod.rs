@@ -12,7 +12,7 @@ mod upfirdn2d;
 
 pub use crate::fused::{adain, minibatch_stddev, noise_bias_act};
 pub use bias_act::{bias_act, bias_act_grad, leaky_relu};
-pub use conv::{conv2d, conv2d_transpose, conv2d_weight_grad};
+pub use conv::{conv2d, conv2d_in, conv2d_transpose, conv2d_weight_grad};
 pub use elementwise::{
     acos, add, affine, clamp, cos, div, equal, exp, greater, greater_equal, log, maximum, mul, neg, rsqrt, select,
     sigmoid, sin, softplus, sqrt, square, sub,

@@ -2,7 +2,7 @@ use stylegan_tensor::{DType, Error, Kernel, Result, Shape, broadcast, strides};
 
 use super::sum_to;
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats, same_device};
+use crate::tensor::{Tensor, features, same_device};
 
 /// The kernel that copies all of a tensor.
 pub(crate) fn copy_all(len: usize) -> Kernel {
@@ -82,7 +82,7 @@ pub fn slice(x: &Tensor, starts: &[usize], lengths: &[usize]) -> Result<Tensor> 
 
 /// Zeros before and after each axis.
 pub fn pad(x: &Tensor, padding: &[(usize, usize)]) -> Result<Tensor> {
-    floats("pad", &[x])?;
+    features("pad", &[x], &[])?;
     if padding.len() != x.shape().len() {
         return Err(Error::shape(
             "pad",
@@ -171,16 +171,26 @@ pub fn broadcast_to(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
     gather("broadcast_to", x, shape, (0, from), [edge])
 }
 
-/// The same values in another dtype; to integers truncated and clamped. No gradient.
+/// The same values in another dtype; to integers truncated and clamped, which has no gradient. Feature maps are cast to 16 bits and
+/// back: that of one is the gradient cast the other way.
+///
+/// # Errors
+///
+/// [`Error::Shape`] for a float that the device neither computes in nor stores.
 pub fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
-    if dtype == x.dtype() {
+    let from = x.dtype();
+    if dtype == from {
         return Ok(x.clone());
     }
-    let float = x.device().backend().float();
-    if dtype.is_float() && dtype != float {
-        let name = x.device().backend().name();
-        return Err(Error::shape("cast", format!("device '{name}' computes in {float}, got {dtype}")));
+    let backend = x.device().backend();
+    let float = backend.float();
+    let is_held = dtype == float || (dtype.is_half() && backend.stores_half());
+    if dtype.is_float() && !is_held {
+        let (name, does) = (backend.name(), if dtype.is_half() { "stores feature maps" } else { "computes" });
+        return Err(Error::shape("cast", format!("device '{name}' {does} in {float}, got {dtype}")));
     }
+    let edge = Edge::to(x).vjp(move |g, _| cast(g, from));
+    let edges = (from.is_float() && dtype.is_float()).then_some(edge);
     let view = x.device().run("cast", Kernel::Cast, &[x], x.shape(), dtype)?;
-    Ok(Tensor::new(x.device(), view))
+    Ok(Tensor::recorded("cast", x.device(), view, edges, None))
 }

@@ -2,7 +2,7 @@ use stylegan_tensor::{Kernel, Reduce, Result, reduce_shape};
 
 use super::{affine, broadcast_to, div, equal, mul, reshape};
 use crate::node::Edge;
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, features};
 
 fn reduce<const K: usize>(
     op: &'static str,
@@ -12,7 +12,7 @@ fn reduce<const K: usize>(
     reduce: Reduce,
     edges: [Edge; K],
 ) -> Result<Tensor> {
-    floats(op, &[x])?;
+    features(op, &[x], &[])?;
     let shape = reduce_shape(op, x.shape(), axes, keep)?;
     let mut axes = axes.to_vec();
     axes.sort_unstable();

@@ -142,6 +142,6 @@ impl Case {
     /// Whether results may be added to the outputs.
     pub fn accumulates(&self) -> bool {
         !matches!(self.kernels[0], Kernel::Adam(_))
-            && self.outs.iter().all(|out| out.dtype.is_none())
+            && self.outs.iter().all(|out| out.dtype.is_none_or(DType::is_float))
     }
 }

@@ -55,7 +55,7 @@ fn products(data: &mut Data, cases: &mut Vec<Case>) {
 type Shapes = ([usize; 4], [usize; 4]);
 
 /// The three convolutions of one geometry, each by every algorithm; nothing if the filter does not fit.
-fn geometry(
+pub(super) fn geometry(
     data: &mut Data,
     cases: &mut Vec<Case>,
     (x, w): Shapes,
@@ -156,21 +156,22 @@ fn resampling(data: &mut Data, cases: &mut Vec<Case>) {
         [1, 40, 40, 16],
     ];
     for (up, down, taps, padding) in filters {
-        let [top, bottom, left, right] = padding;
         let p = Upfirdn2d {
             up,
             down,
             taps: taps.to_vec(),
             padding,
         };
-        for x in shapes {
-            let height = p.output_size(x[1], top, bottom);
-            if let (Some(height), Some(width)) = (height, p.output_size(x[2], left, right)) {
-                let y = [x[0], height, width, x[3]];
-                // A few taps along each axis: each result is a short sum.
-                let case = Case::new(Kernel::Upfirdn2d(p.clone()), vec![data.signed(&x)], &[&y]);
-                cases.push(case.within(ELEMENTWISE));
-            }
-        }
+        shapes.iter().for_each(|x| cases.extend(filtered(data, &p, *x)));
     }
+}
+
+/// Images of a shape through a filter; nothing if the filter does not fit.
+pub(super) fn filtered(data: &mut Data, p: &Upfirdn2d, x: [usize; 4]) -> Option<Case> {
+    let [top, bottom, left, right] = p.padding;
+    let (height, width) = (p.output_size(x[1], top, bottom)?, p.output_size(x[2], left, right)?);
+    let y = [x[0], height, width, x[3]];
+    let case = Case::new(Kernel::Upfirdn2d(p.clone()), vec![data.signed(&x)], &[&y]);
+    // A few taps along each axis: each result is a short sum.
+    Some(case.within(ELEMENTWISE))
 }

@@ -20,29 +20,34 @@ fn normalisation(data: &mut Data, cases: &mut Vec<Case>) {
         [2, 33, 17, 64],
         [1, 64, 64, 16],
     ] {
-        let [images, height, width, channels] = shape;
-        let (x, style) = (
-            data.signed(&shape).map(|x| 3.0 * x + 0.5),
-            data.signed(&[images, 2 * channels]),
-        );
-        let (g, stats) = (data.signed(&shape), statistics(&x));
-        let outs: [&[usize]; 2] = [&shape, &[images, 2, channels]];
-        // Statistics are sums over a map; x̂ and the result take a few roundings more.
-        let tolerance = sum_of(height * width) + ELEMENTWISE;
-        let mut push =
-            |kernel, inputs, outs| cases.push(Case::new(kernel, inputs, outs).within(tolerance));
-        push(Kernel::Adain, vec![x.clone(), style.clone()], &outs);
-        push(
-            Kernel::AdainInputGrad,
-            vec![g.clone(), x.clone(), style, stats.clone()],
-            &outs[..1],
-        );
-        push(
-            Kernel::AdainStyleGrad,
-            vec![g, x, stats],
-            &[&[images, 2 * channels]],
-        );
+        normalised(data, cases, shape);
     }
+}
+
+/// The normalisation of maps of a shape and both its gradients.
+pub(super) fn normalised(data: &mut Data, cases: &mut Vec<Case>, shape: [usize; 4]) {
+    let [images, height, width, channels] = shape;
+    let (x, style) = (
+        data.signed(&shape).map(|x| 3.0 * x + 0.5),
+        data.signed(&[images, 2 * channels]),
+    );
+    let (g, stats) = (data.signed(&shape), statistics(&x));
+    let outs: [&[usize]; 2] = [&shape, &[images, 2, channels]];
+    // Statistics are sums over a map; x̂ and the result take a few roundings more.
+    let tolerance = sum_of(height * width) + ELEMENTWISE;
+    let mut push =
+        |kernel, inputs, outs| cases.push(Case::new(kernel, inputs, outs).within(tolerance));
+    push(Kernel::Adain, vec![x.clone(), style.clone()], &outs);
+    push(
+        Kernel::AdainInputGrad,
+        vec![g.clone(), x.clone(), style, stats.clone()],
+        &outs[..1],
+    );
+    push(
+        Kernel::AdainStyleGrad,
+        vec![g, x, stats],
+        &[&[images, 2 * channels]],
+    );
 }
 
 /// Mean and 1/√(variance + 1e−8) of each map: `[N, 2, C]`.

@@ -1,27 +1,31 @@
 //! One suite that every backend runs against [`Reference`](crate::Reference): each kernel by name, with odd sizes,
-//! sizes that fill vectors and blocks, operands within larger buffers, and results added to what is there.
+//! sizes that fill vectors and blocks, operands within larger buffers, and results added to what is there. A device that stores
+//! feature maps in 16 bits runs it once more for each such type, on values that the type holds.
 
 mod case;
 mod convolutions;
 mod elementwise;
 mod fused;
+mod halves;
 mod movement;
 mod run;
 mod transfer;
 
 pub use transfer::{read_f64, synchronize, upload, write_f64};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use case::Data;
 
-use crate::{Backend, Kernel, Reference};
+use crate::{Backend, DType, Kernel, Reference};
 
 /// Which part of the suite runs.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Only the cases of this kernel.
     pub only: Option<&'static str>,
+    /// Feature maps are stored in this type of 16 bits: cases without any are left out.
+    pub half: Option<DType>,
 }
 
 /// What the suite found.
@@ -63,21 +67,37 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     let mut report = Report::default();
     let reference = Reference::device(usize::MAX);
     let mut data = Data::new(2018);
-    for family in [
+    let mut families = vec![
         elementwise::cases,
         movement::cases,
         convolutions::cases,
         fused::cases,
-    ] {
+    ];
+    let mut names: BTreeSet<_> = Kernel::NAMES.into();
+    if options.half.is_some() {
+        families.push(halves::cases);
+        names.clear();
+    }
+    for family in families {
         for case in family(&mut data) {
-            if options.only.is_none_or(|only| case.name() == only) {
+            if halves::takes_maps(&case.kernels[0]) {
+                names.insert(case.name());
+            }
+            if options.only.is_some_and(|only| case.name() != only) {
+                continue;
+            }
+            let case = match options.half {
+                None => Some(case),
+                Some(half) => halves::stored_in(case, half),
+            };
+            if let Some(case) = case {
                 run::compare(&case, device, &reference, &mut report);
             }
         }
     }
-    let names = options
-        .only
-        .map_or(Kernel::NAMES.to_vec(), |only| vec![only]);
+    if let Some(only) = options.only {
+        names = [only].into();
+    }
     for name in names
         .into_iter()
         .filter(|name| !report.worst.contains_key(name))

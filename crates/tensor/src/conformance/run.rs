@@ -124,7 +124,9 @@ struct Arena {
 impl Arena {
     /// `sliced`: with a guard before and after.
     fn new(device: &dyn Backend, operands: &[Values], sliced: bool) -> Result<Self> {
-        let dtype = operands[0].dtype.unwrap_or(device.float());
+        // The reference computes the same with the values that 16 bits hold.
+        let held = |dtype: &DType| device.stores_half() || !dtype.is_half();
+        let dtype = operands[0].dtype.filter(held).unwrap_or(device.float());
         let guard = Storage::ALIGNMENT / dtype.size();
         let mut before = vec![GUARD; if sliced { guard } else { 0 }];
         let mut offsets = Vec::new();
@@ -221,10 +223,7 @@ fn differ(
     };
     for (which, (expected, found)) in expected.iter().zip(found).enumerate() {
         let dtype = case.outs[which].dtype.unwrap_or(float);
-        let expected: Vec<f64> = expected
-            .iter()
-            .map(|&value| bytes::round(value, dtype))
-            .collect();
+        let expected: Vec<f64> = expected.iter().map(|&value| represented(value, dtype)).collect();
         // A result may cancel what was there: the sum is rounded at the size of both.
         let reads = accumulate || case.is_in_place();
         let before: &[f64] = if reads { &case.outs[which].values } else { &[] };
@@ -232,7 +231,7 @@ fn differ(
         let allowed = tolerance * scale.max(largest(before));
         let error = |i: usize| match (expected[i], found[i]) {
             (e, f) if e == f || (e.is_nan() && f.is_nan()) => 0.0,
-            (e, f) if e.is_finite() && f.is_finite() => (e - f).abs() / allowed,
+            (e, f) if e.is_finite() && f.is_finite() => (e - f).abs() / (allowed + rounding(e, dtype)),
             _ => f64::INFINITY,
         };
         let Some(at) = (0..expected.len()).max_by(|&i, &j| error(i).total_cmp(&error(j))) else {
@@ -248,4 +247,20 @@ fn differ(
         }
     }
     None
+}
+
+/// What a result of `dtype` must be near to. One rounding to 16 bits is what [`rounding`] allows; only where it leaves the range
+/// of the type must it be that result.
+fn represented(value: f64, dtype: DType) -> f64 {
+    let rounded = bytes::round(value, dtype);
+    if dtype.is_half() && rounded.is_finite() { value } else { rounded }
+}
+
+/// The error of one rounding to 16 bits, half a step: of 8 significant bits, or of 11 and below 2⁻¹⁴ in steps of 2⁻²⁴.
+fn rounding(value: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::BF16 => value.abs() / 256.0,
+        DType::F16 => (value.abs() / 2048.0).max(2_f64.powi(-25)),
+        _ => 0.0,
+    }
 }

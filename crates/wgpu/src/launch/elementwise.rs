@@ -1,18 +1,31 @@
 //! Kernels with one invocation for each element (or four).
 
-use stylegan_tensor::{Binary, DType, Position, Result, Unary, View, strides};
+use stylegan_tensor::{Binary, DType, Error, Position, Result, Unary, View, strides};
 
 use super::movement::{MAX_AXES, merged, too_many_axes};
-use super::{Launch, bind, flat, float, width};
-use crate::shader;
+use super::{Launch, bind, flat, float, is_half, width};
+use crate::shader::{self, form::SCALAR};
 
 impl Launch<'_> {
     pub fn fill(&mut self, value: f64, y: &View) -> Result<()> {
         let dtype = y.storage.dtype();
+        if dtype.is_half() {
+            let runs = y.storage.len() / 4;
+            let (out, params) = (bind(y), [runs as u32, float(value)]);
+            let constants = [out.form(4), self.add()];
+            return self.dispatch(
+                &shader::FILL_RUNS,
+                &constants,
+                &[],
+                &[&out],
+                &params,
+                flat(runs),
+            );
+        }
         let bits = match dtype {
             DType::U8 => u32::from(value as u8),
             DType::I32 => (value as i32).cast_unsigned(),
-            DType::F32 | DType::F64 => float(value),
+            _ => float(value),
         };
         let len = y.storage.len();
         let constants = [dtype.size() as u32, self.add()];
@@ -28,12 +41,15 @@ impl Launch<'_> {
     }
 
     pub fn cast(&mut self, x: &View, y: &View) -> Result<()> {
+        let len = y.storage.len();
+        if is_half(x) || is_half(y) {
+            return self.convert(x, y);
+        }
         let code = |view: &View| match view.storage.dtype() {
-            DType::F32 | DType::F64 => 0,
             DType::U8 => 1,
             DType::I32 => 2,
+            _ => 0,
         };
-        let len = y.storage.len();
         let constants = [code(x), code(y), self.add()];
         let params = [len as u32];
         self.dispatch(
@@ -43,6 +59,30 @@ impl Launch<'_> {
             &[&bind(y)],
             &params,
             flat(len),
+        )
+    }
+
+    /// From or to 16 bits.
+    fn convert(&mut self, x: &View, y: &View) -> Result<()> {
+        let types = [x, y].map(|view| view.storage.dtype());
+        if types.iter().any(|dtype| !dtype.is_float()) {
+            let message = format!(
+                "{} does not become {}; cast it to f32 first",
+                types[0], types[1]
+            );
+            return Err(Error::shape(self.op, message));
+        }
+        let runs = y.storage.len() / 4;
+        let (x, y) = (bind(x), bind(y));
+        let constants = [x.form(4), y.form(4), self.add()];
+        let params = [runs as u32];
+        self.dispatch(
+            &shader::CONVERT,
+            &constants,
+            &[&x],
+            &[&y],
+            &params,
+            flat(runs),
         )
     }
 
@@ -62,16 +102,15 @@ impl Launch<'_> {
             Unary::Clamp { low, high } => (11, low, high),
         };
         let len = y.storage.len();
-        let constants = [code, self.add()];
-        let params = [len as u32, float(first), float(second)];
-        self.dispatch(
-            &shader::UNARY,
-            &constants,
-            &[&bind(x)],
-            &[&bind(y)],
-            &params,
-            flat(len),
-        )
+        let (shader, width) = if is_half(x) || is_half(y) {
+            (&shader::UNARY_FOUR, 4)
+        } else {
+            (&shader::UNARY, 1)
+        };
+        let (x, y, runs) = (bind(x), bind(y), len / width);
+        let constants = [x.form(width), y.form(width), code, self.add()];
+        let params = [runs as u32, float(first), float(second)];
+        self.dispatch(shader, &constants, &[&x], &[&y], &params, flat(runs))
     }
 
     pub fn binary(&mut self, op: Binary, a: &View, b: &View, y: &View) -> Result<()> {
@@ -89,12 +128,15 @@ impl Launch<'_> {
         let inputs = [&inputs[0], &inputs[1]];
         let len = y.storage.len();
         let lens = [a.storage.len(), b.storage.len()];
-        if lens.iter().all(|&l| l == len || l == 1) {
+        let any_half = [a, b, y].into_iter().any(is_half);
+        let served_by_one = |l: usize| l == 1 && !any_half;
+        if lens.iter().all(|&l| l == len || served_by_one(l)) {
             let width = width(&[len, lens[0], lens[1]]);
             let count = len / width;
             let step = |l: usize| u32::from(l == len);
             let params = [count as u32, step(lens[0]), step(lens[1])];
-            let constants = [code, width as u32, self.add()];
+            let [a, b, y] = [inputs[0], inputs[1], &out].map(|x| x.form(width));
+            let constants = [a, b, y, code, width as u32, self.add()];
             return self.dispatch(
                 &shader::BINARY,
                 &constants,
@@ -104,22 +146,24 @@ impl Launch<'_> {
                 flat(count),
             );
         }
-        let (rank, params) = self.broadcast(&[a, b], y)?;
-        let constants = [code, rank, self.add()];
-        self.dispatch(
-            &shader::BROADCAST,
-            &constants,
-            &inputs,
-            &[&out],
-            &params,
-            flat(len),
-        )
+        let (rank, mut params) = self.broadcast(&[a, b], y)?;
+        let (shader, width) = if any_half {
+            (&shader::BROADCAST_FOUR, 4)
+        } else {
+            (&shader::BROADCAST, 1)
+        };
+        let len = len / width;
+        params[0] = len as u32;
+        // Operands are read one by one.
+        let [a, b] = inputs.map(|x| x.form(1));
+        let constants = [a, b, out.form(width), code, rank, self.add()];
+        self.dispatch(shader, &constants, &inputs, &[&out], &params, flat(len))
     }
 
     pub fn select(&mut self, x: &[&View], y: &View) -> Result<()> {
         let (rank, params) = self.broadcast(x, y)?;
         let inputs = [bind(x[0]), bind(x[1]), bind(x[2])];
-        let constants = [rank, self.add()];
+        let constants = [SCALAR, SCALAR, SCALAR, SCALAR, rank, self.add()];
         self.dispatch(
             &shader::SELECT,
             &constants,
@@ -179,16 +223,9 @@ impl Launch<'_> {
         let Some(b) = b else {
             let width = width(&[len]);
             let params = [(len / width) as u32, float(alpha)];
-            let constants = [width as u32, self.add()];
-            let groups = flat(len / width);
-            return self.dispatch(
-                &shader::ACT,
-                &constants,
-                &[&bind(x)],
-                &[&bind(y)],
-                &params,
-                groups,
-            );
+            let (x, y, groups) = (bind(x), bind(y), flat(len / width));
+            let constants = [x.form(width), y.form(width), width as u32, self.add()];
+            return self.dispatch(&shader::ACT, &constants, &[&x], &[&y], &params, groups);
         };
         let channels = b.storage.len();
         let width = width(&[channels]);
@@ -197,14 +234,14 @@ impl Launch<'_> {
             (channels / width) as u32,
             float(alpha),
         ];
-        let constants = [width as u32, self.add()];
-        let inputs = [&bind(x), &bind(b)];
-        let groups = flat(len / width);
+        let (x, b, y, groups) = (bind(x), bind(b), bind(y), flat(len / width));
+        let forms = [&x, &b, &y].map(|operand| operand.form(width));
+        let constants = [forms[0], forms[1], forms[2], width as u32, self.add()];
         self.dispatch(
             &shader::BIAS_ACT,
             &constants,
-            &inputs,
-            &[&bind(y)],
+            &[&x, &b],
+            &[&y],
             &params,
             groups,
         )
@@ -214,14 +251,14 @@ impl Launch<'_> {
         let len = y.storage.len();
         let width = width(&[len]);
         let params = [(len / width) as u32, float(alpha)];
-        let constants = [width as u32, self.add()];
-        let inputs = [&bind(g), &bind(of)];
-        let groups = flat(len / width);
+        let (g, of, y, groups) = (bind(g), bind(of), bind(y), flat(len / width));
+        let forms = [&g, &of, &y].map(|operand| operand.form(width));
+        let constants = [forms[0], forms[1], forms[2], width as u32, self.add()];
         self.dispatch(
             &shader::BIAS_ACT_GRAD,
             &constants,
-            &inputs,
-            &[&bind(y)],
+            &[&g, &of],
+            &[&y],
             &params,
             groups,
         )
@@ -238,13 +275,23 @@ impl Launch<'_> {
             noise.storage.len() as u32,
             float(alpha),
         ];
-        let constants = [width as u32, self.add()];
-        let inputs = [&bind(x), &bind(noise), &bind(strength), &bind(b)];
+        let (x, noise, strength, b, y) = (bind(x), bind(noise), bind(strength), bind(b), bind(y));
+        let forms = [&x, &strength, &b, &y].map(|operand| operand.form(width));
+        let constants = [
+            forms[0],
+            SCALAR,
+            forms[1],
+            forms[2],
+            forms[3],
+            width as u32,
+            self.add(),
+        ];
+        let inputs = [&x, &noise, &strength, &b];
         self.dispatch(
             &shader::NOISE_BIAS_ACT,
             &constants,
             &inputs,
-            &[&bind(y)],
+            &[&y],
             &params,
             flat(len),
         )

@@ -87,18 +87,37 @@ impl Launch<'_> {
     }
 
     fn check_types(&self, kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> Result<()> {
-        let expected = |input: usize| match kernel {
+        let expected = |input: Option<usize>| match kernel {
             Kernel::Fill { .. } | Kernel::Copy { .. } | Kernel::Cast => None,
-            Kernel::GatherRows | Kernel::ScatterRows if input == 1 => Some(DType::I32),
+            Kernel::GatherRows | Kernel::ScatterRows if input == Some(1) => Some(DType::I32),
             _ => Some(DType::F32),
         };
-        let operands = inputs
-            .iter()
-            .enumerate()
-            .chain(outs.iter().map(|out| (0, out)));
-        for (at, view) in operands {
+        let (maps, gives_map) = kernel.maps();
+        let inputs = inputs.iter().enumerate().map(|(at, view)| {
+            let may_be_half = maps.get(at).is_some_and(|&is_map| is_map);
+            (expected(Some(at)), may_be_half, view)
+        });
+        let outs = outs.iter().enumerate();
+        let outs = outs.map(|(at, view)| (expected(None), gives_map && at == 0, view));
+        let mut half = None;
+        for (expected, may_be_half, view) in inputs.chain(outs) {
             let found = view.storage.dtype();
-            if let Some(expected) = expected(at).filter(|&expected| expected != found) {
+            if found.is_half() && may_be_half {
+                let refuse = |message: String| Err(Error::shape(self.op, message));
+                let channels = view.shape.last().copied().unwrap_or(1);
+                if channels % 4 != 0 {
+                    let shape = &view.shape;
+                    return refuse(format!(
+                        "the last axis of {found} must be a multiple of 4, got {shape:?}; cast it to f32 first"
+                    ));
+                }
+                let other = half.replace(found).unwrap_or(found);
+                if other != found {
+                    return refuse(format!(
+                        "feature maps must be of one type, got {other} and {found}; cast one first"
+                    ));
+                }
+            } else if let Some(expected) = expected.filter(|&expected| expected != found) {
                 return Err(Error::shape(
                     self.op,
                     format!("a GPU takes operands of {expected} here, got {found}; cast it first"),
@@ -151,6 +170,12 @@ fn bind(view: &View) -> Binding {
         storage.offset() * size,
         storage.len() * size,
     )
+    .of(storage.dtype())
+}
+
+/// Whether a tensor is stored in 16 bits.
+fn is_half(view: &View) -> bool {
+    view.storage.dtype().is_half()
 }
 
 /// Elements `low..high` of a tensor as a kernel sees them, and how many of the kernel's come before: bindings begin at
@@ -161,6 +186,7 @@ fn bind_range(view: &View, low: usize, high: usize) -> (Binding, usize) {
     let first = low * size / Storage::ALIGNMENT * Storage::ALIGNMENT;
     let offset = storage.offset() * size + first;
     let binding = Binding::new(&block(storage).slot, offset, high * size - first);
+    let binding = binding.of(storage.dtype());
     (binding, low - first / size)
 }
 

@@ -3,7 +3,7 @@
 use stylegan_tensor::{Error, Kernel, Result, View};
 
 use super::split::bytes;
-use super::{Launch, bind, bind_range, flat};
+use super::{Launch, bind, bind_range, flat, is_half};
 use crate::memory::Block;
 use crate::recorder::Binding;
 use crate::shader;
@@ -26,18 +26,25 @@ impl Launch<'_> {
         if shape.contains(&0) {
             return Ok(());
         }
-        let (sizes, steps) = merged(shape, vec![src_strides.clone(), dst_strides.clone()]);
+        let (sizes, mut steps) = merged(shape, vec![src_strides.clone(), dst_strides.clone()]);
         if sizes.len() > MAX_AXES {
             return Err(too_many_axes(self.op, shape));
         }
-        self.copy_walk(
-            Walk {
-                sizes,
-                at: [*src, *dst],
-            },
-            &steps,
-            [x, y],
-        )
+        let mut walk = Walk {
+            sizes,
+            at: [*src, *dst],
+            unit: 1,
+        };
+        if is_half(x) {
+            walk = walk.in_fours(&mut steps).ok_or_else(|| {
+                let dtype = x.storage.dtype();
+                let message = format!(
+                    "a GPU moves {dtype} in runs of four elements only; cast it to f32 first"
+                );
+                Error::shape(self.op, message)
+            })?;
+        }
+        self.copy_walk(walk, &steps, [x, y])
     }
 
     /// Copies what a walk passes: in two halves, each maybe in halves again, if it passes more than one kernel can see.
@@ -49,8 +56,8 @@ impl Launch<'_> {
                 return Some((bind(view), 0));
             }
             let (low, high) = walk.range(k, &steps[k]);
-            let (binding, before) = bind_range(view, low, high);
-            (binding.bytes() as usize <= most).then_some((binding, low - before))
+            let (binding, before) = bind_range(view, low * walk.unit, high * walk.unit);
+            (binding.bytes() as usize <= most).then_some((binding, low - before / walk.unit))
         });
         let [Some((from, src)), Some((to, dst))] = seen else {
             let wide = usize::from(seen[0].is_some());
@@ -69,15 +76,27 @@ impl Launch<'_> {
             params[3 + MAX_AXES + axis] = (steps[0][axis] as i32).cast_unsigned();
             params[3 + 2 * MAX_AXES + axis] = (steps[1][axis] as i32).cast_unsigned();
         }
+        let (add, rank) = (self.add(), walk.sizes.len() as u32);
+        let (inputs, outs, groups) = ([&from], [&to], flat(len));
+        if walk.unit == 4 {
+            let constants = [from.form(4), to.form(4), add, rank];
+            return self.dispatch(
+                &shader::COPY_RUNS,
+                &constants,
+                &inputs,
+                &outs,
+                &params,
+                groups,
+            );
+        }
         let size = operands[0].storage.dtype().size() as u32;
-        let constants = [size, self.add(), walk.sizes.len() as u32];
         self.dispatch(
             &shader::COPY,
-            &constants,
-            &[&from],
-            &[&to],
+            &[size, add, rank],
+            &inputs,
+            &outs,
             &params,
-            flat(len),
+            groups,
         )
     }
 
@@ -162,9 +181,26 @@ impl Launch<'_> {
 struct Walk {
     sizes: Vec<usize>,
     at: [usize; 2],
+    /// Elements that move together, which all sizes and steps count as one.
+    unit: usize,
 }
 
 impl Walk {
+    /// The same walk in runs of four elements; `None` if four that follow one another do not stay together.
+    fn in_fours(self, steps: &mut [Vec<isize>]) -> Option<Self> {
+        let mut sizes = self.sizes;
+        let last = sizes.pop()?;
+        let mut whole = last.is_multiple_of(4) && self.at.iter().all(|at| at.is_multiple_of(4));
+        for steps in steps {
+            whole &= steps.pop()? == 1 && steps.iter().all(|step| step % 4 == 0);
+            steps.iter_mut().for_each(|step| *step /= 4);
+            steps.push(1);
+        }
+        sizes.push(last / 4);
+        let at = self.at.map(|at| at / 4);
+        whole.then_some(Self { sizes, at, unit: 4 })
+    }
+
     /// First element of operand `k` that is passed, and the one after the last.
     fn range(&self, k: usize, steps: &[isize]) -> (usize, usize) {
         let (mut low, mut high) = (self.at[k] as isize, self.at[k] as isize + 1);
@@ -191,7 +227,11 @@ impl Walk {
                 let moved = self.at[k] as isize + from as isize * steps[k][axis];
                 moved as usize
             });
-            Self { sizes, at }
+            Self {
+                sizes,
+                at,
+                unit: self.unit,
+            }
         };
         Some((part(first, 0), part(self.sizes[axis] - first, first)))
     }

@@ -5,7 +5,7 @@ use stylegan_tensor::{Result, View};
 use super::reduce::BUSY;
 use super::{Launch, SIZE, bind, flat, width};
 use crate::recorder::Binding;
-use crate::shader;
+use crate::shader::{self, form::SCALAR};
 
 /// How the maps of `[N, H, W, C]` are shared among workgroups: an image's channels in tiles, its pixels in runs.
 struct Maps {
@@ -75,11 +75,12 @@ impl Launch<'_> {
     pub fn adain(&mut self, x: &View, style: &View, y: &View, stats: &View) -> Result<()> {
         let maps = Maps::of(x);
         let (_moments, moments) = self.workspace(maps.pairs() * maps.runs)?;
-        let x = bind(x);
-        let lanes = [maps.lanes as u32];
+        let (x, y) = (bind(x), bind(y));
+        // Maps are read one element at a time, since each channel is summed up by itself.
+        let constants = [x.form(1), SCALAR, maps.lanes as u32];
         self.dispatch(
             &shader::ADAIN_MOMENTS,
-            &lanes,
+            &constants,
             &[&x],
             &[&moments],
             &maps.params(),
@@ -101,13 +102,22 @@ impl Launch<'_> {
             flat(count),
         )?;
         let (width, len, params) = maps.vectors();
-        let constants = [width as u32, self.add()];
         let inputs = [&x, &bind(style), fresh];
+        let [x_form, style_form, stats_form] = inputs.map(|operand| operand.form(width));
+        let y_form = y.form(width);
+        let constants = [
+            x_form,
+            style_form,
+            stats_form,
+            y_form,
+            width as u32,
+            self.add(),
+        ];
         self.dispatch(
             &shader::ADAIN,
             &constants,
             &inputs,
-            &[&bind(y)],
+            &[&y],
             &params,
             flat(len),
         )?;
@@ -142,9 +152,10 @@ impl Launch<'_> {
         sums: &Binding,
         add: bool,
     ) -> Result<()> {
-        let lanes = maps.lanes as u32;
+        let [g, x, _] = inputs.map(|operand| operand.form(1));
+        let constants = |add: bool| [g, x, SCALAR, SCALAR, maps.lanes as u32, u32::from(add)];
         if maps.runs == 1 {
-            let constants = [lanes, u32::from(add)];
+            let constants = constants(add);
             return self.dispatch(
                 &shader::ADAIN_SUMS,
                 &constants,
@@ -157,7 +168,7 @@ impl Launch<'_> {
         let (_parts, parts) = self.workspace(maps.pairs() * maps.runs)?;
         self.dispatch(
             &shader::ADAIN_SUMS,
-            &[lanes, 0],
+            &constants(false),
             &inputs,
             &[&parts],
             &maps.params(),
@@ -179,13 +190,16 @@ impl Launch<'_> {
         let (_sums, sums) = self.workspace(maps.pairs())?;
         self.adain_sums(&maps, [&g, &x, &stats], &sums, false)?;
         let (width, len, params) = maps.vectors();
-        let constants = [width as u32, self.add()];
+        let dx = bind(dx);
         let inputs = [&g, &x, &style, &stats, &sums];
+        let operands = inputs.into_iter().chain([&dx]);
+        let mut constants: Vec<u32> = operands.map(|operand| operand.form(width)).collect();
+        constants.extend([width as u32, self.add()]);
         self.dispatch(
             &shader::ADAIN_INPUT_GRAD,
             &constants,
             &inputs,
-            &[&bind(dx)],
+            &[&dx],
             &params,
             flat(len),
         )
@@ -197,7 +211,7 @@ impl Launch<'_> {
         let groups = flat(count * image);
         self.dispatch(
             &shader::MINIBATCH_STDDEV,
-            &[0],
+            &[SCALAR, SCALAR, 0],
             &[&bind(x)],
             &[&deviations],
             &params,
@@ -223,7 +237,7 @@ impl Launch<'_> {
         dx: &View,
     ) -> Result<()> {
         let (count, image, params) = groups_of(x, group);
-        let constants = [self.add()];
+        let constants = [SCALAR, SCALAR, SCALAR, self.add()];
         let inputs = [&bind(g), &bind(x)];
         let groups = flat(count * image);
         self.dispatch(

@@ -5,7 +5,7 @@ use stylegan_tensor::{Algorithm, Conv2d, Error, Result, Upfirdn2d, View};
 use super::reduce::BUSY;
 use super::{Launch, bind, flat, float, spread, width};
 use crate::recorder::Binding;
-use crate::shader::{self, Shader};
+use crate::shader::{self, Shader, form::SCALAR};
 
 /// Invocations of a workgroup of gemm.wgsl along rows and columns; each computes 8 by 8 elements.
 type Tile = [usize; 2];
@@ -88,39 +88,59 @@ impl Launch<'_> {
         let tiles_n = columns.div_ceil(8 * tn);
         let mut groups = spread(rows.div_ceil(8 * tm) * tiles_n);
         groups[2] = (product.count * runs) as u32;
-        let [a, b, y] = product.widths.map(|width| width as u32);
         let along = product.along.map(u32::from);
-        let constants = [a, b, y, tm as u32, tn as u32, along[0], along[1]];
-        let add = runs == 1 && self.accumulate;
-        let mut params = vec![
-            runs as u32,
-            tiles_n as u32,
-            u32::from(add),
-            product.out_len as u32,
-        ];
-        params.extend(&product.params);
-        let inputs = [product.a, product.b];
+        let params = |add: bool| {
+            let sizes = [runs, tiles_n, usize::from(add), product.out_len];
+            let sizes = sizes.map(|value| value as u32);
+            sizes
+                .into_iter()
+                .chain(product.params.iter().copied())
+                .collect::<Vec<_>>()
+        };
+        let constants = |y: &Binding| {
+            let [a, b, y] = [(product.a, 0), (product.b, 1), (y, 2)]
+                .map(|(operand, which)| operand.form(product.widths[which]));
+            [a, b, y, tm as u32, tn as u32, along[0], along[1]]
+        };
+        let (shader, inputs, y) = (product.shader, [product.a, product.b], product.y);
         if runs == 1 {
             return self.dispatch(
-                product.shader,
-                &constants,
+                shader,
+                &constants(y),
                 &inputs,
-                &[product.y],
-                &params,
+                &[y],
+                &params(self.accumulate),
                 groups,
             );
         }
         let (_parts, parts) = self.workspace(runs * product.out_len)?;
         self.dispatch(
-            product.shader,
-            &constants,
+            shader,
+            &constants(&parts),
             &inputs,
             &[&parts],
-            &params,
+            &params(false),
             groups,
         )?;
+        if y.form(1) != SCALAR {
+            return self.sum_runs(runs, &parts, y, product.out_len / 4);
+        }
         let shape = [runs, product.out_len];
-        self.reduce_axes(false, 1.0, &parts, &shape, &[0], product.y, self.accumulate)
+        self.reduce_axes(false, 1.0, &parts, &shape, &[0], y, self.accumulate)
+    }
+
+    /// y (+)= the sum of `runs` parts of `len` times four elements, where y is stored in 16 bits.
+    fn sum_runs(&mut self, runs: usize, parts: &Binding, y: &Binding, len: usize) -> Result<()> {
+        let constants = [parts.form(4), y.form(4), self.add()];
+        let params = [len as u32, runs as u32];
+        self.dispatch(
+            &shader::SUM_RUNS,
+            &constants,
+            &[parts],
+            &[y],
+            &params,
+            flat(len),
+        )
     }
 
     pub fn matmul(&mut self, a: &View, b: &View, transpose: [bool; 2], y: &View) -> Result<()> {
@@ -228,12 +248,21 @@ impl Launch<'_> {
         let mut params = sizes.map(|value| value as u32).to_vec();
         params.extend([p.padding[0], p.padding[2]].map(|value| (value as i32).cast_unsigned()));
         params.extend(p.taps.iter().map(|&tap| float(tap)));
-        let constants = [width as u32, self.add(), p.taps.len() as u32, p.up as u32];
+        let (x, y, add) = (bind(x), bind(y), self.add());
+        let [from, to] = [&x, &y].map(|operand| operand.form(width));
+        let constants = [
+            from,
+            to,
+            width as u32,
+            add,
+            p.taps.len() as u32,
+            p.up as u32,
+        ];
         self.dispatch(
             &shader::UPFIRDN2D,
             &constants,
-            &[&bind(x)],
-            &[&bind(y)],
+            &[&x],
+            &[&y],
             &params,
             flat(len),
         )

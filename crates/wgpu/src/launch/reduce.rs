@@ -4,7 +4,7 @@ use stylegan_tensor::{Error, Reduce, Result, View};
 
 use super::{Launch, SIZE, bind, float, spread};
 use crate::recorder::Binding;
-use crate::shader;
+use crate::shader::{self, form::SCALAR};
 
 /// Workgroups that keep a large GPU busy; with fewer, what is reduced is cut into runs.
 pub(super) const BUSY: usize = 512;
@@ -105,7 +105,16 @@ impl Launch<'_> {
         };
         let constants = |add: bool| {
             let flags = [is_max, is_inner, add, is_plain].map(u32::from);
-            [flags[0], flags[1], lanes as u32, flags[2], flags[3]]
+            let [is_max, is_inner, add, is_plain] = flags;
+            [
+                x.form(1),
+                SCALAR,
+                is_max,
+                is_inner,
+                lanes as u32,
+                add,
+                is_plain,
+            ]
         };
         let mut params = vec![kept as u32, reduced as u32, chunk as u32, runs as u32];
         params.push(float(if is_last { scale } else { 1.0 }));

@@ -2,9 +2,7 @@
 struct Params { len: u32, alpha: f32 }
 var<immediate> p: Params;
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read_write> y: array<V>;
-
 fn value(i: u32) -> V {
-    return select(p.alpha * x[i], x[i], x[i] >= V(0.0));
+    let v = load_x(i);
+    return select(p.alpha * v, v, v >= V(0.0));
 }

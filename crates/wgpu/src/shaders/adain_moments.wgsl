@@ -1,7 +1,5 @@
 // Mean and squared deviations of runs of pixels of x [N, pixels, C], as [N, runs, 2, C]. An invocation sums differences from
 // its first pixel, which do not cancel; sums are joined as Chan, Golub and LeVeque ("Updating formulae", 1979) do.
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
 // Count, mean, squared deviations.
 var<workgroup> parts: array<vec3<f32>, 256>;
@@ -32,12 +30,12 @@ fn main(
     let end = min(p.pixels, (run + 1u) * p.chunk);
     if (c < p.channels && first < end) {
         let base = image * p.pixels * p.channels + c;
-        let origin = x[base + first * p.channels];
+        let origin = at_x(base + first * p.channels);
         var count = 0.0;
         var sum = 0.0;
         var squares = 0.0;
         for (var i = first; i < end; i += LANES) {
-            let d = x[base + i * p.channels] - origin;
+            let d = at_x(base + i * p.channels) - origin;
             count += 1.0;
             sum += d;
             squares = fma(d, d, squares);

@@ -1,8 +1,4 @@
 // Σ g·x̂ and Σ g over runs of pixels, as [N, runs, 2, C].
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 var<workgroup> parts: array<vec2<f32>, 256>;
 
@@ -20,12 +16,12 @@ fn main(
     var sums = vec2<f32>();
     if (c < p.channels) {
         let base = image * p.pixels * p.channels + c;
-        let mean = stats[image * 2u * p.channels + c];
-        let rsqrt = stats[(image * 2u + 1u) * p.channels + c];
+        let mean = at_stats(image * 2u * p.channels + c);
+        let rsqrt = at_stats((image * 2u + 1u) * p.channels + c);
         let end = min(p.pixels, (run + 1u) * p.chunk);
         for (var i = run * p.chunk + lane; i < end; i += LANES) {
             let at = base + i * p.channels;
-            sums += g[at] * vec2<f32>((x[at] - mean) * rsqrt, 1.0);
+            sums += at_g(at) * vec2<f32>((at_x(at) - mean) * rsqrt, 1.0);
         }
     }
     parts[local] = sums;

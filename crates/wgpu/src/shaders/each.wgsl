@@ -1,4 +1,4 @@
-// One invocation computes value(i), one element of y or four: the kernel before this text defines it.
+// One invocation computes value(i), a run of y: one element or four: the kernel before this text defines it.
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -9,9 +9,5 @@ fn main(
     if (i >= p.len) {
         return;
     }
-    var v = value(i);
-    if (ADD == 1u) {
-        v += y[i];
-    }
-    y[i] = v;
+    store_y(i, value(i), ADD == 1u);
 }

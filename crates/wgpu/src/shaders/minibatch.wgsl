@@ -8,17 +8,17 @@ fn moments(i: u32) -> vec3<f32> {
     let step = p.count * p.image;
     var mean = 0.0;
     for (var k = 0u; k < p.group; k++) {
-        mean += x[i + k * step];
+        mean += at_x(i + k * step);
     }
     mean /= f32(p.group);
     var error = 0.0;
     for (var k = 0u; k < p.group; k++) {
-        error += x[i + k * step] - mean;
+        error += at_x(i + k * step) - mean;
     }
     error /= f32(p.group);
     var squares = 0.0;
     for (var k = 0u; k < p.group; k++) {
-        let d = x[i + k * step] - mean - error;
+        let d = at_x(i + k * step) - mean - error;
         squares = fma(d, d, squares);
     }
     return vec3<f32>(mean, error, sqrt(squares / f32(p.group) + 1e-8));

@@ -1,7 +1,4 @@
 // dx = g · (x − μ) / (group · √(σ² + 1e−8) · image): an invocation for each element of a group.
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -14,13 +11,9 @@ fn main(
         return;
     }
     let stats = moments(i);
-    let scale = g[i / p.image] / (stats.z * f32(p.group * p.image));
+    let scale = at_g(i / p.image) / (stats.z * f32(p.group * p.image));
     for (var k = 0u; k < p.group; k++) {
         let at = i + k * p.count * p.image;
-        var v = scale * (x[at] - stats.x - stats.y);
-        if (ADD == 1u) {
-            v += y[at];
-        }
-        y[at] = v;
+        store_y(at, scale * (at_x(at) - stats.x - stats.y), ADD == 1u);
     }
 }

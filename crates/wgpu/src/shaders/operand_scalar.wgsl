@@ -1,5 +1,15 @@
 @group(0) @binding(BINDING) var<storage, read> NAME: array<f32>;
 
+// Element i.
+fn at_NAME(i: u32) -> f32 {
+    return NAME[i];
+}
+
+// Run i, of one element.
+fn load_NAME(i: u32) -> f32 {
+    return NAME[i];
+}
+
 // Elements i to i + 3, of which the first `left` count; the others are 0.
 fn read_NAME(i: u32, left: i32) -> vec4<f32> {
     var v = vec4<f32>();

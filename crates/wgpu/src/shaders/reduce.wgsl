@@ -14,9 +14,6 @@ struct Params {
 }
 var<immediate> p: Params;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
 fn kept_at(i: u32) -> u32 {
     let inner = i / p.kept_size[2];
     return (i % p.kept_size[2]) * p.kept_step[2] + (inner % p.kept_size[1]) * p.kept_step[1]
@@ -67,7 +64,7 @@ fn gathered(at: Place) -> f32 {
         let base = kept_at(at.o);
         let end = min(p.reduced, (at.run + 1u) * p.chunk);
         for (var r = at.run * p.chunk + at.lane; r < end; r += LANES) {
-            v = both(v, x[base + reduced_at(r)]);
+            v = both(v, at_x(base + reduced_at(r)));
         }
     }
     return v;
@@ -78,9 +75,5 @@ fn put(at: Place, v: f32) {
         return;
     }
     let i = at.run * p.kept + at.o;
-    if (ADD == 1u) {
-        y[i] += v * p.scale;
-    } else {
-        y[i] = v * p.scale;
-    }
+    store_y(i, v * p.scale, ADD == 1u);
 }

@@ -2,9 +2,6 @@
 struct Params { len: u32, first: f32, second: f32 }
 var<immediate> p: Params;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
 fn apply(x: f32) -> f32 {
     switch OP {
         case 0u: { return fma(p.first, x, p.second); }
@@ -25,8 +22,4 @@ fn apply(x: f32) -> f32 {
             return select(x, p.second, x > p.second);
         }
     }
-}
-
-fn value(i: u32) -> f32 {
-    return apply(x[i]);
 }

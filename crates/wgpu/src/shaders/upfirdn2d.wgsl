@@ -7,9 +7,6 @@ struct Params {
 }
 var<immediate> p: Params;
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read_write> y: array<V>;
-
 fn value(at: u32) -> V {
     let c = at % p.channels;
     let pixel = at / p.channels;
@@ -30,7 +27,7 @@ fn value(at: u32) -> V {
         for (var v = first_v; v < i32(COUNT); v += i32(UP)) {
             let column = (j + v) / i32(UP);
             if (j + v >= 0 && column < p.W) {
-                line += p.taps[v] * x[u32((image * p.H + row) * p.W + column) * p.channels + c];
+                line += p.taps[v] * load_x(u32((image * p.H + row) * p.W + column) * p.channels + c);
             }
         }
         sum += p.taps[u] * line;

@@ -1,8 +1,8 @@
 //! A device to test, and tensors on it. Without an adapter the tests fail: a software one is enough.
 #![allow(dead_code, reason = "no test file uses all of this")]
 
-use stylegan_tensor::View;
-use stylegan_tensor::conformance::upload;
+use stylegan_tensor::conformance::{upload, write_f64};
+use stylegan_tensor::{Backend, DType, View};
 use stylegan_wgpu::{Gpu, Options, open};
 
 pub fn gpu() -> Gpu {
@@ -26,6 +26,17 @@ pub fn numbers(len: usize) -> Vec<f64> {
         f64::from((state >> 8) as f32 / (1 << 23) as f32 - 1.0)
     };
     (0..len).map(next).collect()
+}
+
+/// As [`tensor`], stored in 16 bits.
+pub fn half(device: &Gpu, shape: &[usize], dtype: DType) -> View {
+    let len = shape.iter().product();
+    let storage = device.allocate("upload", len, dtype).expect("room");
+    write_f64(device, &storage, &numbers(len));
+    View {
+        storage,
+        shape: shape.to_vec(),
+    }
 }
 
 pub fn tensor(device: &Gpu, shape: &[usize]) -> View {

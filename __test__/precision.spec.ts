@@ -1,0 +1,133 @@
+/** Feature maps in 16 bits, on whatever GPU there is; `.ci/run` installs a software one. Without any, these tests fail. */
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { resolveConfig, scheduleOptions, type ConfigOverrides } from '../ts/config.ts'
+import { chooseDevice, Device, Rng, scope } from '../ts/native.ts'
+import { configurations } from '../ts/networks/configurations.ts'
+import { imagesOf } from '../ts/pictures.ts'
+import { progressAt } from '../ts/schedule.ts'
+import { readSafetensors } from '../ts/snapshot.ts'
+import { train, type TrainEvent } from '../ts/training-loop.ts'
+import { createState, loadGenerator } from '../ts/training-state.ts'
+import { trainingStep } from '../ts/training-step.ts'
+import { stylegan, tinyFlags } from './command.ts'
+import { tinyConfig, tinyDataset } from './tiny.ts'
+
+const folder = () => mkdtemp(join(tmpdir(), 'stylegan-precision-'))
+const device = 'wgpu'
+const precision = 'bf16'
+
+async function run(outdir: string, overrides: ConfigOverrides): Promise<TrainEvent[]> {
+  const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, device, ...overrides })
+  const events: TrainEvent[] = []
+  for await (const event of train(config)) events.push(event)
+  return events
+}
+
+const snapshotOf = (events: readonly TrainEvent[]) => events.findLast((event) => event.type === 'snapshot')!.path
+
+test('the first six steps in bf16 have nearly the losses of f32', async (t) => {
+  const six = { tick: 0.008, kimg: 0.048, snap: 100 }
+  const [wide, half] = await Promise.all(
+    (['f32', precision] as const).map(async (precision) => {
+      const events = await run(await folder(), { ...six, precision })
+      return events.filter((event) => event.type === 'tick').map(({ stats }) => stats)
+    }),
+  )
+  t.is(wide!.length, 6)
+  let largest = 0
+  for (const [step, expected] of wide!.entries()) {
+    for (const name of ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']) {
+      const found = half![step]![name]!
+      const difference = Math.abs(expected[name]! - found) / Math.max(1, Math.abs(expected[name]!))
+      largest = Math.max(largest, difference)
+      // A feature map is off by up to 2^-8 = 0.4%, and some of Adam's first steps, nearly signs of gradients, turn around.
+      t.true(difference < 0.05, `${name} of step ${step}: ${expected[name]} and ${found}`)
+    }
+  }
+  t.true(largest > 1e-5, 'the same to f32: nothing was stored in 16 bits')
+  t.log(`at most ${largest.toFixed(4)} apart`)
+})
+
+test('training in bf16 goes on bit for bit, and its snapshot is drawn in bf16, or in f32 on a device without', async (t) => {
+  const [whole, parts] = [await folder(), await folder()]
+  const path = snapshotOf(await run(whole, { precision }))
+  await run(parts, { precision, kimg: 0.032 })
+  const resumed = await run(parts, { precision })
+  t.is(resumed.find((event) => event.type === 'start')!.nimg, 32)
+  const [expected, found] = [await readSafetensors(path), await readSafetensors(snapshotOf(resumed))]
+  t.deepEqual(found.tensors, expected.tensors)
+
+  const draw = async (device: Device) => {
+    const { Gs, options } = await loadGenerator(path, device)
+    const z = new Rng(1).normal(device, [4, options.latentSize])
+    const images = scope(() => imagesOf(Gs, z, { noise: 'const' }, options))
+    return { precision: options.precision, bytes: await images.data() }
+  }
+  const [gpu, cpu] = [await draw(Device.open(device)), await draw(Device.open('cpu'))]
+  t.deepEqual([gpu.precision, cpu.precision], [precision, 'f32'])
+  const differences = Array.from(gpu.bytes, (byte, i) => Math.abs(byte - cpu.bytes[i]!))
+  const mean = differences.reduce((a, b) => a + b) / differences.length
+  // A step between two bytes is 1/128; values around 1 are off by up to 1/256 in each layer.
+  t.true(mean > 0 && mean < 2, `${mean}`)
+})
+
+for (const config of ['A', 'C'] as const) {
+  test(`configuration ${config} trains in bf16 through a fade`, async (t) => {
+    const mappingLayers = configurations[config].mappingLayers === 0 ? 0 : 2
+    const events = await run(await folder(), { config, mappingLayers, precision })
+    const { stats } = events.findLast((event) => event.type === 'tick')!
+    t.true(Object.values(stats).every(Number.isFinite))
+  })
+}
+
+test('a step in bf16 takes little more than half of the memory where feature maps are most of it', async (t) => {
+  const sizes = { resolution: 32, lodInitialResolution: 32, batch: 4, fmapBase: 256, fmapMax: 16, latentSize: 8 }
+  const peak = async (precision: 'f32' | 'bf16') => {
+    const config = resolveConfig('demo', { ...sizes, mappingLayers: 2, precision, device, data: 'none' })
+    const state = createState(Device.open(device), config)
+    const bytes = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (i * 97) % 256)
+    for (let i = 0; i < 2; i++) {
+      const reals = state.G.device.tensor(bytes, [4, 32, 32, 3])
+      const stats = trainingStep(state, reals, progressAt(0, scheduleOptions(config)), config)
+      t.true((await stats.data()).every(Number.isFinite))
+    }
+    return state.G.device.memory().peak
+  }
+  const [wide, half] = [await peak('f32'), await peak(precision)]
+  t.log(
+    `${(wide / 2 ** 20).toFixed(1)} MiB in f32, ${(half / 2 ** 20).toFixed(1)} in bf16: ${(half / wide).toFixed(2)}`,
+  )
+  t.true(half / wide < 0.7)
+})
+
+test('a device without 16 bits is refused by name, before anything is written', async (t) => {
+  const message =
+    'precision bf16 needs a GPU: device cpu stores feature maps in 32 bits; leave --precision out or use --device wgpu'
+  await t.throwsAsync(run(await folder(), { precision, device: 'cpu' }), { instanceOf: RangeError, message })
+  const flags = ['--preset', 'demo', ...tinyFlags, '--data', await tinyDataset(), '--outdir', await folder()]
+  const { code, err } = await stylegan(['train', ...flags, '--precision', 'bf16', '--device', 'cpu'])
+  t.is(code, 1)
+  t.is(err.trim(), `stylegan: ${message}`)
+})
+
+test('feature maps that are no multiple of 4 are refused with their side', (t) => {
+  const refused = (overrides: ConfigOverrides) => () => resolveConfig('demo', { ...overrides, precision })
+  t.throws(refused({ fmapMax: 6 }), {
+    instanceOf: RangeError,
+    message:
+      'precision: expected f32 or multiples of 4 feature maps, found bf16 and 6 feature maps at 4x4; change fmapBase or fmapMax, or leave --precision out',
+  })
+  t.throws(refused({ fmapBase: 32 }), { message: /bf16 and 2 feature maps at 32x32/ })
+  t.throws(() => resolveConfig('demo', { precision: 'f64' as 'f32' }), {
+    message: /precision: expected one of f32, bf16, found "f64"/,
+  })
+})
+
+test('only GPUs store feature maps in 16 bits', (t) => {
+  t.false(Device.open('cpu').storesHalf)
+  t.false(Device.open('reference').storesHalf)
+  t.true(Device.open(chooseDevice(device).device).storesHalf)
+})
