@@ -2,7 +2,7 @@ import test from 'ava'
 import { Device, Rng, scope, type Tensor } from '../ts/native.ts'
 import { discriminatorSpecs } from '../ts/networks/discriminator.ts'
 import { copyNetwork, createNetwork, get, type Network, type NetworkOptions } from '../ts/networks/params.ts'
-import { createOptimizer, optimizerTensors, reset, step } from '../ts/optimizer.ts'
+import { createOptimizer, optimizerTensors, reset, scalingOf, step } from '../ts/optimizer.ts'
 import { tinyNetwork } from './tiny.ts'
 
 const device = Device.open('reference')
@@ -127,4 +127,30 @@ test('steady steps on the cpu take no new memory from the system', async (t) => 
   const { allocations } = cpu.memory()
   for (let i = 0; i < 5; i++) await once()
   t.is(cpu.memory().allocations, allocations)
+})
+
+test('loss scaling takes the same steps as none, rises with each and falls by half where a gradient overflows', async (t) => {
+  const [plain, scaled] = [createOptimizer(create()), createOptimizer(create(), undefined, { scalesLoss: true })]
+  t.is(await scaled.lossScale!.item(), 16)
+  const expected = [16.0005, 16.001, 15.001, 15.0015]
+  for (const [i, scale] of expected.entries()) {
+    const gradients = gradientsOf(plain.network, i)
+    const overflows = i === 2
+    if (!overflows) step(plain, gradients, { rate: 0.01 })
+    const brought = gradients.map((gradient) => scalingOf(scaled).up(gradient))
+    if (overflows) brought[3] = brought[3]!.add(Infinity)
+    step(scaled, brought, { rate: 0.01 })
+    t.true(Math.abs((await scaled.lossScale!.item()) - scale) < 1e-9)
+  }
+  const [a, b] = [await copyOf(plain.network.flat), await copyOf(scaled.network.flat)]
+  t.true(a.every((value, i) => Math.abs(value - b[i]!) < 1e-9))
+  t.deepEqual(
+    [await copyOf(plain.state), await copyOf(scaled.state)],
+    [
+      [3, 0],
+      [3, 1],
+    ],
+  )
+  t.deepEqual([...optimizerTensors(scaled).keys()].at(-1), 'loss_scale')
+  t.false(optimizerTensors(plain).has('loss_scale'))
 })

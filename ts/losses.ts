@@ -5,6 +5,14 @@ import { downscale, lerp, upscale } from './networks/layers.ts'
 /** The discriminator on images at the size of the current level of detail. */
 export type Critic = (images: Tensor) => Tensor
 
+/** How a loss is brought up before it is differentiated, and its gradients down again: see loss scaling in optimizer.ts. */
+export interface Scaling {
+  readonly up: (loss: Tensor) => Tensor
+  readonly down: (gradient: Tensor) => Tensor
+}
+
+export const noScaling: Scaling = { up: (loss) => loss, down: (gradient) => gradient }
+
 /** `softplus(−D(G(z)))`: the generator's non-saturating loss (Goodfellow et al. 2014). */
 export function gLogisticNonsaturating(fakeScores: Tensor): Tensor {
   return scope(() => fakeScores.neg().softplus().mean())
@@ -39,14 +47,14 @@ export function dLogisticR1(
   critic: Critic,
   reals: Tensor,
   fakes: Tensor,
-  { gamma, r2Gamma = 0, resolution }: { gamma: number; r2Gamma?: number; resolution: number },
+  { gamma, r2Gamma = 0, resolution, scaling }: Omit<LossOptions, 'drawMix' | 'r2Gamma'> & { readonly r2Gamma?: number },
 ): DiscriminatorLoss {
   return scope(() => {
     const score = (images: Tensor, weight: number) => {
       if (weight === 0) return { scores: critic(images), penalty: reals.device.scalar(0) }
       const tracked = images.detach().tracked()
       const scores = critic(tracked)
-      return { scores, penalty: r1Penalty(scores, tracked, weight, resolution).mean() }
+      return { scores, penalty: r1Penalty(scores, tracked, weight, resolution, scaling).mean() }
     }
     const { scores: fakeScores, penalty: r2 } = score(fakes, r2Gamma)
     const { scores: realScores, penalty: r1 } = score(reals, gamma)
@@ -65,11 +73,18 @@ export function dLogisticR1(
  *
  * @param images tracked, at their own size
  */
-export function r1Penalty(scores: Tensor, images: Tensor, gamma: number, resolution: number): Tensor {
+export function r1Penalty(
+  scores: Tensor,
+  images: Tensor,
+  gamma: number,
+  resolution: number,
+  scaling: Scaling = noScaling,
+): Tensor {
   return scope(() => {
-    const [gradient] = grad(scores, [images], { createGraph: true })
+    const [gradient] = grad(scaling.up(scores), [images], { createGraph: true })
     const k = resolution / images.dims4()[1]
-    return gradient!
+    return scaling
+      .down(gradient!)
       .square()
       .sum([1, 2, 3])
       .mul(gamma / 2 / k ** 2)
@@ -82,6 +97,7 @@ export interface GradientPenaltyOptions {
   readonly resolution: number
   readonly lambda?: number
   readonly target?: number
+  readonly scaling?: Scaling | undefined
 }
 
 /** `λ/target² · (‖∇D(x̂)‖ − target)²` on images mixed of real and fake ones (Gulrajani et al. 2017), averaged. */
@@ -89,14 +105,15 @@ export function gradientPenalty(
   critic: Critic,
   reals: Tensor,
   fakes: Tensor,
-  { mix, resolution, lambda = 10, target = 1 }: GradientPenaltyOptions,
+  { mix, resolution, lambda = 10, target = 1, scaling = noScaling }: GradientPenaltyOptions,
 ): Tensor {
   return scope(() => {
     const mixed = lerp(reals, fakes.detach(), mix).tracked()
-    const [gradient] = grad(critic(mixed), [mixed], { createGraph: true })
+    const [gradient] = grad(scaling.up(critic(mixed)), [mixed], { createGraph: true })
     // As in r1Penalty, the norm is taken at full size.
     const k = resolution / mixed.dims4()[1]
-    const norm = gradient!
+    const norm = scaling
+      .down(gradient!)
       .square()
       .sum([1, 2, 3])
       .sqrt()
@@ -171,6 +188,8 @@ export interface LossOptions {
   readonly gamma: number
   readonly r2Gamma: number
   readonly resolution: number
+  /** For the gradients that are part of the loss. */
+  readonly scaling?: Scaling | undefined
   /** Shares `[N, 1, 1, 1]` of the mixed images, drawn only where a loss needs them. */
   readonly drawMix: () => Tensor
 }
@@ -182,7 +201,9 @@ export interface Loss {
   readonly penalty: 'r1_penalty' | 'gradient_penalty'
 }
 
-const gp = ({ drawMix, resolution }: LossOptions): GradientPenaltyOptions => ({ mix: drawMix(), resolution })
+const gp = ({ drawMix, resolution, scaling }: LossOptions): GradientPenaltyOptions => {
+  return { mix: drawMix(), resolution, scaling }
+}
 
 /** The pairs that the official code trains with (official loss.py). */
 export const losses: Readonly<Record<LossName, Loss>> = {

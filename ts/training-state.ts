@@ -60,7 +60,10 @@ export function createState(device: Device, config: TrainConfig): TrainingState 
   const progress = { nimg: 0, step: 0, scheduleNimg: 0, lod: -1 }
   const position = { ...progress, tick: 0, seconds: 0, tickNimg: 0, tickSeconds: 0, sums: [], sumSteps: 0 }
   const rng = new Rng(config.seed, streams.training)
-  return { G, D, Gs, gOptimizer: createOptimizer(G, Gs), dOptimizer: createOptimizer(D), rng, position }
+  // bf16 has f32's range.
+  const scaling = { scalesLoss: config.precision === 'f16' }
+  const [gOptimizer, dOptimizer] = [createOptimizer(G, Gs, scaling), createOptimizer(D, undefined, scaling)]
+  return { G, D, Gs, gOptimizer, dOptimizer, rng, position }
 }
 
 const format = 'stylegan-training-1'
@@ -115,7 +118,11 @@ export async function loadState(path: string, device: Device, config: TrainConfi
     }
   }
   const fresh = createState(device, config)
-  for (const [name, tensor] of namedTensors(fresh)) fill(tensor, name, path, file)
+  for (const [name, tensor] of namedTensors(fresh)) {
+    // A run in another precision scales no loss: it begins here.
+    if (name.endsWith('/loss_scale') && saved.network.precision !== config.precision) continue
+    fill(tensor, name, path, file)
+  }
   return { ...fresh, rng: Rng.from(saved.rng), position: saved.position }
 }
 

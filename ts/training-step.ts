@@ -5,7 +5,7 @@ import { concat, grad, scope, type Tensor } from './native.ts'
 import { discriminator } from './networks/discriminator.ts'
 import { drawMixing, generateForTraining } from './networks/generator.ts'
 import { get, tracked } from './networks/params.ts'
-import { reset, step } from './optimizer.ts'
+import { reset, scalingOf, step } from './optimizer.ts'
 import { emaBeta, emaKimgAt, resetsOptimizer, type Progress } from './schedule.ts'
 import type { TrainingState } from './training-state.ts'
 
@@ -72,9 +72,10 @@ function discriminatorStep(
     const critic = (images: Tensor) => discriminator(params, images, labels, progress.lod, options)
     const drawMix = () => state.rng.uniform(reals.device, [progress.minibatch, 1, 1, 1])
     const { gamma, r2Gamma, resolution } = config
-    const penalties = { gamma, r2Gamma, resolution, drawMix }
+    const scaling = scalingOf(state.dOptimizer)
+    const penalties = { gamma, r2Gamma, resolution, drawMix, scaling }
     const { loss, realScores, fakeScores, penalty } = losses[config.loss].D(critic, reals, fakes, penalties)
-    step(state.dOptimizer, grad(loss, inputs), { rate: progress.dLrate })
+    step(state.dOptimizer, grad(scaling.up(loss), inputs), { rate: progress.dLrate })
     return stack([loss, realScores.mean(), fakeScores.mean(), penalty])
   })
 }
@@ -87,7 +88,8 @@ function generatorStep(state: TrainingState, labels: Labels, progress: Progress,
     const loss = losses[config.loss].G(scores)
     const smoothingKimg = emaKimgAt(state.position.nimg, config.emaKimg, config.emaRampup)
     const averageBeta = emaBeta(progress.minibatch, smoothingKimg)
-    step(state.gOptimizer, grad(loss, inputs), { rate: progress.gLrate, averageBeta })
+    const scaled = scalingOf(state.gOptimizer).up(loss)
+    step(state.gOptimizer, grad(scaled, inputs), { rate: progress.gLrate, averageBeta })
     // What is not trained is copied to the average as it is (official network.py, setup_as_moving_average_of).
     const dlatentAvg = state.G.params.get('dlatent_avg')
     if (dlatentAvg) get(state.Gs.params, 'dlatent_avg').assign(dlatentAvg)

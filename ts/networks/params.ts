@@ -12,8 +12,8 @@ export type Params = ReadonlyMap<string, Tensor>
  * rounds what it stores. Weights, their gradients, styles, statistics, noise, images, logits and losses are f32.
  */
 export type Precision = (typeof precisions)[number]
-/** bf16 has f32's range and 8 significant bits, so that gradients need no scaling. */
-export const precisions = ['f32', 'bf16'] as const
+/** bf16 has f32's range and 8 significant bits; f16 has 11, but a range so small that training scales its losses (optimizer.ts). */
+export const precisions = ['f32', 'bf16', 'f16'] as const
 
 /** The element type of feature maps on a device: its own float is the `f32` of {@link Precision}. */
 export function mapsOf({ precision = 'f32' }: Pick<NetworkOptions, 'precision'>, device: Device) {

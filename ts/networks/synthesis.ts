@@ -114,8 +114,10 @@ export function synthesis(
       return start.broadcastTo([N, ...start.shape.slice(1)])
     }
     const start = has.constInput ? constant() : denseInput(params, 'G_synthesis/4x4/Dense', dlatents[0]!)
-    let x = layer(0, firstLayer(options), start.cast(mapsOf(options, start.device)))
+    let x = layer(0, firstLayer(options), start)
     x = layer(1, 'G_synthesis/4x4/Conv', conv2d(params, 'G_synthesis/4x4/Conv', x))
+    // Not before: the constant starts as 1 everywhere, and its normalisation enlarges what it has become by then, and its rounding.
+    x = x.cast(mapsOf(options, x.device))
     let before = x
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)

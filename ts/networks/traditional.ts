@@ -69,9 +69,8 @@ export function traditional(params: Params, w: Tensor, lod: number, options: Tra
   // Bias, leaky ReLU, then the feature vector of each pixel is brought to a mean square of 1.
   const after = (name: string, x: Tensor) => pixelNorm(act(params, at + name, x))
   return scope(() => {
-    const start = denseInput(params, `${at}4x4/Dense`, w)
-    let x = after('4x4/Dense', start.cast(mapsOf(options, start.device)))
-    x = after('4x4/Conv', conv2d(params, `${at}4x4/Conv`, x))
+    let x = after('4x4/Dense', denseInput(params, `${at}4x4/Dense`, w))
+    x = after('4x4/Conv', conv2d(params, `${at}4x4/Conv`, x)).cast(mapsOf(options, w.device))
     let before = x
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)
