@@ -28,28 +28,33 @@ async function run(outdir: string, overrides: ConfigOverrides): Promise<TrainEve
 
 const snapshotOf = (events: readonly TrainEvent[]) => events.findLast((event) => event.type === 'snapshot')!.path
 
-test('the first six steps in bf16 have nearly the losses of f32', async (t) => {
-  const six = { tick: 0.008, kimg: 0.048, snap: 100, lodInitialResolution: 8 }
-  const [wide, half] = await Promise.all(
-    (['f32', precision] as const).map(async (precision) => {
-      const events = await run(await folder(), { ...six, precision })
-      return events.filter((event) => event.type === 'tick').map(({ stats }) => stats)
-    }),
-  )
-  t.is(wide!.length, 6)
-  let largest = 0
-  for (const [step, expected] of wide!.entries()) {
-    for (const name of ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']) {
-      const found = half![step]![name]!
-      const difference = Math.abs(expected[name]! - found) / Math.max(1, Math.abs(expected[name]!))
-      largest = Math.max(largest, difference)
-      // A feature map is off by up to 2^-8 = 0.4%, and some of Adam's first steps, nearly signs of gradients, turn around.
-      t.true(difference < 0.05, `${name} of step ${step}: ${expected[name]} and ${found}`)
-    }
-  }
-  t.true(largest > 1e-5, 'the same to f32: nothing was stored in 16 bits')
-  t.log(`at most ${largest.toFixed(4)} apart`)
-})
+for (const [precision, halfStep] of [
+  ['bf16', 2 ** -8],
+  ['f16', 2 ** -11],
+] as const) {
+  test(`the first six steps in ${precision} have nearly the losses of f32`, async (t) => {
+    const six = { tick: 0.008, kimg: 0.048, snap: 100, lodInitialResolution: 8 }
+    const [wide, half] = await Promise.all(
+      (['f32', precision] as const).map(async (precision) => {
+        const events = await run(await folder(), { ...six, precision })
+        return events.filter((event) => event.type === 'tick').map(({ stats }) => stats)
+      }),
+    )
+    t.is(wide!.length, 6)
+    const names = ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']
+    const apart = wide!.map((expected, step) => {
+      const differences = names.map((name) => {
+        return Math.abs(expected[name]! - half![step]![name]!) / Math.max(1, Math.abs(expected[name]!))
+      })
+      return Math.max(...differences)
+    })
+    t.log(`at most ${apart.map((difference) => difference.toFixed(4)).join(', ')} apart`)
+    // A feature map is off by half a step. Adam's first steps, nearly signs of gradients, enlarge that.
+    t.true(apart[0]! < 2 * halfStep)
+    t.true(apart.every((difference) => difference < 50 * halfStep))
+    t.true(apart[0]! > 1e-5, 'the same to f32: nothing was stored in 16 bits')
+  })
+}
 
 for (const precision of ['bf16', 'f16'] as const) {
   test(`training in ${precision} goes on bit for bit, and its snapshot is drawn in it, or in f32 on a device without`, async (t) => {

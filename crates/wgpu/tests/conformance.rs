@@ -1,7 +1,7 @@
 //! The GPU held against the reference, kernel by kernel. Without an adapter these tests fail: a software one is enough.
 
-use stylegan_tensor::conformance::{Options, check};
 use stylegan_tensor::DType;
+use stylegan_tensor::conformance::{Options, check};
 use stylegan_wgpu::open;
 
 #[test]
@@ -65,4 +65,16 @@ fn every_kernel_agrees_with_the_reference_on_feature_maps_in_bf16() {
 #[test]
 fn every_kernel_agrees_with_the_reference_on_feature_maps_in_f16() {
     stored_in(DType::F16);
+}
+
+#[test]
+fn a_kernel_without_a_case_of_16_bits_is_a_failure() {
+    let device =
+        open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
+    let options = Options {
+        only: Some("select"),
+        half: Some(DType::BF16),
+    };
+    let report = check(&device, &options);
+    assert_eq!(report.failures, ["kernel 'select' has no conformance case"]);
 }

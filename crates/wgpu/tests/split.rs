@@ -130,7 +130,10 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
         let (maps, gives_map) = kernel.maps();
         let is_map = |at: usize| maps.get(at) == Some(&true);
         let types = [None, Some(DType::BF16), Some(DType::F16)];
-        for stored in types.into_iter().filter(|stored| stored.is_none() || gives_map || is_map(0)) {
+        for stored in types
+            .into_iter()
+            .filter(|stored| stored.is_none() || gives_map || is_map(0))
+        {
             for accumulate in [false, true] {
                 let make = |device: &Gpu, shape: &Vec<usize>, is_map: bool| match stored {
                     Some(dtype) if is_map => half(device, shape, dtype),
@@ -138,7 +141,9 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
                 };
                 let run = |device: &Gpu| {
                     let x = inputs.iter().enumerate();
-                    let x: Vec<View> = x.map(|(at, shape)| make(device, shape, is_map(at))).collect();
+                    let x: Vec<View> = x
+                        .map(|(at, shape)| make(device, shape, is_map(at)))
+                        .collect();
                     let y = outs.iter().enumerate();
                     let y = y.map(|(at, shape)| make(device, shape, gives_map && at == 0));
                     results(device, &kernel, &x, &y.collect::<Vec<_>>(), accumulate)
@@ -248,7 +253,10 @@ fn copies_of_any_strides_are_made_in_parts() {
     let len = height * 152;
     let cases = [
         ("all", copy(&[len], 0, &[1], 0, &[1])),
-        ("turned", copy(&[38, height, 4], 0, &[4, w, 1], 0, &[4 * h, 4, 1])),
+        (
+            "turned",
+            copy(&[38, height, 4], 0, &[4, w, 1], 0, &[4 * h, 4, 1]),
+        ),
         ("a slice", copy(&[100, 72], 3000, &[w, 1], 5000, &[w, 1])),
     ];
     for (name, kernel) in cases {
