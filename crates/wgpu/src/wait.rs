@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Once};
+use std::time::{Duration, Instant};
 
 use stylegan_tensor::{Cost, Done, Error};
 
@@ -12,6 +13,9 @@ use crate::device::STATUS_BYTES;
 use crate::fault::Faults;
 use crate::pipelines::Pipelines;
 use crate::profile::Report;
+
+/// How long memory that has been written may take to be handed over.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Someone waits for a submission.
 pub(crate) struct Wait {
@@ -143,9 +147,16 @@ impl Waiter {
             // Nobody hears it if the wait below has failed.
             let _ = mapped.send(result);
         });
-        self.poll(wgpu::PollType::Poll)?;
-        let waited = is_mapped.try_recv();
-        let result = waited.map_err(|_| "the GPU finished without handing over its memory")?;
+        let began = Instant::now();
+        let result = loop {
+            self.poll(wgpu::PollType::Poll)?;
+            // A submission by another thread may have found the buffer ready first, and is about to say so.
+            match is_mapped.recv_timeout(Duration::from_millis(1)) {
+                Ok(result) => break result,
+                Err(RecvTimeoutError::Timeout) if began.elapsed() < PATIENCE => {}
+                Err(_) => return Err("the GPU finished without handing over its memory".to_owned()),
+            }
+        };
         result.map_err(|error| error.to_string())?;
         let range = buffer.get_mapped_range(..);
         Ok(range.map_err(|error| error.to_string())?.to_vec())
