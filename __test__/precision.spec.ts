@@ -85,8 +85,12 @@ for (const precision of ['bf16', 'f16'] as const) {
   })
 }
 
-for (const config of ['A', 'C'] as const) {
-  test(`configuration ${config} trains in bf16 through a fade`, async (t) => {
+for (const [config, precision] of [
+  ['A', 'bf16'],
+  ['A', 'f16'],
+  ['C', 'bf16'],
+] as const) {
+  test(`configuration ${config} trains in ${precision} through a fade`, async (t) => {
     const mappingLayers = configurations[config].mappingLayers === 0 ? 0 : 2
     const events = await run(await folder(), { config, mappingLayers, precision })
     const { stats } = events.findLast((event) => event.type === 'tick')!

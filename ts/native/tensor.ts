@@ -8,8 +8,10 @@ import { call, native, number, type Shape, ShapeError, sizes, wait } from './add
 
 /** Types of 16 bits that a GPU can store feature maps in; the last axis is then a multiple of 4. It computes in `f32` all the same. */
 export type Half = 'bf16' | 'f16'
+/** What feature maps can be stored in. */
+export type FloatType = 'f32' | 'f64' | Half
 /** Element types. A device computes in `f32` or `f64`; `u8` holds images, `i32` row numbers. */
-export type DType = 'f32' | 'f64' | Half | 'u8' | 'i32'
+export type DType = FloatType | 'u8' | 'i32'
 export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
 
 /** How a convolution is computed; the value is the same. */
@@ -171,7 +173,7 @@ export interface ConvOptions {
 
 export interface Conv2dOptions extends ConvOptions {
   /** What the result is stored in, default: what the image is. */
-  dtype?: 'f32' | 'f64' | Half
+  dtype?: FloatType
 }
 
 export interface UpfirdnOptions {

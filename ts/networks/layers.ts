@@ -1,6 +1,6 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
-import { concat, scope, type Tensor } from '../native.ts'
-import { equalised, gainOf, get, kernelOf, type mapsOf, type Params } from './params.ts'
+import { concat, scope, type FloatType, type Tensor } from '../native.ts'
+import { equalised, gainOf, get, kernelOf, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
 const alpha = 0.2
@@ -130,7 +130,7 @@ export function toRgb(params: Params, name: string, x: Tensor): Tensor {
 }
 
 /** 1×1 convolution from the image's channels to feature maps of type `dtype`, leaky ReLU. */
-export function fromRgb(params: Params, name: string, x: Tensor, dtype: ReturnType<typeof mapsOf>): Tensor {
+export function fromRgb(params: Params, name: string, x: Tensor, dtype: FloatType): Tensor {
   return scope(() => act(params, name, x.conv2d(equalised(params, name, heGain), { dtype })))
 }
 

@@ -2,7 +2,7 @@
  * Parameters: named tensors. Names, shapes and order are those of the official variables, so that a file of ours and an
  * official one are the same thing.
  */
-import { freeze, scope, type Device, type Rng, type Tensor } from '../native.ts'
+import { freeze, scope, type Device, type FloatType, type Rng, type Tensor } from '../native.ts'
 import type { ConfigurationName } from './configurations.ts'
 
 export type Params = ReadonlyMap<string, Tensor>
@@ -16,7 +16,7 @@ export type Precision = (typeof precisions)[number]
 export const precisions = ['f32', 'bf16', 'f16'] as const
 
 /** The element type of feature maps on a device: its own float is the `f32` of {@link Precision}. */
-export function mapsOf({ precision = 'f32' }: Pick<NetworkOptions, 'precision'>, device: Device) {
+export function mapsOf({ precision = 'f32' }: Pick<NetworkOptions, 'precision'>, device: Device): FloatType {
   return precision === 'f32' ? device.float : precision
 }
 
