@@ -83,6 +83,21 @@ test('stylegan bench prints every measurement as JSON, and refuses a length that
   const units = result.measurements.map(({ unit, rate }) => (rate > 0 ? unit : 'none'))
   t.deepEqual(units, [...Array(9).fill('GFLOP/s'), ...Array(6).fill('images/s')])
   await t.throwsAsync(stylegan('bench', '--seconds', '0'), { message: /a number above 0 is expected, got '0'/ })
+  await t.throwsAsync(stylegan('bench', '--precision', 'f16'), { message: /precision f16 needs a GPU: device cpu/ })
+})
+
+test('a workload on a GPU stores what it is told to', async (t) => {
+  const gpu = Device.open('wgpu')
+  const names = []
+  for (const workload of [
+    ...convolutionWorkloads(gpu, { N: 1, side: 4, C: 4, O: 8, k: 3, stride: 1, precision: 'bf16' }),
+    ...networkWorkloads(gpu, { ...tiny, precision: 'bf16' }),
+  ]) {
+    t.true((await measure(gpu, workload, 0.001)).rate > 0)
+    names.push(workload.name)
+  }
+  t.is(names[0], 'conv2d [1, 4, 4, 4] -> 8, 3x3, bf16')
+  t.is(names[3], 'training step 8px, fmaps 32/8, bf16, batch 4')
 })
 
 const row: Row = {

@@ -4,7 +4,7 @@ import { Bench } from 'tinybench'
 import { networkOptions, resolveConfig, scheduleOptions, type TrainConfig } from './config.ts'
 import { streams } from './dataset.ts'
 import { Rng, scope, type Device, type Tensor } from './native.ts'
-import { frozen } from './networks/params.ts'
+import { checkPrecision, frozen, mapsOf, type Precision } from './networks/params.ts'
 import { imagesOf } from './pictures.ts'
 import { progressAt } from './schedule.ts'
 import { createState, type TrainingState } from './training-state.ts'
@@ -71,18 +71,22 @@ export interface ConvolutionShape {
   readonly O: number
   readonly k: number
   readonly stride: number
+  /** What images are stored in; default f32. */
+  readonly precision?: Precision
 }
 
 /** The three members of the family on one shape; their work is counted in the direct form, 2 · outputs · k² · C. */
-export function convolutionWorkloads(device: Device, { N, side, C, O, k, stride }: ConvolutionShape): Workload[] {
+export function convolutionWorkloads(device: Device, shape: ConvolutionShape): Workload[] {
+  const { N, side, C, O, k, stride } = shape
+  checkPrecision(shape, device)
   const rng = new Rng(1)
   const pad = k === 1 ? 0 : 1
   const options = { stride, padding: [pad, pad, pad, pad] as const }
-  const x = rng.normal(device, [N, side, side, C])
+  const x = rng.normal(device, [N, side, side, C]).cast(mapsOf(shape, device))
   const w = rng.normal(device, [k, k, C, O])
   const y = x.conv2d(w, options)
   const amount = (2 * y.size * k * k * C) / 1e9
-  const label = `[${N}, ${side}, ${side}, ${C}] -> ${O}, ${k}x${k}${stride > 1 ? ` / ${stride}` : ''}`
+  const label = `[${N}, ${side}, ${side}, ${C}] -> ${O}, ${k}x${k}${stride > 1 ? ` / ${stride}` : ''}${stored(shape)}`
   const workload = (name: string, op: () => Tensor): Workload => {
     return { name: `${name} ${label}`, amount, unit: 'GFLOP/s', run: () => op().dispose() }
   }
@@ -100,11 +104,15 @@ export interface NetworkShape {
   readonly fmapMax: number
   readonly batch: number
   readonly latentSize?: number
+  /** What feature maps are stored in; default f32. */
+  readonly precision?: Precision
 }
 
-export function networkLabel({ resolution, fmapBase, fmapMax }: NetworkShape): string {
-  return `${resolution}px, fmaps ${fmapBase}/${fmapMax}`
+export function networkLabel(shape: NetworkShape): string {
+  return `${shape.resolution}px, fmaps ${shape.fmapBase}/${shape.fmapMax}${stored(shape)}`
 }
+
+const stored = ({ precision = 'f32' }: { precision?: Precision }) => (precision === 'f32' ? '' : `, ${precision}`)
 
 /** The paper's training at full size from the start, with one latent an image. */
 export function benchmarkConfig(shape: NetworkShape): TrainConfig {

@@ -10,6 +10,7 @@ import {
   type Measurement,
   type NetworkShape,
 } from '../benchmark.ts'
+import { precisions, type Precision } from '../networks/params.ts'
 import { deviceHelp, openDevice, parsePositive } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */
@@ -29,6 +30,7 @@ export function benchCommand(): Command {
   return new Command('bench')
     .description('Time convolutions, training steps and generation on this machine, in less than half a minute.')
     .option('--device <name>', deviceHelp, 'cpu')
+    .addOption(new Option('--precision <type>', 'what feature maps are stored in').choices(precisions).default('f32'))
     .addOption(new Option('--seconds <s>', 'length of each measurement').argParser(parsePositive).default(0.5))
     .option('--json', 'print JSON instead of a table')
     .addHelpText(
@@ -38,12 +40,21 @@ GFLOP/s count the work of the direct form. RAYON_NUM_THREADS=1 times one thread 
 
 Examples:
   $ stylegan bench
+  $ stylegan bench --device wgpu --precision bf16
   $ stylegan bench --json > this-machine.json`,
     )
     .action(run)
 }
 
-async function run(options: { device: string; seconds: number; json?: boolean }): Promise<void> {
+interface BenchOptions {
+  device: string
+  precision: Precision
+  seconds: number
+  json?: boolean
+}
+
+async function run(options: BenchOptions): Promise<void> {
+  const { precision } = options
   const device = openDevice(options.device)
   const host = machine()
   const { cpu, arch, cores, threads, memoryGb, node } = host
@@ -54,8 +65,8 @@ async function run(options: { device: string; seconds: number; json?: boolean })
   say(`Device    ${device.name}${device.name === 'cpu' ? `, ${threads} threads` : ''}\n`)
   const measurements: Measurement[] = []
   const workloads = function* () {
-    for (const shape of convolutions) yield* convolutionWorkloads(device, shape)
-    for (const shape of networks) yield* networkWorkloads(device, shape)
+    for (const shape of convolutions) yield* convolutionWorkloads(device, { ...shape, precision })
+    for (const shape of networks) yield* networkWorkloads(device, { ...shape, precision })
   }
   for (const workload of workloads()) {
     const measurement = await measure(device, workload, options.seconds)
@@ -65,6 +76,6 @@ async function run(options: { device: string; seconds: number; json?: boolean })
   const { peak } = device.memory()
   say(`\nMost memory on the device: ${(peak / 2 ** 20).toFixed(0)} MiB`)
   if (!options.json) return
-  const result = { device: options.device, machine: host, measurements, peakBytes: peak }
+  const result = { device: options.device, precision, machine: host, measurements, peakBytes: peak }
   console.log(JSON.stringify(result, null, 1))
 }
