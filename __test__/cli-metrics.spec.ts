@@ -25,7 +25,9 @@ function stylegan(args: readonly string[], killAfterMs?: number) {
     const cache = args[args.indexOf('--cache') + 1]!
     const interruptWhenBusy = async () => {
       const files = await readdir(join(cache, 'metrics')).catch(() => [])
-      if (files.some((name) => name.endsWith('.u8'))) child.kill('SIGINT')
+      // Once: a second signal ends the process at once, with or without an exit code.
+      if (child.killed || !files.some((name) => name.endsWith('.u8'))) return
+      child.kill('SIGINT')
     }
     child.on('close', (code) => {
       clearInterval(timer)

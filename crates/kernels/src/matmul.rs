@@ -224,7 +224,7 @@ const SHARE: usize = 1 << 16;
 /// for; tasks take blocks of its rows, and their sums are added in order.
 fn vector_matrix(a: &[f32], b: &[f32], y: &mut [f32], accumulate: bool) {
     let n = y.len();
-    let depth = (SHARE / n).next_multiple_of(STREAMS);
+    let depth = (SHARE / n).max(1).next_multiple_of(STREAMS);
     let mut sums = vec![0.0; a.len().div_ceil(depth) * n];
     pieces(&mut sums, n, b.len(), |start, sums| {
         let first = start / n * depth;

@@ -113,6 +113,9 @@ fn small(data: &mut Data, cases: &mut Vec<Case>) {
 }
 
 fn large(data: &mut Data, cases: &mut Vec<Case>) {
+    let wide = vec![data.signed(&[1, 1, 3]), data.signed(&[1, 3, 66_000])];
+    let product = Kernel::Matmul { transpose_a: false, transpose_b: false };
+    cases.push(Case::new(product, wide, &[&[1, 1, 66_000]]).within(sum_of(3)));
     geometry(data, cases, ([1, 33, 17, 64], [3, 3, 64, 64]), 1, [1; 4]);
     geometry(data, cases, ([2, 16, 16, 64], [4, 4, 64, 64]), 2, [1; 4]);
     geometry(
