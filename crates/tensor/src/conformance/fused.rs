@@ -92,9 +92,10 @@ fn deviation(data: &mut Data, cases: &mut Vec<Case>) {
         ([16, 1, 1, 7], 4),
         ([4, 33, 17, 16], 4),
     ] {
-        // In steps of 1/64, so that the mean of 2 or 4 images is exact: where they are close together, 1/√(σ² + ε)
+        // In steps of group/64, so that the mean of a group is exact: where its images are close together, 1/√(σ² + ε)
         // would enlarge its rounding up to 1e4 times.
-        let x = data.signed(&shape).map(|x| (x * 64.0).round() / 64.0);
+        let step = group as f64 / 64.0;
+        let x = data.signed(&shape).map(|x| (x / step).round() * step);
         let groups = shape[0] / group;
         let tolerance = sum_of(shape[1..].iter().product()) + ELEMENTWISE;
         let value = Case::new(
