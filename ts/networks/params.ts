@@ -57,6 +57,20 @@ export interface NetworkOptions {
   readonly fusedScale: boolean | 'auto'
 }
 
+/** What the layers from w to images need of them, in every configuration. */
+export type SynthesisOptions = Pick<
+  NetworkOptions,
+  | 'config'
+  | 'precision'
+  | 'resolution'
+  | 'numChannels'
+  | 'fmapBase'
+  | 'fmapDecay'
+  | 'fmapMax'
+  | 'dlatentSize'
+  | 'fusedScale'
+>
+
 export interface ParamSpec {
   readonly name: string
   readonly shape: readonly number[]

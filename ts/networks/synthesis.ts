@@ -11,28 +11,15 @@ import {
   mapsOf,
   numLayers,
   weight,
-  type NetworkOptions,
   type Params,
   type ParamSpec,
+  type SynthesisOptions,
 } from './params.ts'
 
 /**
  * Where noise comes from: drawn afresh, the network's own buffers, none at all, or one tensor `[N or 1, H, W, 1]` a layer.
  */
 export type Noise = Rng | 'const' | 'none' | readonly Tensor[]
-
-type SynthesisOptions = Pick<
-  NetworkOptions,
-  | 'config'
-  | 'precision'
-  | 'resolution'
-  | 'numChannels'
-  | 'fmapBase'
-  | 'fmapDecay'
-  | 'fmapMax'
-  | 'dlatentSize'
-  | 'fusedScale'
->
 
 export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options

@@ -11,25 +11,12 @@ import {
   growth,
   mapsOf,
   weight,
-  type NetworkOptions,
   type Params,
   type ParamSpec,
+  type SynthesisOptions,
 } from './params.ts'
 
-type TraditionalOptions = Pick<
-  NetworkOptions,
-  | 'config'
-  | 'precision'
-  | 'resolution'
-  | 'numChannels'
-  | 'fmapBase'
-  | 'fmapDecay'
-  | 'fmapMax'
-  | 'dlatentSize'
-  | 'fusedScale'
->
-
-export function traditionalSpecs(options: TraditionalOptions): ParamSpec[] {
+export function traditionalSpecs(options: SynthesisOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options
   const R = Math.log2(resolution)
   const nf = (stage: number) => featureMaps(options, stage)
@@ -48,7 +35,7 @@ export function traditionalSpecs(options: TraditionalOptions): ParamSpec[] {
   return specs
 }
 
-const prefix = ({ config }: TraditionalOptions) => (config === 'A' ? '' : 'G_synthesis/')
+const prefix = ({ config }: SynthesisOptions) => (config === 'A' ? '' : 'G_synthesis/')
 
 const blockNames = (r: number) => [`${2 ** r}x${2 ** r}/Conv0_up`, `${2 ** r}x${2 ** r}/Conv1`] as const
 
@@ -60,7 +47,7 @@ const rgbName = (R: number, r: number) => `ToRGB_lod${R - r}`
  * @param w `[N, dlatentSize]`
  * @param lod 0 (all layers) … log2(resolution) − 2 (4×4)
  */
-export function traditional(params: Params, w: Tensor, lod: number, options: TraditionalOptions): Tensor {
+export function traditional(params: Params, w: Tensor, lod: number, options: SynthesisOptions): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)
   const smooth = configurationOf(options).blur ? blur : (x: Tensor) => x

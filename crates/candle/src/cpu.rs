@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use candle_core::Tensor;
 use rayon::ThreadPoolBuilder;
 use stylegan_kernels::conv::Scratch;
+use stylegan_kernels::is_large;
 use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
 
 use crate::launch::Launch;
@@ -20,9 +21,6 @@ pub struct Cpu {
     /// Set while the pool's threads look for work without a rest.
     busy: Option<Arc<AtomicBool>>,
 }
-
-/// Elements of an operand from which on a kernel is worth more than one thread.
-const LARGE: usize = 1 << 15;
 
 impl Cpu {
     /// Has the pool's other threads look for work until [`Executor::rest`]: to wake one up takes longer than many kernels.
@@ -70,7 +68,7 @@ impl Executor for Cpu {
         outs: &[Operand<Tensor>],
         accumulate: bool,
     ) -> Result<()> {
-        if inputs.iter().chain(outs).any(|operand| operand.len >= LARGE) {
+        if inputs.iter().chain(outs).any(|operand| is_large(operand.len)) {
             self.stay_awake();
         }
         with_slices(kernel.name(), inputs, outs, |x, y| {

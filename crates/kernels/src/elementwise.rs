@@ -120,7 +120,7 @@ pub fn select(c: Array, a: Array, b: Array, y: &mut [f32], shape: &[usize], accu
 
 /// `x [.., C], b [C]? → y`: `v = x + b`, `y = v` where `v ≥ 0`, else `alpha · v`; added to y if `accumulate`.
 pub fn bias_act(x: &[f32], b: Option<&[f32]>, alpha: f32, y: &mut [f32], accumulate: bool) {
-    let act = move |v: f32| if v >= 0.0 { v } else { alpha * v };
+    let act = move |v| leaky_relu(v, alpha);
     let Some(b) = b else {
         let shape = [y.len()];
         return map(&shape, [(x, &shape)], y, accumulate, move |[x]| act(x));
@@ -147,6 +147,11 @@ pub fn noise_bias_act(x: &[f32], noise: &[f32], [strength, b]: [&[f32]; 2], alph
     per_pixel::<true>(x, noise, [strength, b], alpha, y);
 }
 
+#[inline(always)]
+fn leaky_relu(v: f32, alpha: f32) -> f32 {
+    if v >= 0.0 { v } else { alpha * v }
+}
+
 /// Channels from which on a loop over them is long enough to be the inner one.
 const MANY: usize = 16;
 
@@ -162,7 +167,7 @@ fn per_pixel<const NOISY: bool>(x: &[f32], noise: &[f32], [strength, b]: [&[f32]
                 let noise_here = noise[pixel];
                 for c in 0..channels {
                     let v = if NOISY { x[c] + noise_here * strength[c] + b[c] } else { x[c] + b[c] };
-                    y[c] = if v >= 0.0 { v } else { alpha * v };
+                    y[c] = leaky_relu(v, alpha);
                 }
                 pixel = if pixel + 1 == noise.len() { 0 } else { pixel + 1 };
             }

@@ -14,3 +14,5 @@ pub mod random;
 pub mod reduce;
 pub mod resample;
 pub mod stddev;
+
+pub use parallel::is_large;

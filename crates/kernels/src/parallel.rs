@@ -32,7 +32,7 @@ impl<R, F: FnMut() -> R> pulp::WithSimd for Inlined<F> {
 }
 
 /// Whether `cost` elements are worth more than one thread.
-pub(crate) fn is_large(cost: usize) -> bool {
+pub fn is_large(cost: usize) -> bool {
     cost > 2 * BLOCK
 }
 

@@ -3,6 +3,7 @@
 use super::case::{Case, Data, ELEMENTWISE, Values, sum_of};
 use super::convolutions::{filtered, geometry};
 use super::fused::normalised;
+use super::movement::copy;
 use crate::reference::bytes;
 use crate::{Binary, DType, Kernel, Reduce, Unary, Upfirdn2d, broadcast, reduce_shape};
 
@@ -118,14 +119,7 @@ fn elementwise(data: &mut Data, cases: &mut Vec<Case>) {
 
 fn copies(data: &mut Data, cases: &mut Vec<Case>) {
     let mut push = |x: &[usize], y: &[usize], shape: &[usize], from: (usize, &[isize]), to: (usize, &[isize])| {
-        let kernel = Kernel::Copy {
-            shape: shape.to_vec(),
-            src: from.0,
-            src_strides: from.1.to_vec(),
-            dst: to.0,
-            dst_strides: to.1.to_vec(),
-        };
-        cases.push(Case::new(kernel, vec![data.signed(x)], &[y]));
+        cases.push(Case::new(copy(shape, from, to), vec![data.signed(x)], &[y]));
     };
     // All, a broadcast, a transposition of pixels, the interior of a larger image, some channels.
     push(&[48], &[48], &[48], (0, &[1]), (0, &[1]));

@@ -10,19 +10,24 @@ pub(super) fn cases(data: &mut Data) -> Vec<Case> {
     cases
 }
 
+/// A copy of `shape`: the first element and the steps on both sides.
+pub(super) fn copy(shape: &[usize], from: (usize, &[isize]), to: (usize, &[isize])) -> Kernel {
+    Kernel::Copy {
+        shape: shape.to_vec(),
+        src: from.0,
+        src_strides: from.1.to_vec(),
+        dst: to.0,
+        dst_strides: to.1.to_vec(),
+    }
+}
+
 fn copies(data: &mut Data, cases: &mut Vec<Case>) {
     let mut push = |x: &[usize],
                     y: &[usize],
                     shape: &[usize],
                     from: (usize, &[isize]),
                     to: (usize, &[isize])| {
-        let kernel = Kernel::Copy {
-            shape: shape.to_vec(),
-            src: from.0,
-            src_strides: from.1.to_vec(),
-            dst: to.0,
-            dst_strides: to.1.to_vec(),
-        };
+        let kernel = copy(shape, from, to);
         cases.push(Case::new(kernel.clone(), vec![data.signed(x)], &[y]).within(0.0));
         for dtype in [DType::U8, DType::I32] {
             let x = data.between(x, 0.0, 255.0).map(f64::round).typed(dtype);
