@@ -130,15 +130,15 @@ test('a side answers; one that fails, ends or is silent is named in one line', a
   t.is(process.platform === 'linux', good.peakMiB()! > 1)
   good.close()
   await t.throwsAsync(good.ask('generate'), { name: 'SideError', message: /^peer: generate: it ended with SIGKILL/ })
-  const failures: [string, RegExp][] = [
+  const failures: [string, RegExp, number?][] = [
     [`console.log('{"error":"no such mode"}')`, /^peer: open: no such mode$/],
     [`throw new TypeError('broken')`, /^peer: open: it ended with code 1: TypeError: broken$/],
     [`console.log('hello')`, /^peer: open: one line of JSON is expected, found hello$/],
-    [``, /^peer: open: an answer within 1 s is expected, there was none$/],
+    [``, /^peer: open: an answer within 1 s is expected, there was none$/, 1],
   ]
-  for (const [onRequest, message] of failures) {
+  for (const [onRequest, message, timeoutSec] of failures) {
     const failing = side(onRequest)
-    await t.throwsAsync(failing.ask('open', {}, 1), { name: 'SideError', message })
+    await t.throwsAsync(failing.ask('open', {}, timeoutSec), { name: 'SideError', message })
     failing.close()
   }
 })
