@@ -30,6 +30,8 @@ pub struct AdapterInfo {
     pub f16: bool,
     /// The smallest and the largest number of invocations that run together, where kernels can make use of it.
     pub subgroups: Option<(u32, u32)>,
+    /// The small matrices that products can be made of.
+    pub matrices: Matrices,
     /// Whether the GPU tells when a kernel began and ended.
     pub timestamps: bool,
 }
@@ -41,6 +43,16 @@ impl AdapterInfo {
     }
 }
 
+/// Cooperative matrices: their side (8 or 16) by the type of the factors; sums are f32. NVIDIA's and AMD's GPUs multiply f16, Apple's
+/// f32 as well. They are square here, as WGSL has no others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Matrices {
+    /// Factors in f16.
+    pub f16: Option<u32>,
+    /// Factors in f32.
+    pub f32: Option<u32>,
+}
+
 /// How a GPU is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -50,6 +62,8 @@ pub struct Options {
     pub tensor_limit: u64,
     /// Whether reductions use subgroups where the GPU has them.
     pub subgroups: bool,
+    /// Whether products use cooperative matrices where the GPU has them; they need subgroups.
+    pub matrices: bool,
     /// Folder for compiled kernels, where the driver gives them out; it is made when needed. `None` keeps none.
     pub cache: Option<PathBuf>,
 }
@@ -60,6 +74,7 @@ impl Default for Options {
             memory_limit: usize::MAX,
             tensor_limit: u64::MAX,
             subgroups: true,
+            matrices: true,
             cache: pipelines::default_folder(),
         }
     }
@@ -103,12 +118,24 @@ pub fn open(name: &str, options: &Options) -> Result<Gpu> {
         .min(options.tensor_limit);
     let mut wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
     wanted.set(wgpu::Features::SUBGROUP, options.subgroups);
+    let matrices = match options.matrices && options.subgroups {
+        true => matrices(adapter),
+        false => Matrices::default(),
+    };
+    wanted.set(
+        wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+        matrices != Matrices::default(),
+    );
+    wanted.set(wgpu::Features::SHADER_F16, matrices.f16.is_some());
     let features = wgpu::Features::IMMEDIATES | (adapter.features() & wanted);
     let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
         label: Some("stylegan"),
         required_features: features,
         required_limits: limits,
         memory_hints: wgpu::MemoryHints::Performance,
+        // SAFETY: the one experimental feature is cooperative matrices. What uses them is gemm_cooperative.wgsl, whose loads and
+        // stores lie within its own arrays.
+        experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
         ..Default::default()
     }))
     .map_err(|error| {
@@ -118,7 +145,7 @@ pub fn open(name: &str, options: &Options) -> Result<Gpu> {
             format!("'{name}' ({adapter}) cannot be opened: {error}"),
         )
     })?;
-    Gpu::new(name, &adapter.get_info(), device, queue, options)
+    Gpu::new(name, &adapter.get_info(), matrices, device, queue, options)
 }
 
 fn missing(name: &str, count: usize) -> Error {
@@ -166,6 +193,30 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
     }
 }
 
+/// The cooperative matrices that gemm_cooperative.wgsl can use.
+fn matrices(adapter: &wgpu::Adapter) -> Matrices {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SUBGROUP;
+    if !adapter.features().contains(needed) {
+        return Matrices::default();
+    }
+    let sizes = adapter.cooperative_matrix_properties();
+    let largest = |factors| {
+        let fits = sizes.iter().filter(|size| {
+            size.m_size == size.n_size
+                && size.n_size == size.k_size
+                && size.ab_type == factors
+                && size.cr_type == F32
+        });
+        fits.map(|size| size.m_size).max()
+    };
+    let half = adapter.features().contains(wgpu::Features::SHADER_F16);
+    Matrices {
+        f16: half.then(|| largest(F16)).flatten(),
+        f32: largest(F32),
+    }
+}
+
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
     let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
     AdapterInfo {
@@ -188,6 +239,7 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
         subgroups: features
             .contains(wgpu::Features::SUBGROUP)
             .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        matrices: matrices(adapter),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
     }
 }

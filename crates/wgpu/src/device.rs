@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use stylegan_tensor::{Backend, Cost, DType, Done, Error, Kernel, Memory, Result, Storage, View};
 
-use crate::adapter::Options;
+use crate::adapter::{Matrices, Options};
 use crate::fault::Faults;
 use crate::launch::Launch;
 use crate::memory::{Block, Pool, Slot, lock};
@@ -28,6 +28,9 @@ pub struct Gpu {
     status: Slot,
     /// Whether kernels may use subgroups.
     subgroups: bool,
+    matrices: Matrices,
+    /// The most invocations in a subgroup.
+    lanes: u32,
     /// Launches until the device is lost on purpose.
     fault_in: AtomicUsize,
     waits: Sender<Wait>,
@@ -42,6 +45,7 @@ impl Gpu {
     pub(crate) fn new(
         name: &str,
         adapter: &wgpu::AdapterInfo,
+        matrices: Matrices,
         device: wgpu::Device,
         queue: wgpu::Queue,
         options: &Options,
@@ -79,6 +83,8 @@ impl Gpu {
             )),
             status,
             subgroups: device.features().contains(wgpu::Features::SUBGROUP),
+            matrices,
+            lanes: adapter.subgroup_max_size,
             fault_in: AtomicUsize::new(NO_FAULT),
             limits: device.limits(),
             device,
@@ -135,6 +141,8 @@ impl Gpu {
             status,
             limits: &self.limits,
             subgroups: self.subgroups,
+            matrices: self.matrices,
+            lanes: self.lanes,
             accumulate,
             mean_over: None,
         }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use stylegan_tensor::{DType, Error, Kernel, Result, Storage, View};
 
+use crate::adapter::Matrices;
 use crate::device::block;
 use crate::memory::{Block, Pool};
 use crate::recorder::{Binding, Dispatch, Recorder};
@@ -26,6 +27,10 @@ pub(crate) struct Launch<'a> {
     pub limits: &'a wgpu::Limits,
     /// Whether kernels may use subgroups.
     pub subgroups: bool,
+    /// The cooperative matrices that products may use.
+    pub matrices: Matrices,
+    /// The most invocations in a subgroup.
+    pub lanes: u32,
     pub accumulate: bool,
     /// Elements that a mean is over, where this launch sees only some of them.
     pub mean_over: Option<usize>,

@@ -1,11 +1,11 @@
-//! Matrix products and convolutions on gemm.wgsl, and resampling.
+//! Matrix products and convolutions on gemm.wgsl or gemm_cooperative.wgsl, and resampling.
 
 use stylegan_tensor::{Algorithm, Conv2d, Error, Result, Upfirdn2d, View};
 
 use super::reduce::BUSY;
 use super::{Launch, bind, flat, float, spread, width};
 use crate::recorder::Binding;
-use crate::shader::{self, Shader, form::SCALAR};
+use crate::shader::{self, Shader, form};
 
 /// Invocations of a workgroup of gemm.wgsl along rows and columns; each computes 8 by 8 elements.
 type Tile = [usize; 2];
@@ -27,9 +27,54 @@ fn terms_of([_, n]: Tile) -> usize {
 /// Taps that fit into the parameters of upfirdn2d.wgsl.
 const MAX_TAPS: usize = 23;
 
+/// Cooperative matrices as gemm_cooperative.wgsl uses them.
+#[derive(Clone, Copy)]
+struct Cooperative {
+    side: usize,
+    /// Whether factors are in f16.
+    half: bool,
+    invocations: usize,
+}
+
+impl Cooperative {
+    /// Terms that a step takes.
+    const TERMS: usize = 32;
+
+    /// What a workgroup computes, in the units of gemm.wgsl: 8·side rows and 4·side columns.
+    fn tile(self) -> Tile {
+        [self.side, self.side / 2]
+    }
+
+    /// Bytes of workgroup memory, for operands that lie along the terms or across.
+    fn bytes(self, along: [bool; 2]) -> usize {
+        let (size, pad) = if self.half { (2, 8) } else { (4, 4) };
+        let operand = |across: usize, along: bool| {
+            let [pitch, lines] = if along {
+                [Self::TERMS, across]
+            } else {
+                [across, Self::TERMS]
+            };
+            (pitch + pad) * lines * size
+        };
+        let factors = operand(8 * self.side, along[0]) + operand(4 * self.side, along[1]);
+        factors + 4 * 8 * self.side * self.side
+    }
+}
+
+/// How a product is computed.
+struct Plan {
+    tile: Tile,
+    /// Parts of the terms.
+    runs: usize,
+    /// If by cooperative matrices.
+    cooperative: Option<Cooperative>,
+}
+
 /// A product of matrices as gemm.wgsl sees it.
 struct Product<'a> {
     shader: &'static Shader,
+    /// The same loaders with gemm_cooperative.wgsl.
+    cooperative: &'static Shader,
     a: &'a Binding,
     b: &'a Binding,
     y: &'a Binding,
@@ -49,22 +94,14 @@ struct Product<'a> {
 }
 
 impl Product<'_> {
-    /// The tile, and parts of the terms: a function of the shape alone. The algorithms of the contract are ways to force one
-    /// or the other.
-    fn plan(&self, limits: &wgpu::Limits) -> (Tile, usize) {
-        let [rows, columns] = self.size;
-        let tiles = |[m, n]: Tile| rows.div_ceil(8 * m) * columns.div_ceil(8 * n) * self.count;
-        let fits = limits.max_compute_workgroup_storage_size >= LARGE_TILE_BYTES;
-        let tile = match self.algorithm {
-            Algorithm::Im2col if fits => LARGE,
-            Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct => MEDIUM,
-            _ if columns <= 8 * NARROWEST[1] => NARROWEST,
-            _ if columns <= 8 * NARROW[1] => NARROW,
-            // The larger tile reads less, and needs many tiles to keep the GPU busy.
-            _ if rows > 64 && columns > 64 && tiles(LARGE) >= 120 && fits => LARGE,
-            _ => MEDIUM,
-        };
-        let steps = self.terms.div_ceil(terms_of(tile)).max(1);
+    /// A function of the adapter, the types and the shape alone. The algorithms of the contract are ways to force one tile or
+    /// another.
+    fn plan(&self, launch: &Launch) -> Plan {
+        let limits = launch.limits;
+        let cooperative = self.cooperative_matrices(launch);
+        let tile = cooperative.map_or_else(|| self.tile(limits), Cooperative::tile);
+        let terms = cooperative.map_or(terms_of(tile), |_| Cooperative::TERMS);
+        let steps = self.terms.div_ceil(terms).max(1);
         let runs = match self.algorithm {
             Algorithm::Im2col | Algorithm::Direct => 1,
             Algorithm::Shifted => steps.min(4),
@@ -73,17 +110,68 @@ impl Product<'_> {
                 let room = (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize;
                 let most = room / self.out_len.max(1);
                 // A run is worth 64 terms at least.
-                let least = 64 / terms_of(tile);
-                (BUSY / tiles(tile)).min(steps / least).min(most).max(1)
+                let least = 64 / terms;
+                (BUSY / self.tiles(tile)).min(steps / least).min(most).max(1)
             }
         };
-        (tile, runs)
+        Plan {
+            tile,
+            runs,
+            cooperative,
+        }
+    }
+
+    fn tiles(&self, [m, n]: Tile) -> usize {
+        let [rows, columns] = self.size;
+        rows.div_ceil(8 * m) * columns.div_ceil(8 * n) * self.count
+    }
+
+    /// The tile of gemm.wgsl.
+    fn tile(&self, limits: &wgpu::Limits) -> Tile {
+        let [rows, columns] = self.size;
+        let fits = limits.max_compute_workgroup_storage_size >= LARGE_TILE_BYTES;
+        match self.algorithm {
+            Algorithm::Im2col if fits => LARGE,
+            Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct => MEDIUM,
+            _ if columns <= 8 * NARROWEST[1] => NARROWEST,
+            _ if columns <= 8 * NARROW[1] => NARROW,
+            // The larger tile reads less, and needs many tiles to keep the GPU busy.
+            _ if rows > 64 && columns > 64 && self.tiles(LARGE) >= 120 && fits => LARGE,
+            _ => MEDIUM,
+        }
+    }
+
+    /// Cooperative matrices for this product, if the GPU has them for its types and it fills two along each axis. A factor in f16 has
+    /// the other rounded to f16 as well, as mixed precision does everywhere (Micikevicius et al. 2018, §3: products of f16 added
+    /// up in f32); factors in f32 stay what they are. WGSL has no matrices of bf16.
+    fn cooperative_matrices(&self, launch: &Launch) -> Option<Cooperative> {
+        if !matches!(self.algorithm, Algorithm::Auto | Algorithm::Winograd) {
+            return None;
+        }
+        let forms = [self.a.form(1), self.b.form(1)];
+        let (half, side) = match forms {
+            [form::SCALAR, form::SCALAR] => (false, launch.matrices.f32?),
+            _ if forms.contains(&form::BF16) => return None,
+            _ => (true, launch.matrices.f16?),
+        };
+        let cooperative = Cooperative {
+            side: side as usize,
+            half,
+            // Four subgroups of any size that the driver may choose; fewer invocations would load for too long.
+            invocations: 4 * launch.lanes.max(32) as usize,
+        };
+        let least = self.size[0].min(self.size[1]).min(self.terms);
+        let limits = launch.limits;
+        let fits = cooperative.bytes(self.along) <= limits.max_compute_workgroup_storage_size as usize
+            && cooperative.invocations <= limits.max_compute_invocations_per_workgroup as usize;
+        (fits && least >= 2 * cooperative.side).then_some(cooperative)
     }
 }
 
 impl Launch<'_> {
     fn product(&mut self, product: &Product) -> Result<()> {
-        let ([tm, tn], runs) = product.plan(self.limits);
+        let plan = product.plan(self);
+        let ([tm, tn], runs) = (plan.tile, plan.runs);
         let [rows, columns] = product.size;
         let tiles_n = columns.div_ceil(8 * tn);
         let mut groups = spread(rows.div_ceil(8 * tm) * tiles_n);
@@ -97,12 +185,20 @@ impl Launch<'_> {
                 .chain(product.params.iter().copied())
                 .collect::<Vec<_>>()
         };
-        let constants = |y: &Binding| {
-            let [a, b, y] = [(product.a, 0), (product.b, 1), (y, 2)]
-                .map(|(operand, which)| operand.form(product.widths[which]));
-            [a, b, y, tm as u32, tn as u32, along[0], along[1]]
+        let (shader, shape) = match plan.cooperative {
+            None => (product.shader, vec![tm, tn]),
+            Some(by) => (
+                product.cooperative,
+                vec![by.side, usize::from(by.half), by.invocations],
+            ),
         };
-        let (shader, inputs, y) = (product.shader, [product.a, product.b], product.y);
+        let constants = |y: &Binding| {
+            let operands = [(product.a, 0), (product.b, 1), (y, 2)];
+            let operands = operands.map(|(operand, which)| operand.form(product.widths[which]));
+            let shape = shape.iter().map(|&size| size as u32);
+            operands.into_iter().chain(shape).chain(along).collect::<Vec<_>>()
+        };
+        let (inputs, y) = ([product.a, product.b], product.y);
         if runs == 1 {
             return self.dispatch(
                 shader,
@@ -122,7 +218,7 @@ impl Launch<'_> {
             &params(false),
             groups,
         )?;
-        if y.form(1) != SCALAR {
+        if y.form(1) != form::SCALAR {
             return self.sum_runs(runs, &parts, y, product.out_len / 4);
         }
         let shape = [runs, product.out_len];
@@ -156,6 +252,7 @@ impl Launch<'_> {
         let params = [m, n, k, step(a), step(b)].map(|value| value as u32);
         self.product(&Product {
             shader: &shader::MATMUL,
+            cooperative: &shader::MATMUL_COOPERATIVE,
             a: &bind(a),
             b: &bind(b),
             y: &bind(y),
@@ -174,6 +271,7 @@ impl Launch<'_> {
         let (c, o) = (w.shape[2], w.shape[3]);
         self.product(&Product {
             shader: &shader::CONV2D,
+            cooperative: &shader::CONV2D_COOPERATIVE,
             a: &bind(x),
             b: &bind(w),
             y: &bind(y),
@@ -195,6 +293,7 @@ impl Launch<'_> {
         let rows = x.shape[1].div_ceil(p.stride) * x.shape[2].div_ceil(p.stride);
         self.product(&Product {
             shader: &shader::CONV2D_TRANSPOSE,
+            cooperative: &shader::CONV2D_TRANSPOSE_COOPERATIVE,
             a: &bind(y),
             b: &bind(w),
             y: &bind(x),
@@ -213,6 +312,7 @@ impl Launch<'_> {
         let (c, o) = (w.shape[2], w.shape[3]);
         self.product(&Product {
             shader: &shader::CONV2D_WEIGHT_GRAD,
+            cooperative: &shader::CONV2D_WEIGHT_GRAD_COOPERATIVE,
             a: &bind(x),
             b: &bind(y),
             y: &bind(w),
