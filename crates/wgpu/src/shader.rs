@@ -232,7 +232,12 @@ shader!(
 shader!(
     CONV2D_TRANSPOSE_COOPERATIVE,
     "conv2d_transpose",
-    ["prelude", "geometry", "conv2d_transpose", "gemm_cooperative"],
+    [
+        "prelude",
+        "geometry",
+        "conv2d_transpose",
+        "gemm_cooperative"
+    ],
     [
         "a",
         "b",
@@ -248,7 +253,12 @@ shader!(
 shader!(
     CONV2D_WEIGHT_GRAD_COOPERATIVE,
     "conv2d_weight_grad",
-    ["prelude", "geometry", "conv2d_weight_grad", "gemm_cooperative"],
+    [
+        "prelude",
+        "geometry",
+        "conv2d_weight_grad",
+        "gemm_cooperative"
+    ],
     [
         "a",
         "b",

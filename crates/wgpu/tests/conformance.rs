@@ -11,7 +11,7 @@ fn every_kernel_agrees_with_the_reference() {
     let only = std::env::var("STYLEGAN_KERNEL").ok();
     let options = Options {
         only: only.map(|name| &*name.leak()),
-        half: None,
+        ..Options::default()
     };
     let report = check(&device, &options);
     println!(
@@ -32,7 +32,7 @@ fn reductions_agree_with_the_reference_without_subgroups_too() {
         &device,
         &Options {
             only: Some("reduce"),
-            half: None,
+            ..Options::default()
         },
     );
     assert!(report.launches > 0);
@@ -47,6 +47,7 @@ fn stored_in(half: DType) {
     let options = Options {
         only: only.map(|name| &*name.leak()),
         half: Some(half),
+        ..Options::default()
     };
     let report = check(&device, &options);
     println!(
@@ -74,6 +75,7 @@ fn a_kernel_without_a_case_of_16_bits_is_a_failure() {
     let options = Options {
         only: Some("select"),
         half: Some(DType::BF16),
+        ..Options::default()
     };
     let report = check(&device, &options);
     assert_eq!(report.failures, ["kernel 'select' has no conformance case"]);

@@ -100,6 +100,8 @@ pub(super) struct Case {
     pub outs: Vec<Values>,
     /// Largest error allowed in f32, relative to the largest value expected.
     pub tolerance: f64,
+    /// Allowed on top of that for operands that a device rounds.
+    pub rounded: f64,
     /// Used in place of the largest value expected, if given.
     pub scale: Option<f64>,
 }
@@ -113,6 +115,7 @@ impl Case {
             inputs,
             outs: outs.iter().map(|shape| data.signed(shape)).collect(),
             tolerance: 0.0,
+            rounded: 0.0,
             scale: None,
         }
     }

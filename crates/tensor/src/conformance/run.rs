@@ -219,7 +219,7 @@ fn differ(
     // Sums of a result and what was there are rounded once more.
     let tolerance = match float {
         DType::F64 => 1e-12,
-        _ => case.tolerance * amplification(kernel) + if accumulate { 2.0 * EPSILON } else { 0.0 },
+        _ => case.tolerance * amplification(kernel) + case.rounded + if accumulate { 2.0 * EPSILON } else { 0.0 },
     };
     for (which, (expected, found)) in expected.iter().zip(found).enumerate() {
         let dtype = case.outs[which].dtype.unwrap_or(float);

@@ -111,7 +111,10 @@ impl Product<'_> {
                 let most = room / self.out_len.max(1);
                 // A run is worth 64 terms at least.
                 let least = 64 / terms;
-                (BUSY / self.tiles(tile)).min(steps / least).min(most).max(1)
+                (BUSY / self.tiles(tile))
+                    .min(steps / least)
+                    .min(most)
+                    .max(1)
             }
         };
         Plan {
@@ -162,7 +165,8 @@ impl Product<'_> {
         };
         let least = self.size[0].min(self.size[1]).min(self.terms);
         let limits = launch.limits;
-        let fits = cooperative.bytes(self.along) <= limits.max_compute_workgroup_storage_size as usize
+        let fits = cooperative.bytes(self.along)
+            <= limits.max_compute_workgroup_storage_size as usize
             && cooperative.invocations <= limits.max_compute_invocations_per_workgroup as usize;
         (fits && least >= 2 * cooperative.side).then_some(cooperative)
     }
@@ -196,7 +200,11 @@ impl Launch<'_> {
             let operands = [(product.a, 0), (product.b, 1), (y, 2)];
             let operands = operands.map(|(operand, which)| operand.form(product.widths[which]));
             let shape = shape.iter().map(|&size| size as u32);
-            operands.into_iter().chain(shape).chain(along).collect::<Vec<_>>()
+            operands
+                .into_iter()
+                .chain(shape)
+                .chain(along)
+                .collect::<Vec<_>>()
         };
         let (inputs, y) = ([product.a, product.b], product.y);
         if runs == 1 {
