@@ -9,10 +9,14 @@ const env = { ...process.env, CARGO_BUILD_TARGET: host }
 const count = { passed: 0, failed: 0 }
 
 /** Runs a command, shows what it prints, and gives each line to `read`. */
-async function stage(name, command, args, read = () => {}) {
+async function stage(name, command, args, read = () => {}, more = {}) {
   console.log(`\n== ${name}`)
   const began = performance.now()
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'], shell: process.platform === 'win32' })
+  const child = spawn(command, args, {
+    env: { ...env, ...more },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    shell: process.platform === 'win32',
+  })
   for await (const line of createInterface({ input: child.stdout })) {
     console.log(line)
     read(line)
@@ -35,9 +39,9 @@ function tapLine(line) {
   count[result[1] ? 'failed' : 'passed']++
 }
 
-async function test(name, command, args, read) {
+async function test(name, command, args, read, more) {
   const before = { ...count }
-  const code = await stage(name, command, args, read)
+  const code = await stage(name, command, args, read, more)
   const ran = count.passed + count.failed > before.passed + before.failed
   if ((code !== 0 && count.failed === before.failed) || !ran) count.failed++
 }
@@ -55,6 +59,15 @@ for (const [name, command, args] of builds) {
   }
 }
 await test('Rust', 'cargo', ['test', '--workspace', '--release', '--no-fail-fast'], cargoLine)
+// A program that runs another with a driver that has cooperative matrices; `.ci/run` names one.
+const runner = process.env.STYLEGAN_MATRICES
+if (runner) {
+  const suites = ['--test', 'cooperative', '--test', 'halves']
+  const through = { [`CARGO_TARGET_${host.toUpperCase().replaceAll('-', '_')}_RUNNER`]: runner }
+  await test('cooperative matrices', 'cargo', ['test', '--workspace', '--release', '--no-fail-fast', ...suites], cargoLine, through)
+} else {
+  console.log('\n== cooperative matrices: not tested, since STYLEGAN_MATRICES names no driver (CONTRIBUTING.md)')
+}
 await test('ava', 'npx', ['ava', '--tap'], tapLine)
 console.log(`${count.passed} passed, ${count.failed} failed`)
 process.exit(count.failed > 0 ? 1 : 0)

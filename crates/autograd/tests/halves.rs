@@ -43,9 +43,16 @@ fn blur() -> Upfirdn2d {
 
 const MAP: &[usize] = &[2, 4, 4, 4];
 
-const CASES: [Case; 18] = [
+/// Enough channels for products by cooperative matrices, where there are some.
+const DEEP: &[usize] = &[1, 4, 4, 16];
+
+const CASES: [Case; 20] = [
     Case("conv2d", &[MAP], &[&[3, 3, 4, 8]], |x, _| ops::conv2d(&x[0], &x[1], conv(1))),
     Case("conv2d of stride 2", &[MAP], &[&[4, 4, 4, 12]], |x, _| ops::conv2d(&x[0], &x[1], conv(2))),
+    Case("conv2d of many channels", &[DEEP], &[&[3, 3, 16, 20]], |x, _| ops::conv2d(&x[0], &x[1], conv(1))),
+    Case("conv2d_transpose of many channels", &[DEEP], &[&[4, 4, 20, 16]], |x, _| {
+        ops::conv2d_transpose(&x[0], &x[1], [8, 8], conv(2))
+    }),
     Case("conv2d from an image", &[], &[&[2, 4, 4, 3], &[3, 3, 3, 4]], |x, half| ops::conv2d_in(&x[0], &x[1], conv(1), half)),
     Case("conv2d to an image", &[MAP], &[&[3, 3, 4, 3]], |x, _| ops::conv2d_in(&x[0], &x[1], conv(1), x[1].dtype())),
     Case("conv2d_transpose", &[MAP], &[&[4, 4, 8, 4]], |x, _| ops::conv2d_transpose(&x[0], &x[1], [8, 8], conv(2))),
