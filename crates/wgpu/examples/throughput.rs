@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use stylegan_tensor::conformance::{synchronize, upload};
+use stylegan_tensor::conformance::{synchronize, upload, write_f64};
 use stylegan_tensor::{
-    Algorithm, Backend, Binary, Conv2d, Kernel, Reduce, Result, Unary, Upfirdn2d, View,
+    Algorithm, Backend, Binary, Conv2d, DType, Kernel, Reduce, Result, Unary, Upfirdn2d, View,
 };
 use stylegan_wgpu::{Gpu, Options, adapters, open};
 
@@ -25,7 +25,9 @@ fn main() -> Result<()> {
     dispatches(&device)?;
     matmuls(&device, divisor)?;
     convolutions(&device, divisor)?;
-    bandwidth(&device, divisor)
+    bandwidth(&device, divisor)?;
+    drop(device);
+    halves(&name, divisor)
 }
 
 /// A tensor of zeros and ones.
@@ -110,19 +112,20 @@ fn matmuls(device: &Gpu, divisor: usize) -> Result<()> {
     Ok(())
 }
 
+/// Images, height and width, channels in and out, size of the filter, stride.
+const CONVOLUTIONS: [[usize; 6]; 8] = [
+    [16, 32, 64, 64, 3, 1],
+    [8, 64, 128, 128, 3, 1],
+    [8, 64, 256, 256, 3, 1],
+    [4, 128, 128, 128, 3, 1],
+    [16, 4, 512, 512, 3, 1],
+    [16, 16, 512, 512, 3, 1],
+    [8, 64, 128, 256, 4, 2],
+    [8, 128, 3, 64, 1, 1],
+];
+
 fn convolutions(device: &Gpu, divisor: usize) -> Result<()> {
-    // Images, height and width, channels in and out, size of the filter, stride.
-    let shapes = [
-        [16, 32, 64, 64, 3, 1],
-        [8, 64, 128, 128, 3, 1],
-        [8, 64, 256, 256, 3, 1],
-        [4, 128, 128, 128, 3, 1],
-        [16, 4, 512, 512, 3, 1],
-        [16, 16, 512, 512, 3, 1],
-        [8, 64, 128, 256, 4, 2],
-        [8, 128, 3, 64, 1, 1],
-    ];
-    for [n, size, c, o, k, stride] in shapes {
+    for [n, size, c, o, k, stride] in CONVOLUTIONS {
         let [size, c, o] = [size, c, o].map(|size: usize| size.div_ceil(divisor));
         let padding = [(k - 1) / 2; 4];
         let p = |algorithm| Conv2d {
@@ -152,6 +155,55 @@ fn convolutions(device: &Gpu, divisor: usize) -> Result<()> {
         time("forward", Kernel::Conv2d, [&x, &w], &y)?;
         time("transpose", Kernel::Conv2dTranspose, [&y, &w], &x)?;
         time("weight grad", Kernel::Conv2dWeightGrad, [&x, &y], &w)?;
+    }
+    Ok(())
+}
+
+/// Convolutions of feature maps in f16, by cooperative matrices and without.
+fn halves(name: &str, divisor: usize) -> Result<()> {
+    for matrices in [true, false] {
+        let options = Options {
+            matrices,
+            ..Options::default()
+        };
+        let device = open(name, &options)?;
+        println!(
+            "feature maps in f16, {} cooperative matrices",
+            if matrices { "with" } else { "without" }
+        );
+        for [n, size, c, o, k, stride] in CONVOLUTIONS {
+            let [size, c, o] = [size, c, o].map(|size: usize| size.div_ceil(divisor));
+            let [c, o] = [c, o].map(|channels| channels.next_multiple_of(4));
+            let padding = [(k - 1) / 2; 4];
+            let p = Conv2d {
+                stride,
+                padding,
+                algorithm: Algorithm::Auto,
+            };
+            let out = (size + 2 * padding[0] - k) / stride + 1;
+            let map = |shape: [usize; 4]| {
+                let len: usize = shape.iter().product();
+                let storage = device.allocate("upload", len, DType::F16)?;
+                let values: Vec<f64> = (0..len).map(|i| (i % 2) as f64).collect();
+                write_f64(&device, &storage, &values);
+                Ok::<_, stylegan_tensor::Error>(View {
+                    storage,
+                    shape: shape.to_vec(),
+                })
+            };
+            let (x, y) = (map([n, size, size, c])?, map([n, out, out, o])?);
+            let w = tensor(&device, &[k, k, c, o])?;
+            let work = 2.0 * (n * out * out * o * k * k * c) as f64;
+            for (name, kernel, inputs, to) in [
+                ("forward", Kernel::Conv2d(p), [&x, &w], &y),
+                ("transpose", Kernel::Conv2dTranspose(p), [&y, &w], &x),
+                ("weight grad", Kernel::Conv2dWeightGrad(p), [&x, &y], &w),
+            ] {
+                let time = seconds(&device, &kernel, &inputs, &[to])?;
+                let shape = format!("[{n},{size},{size},{c}]x{k}x{k}x{o}/{stride}");
+                report(&format!("{name} {shape}"), work, time);
+            }
+        }
     }
     Ok(())
 }

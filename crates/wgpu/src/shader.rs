@@ -100,6 +100,26 @@ macro_rules! shader {
     };
 }
 
+/// A product of matrices, by gemm.wgsl and by gemm_cooperative.wgsl.
+macro_rules! product {
+    ($id:ident, $cooperative:ident, $name:literal, [$($loader:literal),*]) => {
+        shader!(
+            $id,
+            $name,
+            ["prelude", $($loader),*, "gemm"],
+            ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
+            2
+        );
+        shader!(
+            $cooperative,
+            $name,
+            ["prelude", $($loader),*, "gemm_cooperative"],
+            ["a", "b", "y", "SIDE", "HALF", "INVOCATIONS", "A_ALONG_K", "B_ALONG_K"],
+            2
+        );
+    };
+}
+
 shader!(
     FILL,
     "fill",
@@ -169,107 +189,19 @@ shader!(
     ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"],
     1
 );
-shader!(
-    MATMUL,
-    "matmul",
-    ["prelude", "matmul", "gemm"],
-    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
-    2
-);
-shader!(
-    CONV2D,
-    "conv2d",
-    ["prelude", "geometry", "conv2d", "gemm"],
-    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
-    2
-);
-shader!(
+product!(MATMUL, MATMUL_COOPERATIVE, "matmul", ["matmul"]);
+product!(CONV2D, CONV2D_COOPERATIVE, "conv2d", ["geometry", "conv2d"]);
+product!(
     CONV2D_TRANSPOSE,
-    "conv2d_transpose",
-    ["prelude", "geometry", "conv2d_transpose", "gemm"],
-    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
-    2
-);
-shader!(
-    CONV2D_WEIGHT_GRAD,
-    "conv2d_weight_grad",
-    ["prelude", "geometry", "conv2d_weight_grad", "gemm"],
-    ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
-    2
-);
-shader!(
-    MATMUL_COOPERATIVE,
-    "matmul",
-    ["prelude", "matmul", "gemm_cooperative"],
-    [
-        "a",
-        "b",
-        "y",
-        "SIDE",
-        "HALF",
-        "INVOCATIONS",
-        "A_ALONG_K",
-        "B_ALONG_K"
-    ],
-    2
-);
-shader!(
-    CONV2D_COOPERATIVE,
-    "conv2d",
-    ["prelude", "geometry", "conv2d", "gemm_cooperative"],
-    [
-        "a",
-        "b",
-        "y",
-        "SIDE",
-        "HALF",
-        "INVOCATIONS",
-        "A_ALONG_K",
-        "B_ALONG_K"
-    ],
-    2
-);
-shader!(
     CONV2D_TRANSPOSE_COOPERATIVE,
     "conv2d_transpose",
-    [
-        "prelude",
-        "geometry",
-        "conv2d_transpose",
-        "gemm_cooperative"
-    ],
-    [
-        "a",
-        "b",
-        "y",
-        "SIDE",
-        "HALF",
-        "INVOCATIONS",
-        "A_ALONG_K",
-        "B_ALONG_K"
-    ],
-    2
+    ["geometry", "conv2d_transpose"]
 );
-shader!(
+product!(
+    CONV2D_WEIGHT_GRAD,
     CONV2D_WEIGHT_GRAD_COOPERATIVE,
     "conv2d_weight_grad",
-    [
-        "prelude",
-        "geometry",
-        "conv2d_weight_grad",
-        "gemm_cooperative"
-    ],
-    [
-        "a",
-        "b",
-        "y",
-        "SIDE",
-        "HALF",
-        "INVOCATIONS",
-        "A_ALONG_K",
-        "B_ALONG_K"
-    ],
-    2
+    ["geometry", "conv2d_weight_grad"]
 );
 shader!(
     UPFIRDN2D,
@@ -429,3 +361,41 @@ shader!(
     ["x", "y", "ADD"],
     1
 );
+
+#[cfg(test)]
+mod tests {
+    use wgpu::naga::front::wgsl;
+    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    use super::*;
+
+    /// No software driver has matrices of f32, nor of 16 by 16.
+    #[test]
+    fn products_by_cooperative_matrices_of_every_type_and_side_are_valid() {
+        let shaders = [
+            &MATMUL_COOPERATIVE,
+            &CONV2D_COOPERATIVE,
+            &CONV2D_TRANSPOSE_COOPERATIVE,
+            &CONV2D_WEIGHT_GRAD_COOPERATIVE,
+        ];
+        for form in 0..32 {
+            let bit = |at: u32| form >> at & 1;
+            let (half, side, invocations) = (bit(0), 8 << bit(1), 128 << bit(2));
+            let (a, y) = ([form::VECTOR, form::F16][half as usize], form::VECTOR);
+            let values = [a, form::VECTOR, y, side, half, invocations, bit(3), bit(4)];
+            for shader in shaders {
+                let source = shader.source(&values);
+                let options = wgsl::Options {
+                    parse_doc_comments: false,
+                    capabilities: Capabilities::all(),
+                };
+                let module = wgsl::Frontend::new_with_options(options).parse(&source);
+                let module =
+                    module.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+                let valid =
+                    Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
+                valid.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+            }
+        }
+    }
+}
