@@ -145,7 +145,7 @@ impl Product<'_> {
     }
 
     /// Cooperative matrices for this product, if the GPU has them for its types and it fills two along each axis. A factor in f16 has
-    /// the other rounded to f16 as well, as mixed precision does everywhere (Micikevicius et al. 2018, §3: products of f16 added
+    /// the other rounded to f16 as well, as mixed precision does everywhere (Micikevicius et al. 2018, §3.3: products of f16 added
     /// up in f32); factors in f32 stay what they are. WGSL has no matrices of bf16.
     fn cooperative_matrices(&self, launch: &Launch) -> Option<Cooperative> {
         if !matches!(self.algorithm, Algorithm::Auto | Algorithm::Winograd) {
