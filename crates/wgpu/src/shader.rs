@@ -183,6 +183,46 @@ shader!(
     2
 );
 shader!(
+    FILTERING_INPUT,
+    "filtering_input",
+    ["filtering", "tiles", "filtering_input", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_OUTPUT,
+    "filtering_output",
+    ["filtering", "tiles", "filtering_output", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_OUTPUT_GRAD,
+    "filtering_output_grad",
+    ["filtering", "tiles", "filtering_output_grad", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_WEIGHTS,
+    "filtering_weights",
+    ["filtering", "filters", "filtering_weights", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_WEIGHTS_GRAD,
+    "filtering_weights_grad",
+    [
+        "filtering",
+        "filters",
+        "filtering_weights_grad",
+        "both_axes"
+    ],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
     UPFIRDN2D,
     "upfirdn2d",
     ["prelude", "upfirdn2d", "each"],

@@ -1,6 +1,7 @@
 //! From a kernel and its operands to dispatches: sizes, parameters, workspace.
 
 mod elementwise;
+mod filtering;
 mod movement;
 mod normalize;
 mod optimizer;

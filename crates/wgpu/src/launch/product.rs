@@ -27,6 +27,11 @@ fn terms_of([_, n]: Tile) -> usize {
 /// Taps that fit into the parameters of upfirdn2d.wgsl.
 const MAX_TAPS: usize = 23;
 
+/// Elements that a kernel's workspace may have: a quarter of what it sees at once, and no more than 128 MiB.
+pub(super) fn room(limits: &wgpu::Limits) -> usize {
+    (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize
+}
+
 /// A product of matrices as gemm.wgsl sees it.
 struct Product<'a> {
     shader: &'static Shader,
@@ -69,9 +74,7 @@ impl Product<'_> {
             Algorithm::Im2col | Algorithm::Direct => 1,
             Algorithm::Shifted => steps.min(4),
             Algorithm::Auto | Algorithm::Winograd => {
-                // Their results fit into a quarter of what a kernel sees.
-                let room = (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize;
-                let most = room / self.out_len.max(1);
+                let most = room(limits) / self.out_len.max(1);
                 // A run is worth 64 terms at least.
                 let least = 64 / terms_of(tile);
                 (BUSY / tiles(tile)).min(steps / least).min(most).max(1)
@@ -146,31 +149,55 @@ impl Launch<'_> {
     pub fn matmul(&mut self, a: &View, b: &View, transpose: [bool; 2], y: &View) -> Result<()> {
         let [batch, m, n] = [y.shape[0], y.shape[1], y.shape[2]];
         let k = if transpose[0] { a.shape[1] } else { a.shape[2] };
-        let step = |x: &View| {
+        let steps = [a, b].map(|x| {
             if x.shape[0] == 1 {
                 0
             } else {
                 x.shape[1] * x.shape[2]
             }
-        };
-        let params = [m, n, k, step(a), step(b)].map(|value| value as u32);
+        });
+        self.products(
+            [&bind(a), &bind(b), &bind(y)],
+            transpose,
+            [m, n, k],
+            batch,
+            steps,
+        )
+    }
+
+    /// `count` products y of m rows and n columns, each a sum of k terms; a and b begin so many elements after another.
+    pub(super) fn products(
+        &mut self,
+        [a, b, y]: [&Binding; 3],
+        transpose: [bool; 2],
+        [m, n, k]: [usize; 3],
+        count: usize,
+        steps: [usize; 2],
+    ) -> Result<()> {
+        let columns_a = if transpose[0] { m } else { k };
+        let columns_b = if transpose[1] { k } else { n };
         self.product(&Product {
             shader: &shader::MATMUL,
-            a: &bind(a),
-            b: &bind(b),
-            y: &bind(y),
-            widths: [width(&[a.shape[2]]), width(&[b.shape[2]]), width(&[n])],
+            a,
+            b,
+            y,
+            widths: [width(&[columns_a]), width(&[columns_b]), width(&[n])],
             along: [!transpose[0], transpose[1]],
             size: [m, n],
-            count: batch,
+            count,
             terms: k,
-            out_len: batch * m * n,
-            params: params.to_vec(),
+            out_len: count * m * n,
+            params: [m, n, k, steps[0], steps[1]]
+                .map(|value| value as u32)
+                .to_vec(),
             algorithm: Algorithm::Auto,
         })
     }
 
     pub fn conv2d(&mut self, p: &Conv2d, x: &View, w: &View, y: &View) -> Result<()> {
+        if self.filtered(p, x, w, y)? {
+            return Ok(());
+        }
         let (c, o) = (w.shape[2], w.shape[3]);
         self.product(&Product {
             shader: &shader::CONV2D,
@@ -189,6 +216,9 @@ impl Launch<'_> {
     }
 
     pub fn conv2d_transpose(&mut self, p: &Conv2d, y: &View, w: &View, x: &View) -> Result<()> {
+        if self.filtered_transpose(p, y, w, x)? {
+            return Ok(());
+        }
         let (c, o) = (w.shape[2], w.shape[3]);
         let taps = w.shape[0].div_ceil(p.stride) * w.shape[1].div_ceil(p.stride);
         // The first phase has the most rows.
@@ -210,6 +240,9 @@ impl Launch<'_> {
     }
 
     pub fn conv2d_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<()> {
+        if self.filtered_weight_grad(p, x, y, w)? {
+            return Ok(());
+        }
         let (c, o) = (w.shape[2], w.shape[3]);
         self.product(&Product {
             shader: &shader::CONV2D_WEIGHT_GRAD,
