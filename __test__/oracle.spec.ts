@@ -1,18 +1,22 @@
 import test, { type ExecutionContext } from 'ava'
-import { type Algorithm, Device, scope, type Tensor } from '../ts/native.ts'
-import { mapping } from '../ts/networks/mapping.ts'
+import { Device, scope } from '../ts/native.ts'
 import { copyNetwork, type Params } from '../ts/networks/params.ts'
 import { createOptimizer, step } from '../ts/optimizer.ts'
-import { type Case, cases, differences, expectedAt, latentResults, lodResults, openCase, within } from './oracle.ts'
+import {
+  type Case,
+  cases,
+  differences,
+  everyAlgorithmAgrees,
+  expectedAt,
+  f32,
+  latents,
+  lodResults,
+  openCase,
+  within,
+} from './oracle.ts'
 
-const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]
 // The expected values are rounded to f32: 6e-8 of a tensor's largest value.
 const f64 = 1e-7
-// f32 arithmetic, sums of thousands of products.
-const f32 = 1e-4
-// Where an activation is zero but for rounding, f32 may take the leaky ReLU's other slope, and gradients jump: by up to 9.3e-3
-// here, and by just as much on the reference device when its weights are changed by a random 1e-6 (4 of 12 times).
-const jump = 1e-2
 
 for (const name of cases) {
   test(`${name} on reference: latents, truncation, images, scores, losses and all gradients are the expected ones`, async (t) => {
@@ -27,20 +31,7 @@ for (const name of cases) {
   })
 
   test(`${name} on cpu: every convolution algorithm gives the expected numbers`, async (t) => {
-    const opened = await Promise.all(algorithms.map((algorithm) => openCase(name, Device.open('cpu', { algorithm }))))
-    for (const oracle of opened) within(t, await differences(t, latents(oracle), oracle.expected), f32)
-    for (const lod of opened[0]!.config.lods) {
-      // Which activations flip depends on the order of summation, so that an error shows in all algorithms, a flip does not.
-      const best = new Map<string, number>()
-      for (const oracle of opened) {
-        const found = await differences(t, lodResults(oracle, lod), expectedAt(oracle, lod), true)
-        for (const [loss, difference] of byLoss(found)) {
-          within(t, new Map([[`lod${lod}/${loss}`, difference]]), /\bgrad(_reals)?$/.test(loss) ? jump : f32)
-          best.set(loss, Math.min(difference, best.get(loss) ?? Infinity))
-        }
-      }
-      within(t, best, f32)
-    }
+    await everyAlgorithmAgrees(t, name, 'cpu')
   })
 
   for (const device of ['reference', 'cpu'] as const) {
@@ -49,21 +40,6 @@ for (const name of cases) {
       for (const network of ['G', 'D'] as const) await checkAdam(t, oracle, network, device === 'cpu' ? f32 : f64)
     })
   }
-}
-
-function latents(oracle: Case): Map<string, Tensor> {
-  const { G, labels, options } = oracle
-  return scope(() => latentResults(oracle, (z) => mapping(G.params, z, labels, options)))
-}
-
-/** The largest difference of each loss's gradients, and of each other value. */
-function byLoss(found: ReadonlyMap<string, number>): Map<string, number> {
-  const all = new Map<string, number>()
-  for (const [name, difference] of found) {
-    const key = name.replace(/\/grad\/.*/, '/grad')
-    all.set(key, Math.max(difference, all.get(key) ?? 0))
-  }
-  return all
 }
 
 async function checkAdam(t: ExecutionContext, oracle: Case, name: 'G' | 'D', tolerance: number): Promise<void> {

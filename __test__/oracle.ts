@@ -4,10 +4,11 @@
  */
 import { readFile } from 'node:fs/promises'
 import type { ExecutionContext } from 'ava'
-import { type Device, grad, Rng, scope, type Tensor } from '../ts/native.ts'
+import { type Algorithm, Device, grad, Rng, scope, type Tensor } from '../ts/native.ts'
 import { discriminator, discriminatorSpecs } from '../ts/networks/discriminator.ts'
 import { generate, generateForTraining, generatorSpecs } from '../ts/networks/generator.ts'
 import { downscale, upscale } from '../ts/networks/layers.ts'
+import { mapping } from '../ts/networks/mapping.ts'
 import { createNetwork, type Network, type NetworkOptions, type Params, tracked } from '../ts/networks/params.ts'
 import { dLogisticR1, dWganGp, fadeReals, gLogisticNonsaturating, gWgan, r1Penalty } from '../ts/losses.ts'
 import { readSafetensors, type HostTensor } from '../ts/snapshot.ts'
@@ -202,4 +203,45 @@ export function expectedAt({ expected }: Case, lod: number): Map<string, HostTen
   const prefix = `lod${lod}/`
   const entries = [...expected].filter(([name]) => name.startsWith(prefix))
   return new Map(entries.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+}
+
+/** W, truncated W and what else comes of the latents of a case. */
+export function latents(oracle: Case): Map<string, Tensor> {
+  const { G, labels, options } = oracle
+  return scope(() => latentResults(oracle, (z) => mapping(G.params, z, labels, options)))
+}
+
+const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]
+/** f32 arithmetic, sums of thousands of products. */
+export const f32 = 1e-4
+// Where an activation is zero but for rounding, f32 may take the leaky ReLU's other slope, and gradients jump: by up to 9.3e-3
+// here, and by just as much on the reference device when its weights are changed by a random 1e-6 (4 of 12 times).
+const jump = 1e-2
+
+/** Asserts that a device gives all numbers of a case, whichever way it computes convolutions. */
+export async function everyAlgorithmAgrees(t: ExecutionContext, name: CaseName, device: string): Promise<void> {
+  const opened = await Promise.all(algorithms.map((algorithm) => openCase(name, Device.open(device, { algorithm }))))
+  for (const oracle of opened) within(t, await differences(t, latents(oracle), oracle.expected), f32)
+  for (const lod of opened[0]!.config.lods) {
+    // Which activations flip depends on the order of summation, so that an error shows in all algorithms, a flip does not.
+    const best = new Map<string, number>()
+    for (const oracle of opened) {
+      const found = await differences(t, lodResults(oracle, lod), expectedAt(oracle, lod), true)
+      for (const [loss, difference] of byLoss(found)) {
+        within(t, new Map([[`lod${lod}/${loss}`, difference]]), /\bgrad(_reals)?$/.test(loss) ? jump : f32)
+        best.set(loss, Math.min(difference, best.get(loss) ?? Infinity))
+      }
+    }
+    within(t, best, f32)
+  }
+}
+
+/** The largest difference of each loss's gradients, and of each other value. */
+function byLoss(found: ReadonlyMap<string, number>): Map<string, number> {
+  const all = new Map<string, number>()
+  for (const [name, difference] of found) {
+    const key = name.replace(/\/grad\/.*/, '/grad')
+    all.set(key, Math.max(difference, all.get(key) ?? 0))
+  }
+  return all
 }

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { resolveConfig, scheduleOptions, type ConfigOverrides } from '../ts/config.ts'
-import { chooseDevice, Device, Rng, scope } from '../ts/native.ts'
+import { chooseDevice, Device, grad, Rng, scope } from '../ts/native.ts'
 import { configurations } from '../ts/networks/configurations.ts'
+import { pixelNorm } from '../ts/networks/layers.ts'
 import { imagesOf } from '../ts/pictures.ts'
 import { progressAt } from '../ts/schedule.ts'
 import { readSafetensors } from '../ts/snapshot.ts'
@@ -55,6 +56,18 @@ for (const [precision, halfStep] of [
     t.true(apart[0]! > 1e-5, 'the same to f32: nothing was stored in 16 bits')
   })
 }
+
+test('vectors whose squares f16 cannot hold are normalised, and so are their gradients', async (t) => {
+  const x = Device.open(device).tensor([600, -600, 1200, 0], [1, 1, 1, 4]).cast('f16').tracked()
+  const y = pixelNorm(x)
+  const [dx] = grad(y.cast('f32').square().sum(), [x])
+  const scale = Math.hypot(600, 600, 1200) / 2
+  const values = [...(await y.cast('f32').data())]
+  // One rounding to f16 of a number between ½ and 2.
+  for (const [i, wanted] of [600, -600, 1200, 0].entries()) t.true(Math.abs(values[i]! - wanted / scale) <= 2 ** -11)
+  // The length is always the same.
+  t.true([...(await dx!.cast('f32').data())].every((value) => Math.abs(value) < 1e-5))
+})
 
 for (const precision of ['bf16', 'f16'] as const) {
   test(`training in ${precision} goes on bit for bit, and its snapshot is drawn in it, or in f32 on a device without`, async (t) => {

@@ -92,11 +92,12 @@ export function downscale(x: Tensor, factor: number): Tensor {
   return x.upfirdn2d({ down: factor, taps: Array<number>(factor).fill(1 / factor) })
 }
 
-/** Vectors along the last axis scaled to a mean square of 1 (official pixel_norm). */
+/** Vectors along the last axis scaled to a mean square of 1 (official pixel_norm). Squares of 16 bits may be infinite. */
 export function pixelNorm(x: Tensor): Tensor {
   return scope(() =>
     x.mul(
       x
+        .cast(x.device.float)
         .square()
         .mean([x.shape.length - 1], true)
         .add(epsilon)

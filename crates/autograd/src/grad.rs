@@ -108,6 +108,9 @@ fn paths<'a>(from: impl Iterator<Item = &'a Rc<Node>>, targets: &HashSet<u64>) -
     needed
 }
 
+/// Gradients towards nodes.
+type Gradients = Vec<(Rc<Node>, Tensor)>;
+
 /// A fused op whose vjp is no differentiable op gives way to its composition: the gradients towards the inputs with
 /// history, as functions of them and of `g`.
 fn through_composition(
@@ -115,7 +118,7 @@ fn through_composition(
     node: &Rc<Node>,
     g: &Tensor,
     needed: &HashSet<u64>,
-) -> Result<Option<Vec<(Rc<Node>, Tensor)>>> {
+) -> Result<Option<Gradients>> {
     let Some(composition) = &node.composition else {
         return Ok(None);
     };

@@ -8,10 +8,13 @@ use crate::tensor::{Device, Tensor};
 /// The product of a cotangent with the Jacobian towards one input: `(g, saved) → gradient`.
 pub(crate) type Vjp = Box<dyn Fn(&Tensor, &[Tensor]) -> Result<Tensor>>;
 
+/// A function of tensors made of ordinary ops.
+pub(crate) type Define = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
+
 /// A fused op in terms of ordinary ops, on the tensors of [`Composition::inputs`].
 pub(crate) struct Composition {
     pub(crate) inputs: Vec<Saved>,
-    pub(crate) define: Box<dyn Fn(&[Tensor]) -> Result<Tensor>>,
+    pub(crate) define: Define,
 }
 
 /// A tensor kept for a vjp, with the version it had.

@@ -66,7 +66,7 @@ impl Descriptors {
     pub fn add(&mut self, images: &[u8]) -> Result<()> {
         let (side, channels) = (self.sides[0], self.channels);
         let size = side * side * channels;
-        if images.len() % size != 0 {
+        if !images.len().is_multiple_of(size) {
             let length = images.len();
             return argument(format!(
                 "sliced Wasserstein distance: images of {side} x {side} x {channels} bytes are expected, got {length} bytes"

@@ -19,7 +19,7 @@ impl Gaussian<'_> {
     fn check(&self, which: &str) -> Result<()> {
         let (d, length) = (self.mean.len(), self.covariance.len());
         if d == 0 || length != d * d {
-            let expected = format!("a mean of d and a covariance of d x d values, d at least 1");
+            let expected = "a mean of d and a covariance of d x d values, d at least 1".to_string();
             return argument(format!(
                 "frechetDistance: {which}: {expected}, are expected, got {d} and {length}"
             ));

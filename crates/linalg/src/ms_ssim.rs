@@ -33,14 +33,14 @@ pub fn ms_ssim(
     width: usize,
     channels: usize,
 ) -> Result<Vec<f64>> {
-    if height == 0 || width == 0 || height % SMALLEST != 0 || width % SMALLEST != 0 || channels == 0
+    if height == 0 || width == 0 || !height.is_multiple_of(SMALLEST) || !width.is_multiple_of(SMALLEST) || channels == 0
     {
         return argument(format!(
             "msSsim: sides that are multiples of {SMALLEST} are expected, for five scales, got {height} x {width} x {channels}"
         ));
     }
     let size = height * width * channels;
-    if a.len() != b.len() || a.len() % size != 0 {
+    if a.len() != b.len() || !a.len().is_multiple_of(size) {
         let (m, n) = (a.len(), b.len());
         return argument(format!(
             "msSsim: pairs of images of {height} x {width} x {channels} bytes are expected, got {m} and {n} bytes"

@@ -13,7 +13,7 @@ impl<'a> Random<'a> {
     /// Two whole numbers from 0, the first below `n`, the second below `m`, both at most 2³².
     pub(crate) fn pair_below(self, stream: u64, block: u64, n: u64, m: u64) -> (usize, usize) {
         let words = (self.0)(stream, block);
-        let below = |word: u32, n: u64| (u64::from(word) * n >> 32) as usize;
+        let below = |word: u32, n: u64| ((u64::from(word) * n) >> 32) as usize;
         (below(words[0], n), below(words[1], m))
     }
 

@@ -18,7 +18,7 @@ impl<'a> Rows<'a> {
     ///
     /// `what` names the rows in the error: a length that is no multiple of `width`, or a value that is not finite.
     pub(crate) fn new(what: &str, values: &'a [f32], width: usize) -> Result<Self> {
-        if width == 0 || values.len() % width != 0 {
+        if width == 0 || !values.len().is_multiple_of(width) {
             let length = values.len();
             return argument(format!(
                 "{what}: rows of {width} values are expected, got {length} values"

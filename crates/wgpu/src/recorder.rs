@@ -54,6 +54,10 @@ impl Binding {
         }
     }
 
+    pub fn is_half(&self) -> bool {
+        self.dtype.is_half()
+    }
+
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -204,6 +204,46 @@ product!(
     ["geometry", "conv2d_weight_grad"]
 );
 shader!(
+    FILTERING_INPUT,
+    "filtering_input",
+    ["filtering", "tiles", "filtering_input", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_OUTPUT,
+    "filtering_output",
+    ["filtering", "tiles", "filtering_output", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_OUTPUT_GRAD,
+    "filtering_output_grad",
+    ["filtering", "tiles", "filtering_output_grad", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_WEIGHTS,
+    "filtering_weights",
+    ["filtering", "filters", "filtering_weights", "both_axes"],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
+    FILTERING_WEIGHTS_GRAD,
+    "filtering_weights_grad",
+    [
+        "filtering",
+        "filters",
+        "filtering_weights_grad",
+        "both_axes"
+    ],
+    ["x", "y", "WIDTH", "TAPS", "LANES"],
+    1
+);
+shader!(
     UPFIRDN2D,
     "upfirdn2d",
     ["prelude", "upfirdn2d", "each"],
@@ -361,41 +401,3 @@ shader!(
     ["x", "y", "ADD"],
     1
 );
-
-#[cfg(test)]
-mod tests {
-    use wgpu::naga::front::wgsl;
-    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-
-    use super::*;
-
-    /// No software driver has matrices of f32, nor of 16 by 16.
-    #[test]
-    fn products_by_cooperative_matrices_of_every_type_and_side_are_valid() {
-        let shaders = [
-            &MATMUL_COOPERATIVE,
-            &CONV2D_COOPERATIVE,
-            &CONV2D_TRANSPOSE_COOPERATIVE,
-            &CONV2D_WEIGHT_GRAD_COOPERATIVE,
-        ];
-        for form in 0..32 {
-            let bit = |at: u32| form >> at & 1;
-            let (half, side, invocations) = (bit(0), 8 << bit(1), 128 << bit(2));
-            let (a, y) = ([form::VECTOR, form::F16][half as usize], form::VECTOR);
-            let values = [a, form::VECTOR, y, side, half, invocations, bit(3), bit(4)];
-            for shader in shaders {
-                let source = shader.source(&values);
-                let options = wgsl::Options {
-                    parse_doc_comments: false,
-                    capabilities: Capabilities::all(),
-                };
-                let module = wgsl::Frontend::new_with_options(options).parse(&source);
-                let module =
-                    module.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
-                let valid =
-                    Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
-                valid.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
-            }
-        }
-    }
-}

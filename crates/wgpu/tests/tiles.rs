@@ -6,11 +6,12 @@ use stylegan_tensor::{Algorithm, Backend, Conv2d, Kernel, View};
 mod gpu;
 use gpu::{gpu, tensor};
 
-const ALGORITHMS: [Algorithm; 4] = [
+const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::Auto,
     Algorithm::Im2col,
     Algorithm::Shifted,
     Algorithm::Direct,
+    Algorithm::Winograd,
 ];
 
 fn same(what: &str, results: &[Vec<f64>]) {

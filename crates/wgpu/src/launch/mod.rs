@@ -1,6 +1,8 @@
 //! From a kernel and its operands to dispatches: sizes, parameters, workspace.
 
+mod cooperative;
 mod elementwise;
+mod filtering;
 mod movement;
 mod normalize;
 mod optimizer;

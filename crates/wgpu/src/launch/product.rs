@@ -2,13 +2,14 @@
 
 use stylegan_tensor::{Algorithm, Conv2d, Error, Result, Upfirdn2d, View};
 
+use super::cooperative::Cooperative;
 use super::reduce::BUSY;
 use super::{Launch, bind, flat, float, spread, width};
 use crate::recorder::Binding;
 use crate::shader::{self, Shader, form};
 
 /// Invocations of a workgroup of gemm.wgsl along rows and columns; each computes 8 by 8 elements.
-type Tile = [usize; 2];
+pub(super) type Tile = [usize; 2];
 
 const LARGE: Tile = [16, 16];
 const MEDIUM: Tile = [8, 8];
@@ -27,38 +28,9 @@ fn terms_of([_, n]: Tile) -> usize {
 /// Taps that fit into the parameters of upfirdn2d.wgsl.
 const MAX_TAPS: usize = 23;
 
-/// Cooperative matrices as gemm_cooperative.wgsl uses them.
-#[derive(Clone, Copy)]
-struct Cooperative {
-    side: usize,
-    /// Whether factors are in f16.
-    half: bool,
-    invocations: usize,
-}
-
-impl Cooperative {
-    /// Terms that a step takes.
-    const TERMS: usize = 32;
-
-    /// What a workgroup computes, in the units of gemm.wgsl: 8·side rows and 4·side columns.
-    fn tile(self) -> Tile {
-        [self.side, self.side / 2]
-    }
-
-    /// Bytes of workgroup memory, for operands that lie along the terms or across.
-    fn bytes(self, along: [bool; 2]) -> usize {
-        let (size, pad) = if self.half { (2, 8) } else { (4, 4) };
-        let operand = |across: usize, along: bool| {
-            let [pitch, lines] = if along {
-                [Self::TERMS, across]
-            } else {
-                [across, Self::TERMS]
-            };
-            (pitch + pad) * lines * size
-        };
-        let factors = operand(8 * self.side, along[0]) + operand(4 * self.side, along[1]);
-        factors + 4 * 8 * self.side * self.side
-    }
+/// Elements that a kernel's workspace may have: a quarter of what it sees at once, and no more than 128 MiB.
+pub(super) fn room(limits: &wgpu::Limits) -> usize {
+    (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize
 }
 
 /// How a product is computed.
@@ -106,9 +78,7 @@ impl Product<'_> {
             Algorithm::Im2col | Algorithm::Direct => 1,
             Algorithm::Shifted => steps.min(4),
             Algorithm::Auto | Algorithm::Winograd => {
-                // Their results fit into a quarter of what a kernel sees.
-                let room = (limits.max_storage_buffer_binding_size / 16).min(1 << 25) as usize;
-                let most = room / self.out_len.max(1);
+                let most = room(limits) / self.out_len.max(1);
                 // A run is worth 64 terms at least.
                 let least = 64 / terms;
                 (BUSY / self.tiles(tile))
@@ -144,31 +114,14 @@ impl Product<'_> {
         }
     }
 
-    /// Cooperative matrices for this product, if the GPU has them for its types and it fills two along each axis. A factor in f16 has
-    /// the other rounded to f16 as well, as mixed precision does everywhere (Micikevicius et al. 2018, §3.3: products of f16 added
-    /// up in f32); factors in f32 stay what they are. WGSL has no matrices of bf16.
+    /// Cooperative matrices for this product, if it fills two along each axis.
     fn cooperative_matrices(&self, launch: &Launch) -> Option<Cooperative> {
         if !matches!(self.algorithm, Algorithm::Auto | Algorithm::Winograd) {
             return None;
         }
-        let forms = [self.a.form(1), self.b.form(1)];
-        let (half, side) = match forms {
-            [form::SCALAR, form::SCALAR] => (false, launch.matrices.f32?),
-            _ if forms.contains(&form::BF16) => return None,
-            _ => (true, launch.matrices.f16?),
-        };
-        let cooperative = Cooperative {
-            side: side as usize,
-            half,
-            // Four subgroups of any size that the driver may choose; fewer invocations would load for too long.
-            invocations: 4 * launch.lanes.max(32) as usize,
-        };
+        let cooperative = launch.cooperative([self.a, self.b])?;
         let least = self.size[0].min(self.size[1]).min(self.terms);
-        let limits = launch.limits;
-        let fits = cooperative.bytes(self.along)
-            <= limits.max_compute_workgroup_storage_size as usize
-            && cooperative.invocations <= limits.max_compute_invocations_per_workgroup as usize;
-        (fits && least >= 2 * cooperative.side).then_some(cooperative)
+        (least >= 2 * cooperative.side).then_some(cooperative)
     }
 }
 
@@ -250,32 +203,56 @@ impl Launch<'_> {
     pub fn matmul(&mut self, a: &View, b: &View, transpose: [bool; 2], y: &View) -> Result<()> {
         let [batch, m, n] = [y.shape[0], y.shape[1], y.shape[2]];
         let k = if transpose[0] { a.shape[1] } else { a.shape[2] };
-        let step = |x: &View| {
+        let steps = [a, b].map(|x| {
             if x.shape[0] == 1 {
                 0
             } else {
                 x.shape[1] * x.shape[2]
             }
-        };
-        let params = [m, n, k, step(a), step(b)].map(|value| value as u32);
+        });
+        self.products(
+            [&bind(a), &bind(b), &bind(y)],
+            transpose,
+            [m, n, k],
+            batch,
+            steps,
+        )
+    }
+
+    /// `count` products y of m rows and n columns, each a sum of k terms; a and b begin so many elements after another.
+    pub(super) fn products(
+        &mut self,
+        [a, b, y]: [&Binding; 3],
+        transpose: [bool; 2],
+        [m, n, k]: [usize; 3],
+        count: usize,
+        steps: [usize; 2],
+    ) -> Result<()> {
+        let columns_a = if transpose[0] { m } else { k };
+        let columns_b = if transpose[1] { k } else { n };
         self.product(&Product {
             shader: &shader::MATMUL,
             cooperative: &shader::MATMUL_COOPERATIVE,
-            a: &bind(a),
-            b: &bind(b),
-            y: &bind(y),
-            widths: [width(&[a.shape[2]]), width(&[b.shape[2]]), width(&[n])],
+            a,
+            b,
+            y,
+            widths: [width(&[columns_a]), width(&[columns_b]), width(&[n])],
             along: [!transpose[0], transpose[1]],
             size: [m, n],
-            count: batch,
+            count,
             terms: k,
-            out_len: batch * m * n,
-            params: params.to_vec(),
+            out_len: count * m * n,
+            params: [m, n, k, steps[0], steps[1]]
+                .map(|value| value as u32)
+                .to_vec(),
             algorithm: Algorithm::Auto,
         })
     }
 
     pub fn conv2d(&mut self, p: &Conv2d, x: &View, w: &View, y: &View) -> Result<()> {
+        if self.filtered(p, x, w, y)? {
+            return Ok(());
+        }
         let (c, o) = (w.shape[2], w.shape[3]);
         self.product(&Product {
             shader: &shader::CONV2D,
@@ -295,6 +272,9 @@ impl Launch<'_> {
     }
 
     pub fn conv2d_transpose(&mut self, p: &Conv2d, y: &View, w: &View, x: &View) -> Result<()> {
+        if self.filtered_transpose(p, y, w, x)? {
+            return Ok(());
+        }
         let (c, o) = (w.shape[2], w.shape[3]);
         let taps = w.shape[0].div_ceil(p.stride) * w.shape[1].div_ceil(p.stride);
         // The first phase has the most rows.
@@ -317,6 +297,9 @@ impl Launch<'_> {
     }
 
     pub fn conv2d_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<()> {
+        if self.filtered_weight_grad(p, x, y, w)? {
+            return Ok(());
+        }
         let (c, o) = (w.shape[2], w.shape[3]);
         self.product(&Product {
             shader: &shader::CONV2D_WEIGHT_GRAD,
