@@ -210,3 +210,25 @@ fn convolutions_of_few_and_many_channels_are_the_same_as_without() {
         }
     }
 }
+
+#[test]
+fn a_wide_convolution_of_maps_in_f16_is_not_filtered() {
+    let (x, w) = ([4, 32, 32, 160], [3, 3, 160, 160]);
+    let (maps, weights) = (short(x.iter().product()), numbers(w.iter().product()));
+    let rounded: Vec<f64> = weights.iter().copied().map(rounded_to_f16).collect();
+    let convolution = |device: &Gpu, weights: &[f64], algorithm| {
+        let p = Conv2d {
+            stride: 1,
+            padding: [1; 4],
+            algorithm,
+        };
+        let inputs = [
+            (&x[..], &maps[..], DType::F16),
+            (&w[..], weights, DType::F32),
+        ];
+        run(device, &Kernel::Conv2d(p), inputs, &x)
+    };
+    let found = convolution(&with(), &weights, Algorithm::Auto);
+    let direct = convolution(&without(), &rounded, Algorithm::Im2col);
+    assert!(difference(&found, &direct) < ORDER);
+}
