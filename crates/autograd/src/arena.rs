@@ -24,10 +24,7 @@ impl Arena {
         let mut offset = 0;
         let mut tensors = Vec::with_capacity(shapes.len());
         for (shape, len) in shapes.iter().zip(lengths) {
-            let view = View {
-                storage: flat.storage().slice(offset, len)?,
-                shape: shape.clone(),
-            };
+            let view = View { storage: flat.storage().slice(offset, len)?, shape: shape.clone() };
             tensors.push(Tensor::new(device, view));
             offset += len.next_multiple_of(align);
         }

@@ -58,7 +58,9 @@ fn walk(
                 continue;
             }
         }
-        if options.create_graph && let Some(pulled) = through_composition(device, &node, &g, &needed)? {
+        if options.create_graph
+            && let Some(pulled) = through_composition(device, &node, &g, &needed)?
+        {
             for (to, gradient) in pulled {
                 accumulate(&mut cotangents, &to, gradient, true)?;
             }

@@ -25,19 +25,13 @@ pub(crate) struct Saved {
 
 impl Saved {
     pub(crate) fn new(tensor: &Tensor) -> Self {
-        Self {
-            version: tensor.storage().version(),
-            tensor: Some(tensor.clone()),
-        }
+        Self { version: tensor.storage().version(), tensor: Some(tensor.clone()) }
     }
 
     /// The tensor as it was saved; its history only for a gradient that will be differentiated.
     pub(crate) fn get(&self, op: &'static str, create_graph: bool) -> Result<Tensor> {
         let Some(tensor) = &self.tensor else {
-            return Err(Error::Disposed {
-                op,
-                message: "history is being dropped".into(),
-            });
+            return Err(Error::Disposed { op, message: "history is being dropped".into() });
         };
         check_version(op, tensor.view(), self.version)?;
         Ok(if create_graph { tensor.clone() } else { tensor.detach() })
@@ -141,13 +135,7 @@ impl Node {
         output: Option<(View, u64)>,
         composition: Option<Composition>,
     ) -> Self {
-        Self {
-            id: NEXT_ID.replace(NEXT_ID.get() + 1),
-            op,
-            edges,
-            output,
-            composition,
-        }
+        Self { id: NEXT_ID.replace(NEXT_ID.get() + 1), op, edges, output, composition }
     }
 
     /// The gradient towards the input of `edge`, or `None` where the op has none.

@@ -44,10 +44,7 @@ impl Device {
     /// Memory for a tensor, its content undefined.
     pub(crate) fn empty(&self, op: &'static str, shape: &[usize], dtype: DType) -> Result<View> {
         let storage = self.0.allocate(op, shape.iter().product(), dtype)?;
-        Ok(View {
-            storage,
-            shape: shape.to_vec(),
-        })
+        Ok(View { storage, shape: shape.to_vec() })
     }
 }
 
@@ -68,11 +65,7 @@ impl Tensor {
     }
 
     pub(crate) fn with_node(device: &Device, view: View, node: Option<Rc<Node>>) -> Self {
-        Self(Rc::new(Inner {
-            view,
-            device: device.clone(),
-            node,
-        }))
+        Self(Rc::new(Inner { view, device: device.clone(), node }))
     }
 
     /// The result of `kernel`, of the type that [`Kernel::output`] says, with the edges to those inputs that have history.
@@ -127,7 +120,9 @@ impl Tensor {
             DType::U8 => values.iter().map(|&v| v as u8).collect(),
             DType::I32 => values.iter().flat_map(|&v| (v as i32).to_ne_bytes()).collect(),
             // The device rounds.
-            DType::BF16 | DType::F16 => return crate::ops::cast(&Self::from_f64(device, values, shape, DType::F32)?, dtype),
+            DType::BF16 | DType::F16 => {
+                return crate::ops::cast(&Self::from_f64(device, values, shape, DType::F32)?, dtype);
+            }
         };
         Self::from_bytes(device, bytes, shape, dtype)
     }
@@ -262,9 +257,7 @@ impl Tensor {
         let (send, received) = channel();
         let done = Box::new(move |result| send.send(result).unwrap_or_default());
         self.device().backend().read(self.storage(), done);
-        let bytes = received
-            .recv()
-            .unwrap_or_else(|_| Err(Error::device("read", "the device is gone")))?;
+        let bytes = received.recv().unwrap_or_else(|_| Err(Error::device("read", "the device is gone")))?;
         let size = self.dtype().size();
         Ok(bytes.chunks_exact(size).map(|b| decode(self.dtype(), b)).collect())
     }
@@ -288,10 +281,7 @@ impl Tensor {
 
     /// The same elements under another shape of as many elements; no history.
     pub(crate) fn reshaped(&self, shape: Shape) -> View {
-        View {
-            storage: self.storage().clone(),
-            shape,
-        }
+        View { storage: self.storage().clone(), shape }
     }
 
     /// Where the elements are, for readers outside this crate.

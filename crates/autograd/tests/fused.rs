@@ -18,7 +18,11 @@ fn close(a: &Tensor, b: &Tensor, what: &str) {
     }
 }
 
-fn same(inputs: &[Tensor], fused: impl Fn(&[Tensor]) -> Result<Tensor>, composed: impl Fn(&[Tensor]) -> Result<Tensor>) {
+fn same(
+    inputs: &[Tensor],
+    fused: impl Fn(&[Tensor]) -> Result<Tensor>,
+    composed: impl Fn(&[Tensor]) -> Result<Tensor>,
+) {
     let all: Vec<&Tensor> = inputs.iter().collect();
     let run = |f: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
         let y = f(inputs).unwrap();
@@ -42,25 +46,33 @@ fn same(inputs: &[Tensor], fused: impl Fn(&[Tensor]) -> Result<Tensor>, composed
 fn adain_equals_its_composition() {
     let device = Device::new(Reference::device(usize::MAX));
     let inputs = [ramp(&device, &[2, 3, 2, 3], 0.3), ramp(&device, &[2, 6], 0.1)];
-    same(&inputs, |x| ops::adain(&x[0], &x[1]), |x| {
-        let half = |start| ops::reshape(&ops::slice(&x[1], &[0, start], &[2, 3])?, &[2, 1, 1, 3]);
-        let centred = ops::sub(&x[0], &ops::mean(&x[0], &[1, 2], true)?)?;
-        let variance = ops::mean(&ops::square(&centred)?, &[1, 2], true)?;
-        let deviation = ops::sqrt(&ops::affine(&variance, 1.0, 1e-8)?)?;
-        ops::add(&ops::mul(&ops::div(&centred, &deviation)?, &ops::affine(&half(0)?, 1.0, 1.0)?)?, &half(3)?)
-    });
+    same(
+        &inputs,
+        |x| ops::adain(&x[0], &x[1]),
+        |x| {
+            let half = |start| ops::reshape(&ops::slice(&x[1], &[0, start], &[2, 3])?, &[2, 1, 1, 3]);
+            let centred = ops::sub(&x[0], &ops::mean(&x[0], &[1, 2], true)?)?;
+            let variance = ops::mean(&ops::square(&centred)?, &[1, 2], true)?;
+            let deviation = ops::sqrt(&ops::affine(&variance, 1.0, 1e-8)?)?;
+            ops::add(&ops::mul(&ops::div(&centred, &deviation)?, &ops::affine(&half(0)?, 1.0, 1.0)?)?, &half(3)?)
+        },
+    );
 }
 
 #[test]
 fn minibatch_stddev_equals_its_composition() {
     let device = Device::new(Reference::device(usize::MAX));
     let inputs = [ramp(&device, &[4, 2, 1, 2], 0.3)];
-    same(&inputs, |x| ops::minibatch_stddev(&x[0], 2), |x| {
-        let y = ops::reshape(&x[0], &[2, 2, 4])?;
-        let centred = ops::sub(&y, &ops::mean(&y, &[0], true)?)?;
-        let variance = ops::mean(&ops::square(&centred)?, &[0], false)?;
-        ops::mean(&ops::sqrt(&ops::affine(&variance, 1.0, 1e-8)?)?, &[1], false)
-    });
+    same(
+        &inputs,
+        |x| ops::minibatch_stddev(&x[0], 2),
+        |x| {
+            let y = ops::reshape(&x[0], &[2, 2, 4])?;
+            let centred = ops::sub(&y, &ops::mean(&y, &[0], true)?)?;
+            let variance = ops::mean(&ops::square(&centred)?, &[0], false)?;
+            ops::mean(&ops::sqrt(&ops::affine(&variance, 1.0, 1e-8)?)?, &[1], false)
+        },
+    );
 }
 
 #[test]
@@ -72,21 +84,27 @@ fn noise_equals_its_composition() {
         ramp(&device, &[3], 0.2),
         ramp(&device, &[3], 0.5),
     ];
-    same(&inputs, |x| ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 0.2), |x| {
-        ops::bias_act(&ops::add(&x[0], &ops::mul(&x[1], &x[2])?)?, &x[3], 0.2)
-    });
+    same(
+        &inputs,
+        |x| ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 0.2),
+        |x| ops::bias_act(&ops::add(&x[0], &ops::mul(&x[1], &x[2])?)?, &x[3], 0.2),
+    );
 }
 
 #[test]
 fn bias_and_leaky_relu_equal_their_composition() {
     let device = Device::new(Reference::device(usize::MAX));
     let inputs = [ramp(&device, &[2, 3], 0.3), ramp(&device, &[3], 0.2)];
-    same(&inputs, |x| ops::bias_act(&x[0], &x[1], 0.2), |x| {
-        let y = ops::add(&x[0], &x[1])?;
-        let zero = Tensor::scalar(y.device(), 0.0)?;
-        let positive = ops::greater_equal(&y.detach(), &zero)?;
-        ops::select(&positive, &y, &ops::affine(&y, 0.2, 0.0)?)
-    });
+    same(
+        &inputs,
+        |x| ops::bias_act(&x[0], &x[1], 0.2),
+        |x| {
+            let y = ops::add(&x[0], &x[1])?;
+            let zero = Tensor::scalar(y.device(), 0.0)?;
+            let positive = ops::greater_equal(&y.detach(), &zero)?;
+            ops::select(&positive, &y, &ops::affine(&y, 0.2, 0.0)?)
+        },
+    );
 }
 
 #[test]
@@ -94,12 +112,16 @@ fn the_composition_serves_an_input_that_feeds_the_other_one() {
     let device = Device::new(Reference::device(usize::MAX));
     let inputs = [ramp(&device, &[2, 2, 2, 2], 0.3)];
     let style = |x: &Tensor| ops::reshape(&ops::mean(x, &[1], false)?, &[2, 4]);
-    same(&inputs, |x| ops::adain(&x[0], &style(&x[0])?), |x| {
-        let style = style(&x[0])?;
-        let half = |start| ops::reshape(&ops::slice(&style, &[0, start], &[2, 2])?, &[2, 1, 1, 2]);
-        let centred = ops::sub(&x[0], &ops::mean(&x[0], &[1, 2], true)?)?;
-        let variance = ops::mean(&ops::square(&centred)?, &[1, 2], true)?;
-        let normalised = ops::mul(&centred, &ops::rsqrt(&ops::affine(&variance, 1.0, 1e-8)?)?)?;
-        ops::add(&ops::mul(&normalised, &ops::affine(&half(0)?, 1.0, 1.0)?)?, &half(2)?)
-    });
+    same(
+        &inputs,
+        |x| ops::adain(&x[0], &style(&x[0])?),
+        |x| {
+            let style = style(&x[0])?;
+            let half = |start| ops::reshape(&ops::slice(&style, &[0, start], &[2, 2])?, &[2, 1, 1, 2]);
+            let centred = ops::sub(&x[0], &ops::mean(&x[0], &[1, 2], true)?)?;
+            let variance = ops::mean(&ops::square(&centred)?, &[1, 2], true)?;
+            let normalised = ops::mul(&centred, &ops::rsqrt(&ops::affine(&variance, 1.0, 1e-8)?)?)?;
+            ops::add(&ops::mul(&normalised, &ops::affine(&half(0)?, 1.0, 1.0)?)?, &half(2)?)
+        },
+    );
 }

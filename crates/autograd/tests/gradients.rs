@@ -21,12 +21,7 @@ fn case(
     interval: (f64, f64),
     f: impl Fn(&[Tensor]) -> Result<Tensor> + 'static,
 ) -> Case {
-    Case {
-        op,
-        shapes: shapes.iter().map(|s| s.to_vec()).collect(),
-        interval,
-        f: Box::new(f),
-    }
+    Case { op, shapes: shapes.iter().map(|s| s.to_vec()).collect(), interval, f: Box::new(f) }
 }
 
 fn draw(len: usize, stream: u64, (low, high): (f64, f64)) -> Vec<f64> {
@@ -93,11 +88,7 @@ fn check(case: &Case, order: usize, device: &Device) {
 }
 
 fn conv(stride: usize, padding: [usize; 4]) -> Conv2d {
-    Conv2d {
-        stride,
-        padding,
-        algorithm: Algorithm::Auto,
-    }
+    Conv2d { stride, padding, algorithm: Algorithm::Auto }
 }
 
 fn rows(device: &Device) -> Tensor {
@@ -174,21 +165,11 @@ fn convolutional() -> Vec<Case> {
             ops::conv2d_weight_grad(&x[0], &x[1], [4, 4], down)
         }),
         case("upfirdn2d", &[&[1, 3, 4, 2]], wide, |x| {
-            let p = Upfirdn2d {
-                up: 2,
-                down: 3,
-                taps: vec![0.5, -1.0, 0.25],
-                padding: [2, 1, -1, 3],
-            };
+            let p = Upfirdn2d { up: 2, down: 3, taps: vec![0.5, -1.0, 0.25], padding: [2, 1, -1, 3] };
             ops::square(&ops::upfirdn2d(&x[0], &p)?)
         }),
         case("upfirdn2d", &[&[2, 3, 3, 1]], wide, |x| {
-            let p = Upfirdn2d {
-                up: 1,
-                down: 1,
-                taps: vec![0.25, 0.5, 0.25],
-                padding: [1; 4],
-            };
+            let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
             ops::square(&ops::upfirdn2d(&x[0], &p)?)
         }),
         case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::bias_act(&ops::square(&x[0])?, &x[1], 0.2)),
@@ -207,10 +188,7 @@ fn convolutional() -> Vec<Case> {
 
 /// Both orders on the plain reference and behind the lazy queue of the test device.
 fn check_all(cases: &[Case]) {
-    for device in [
-        Device::new(Reference::device(usize::MAX)),
-        Device::new(Reference::test_device(usize::MAX)),
-    ] {
+    for device in [Device::new(Reference::device(usize::MAX)), Device::new(Reference::test_device(usize::MAX))] {
         for case in cases {
             (1..=2).for_each(|order| check(case, order, &device));
         }
@@ -239,7 +217,8 @@ fn compare_all(device: &Device) {
         for order in 1..=2 {
             let gradients_on = |device: &Device| {
                 let lengths = case.shapes.iter().map(|shape| shape.iter().product());
-                let values: Vec<Vec<f64>> = lengths.enumerate().map(|(i, len)| draw(len, i as u64, case.interval)).collect();
+                let values: Vec<Vec<f64>> =
+                    lengths.enumerate().map(|(i, len)| draw(len, i as u64, case.interval)).collect();
                 let inputs = tensors(device, &case.shapes, &values);
                 let found = gradients(&scalar(case, &inputs, order), &inputs, false);
                 found.iter().map(|gradient| gradient.to_vec().unwrap()).collect::<Vec<_>>()
@@ -269,7 +248,8 @@ fn gradients_of_both_orders_on_the_cpu_agree_with_the_reference() {
 /// Without an adapter this test fails: a software one is enough.
 #[test]
 fn gradients_of_both_orders_on_wgpu_agree_with_the_reference() {
-    let gpu = stylegan_wgpu::open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
+    let gpu =
+        stylegan_wgpu::open("wgpu", &stylegan_wgpu::Options::default()).expect("a GPU, or Mesa's software Vulkan");
     compare_all(&Device::new(gpu));
 }
 
@@ -279,7 +259,8 @@ fn no_op_is_without_a_gradient_test() {
     let cases = [elementwise(), structural(), convolutional()].concat_names();
     let source = include_str!("../src/ops/mod.rs");
     let public = source.split("pub use").skip(1).map(|rest| rest.split(';').next().unwrap());
-    let names = public.flat_map(|list| list.rsplit("::").next().unwrap().split(',').map(str::to_owned).collect::<Vec<_>>());
+    let names =
+        public.flat_map(|list| list.rsplit("::").next().unwrap().split(',').map(str::to_owned).collect::<Vec<_>>());
     let names = names.map(|name| name.trim_matches(|c: char| !c.is_alphanumeric() && c != '_').to_owned());
     let untested: Vec<String> = names
         .filter(|name| !name.is_empty() && !without.contains(&name.as_str()) && !cases.contains(name.as_str()))

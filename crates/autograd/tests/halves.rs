@@ -53,10 +53,14 @@ const CASES: [Case; 20] = [
     Case("conv2d_transpose of many channels", &[DEEP], &[&[4, 4, 20, 16]], |x, _| {
         ops::conv2d_transpose(&x[0], &x[1], [8, 8], conv(2))
     }),
-    Case("conv2d from an image", &[], &[&[2, 4, 4, 3], &[3, 3, 3, 4]], |x, half| ops::conv2d_in(&x[0], &x[1], conv(1), half)),
+    Case("conv2d from an image", &[], &[&[2, 4, 4, 3], &[3, 3, 3, 4]], |x, half| {
+        ops::conv2d_in(&x[0], &x[1], conv(1), half)
+    }),
     Case("conv2d to an image", &[MAP], &[&[3, 3, 4, 3]], |x, _| ops::conv2d_in(&x[0], &x[1], conv(1), x[1].dtype())),
     Case("conv2d_transpose", &[MAP], &[&[4, 4, 8, 4]], |x, _| ops::conv2d_transpose(&x[0], &x[1], [8, 8], conv(2))),
-    Case("conv2d_weight_grad", &[MAP, &[2, 4, 4, 8]], &[], |x, _| ops::conv2d_weight_grad(&x[0], &x[1], [3, 3], conv(1))),
+    Case("conv2d_weight_grad", &[MAP, &[2, 4, 4, 8]], &[], |x, _| {
+        ops::conv2d_weight_grad(&x[0], &x[1], [3, 3], conv(1))
+    }),
     Case("upfirdn2d", &[MAP], &[], |x, _| ops::square(&ops::upfirdn2d(&x[0], &blur())?)),
     Case("bias_act", &[MAP], &[&[4]], |x, _| ops::bias_act(&ops::square(&x[0])?, &x[1], 0.2)),
     Case("leaky_relu", &[MAP], &[], |x, _| ops::square(&ops::leaky_relu(&x[0], 0.2)?)),

@@ -129,10 +129,7 @@ fn shape_errors_name_the_op_and_what_was_given() {
         message(ops::conv2d(&zeros(&[1, 4, 4, 8]), &zeros(&[3, 3, 7, 32]), p)),
         "conv2d: w must be [3, 3, 8, O], got [3, 3, 7, 32]"
     );
-    assert_eq!(
-        message(ops::add(&zeros(&[2, 3]), &zeros(&[2]))),
-        "add: [2, 3] and [2] cannot be broadcast together"
-    );
+    assert_eq!(message(ops::add(&zeros(&[2, 3]), &zeros(&[2]))), "add: [2, 3] and [2] cannot be broadcast together");
     assert_eq!(
         message(ops::matmul(&zeros(&[2, 3]), &zeros(&[2, 3]), false, false)),
         "matmul: a must be [.., m, k] and b [.., k, n], got [2, 3] and [2, 3]"

@@ -14,19 +14,12 @@ pub(crate) fn algorithm(p: &Conv2d) -> Option<conv::Algorithm> {
 }
 
 pub(crate) fn position(at: Position) -> random::Position {
-    random::Position {
-        seed: at.seed,
-        stream: at.stream,
-        offset: at.offset,
-    }
+    random::Position { seed: at.seed, stream: at.stream, offset: at.offset }
 }
 
 pub(crate) fn unary(op: Unary) -> elementwise::Unary {
     match op {
-        Unary::Affine { scale, shift } => elementwise::Unary::Affine {
-            scale: scale as f32,
-            shift: shift as f32,
-        },
+        Unary::Affine { scale, shift } => elementwise::Unary::Affine { scale: scale as f32, shift: shift as f32 },
         Unary::Exp => elementwise::Unary::Exp,
         Unary::Log => elementwise::Unary::Log,
         Unary::Sqrt => elementwise::Unary::Sqrt,
@@ -37,10 +30,7 @@ pub(crate) fn unary(op: Unary) -> elementwise::Unary {
         Unary::Sin => elementwise::Unary::Sin,
         Unary::Cos => elementwise::Unary::Cos,
         Unary::Acos => elementwise::Unary::Acos,
-        Unary::Clamp { low, high } => elementwise::Unary::Clamp {
-            low: low as f32,
-            high: high as f32,
-        },
+        Unary::Clamp { low, high } => elementwise::Unary::Clamp { low: low as f32, high: high as f32 },
     }
 }
 

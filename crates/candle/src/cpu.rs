@@ -81,12 +81,7 @@ impl Executor for Cpu {
                 _ => None,
             };
             self.conv.freeze(weights);
-            let launch = Launch {
-                kernel,
-                inputs,
-                outs,
-                x,
-            };
+            let launch = Launch { kernel, inputs, outs, x };
             if accumulate && !adds_itself(kernel) {
                 launch.run_and_add(&mut self.conv, &mut self.results, y)
             } else {
@@ -138,19 +133,10 @@ impl Executor for Cpu {
 
 /// Whether the kernel's function takes `accumulate`.
 fn adds_itself(kernel: &Kernel) -> bool {
-    use Kernel::{
-        Adam, BiasAct, BiasActGrad, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Copy, Matmul, Select,
-    };
-    matches!(
-        kernel,
-        Kernel::Binary(_) | Kernel::Unary(_) | BiasAct { .. } | BiasActGrad { .. } | Select
-    ) || matches!(
-        kernel,
-        Conv2d(_)
-            | Conv2dTranspose(_)
-            | Conv2dWeightGrad(_)
-            | Matmul { .. }
-            | Copy { .. }
-            | Adam(_)
-    )
+    use Kernel::{Adam, BiasAct, BiasActGrad, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Copy, Matmul, Select};
+    matches!(kernel, Kernel::Binary(_) | Kernel::Unary(_) | BiasAct { .. } | BiasActGrad { .. } | Select)
+        || matches!(
+            kernel,
+            Conv2d(_) | Conv2dTranspose(_) | Conv2dWeightGrad(_) | Matmul { .. } | Copy { .. } | Adam(_)
+        )
 }

@@ -12,16 +12,9 @@ use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut};
 
 impl Launch<'_> {
-    pub(crate) fn copy(
-        &self,
-        strided: &movement::Strided,
-        y: &mut [SliceMut],
-        accumulate: bool,
-    ) -> Result<()> {
+    pub(crate) fn copy(&self, strided: &movement::Strided, y: &mut [SliceMut], accumulate: bool) -> Result<()> {
         match (self.x.first(), self.first(y)?) {
-            (Some(Slice::F32(x)), SliceMut::F32(y)) if accumulate => {
-                movement::copy(strided, x, y, |y, x| *y += x)
-            }
+            (Some(Slice::F32(x)), SliceMut::F32(y)) if accumulate => movement::copy(strided, x, y, |y, x| *y += x),
             _ if accumulate => return Err(self.error("results are added to f32 outputs only")),
             (Some(Slice::F32(x)), SliceMut::F32(y)) => movement::copy(strided, x, y, |y, x| *y = x),
             (Some(Slice::F64(x)), SliceMut::F64(y)) => movement::copy(strided, x, y, |y, x| *y = x),
@@ -109,10 +102,7 @@ impl Launch<'_> {
     pub(crate) fn normalize(&self, y: &mut [SliceMut]) -> Result<()> {
         let at = usize::from(!matches!(self.kernel, Kernel::Adain));
         let [_, height, width, channels] = self.sizes(self.shape(at))?;
-        let image = Image {
-            pixels: height * width,
-            channels,
-        };
+        let image = Image { pixels: height * width, channels };
         match self.kernel {
             Kernel::Adain => {
                 let ([x, style], [y, stats]) = (self.floats()?, self.floats_mut(y)?);
@@ -134,11 +124,7 @@ impl Launch<'_> {
         let [y] = self.floats_mut(y)?;
         let groups = |x: usize| {
             let (images, elements) = (self.shape(x)[0], self.inputs[x].len);
-            Groups {
-                count: images / size,
-                size,
-                image: elements / images.max(1),
-            }
+            Groups { count: images / size, size, image: elements / images.max(1) }
         };
         if let Kernel::MinibatchStddev { .. } = self.kernel {
             let [x] = self.floats()?;
@@ -154,65 +140,23 @@ impl Launch<'_> {
         if accumulate {
             return Err(self.error("a step is taken in place; it cannot be accumulated"));
         }
-        let &AdamStep {
-            rate,
-            beta1,
-            beta2,
-            epsilon,
-            average_beta,
-        } = step;
-        let step = adam::AdamStep {
-            rate,
-            beta1,
-            beta2,
-            epsilon,
-            average_beta,
-        };
+        let &AdamStep { rate, beta1, beta2, epsilon, average_beta } = step;
+        let step = adam::AdamStep { rate, beta1, beta2, epsilon, average_beta };
         let [grad] = self.floats()?;
         let arenas = if y.len() == 4 {
             let [params, m, v, state] = self.floats_mut(y)?;
-            Arenas {
-                params,
-                m,
-                v,
-                state,
-                average: None,
-            }
+            Arenas { params, m, v, state, average: None }
         } else {
             let [params, m, v, state, average] = self.floats_mut(y)?;
-            Arenas {
-                params,
-                m,
-                v,
-                state,
-                average: Some(average),
-            }
+            Arenas { params, m, v, state, average: Some(average) }
         };
         adam::adam(&step, grad, arenas);
         Ok(())
     }
 
-    pub(crate) fn geometry(
-        &self,
-        p: &Conv2d,
-        x: &[usize],
-        w: &[usize],
-        y: &[usize],
-    ) -> Result<Conv> {
+    pub(crate) fn geometry(&self, p: &Conv2d, x: &[usize], w: &[usize], y: &[usize]) -> Result<Conv> {
         let ([n, h, width, c], [kh, kw, _, o]) = (self.sizes(x)?, self.sizes(w)?);
         let [_, oh, ow, _] = self.sizes(y)?;
-        Ok(Conv {
-            n,
-            h,
-            w: width,
-            c,
-            kh,
-            kw,
-            o,
-            oh,
-            ow,
-            stride: p.stride,
-            padding: p.padding,
-        })
+        Ok(Conv { n, h, w: width, c, kh, kw, o, oh, ow, stride: p.stride, padding: p.padding })
     }
 }

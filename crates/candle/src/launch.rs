@@ -30,29 +30,19 @@ impl Launch<'_> {
             result.resize(result.len().max(out.len), 0.0);
         }
         let parts = results.iter_mut().zip(self.outs);
-        let mut parts: Vec<SliceMut> = parts
-            .map(|(result, out)| SliceMut::F32(&mut result[..out.len]))
-            .collect();
+        let mut parts: Vec<SliceMut> = parts.map(|(result, out)| SliceMut::F32(&mut result[..out.len])).collect();
         self.run(conv, &mut parts, false)?;
         for (result, y) in results.iter().zip(y) {
             let SliceMut::F32(y) = y else {
                 return Err(self.error("results are added to f32 outputs only"));
             };
-            let one = elementwise::Unary::Affine {
-                scale: 1.0,
-                shift: 0.0,
-            };
+            let one = elementwise::Unary::Affine { scale: 1.0, shift: 0.0 };
             elementwise::unary(one, &result[..y.len()], y, true);
         }
         Ok(())
     }
 
-    pub(crate) fn run(
-        &self,
-        conv: &mut Scratch,
-        y: &mut [SliceMut],
-        accumulate: bool,
-    ) -> Result<()> {
+    pub(crate) fn run(&self, conv: &mut Scratch, y: &mut [SliceMut], accumulate: bool) -> Result<()> {
         match self.kernel {
             Kernel::Fill { value } => match self.first(y)? {
                 SliceMut::F32(y) => movement::fill(y, *value as f32),
@@ -60,20 +50,8 @@ impl Launch<'_> {
                 SliceMut::U8(y) => movement::fill(y, *value as u8),
                 SliceMut::I32(y) => movement::fill(y, *value as i32),
             },
-            Kernel::Copy {
-                shape,
-                src,
-                src_strides,
-                dst,
-                dst_strides,
-            } => {
-                let strided = movement::Strided {
-                    shape,
-                    src: *src,
-                    src_strides,
-                    dst: *dst,
-                    dst_strides,
-                };
+            Kernel::Copy { shape, src, src_strides, dst, dst_strides } => {
+                let strided = movement::Strided { shape, src: *src, src_strides, dst: *dst, dst_strides };
                 self.copy(&strided, y, accumulate)?;
             }
             Kernel::Cast => self.cast(y)?,
@@ -100,29 +78,12 @@ impl Launch<'_> {
                 };
                 reduce::reduce(op, x, self.shape(0), axes, y);
             }
-            Kernel::Matmul {
-                transpose_a,
-                transpose_b,
-            } => {
+            Kernel::Matmul { transpose_a, transpose_b } => {
                 let ([a, b], [y]) = (self.floats()?, self.floats_mut(y)?);
                 let [batch, m, n] = self.sizes(&self.outs[0].shape)?;
-                let ([in_a, rows, columns], [in_b, ..]) =
-                    (self.sizes(self.shape(0))?, self.sizes::<3>(self.shape(1))?);
+                let ([in_a, rows, columns], [in_b, ..]) = (self.sizes(self.shape(0))?, self.sizes::<3>(self.shape(1))?);
                 let k = if *transpose_a { rows } else { columns };
-                matmul::matmul(
-                    batch,
-                    m,
-                    k,
-                    n,
-                    a,
-                    in_a,
-                    *transpose_a,
-                    b,
-                    in_b,
-                    *transpose_b,
-                    y,
-                    accumulate,
-                );
+                matmul::matmul(batch, m, k, n, a, in_a, *transpose_a, b, in_b, *transpose_b, y, accumulate);
             }
             Kernel::Conv2d(p) => {
                 let ([x, w], [y]) = (self.floats()?, self.floats_mut(y)?);
@@ -153,9 +114,7 @@ impl Launch<'_> {
                 self.activate(y, accumulate)?
             }
             Kernel::Adain | Kernel::AdainInputGrad | Kernel::AdainStyleGrad => self.normalize(y)?,
-            Kernel::MinibatchStddev { group } | Kernel::MinibatchStddevGrad { group } => {
-                self.deviate(*group, y)?
-            }
+            Kernel::MinibatchStddev { group } | Kernel::MinibatchStddevGrad { group } => self.deviate(*group, y)?,
             Kernel::Adam(step) => self.adam(step, y, accumulate)?,
         }
         Ok(())
@@ -166,27 +125,14 @@ impl Launch<'_> {
     }
 
     pub(crate) fn sizes<const K: usize>(&self, shape: &[usize]) -> Result<[usize; K]> {
-        shape
-            .try_into()
-            .map_err(|_| self.error(&format!("expected {K} axes, got {shape:?}")))
+        shape.try_into().map_err(|_| self.error(&format!("expected {K} axes, got {shape:?}")))
     }
 
     /// The inputs, which must be K of f32.
     pub(crate) fn floats<const K: usize>(&self) -> Result<[&[f32]; K]> {
-        let floats = self.x.iter().filter_map(|x| {
-            if let Slice::F32(x) = x {
-                Some(*x)
-            } else {
-                None
-            }
-        });
+        let floats = self.x.iter().filter_map(|x| if let Slice::F32(x) = x { Some(*x) } else { None });
         let floats: Vec<&[f32]> = floats.collect();
-        let found = format_args!(
-            "expected {K} f32 inputs, got {} of {}",
-            floats.len(),
-            self.x.len()
-        )
-        .to_string();
+        let found = format_args!("expected {K} f32 inputs, got {} of {}", floats.len(), self.x.len()).to_string();
         if self.x.len() != K {
             return Err(self.error(&found));
         }
@@ -194,27 +140,15 @@ impl Launch<'_> {
     }
 
     /// The outputs, which must be K of f32.
-    pub(crate) fn floats_mut<'y, const K: usize>(
-        &self,
-        y: &'y mut [SliceMut],
-    ) -> Result<[&'y mut [f32]; K]> {
-        let floats = y.iter_mut().filter_map(|y| {
-            if let SliceMut::F32(y) = y {
-                Some(&mut **y)
-            } else {
-                None
-            }
-        });
+    pub(crate) fn floats_mut<'y, const K: usize>(&self, y: &'y mut [SliceMut]) -> Result<[&'y mut [f32]; K]> {
+        let floats = y.iter_mut().filter_map(|y| if let SliceMut::F32(y) = y { Some(&mut **y) } else { None });
         let floats: Vec<&mut [f32]> = floats.collect();
         let found = floats.len();
-        floats
-            .try_into()
-            .map_err(|_| self.error(&format!("expected {K} f32 outputs, got {found}")))
+        floats.try_into().map_err(|_| self.error(&format!("expected {K} f32 outputs, got {found}")))
     }
 
     pub(crate) fn first<'y, 'a>(&self, y: &'y mut [SliceMut<'a>]) -> Result<&'y mut SliceMut<'a>> {
-        y.first_mut()
-            .ok_or_else(|| self.error("expected one output, got none"))
+        y.first_mut().ok_or_else(|| self.error("expected one output, got none"))
     }
 
     pub(crate) fn error(&self, message: &str) -> Error {

@@ -58,22 +58,15 @@ pub(crate) fn with_slices(
         let mut others = inputs.iter().chain(&outs[..i]);
         if others.any(|other| other.memory.id() == out.memory.id()) {
             // Both locks would be waited for forever.
-            let message =
-                format!("output {i} must have a buffer of its own, it shares another operand's");
+            let message = format!("output {i} must have a buffer of its own, it shares another operand's");
             return Err(Error::device(op, message));
         }
     }
-    let guards: Vec<_> = inputs
-        .iter()
-        .map(|x| x.memory.storage_and_layout().0)
-        .collect();
-    let slices = guards
-        .iter()
-        .zip(inputs)
-        .map(|(storage, x)| match &**storage {
-            Storage::Cpu(storage) => slice(op, storage, x),
-            _ => Err(Error::device(op, "the operand's memory is not the CPU's")),
-        });
+    let guards: Vec<_> = inputs.iter().map(|x| x.memory.storage_and_layout().0).collect();
+    let slices = guards.iter().zip(inputs).map(|(storage, x)| match &**storage {
+        Storage::Cpu(storage) => slice(op, storage, x),
+        _ => Err(Error::device(op, "the operand's memory is not the CPU's")),
+    });
     let slices: Vec<Slice> = slices.collect::<Result<_>>()?;
     let mut work = Some(work);
     with_outs(op, outs, Vec::with_capacity(outs.len()), &mut |outs| {
@@ -114,24 +107,14 @@ impl<F: FnOnce(SliceMut) -> Result<()>> InplaceOp1 for InPlace<'_, F> {
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
         if let Some(work) = self.work.take() {
-            self.result
-                .set(slice_mut(self.op, storage, self.operand).and_then(work));
+            self.result.set(slice_mut(self.op, storage, self.operand).and_then(work));
         }
         Ok(())
     }
 }
 
-fn in_place(
-    op: &'static str,
-    operand: &Operand<Tensor>,
-    work: impl FnOnce(SliceMut) -> Result<()>,
-) -> Result<()> {
-    let in_place = InPlace {
-        op,
-        operand,
-        work: Cell::new(Some(work)),
-        result: Cell::new(Ok(())),
-    };
+fn in_place(op: &'static str, operand: &Operand<Tensor>, work: impl FnOnce(SliceMut) -> Result<()>) -> Result<()> {
+    let in_place = InPlace { op, operand, work: Cell::new(Some(work)), result: Cell::new(Ok(())) };
     let done = operand.memory.inplace_op1(&in_place);
     done.map_err(|error| Error::device(op, error.to_string()))?;
     in_place.result.into_inner()
@@ -148,11 +131,7 @@ fn slice<'a>(op: &'static str, storage: &'a CpuStorage, x: &Operand<Tensor>) -> 
     }
 }
 
-fn slice_mut<'a>(
-    op: &'static str,
-    storage: &'a mut CpuStorage,
-    y: &Operand<Tensor>,
-) -> Result<SliceMut<'a>> {
+fn slice_mut<'a>(op: &'static str, storage: &'a mut CpuStorage, y: &Operand<Tensor>) -> Result<SliceMut<'a>> {
     let range = y.offset..y.offset + y.len;
     match (storage, y.dtype) {
         (CpuStorage::F32(v), DType::F32) => Ok(SliceMut::F32(&mut v[range])),
@@ -165,8 +144,5 @@ fn slice_mut<'a>(
 
 fn other_type(op: &'static str, dtype: DType, storage: &CpuStorage) -> Error {
     use candle_core::backend::BackendStorage;
-    Error::device(
-        op,
-        format!("expected {dtype} in a block of {:?}", storage.dtype()),
-    )
+    Error::device(op, format!("expected {dtype} in a block of {:?}", storage.dtype()))
 }

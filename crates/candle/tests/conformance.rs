@@ -6,9 +6,6 @@ use stylegan_tensor::conformance::{Options, check};
 fn every_kernel_agrees_with_the_reference() {
     let device = stylegan_candle::open(stylegan_candle::default_limit());
     let report = check(&device, &Options::default());
-    println!(
-        "{} launches; errors as parts of those allowed: {:.2?}",
-        report.launches, report.worst
-    );
+    println!("{} launches; errors as parts of those allowed: {:.2?}", report.launches, report.worst);
     report.assert();
 }

@@ -38,14 +38,9 @@ impl Dataset {
     pub fn open(dir: &Path) -> Result<Dataset> {
         let largest = (2..=14).rfind(|&log2| dir.join(level_name(log2)).exists());
         let largest = largest.ok_or_else(|| {
-            Error::npy(
-                dir,
-                "expected a prepared dataset (r02.npy, r03.npy, ...), found none: prepare one first",
-            )
+            Error::npy(dir, "expected a prepared dataset (r02.npy, r03.npy, ...), found none: prepare one first")
         })?;
-        let levels: Vec<Level> = (2..=largest)
-            .map(|log2| Level::open(dir, log2))
-            .collect::<Result<_>>()?;
+        let levels: Vec<Level> = (2..=largest).map(|log2| Level::open(dir, log2)).collect::<Result<_>>()?;
         let [len, _, _, channels] = levels[0].shape;
         for level in &levels {
             if (level.shape[0], level.shape[3]) != (len, channels) {
@@ -58,18 +53,11 @@ impl Dataset {
                 ));
             }
         }
-        Ok(Dataset {
-            len,
-            channels,
-            levels,
-        })
+        Ok(Dataset { len, channels, levels })
     }
 
     /// The number of images, at least 1.
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "a dataset is never empty: open refuses it"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "a dataset is never empty: open refuses it")]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -91,27 +79,12 @@ impl Dataset {
     ///
     /// [`Error::Argument`] if there is no such level, an index is not below [`Dataset::len`], or `mirror` or `out`
     /// have another length.
-    pub fn batch(
-        &self,
-        resolution: usize,
-        indices: &[u32],
-        mirror: &[bool],
-        out: &mut [u8],
-    ) -> Result<()> {
-        let level = log2_resolution(resolution)
-            .ok()
-            .and_then(|log2| self.levels.get(log2 - 2))
-            .ok_or_else(|| {
-                Error::Argument(format!(
-                    "the dataset has powers of two from 4 to {}, not {resolution}",
-                    self.resolution()
-                ))
-            })?;
+    pub fn batch(&self, resolution: usize, indices: &[u32], mirror: &[bool], out: &mut [u8]) -> Result<()> {
+        let level = log2_resolution(resolution).ok().and_then(|log2| self.levels.get(log2 - 2)).ok_or_else(|| {
+            Error::Argument(format!("the dataset has powers of two from 4 to {}, not {resolution}", self.resolution()))
+        })?;
         if let Some(index) = indices.iter().find(|&&index| index as usize >= self.len) {
-            return Err(Error::Argument(format!(
-                "image {index} is out of range: the dataset has {}",
-                self.len
-            )));
+            return Err(Error::Argument(format!("image {index} is out of range: the dataset has {}", self.len)));
         }
         let image_bytes = resolution * resolution * self.channels;
         if mirror.len() != indices.len() || out.len() != indices.len() * image_bytes {
@@ -124,9 +97,8 @@ impl Dataset {
             )));
         }
         // Parallel for the disk's sake: each thread waits for the pages of its own image.
-        out.par_chunks_exact_mut(image_bytes)
-            .zip(indices.par_iter().zip(mirror))
-            .for_each(|(out, (&index, &mirror))| {
+        out.par_chunks_exact_mut(image_bytes).zip(indices.par_iter().zip(mirror)).for_each(
+            |(out, (&index, &mirror))| {
                 let start = level.offset + index as usize * image_bytes;
                 let image = &level.map[start..start + image_bytes];
                 match (mirror, self.channels) {
@@ -135,7 +107,8 @@ impl Dataset {
                     (true, 3) => flip::<3>(image, out, resolution),
                     (true, _) => flip::<4>(image, out, resolution),
                 }
-            });
+            },
+        );
         Ok(())
     }
 }
@@ -168,12 +141,7 @@ impl Level {
         };
         let header = read_header(&path, &mut file)?;
         let shape = match header.shape[..] {
-            [n, h, w, c]
-                if header.descr == "|u1"
-                    && n > 0
-                    && (h, w) == (side, side)
-                    && check_channels(c).is_ok() =>
-            {
+            [n, h, w, c] if header.descr == "|u1" && n > 0 && (h, w) == (side, side) && check_channels(c).is_ok() => {
                 [n, h, w, c]
             }
             _ => {
@@ -200,11 +168,6 @@ impl Level {
         // SAFETY: the map is read-only and of bytes, for which every value is valid. A finished dataset is never
         // written again; if another program cuts the file meanwhile, the system ends this process (SIGBUS).
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io(&path))?;
-        Ok(Level {
-            path,
-            shape,
-            map,
-            offset: header.offset,
-        })
+        Ok(Level { path, shape, map, offset: header.offset })
     }
 }

@@ -33,21 +33,14 @@ impl Image {
     /// [`Error::Argument`] if a side is 0, `channels` is not 1, 3 or 4, or the number of bytes is another.
     pub fn new(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Result<Image> {
         check_channels(channels)?;
-        let expected = width
-            .checked_mul(height)
-            .and_then(|n| n.checked_mul(channels));
+        let expected = width.checked_mul(height).and_then(|n| n.checked_mul(channels));
         if width == 0 || height == 0 || expected != Some(pixels.len()) {
             return Err(Error::Argument(format!(
                 "an image of {width}x{height} with {channels} channels does not have {} bytes",
                 pixels.len()
             )));
         }
-        Ok(Image {
-            width,
-            height,
-            channels,
-            pixels,
-        })
+        Ok(Image { width, height, channels, pixels })
     }
 
     /// Columns.
@@ -84,15 +77,10 @@ impl Image {
 /// channels other than 1, 3, 4.
 pub fn decode(path: &Path, channels: usize) -> Result<Image> {
     check_channels(channels)?;
-    let refuse = |reason| Error::Image {
-        path: path.to_owned(),
-        reason,
-    };
+    let refuse = |reason| Error::Image { path: path.to_owned(), reason };
     let length = fs::metadata(path).map_err(Error::io(path))?.len();
     if length > MAX_FILE_BYTES {
-        return Err(refuse(format!(
-            "a file of {length} bytes is too large, the limit is {MAX_FILE_BYTES}"
-        )));
+        return Err(refuse(format!("a file of {length} bytes is too large, the limit is {MAX_FILE_BYTES}")));
     }
     let bytes = fs::read(path).map_err(Error::io(path))?;
     // One hostile file must not end the preparation of a whole dataset, so a decoder's panic counts as damage.
@@ -130,8 +118,7 @@ fn decode_bytes(bytes: &[u8], channels: usize) -> Result<Image, String> {
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;
     decoded.apply_orientation(orientation);
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    Image::new(width, height, channels, to_channels(decoded, channels))
-        .map_err(|error| error.to_string())
+    Image::new(width, height, channels, to_channels(decoded, channels)).map_err(|error| error.to_string())
 }
 
 fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
@@ -140,24 +127,17 @@ fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
         Ok(format @ ImageFormat::Jpeg) => Ok((format, "JPEG")),
         Ok(format @ ImageFormat::WebP) => Ok((format, "WebP")),
         Ok(format @ ImageFormat::Gif) => Ok((format, "GIF")),
-        Ok(other) => Err(format!(
-            "expected PNG, JPEG, WebP or GIF, found {other:?}: convert it first"
-        )),
+        Ok(other) => Err(format!("expected PNG, JPEG, WebP or GIF, found {other:?}: convert it first")),
         Err(_) => {
             let start = &bytes[..bytes.len().min(12)];
             let more = if bytes.len() > start.len() { "..." } else { "" };
-            Err(format!(
-                "not an image (starts with \"{}{more}\")",
-                start.escape_ascii()
-            ))
+            Err(format!("not an image (starts with \"{}{more}\")", start.escape_ascii()))
         }
     }
 }
 
 fn explain(error: ImageError, name: &str) -> String {
-    let cause = error
-        .source()
-        .map_or_else(|| error.to_string(), ToString::to_string);
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     // Some decoders' messages have several lines.
     let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");
     match error {
@@ -171,10 +151,7 @@ fn explain(error: ImageError, name: &str) -> String {
 /// that may lie inside a segment.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
-    while let Some(step) = bytes
-        .get(at..)
-        .and_then(|rest| rest.iter().position(|&b| b == 0xff))
-    {
+    while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xff)) {
         at += step;
         match bytes.get(at + 1) {
             None => return false,
@@ -195,11 +172,8 @@ fn to_channels(decoded: DynamicImage, channels: usize) -> Vec<u8> {
     if channels == 4 {
         return decoded.into_rgba8().into_raw();
     }
-    let rgb = if decoded.color().has_alpha() {
-        over_white(&decoded.into_rgba8())
-    } else {
-        decoded.into_rgb8().into_raw()
-    };
+    let rgb =
+        if decoded.color().has_alpha() { over_white(&decoded.into_rgba8()) } else { decoded.into_rgb8().into_raw() };
     if channels == 3 {
         return rgb;
     }

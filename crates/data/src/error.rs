@@ -48,16 +48,10 @@ pub enum Error {
 impl Error {
     /// For `map_err`: an [`Error::Io`] about `path`.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Error::Io { path: path.to_owned(), source }
     }
 
     pub(crate) fn npy(path: &Path, reason: impl Into<String>) -> Error {
-        Error::Npy {
-            path: path.to_owned(),
-            reason: reason.into(),
-        }
+        Error::Npy { path: path.to_owned(), reason: reason.into() }
     }
 }

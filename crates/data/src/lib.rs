@@ -33,9 +33,7 @@ pub use writer::Writer;
 /// [`Error::Argument`] unless `resolution` is a power of two from 4 to 16384.
 pub(crate) fn log2_resolution(resolution: usize) -> Result<usize> {
     if !resolution.is_power_of_two() || !(4..=16384).contains(&resolution) {
-        return Err(Error::Argument(format!(
-            "resolution must be a power of two from 4 to 16384, got {resolution}"
-        )));
+        return Err(Error::Argument(format!("resolution must be a power of two from 4 to 16384, got {resolution}")));
     }
     Ok(resolution.trailing_zeros() as usize)
 }
@@ -51,8 +49,6 @@ pub(crate) fn level_name(log2: usize) -> String {
 pub(crate) fn check_channels(channels: usize) -> Result<()> {
     match channels {
         1 | 3 | 4 => Ok(()),
-        _ => Err(Error::Argument(format!(
-            "channels must be 1 (gray), 3 (RGB) or 4 (RGBA), got {channels}"
-        ))),
+        _ => Err(Error::Argument(format!("channels must be 1 (gray), 3 (RGB) or 4 (RGBA), got {channels}"))),
     }
 }

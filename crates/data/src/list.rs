@@ -18,17 +18,12 @@ const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "gif"];
 /// [`Error::Folder`] if `dir` does not exist, is not a folder, or holds no image; [`Error::Io`] if a folder cannot
 /// be read.
 pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>> {
-    let refuse = |reason: String| Error::Folder {
-        path: dir.to_owned(),
-        reason,
-    };
+    let refuse = |reason: String| Error::Folder { path: dir.to_owned(), reason };
     match fs::metadata(dir) {
         Ok(found) if found.is_dir() => {}
         Ok(_) => return Err(refuse("expected a folder of images, found a file".into())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(refuse(
-                "expected a folder of images, found nothing there".into(),
-            ));
+            return Err(refuse("expected a folder of images, found nothing there".into()));
         }
         Err(error) => return Err(Error::io(dir)(error)),
     }

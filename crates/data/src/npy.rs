@@ -34,20 +34,14 @@ impl Header {
 
 /// The header of a C-order array: version 1.0, [`HEADER_BYTES`] long.
 pub(crate) fn encode_header(descr: &str, shape: &[usize]) -> Result<Vec<u8>> {
-    let mut dims = shape
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut dims = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if shape.len() == 1 {
         dims.push(','); // Python's tuple of one
     }
     let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}");
     let room = HEADER_BYTES - 10;
     if dictionary.len() >= room {
-        return Err(Error::Argument(format!(
-            "the shape ({dims}) is too long for a .npy header"
-        )));
+        return Err(Error::Argument(format!("the shape ({dims}) is too long for a .npy header")));
     }
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend(MAGIC);
@@ -65,10 +59,9 @@ pub(crate) fn read_header(path: &Path, file: &mut impl Read) -> Result<Header> {
         let mut bytes = vec![0; count];
         match file.read_exact(&mut bytes) {
             Ok(()) => Ok(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::npy(
-                path,
-                "expected a .npy file, found one that ends inside the header",
-            )),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err(Error::npy(path, "expected a .npy file, found one that ends inside the header"))
+            }
             Err(error) => Err(Error::io(path)(error)),
         }
     };
@@ -76,46 +69,30 @@ pub(crate) fn read_header(path: &Path, file: &mut impl Read) -> Result<Header> {
     if &start[..6] != MAGIC {
         return Err(Error::npy(
             path,
-            format!(
-                "expected a .npy file, found one that starts with \"{}\"",
-                start.escape_ascii()
-            ),
+            format!("expected a .npy file, found one that starts with \"{}\"", start.escape_ascii()),
         ));
     }
     let prefix = match start[6] {
         1 => 2,
         2 | 3 => 4,
         version => {
-            return Err(Error::npy(
-                path,
-                format!("expected .npy version 1, 2 or 3, found {version}"),
-            ));
+            return Err(Error::npy(path, format!("expected .npy version 1, 2 or 3, found {version}")));
         }
     };
-    let length = read(prefix)?
-        .iter()
-        .rev()
-        .fold(0, |n, &byte| n << 8 | usize::from(byte));
+    let length = read(prefix)?.iter().rev().fold(0, |n, &byte| n << 8 | usize::from(byte));
     if length > MAX_HEADER_BYTES {
         return Err(Error::npy(path, "the .npy header's length is damaged"));
     }
     let text = read(length)?;
     let text = String::from_utf8_lossy(&text);
     let parsed = parse_dictionary(&text).map_err(|reason| Error::npy(path, reason))?;
-    Ok(Header {
-        offset: 8 + prefix + length,
-        ..parsed
-    })
+    Ok(Header { offset: 8 + prefix + length, ..parsed })
 }
 
 fn parse_dictionary(text: &str) -> Result<Header, String> {
     let value = |key: &str| {
-        let found = text
-            .split_once(&format!("'{key}':"))
-            .or_else(|| text.split_once(&format!("\"{key}\":")));
-        found
-            .map(|(_, rest)| rest.trim_start())
-            .ok_or_else(|| format!("the .npy header has no '{key}'"))
+        let found = text.split_once(&format!("'{key}':")).or_else(|| text.split_once(&format!("\"{key}\":")));
+        found.map(|(_, rest)| rest.trim_start()).ok_or_else(|| format!("the .npy header has no '{key}'"))
     };
     let descr = value("descr")?;
     let descr = descr
@@ -124,10 +101,7 @@ fn parse_dictionary(text: &str) -> Result<Header, String> {
         .map(|(descr, _)| descr.to_owned())
         .ok_or("expected a plain array, found a structured .npy type")?;
     if !value("fortran_order")?.starts_with("False") {
-        return Err(
-            "expected an array in C order, found Fortran order: save numpy.ascontiguousarray(it)"
-                .into(),
-        );
+        return Err("expected an array in C order, found Fortran order: save numpy.ascontiguousarray(it)".into());
     }
     let shape = value("shape")?;
     let shape = shape
@@ -136,16 +110,10 @@ fn parse_dictionary(text: &str) -> Result<Header, String> {
         .and_then(|(dims, _)| {
             // Python 2 wrote long integers as 3L.
             let dims = dims.split(',').map(|d| d.trim().trim_end_matches('L'));
-            dims.filter(|d| !d.is_empty())
-                .map(|d| d.parse().ok())
-                .collect()
+            dims.filter(|d| !d.is_empty()).map(|d| d.parse().ok()).collect()
         })
         .ok_or("the .npy header's 'shape' is damaged")?;
-    Ok(Header {
-        descr,
-        shape,
-        offset: 0,
-    })
+    Ok(Header { descr, shape, offset: 0 })
 }
 
 /// An array of floats and its shape.
@@ -173,10 +141,7 @@ pub fn read_npy_f32(path: &Path) -> Result<FloatArray> {
         "<i8" => (8, from_le(&data, |b| i64::from_le_bytes(b) as f32)),
         "|u1" => (1, from_le(&data, |[b]| f32::from(b))),
         other => {
-            return Err(Error::npy(
-                path,
-                format!("expected float32, float64, int64 or uint8 values, found '{other}'"),
-            ));
+            return Err(Error::npy(path, format!("expected float32, float64, int64 or uint8 values, found '{other}'")));
         }
     };
     let expected = header.len().and_then(|n| n.checked_mul(size));
@@ -191,10 +156,7 @@ pub fn read_npy_f32(path: &Path) -> Result<FloatArray> {
             ),
         ));
     }
-    Ok(FloatArray {
-        values,
-        shape: header.shape,
-    })
+    Ok(FloatArray { values, shape: header.shape })
 }
 
 fn from_le<const SIZE: usize>(data: &[u8], convert: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
@@ -210,10 +172,7 @@ fn from_le<const SIZE: usize>(data: &[u8], convert: impl Fn([u8; SIZE]) -> f32) 
 pub fn write_npy_f32(path: &Path, shape: &[usize], values: &[f32]) -> Result<()> {
     let expected = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
     if expected != Some(values.len()) {
-        return Err(Error::Argument(format!(
-            "an array of shape {shape:?} does not hold {} values",
-            values.len()
-        )));
+        return Err(Error::Argument(format!("an array of shape {shape:?} does not hold {} values", values.len())));
     }
     let mut bytes = encode_header("<f4", shape)?;
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));

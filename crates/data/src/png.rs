@@ -28,8 +28,6 @@ pub fn encode_png(pixels: &[u8], width: u32, height: u32, channels: usize) -> Re
     let mut png = Vec::new();
     PngEncoder::new(&mut png)
         .write_image(pixels, width, height, color)
-        .map_err(|error| {
-            Error::Argument(format!("cannot write a PNG of {width}x{height}: {error}"))
-        })?;
+        .map_err(|error| Error::Argument(format!("cannot write a PNG of {width}x{height}: {error}")))?;
     Ok(png)
 }

@@ -23,15 +23,8 @@ pub struct Prepared {
 ///
 /// A bad image is reported in [`Prepared::bad`]; an error is returned only if `writer` cannot write.
 pub fn prepare_chunk(writer: &Writer, first_index: usize, paths: &[PathBuf]) -> Result<Prepared> {
-    let decoded: Vec<Result<Vec<Vec<u8>>>> = paths
-        .par_iter()
-        .map(|path| {
-            pyramid(&fit(
-                &decode(path, writer.channels())?,
-                writer.resolution(),
-            )?)
-        })
-        .collect();
+    let decoded: Vec<Result<Vec<Vec<u8>>>> =
+        paths.par_iter().map(|path| pyramid(&fit(&decode(path, writer.channels())?, writer.resolution())?)).collect();
     let mut good = Vec::with_capacity(decoded.len());
     let mut bad = Vec::new();
     for (path, result) in paths.iter().zip(decoded) {
@@ -40,13 +33,8 @@ pub fn prepare_chunk(writer: &Writer, first_index: usize, paths: &[PathBuf]) -> 
             Err(error) => bad.push((path.clone(), error.to_string())),
         }
     }
-    good.par_iter()
-        .enumerate()
-        .try_for_each(|(offset, levels)| writer.write(first_index + offset, levels))?;
-    Ok(Prepared {
-        written: good.len(),
-        bad,
-    })
+    good.par_iter().enumerate().try_for_each(|(offset, levels)| writer.write(first_index + offset, levels))?;
+    Ok(Prepared { written: good.len(), bad })
 }
 
 /// Fits and writes `count` square images that are already in memory, `[count, width, width, C]` with the writer's
@@ -55,17 +43,9 @@ pub fn prepare_chunk(writer: &Writer, first_index: usize, paths: &[PathBuf]) -> 
 /// # Errors
 ///
 /// [`Error::Argument`] if `pixels` has another size; errors of [`Writer::write`].
-pub fn write_pixels(
-    writer: &Writer,
-    first_index: usize,
-    pixels: &[u8],
-    count: usize,
-    width: usize,
-) -> Result<()> {
+pub fn write_pixels(writer: &Writer, first_index: usize, pixels: &[u8], count: usize, width: usize) -> Result<()> {
     let channels = writer.channels();
-    let image_bytes = width
-        .checked_mul(width)
-        .and_then(|n| n.checked_mul(channels));
+    let image_bytes = width.checked_mul(width).and_then(|n| n.checked_mul(channels));
     let image_bytes = image_bytes.filter(|&n| n > 0 && n.checked_mul(count) == Some(pixels.len()));
     let Some(image_bytes) = image_bytes else {
         return Err(Error::Argument(format!(
@@ -73,14 +53,8 @@ pub fn write_pixels(
             pixels.len()
         )));
     };
-    pixels
-        .par_chunks_exact(image_bytes)
-        .enumerate()
-        .try_for_each(|(offset, bytes)| {
-            let image = Image::new(width, width, channels, bytes.to_vec())?;
-            writer.write(
-                first_index + offset,
-                &pyramid(&fit(&image, writer.resolution())?)?,
-            )
-        })
+    pixels.par_chunks_exact(image_bytes).enumerate().try_for_each(|(offset, bytes)| {
+        let image = Image::new(width, width, channels, bytes.to_vec())?;
+        writer.write(first_index + offset, &pyramid(&fit(&image, writer.resolution())?)?)
+    })
 }

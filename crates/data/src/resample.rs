@@ -26,22 +26,16 @@ pub fn fit(image: &Image, resolution: usize) -> Result<Image> {
         _ => PixelType::U8x4,
     };
     let wrong = |error: &dyn std::error::Error| {
-        Error::Argument(format!(
-            "cannot resize {width}x{height} to {resolution}x{resolution}: {error}"
-        ))
+        Error::Argument(format!("cannot resize {width}x{height} to {resolution}x{resolution}: {error}"))
     };
     let side = width.min(height);
-    let whole =
-        ImageRef::new(width as u32, height as u32, image.pixels(), pixel).map_err(|e| wrong(&e))?;
+    let whole = ImageRef::new(width as u32, height as u32, image.pixels(), pixel).map_err(|e| wrong(&e))?;
     // Not the resizer's own crop option: its filter reads beyond the square's border.
     let (left, top) = ((width - side) / 2, (height - side) / 2);
-    let centre = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32)
-        .map_err(|e| wrong(&e))?;
+    let centre = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32).map_err(|e| wrong(&e))?;
     let mut square = Resized::new(resolution as u32, resolution as u32, pixel);
     let lanczos = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Resizer::new()
-        .resize(&centre, &mut square, &lanczos)
-        .map_err(|e| wrong(&e))?;
+    Resizer::new().resize(&centre, &mut square, &lanczos).map_err(|e| wrong(&e))?;
     Image::new(resolution, resolution, channels, square.into_vec())
 }
 
@@ -56,10 +50,7 @@ pub fn fit(image: &Image, resolution: usize) -> Result<Image> {
 pub fn pyramid(image: &Image) -> Result<Vec<Vec<u8>>> {
     let (mut side, channels) = (image.width(), image.channels());
     if image.height() != side {
-        return Err(Error::Argument(format!(
-            "a pyramid needs a square image, got {side}x{}",
-            image.height()
-        )));
+        return Err(Error::Argument(format!("a pyramid needs a square image, got {side}x{}", image.height())));
     }
     let count = log2_resolution(side)? - 1;
     let mut levels = Vec::with_capacity(count);
@@ -69,12 +60,7 @@ pub fn pyramid(image: &Image) -> Result<Vec<Vec<u8>>> {
         unrounded = halve(&unrounded, side, channels);
         side /= 2;
         // The cast clips; an average of bytes needs none.
-        levels.push(
-            unrounded
-                .iter()
-                .map(|v| v.round_ties_even() as u8)
-                .collect(),
-        );
+        levels.push(unrounded.iter().map(|v| v.round_ties_even() as u8).collect());
     }
     Ok(levels)
 }
@@ -85,10 +71,7 @@ fn halve(level: &[f32], side: usize, channels: usize) -> Vec<f32> {
     let mut half = Vec::with_capacity(level.len() / 4);
     for rows in level.chunks_exact(2 * row) {
         let (upper, lower) = rows.split_at(row);
-        for (a, b) in upper
-            .chunks_exact(2 * channels)
-            .zip(lower.chunks_exact(2 * channels))
-        {
+        for (a, b) in upper.chunks_exact(2 * channels).zip(lower.chunks_exact(2 * channels)) {
             for c in 0..channels {
                 half.push((a[c] + a[c + channels] + b[c] + b[c + channels]) * 0.25);
             }

@@ -133,10 +133,7 @@ impl Writer {
             resolution,
             channels,
             count: AtomicUsize::new(count),
-            levels: (2..=log2_resolution(resolution)?)
-                .rev()
-                .map(open)
-                .collect::<Result<_>>()?,
+            levels: (2..=log2_resolution(resolution)?).rev().map(open).collect::<Result<_>>()?,
         })
     }
 
@@ -159,15 +156,10 @@ impl Writer {
     pub fn write(&self, index: usize, levels: &[Vec<u8>]) -> Result<()> {
         let count = self.count.load(Ordering::Relaxed);
         if index >= count {
-            return Err(Error::Argument(format!(
-                "image {index} is out of range: the dataset has room for {count}"
-            )));
+            return Err(Error::Argument(format!("image {index} is out of range: the dataset has room for {count}")));
         }
         let fits = levels.len() == self.levels.len()
-            && levels
-                .iter()
-                .zip(&self.levels)
-                .all(|(bytes, level)| bytes.len() == level.image_bytes());
+            && levels.iter().zip(&self.levels).all(|(bytes, level)| bytes.len() == level.image_bytes());
         if !fits {
             return Err(Error::Argument(format!(
                 "image {index} is not a pyramid of {0}x{0} with {1} channels",
@@ -192,9 +184,7 @@ impl Writer {
         }
         // The names, too, must survive a loss of power; Windows has no such call.
         #[cfg(unix)]
-        File::open(&self.dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(Error::io(&self.dir))?;
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(Error::io(&self.dir))?;
         Ok(())
     }
 
@@ -222,9 +212,7 @@ impl Writer {
 fn check_size(count: usize, resolution: usize, channels: usize) -> Result<usize> {
     check_channels(channels)?;
     if count == 0 {
-        return Err(Error::Argument(
-            "a dataset needs at least one image, got 0".into(),
-        ));
+        return Err(Error::Argument("a dataset needs at least one image, got 0".into()));
     }
     log2_resolution(resolution)
 }

@@ -9,9 +9,7 @@ use stylegan_data::{Dataset, Image, Writer, encode_png, prepare_chunk, pyramid, 
 
 /// A pattern in which every byte depends on image, row, column and channel.
 fn pixels(image: usize, side: usize, channels: usize) -> Vec<u8> {
-    (0..side * side * channels)
-        .map(|i| (i * 7 + i / 13 + image * 31) as u8)
-        .collect()
+    (0..side * side * channels).map(|i| (i * 7 + i / 13 + image * 31) as u8).collect()
 }
 
 /// A dataset of `count` images of the pattern.
@@ -42,10 +40,7 @@ fn written_files_are_what_numpy_writes() {
     assert_eq!(bytes.len(), 128 + 3 * 192);
     assert_eq!(&bytes[128..128 + 384], [0; 384]);
     assert_eq!(&bytes[128 + 384..], image.pixels());
-    assert_eq!(
-        fs::metadata(folder.path("r02.npy")).unwrap().len(),
-        128 + 3 * 48
-    );
+    assert_eq!(fs::metadata(folder.path("r02.npy")).unwrap().len(), 128 + 3 * 48);
 }
 
 #[test]
@@ -53,31 +48,18 @@ fn images_come_back_at_every_resolution_mirrored_where_asked() {
     for channels in [1, 3, 4] {
         let folder = Folder::new();
         let dataset = prepared(&folder, 5, 16, channels);
-        assert_eq!(
-            (dataset.len(), dataset.resolution(), dataset.channels()),
-            (5, 16, channels)
-        );
+        assert_eq!((dataset.len(), dataset.resolution(), dataset.channels()), (5, 16, channels));
         for (level, side) in [16, 8, 4].into_iter().enumerate() {
-            let expected = |i| {
-                pyramid(&Image::new(16, 16, channels, pixels(i, 16, channels)).unwrap()).unwrap()
-                    [level]
-                    .clone()
-            };
+            let expected =
+                |i| pyramid(&Image::new(16, 16, channels, pixels(i, 16, channels)).unwrap()).unwrap()[level].clone();
             let mut out = vec![0; 3 * side * side * channels];
-            dataset
-                .batch(side, &[4, 0, 4], &[false, false, true], &mut out)
-                .unwrap();
-            let [a, b, c] =
-                [0, 1, 2].map(|i| &out[i * side * side * channels..][..side * side * channels]);
+            dataset.batch(side, &[4, 0, 4], &[false, false, true], &mut out).unwrap();
+            let [a, b, c] = [0, 1, 2].map(|i| &out[i * side * side * channels..][..side * side * channels]);
             assert_eq!((a, b), (&expected(4)[..], &expected(0)[..]));
             for y in 0..side {
                 for x in 0..side {
                     let at = |x| (y * side + x) * channels..(y * side + x + 1) * channels;
-                    assert_eq!(
-                        c[at(x)],
-                        a[at(side - 1 - x)],
-                        "{channels} channels, side {side}, {x}, {y}"
-                    );
+                    assert_eq!(c[at(x)], a[at(side - 1 - x)], "{channels} channels, side {side}, {x}, {y}");
                 }
             }
         }
@@ -89,23 +71,11 @@ fn a_batch_that_the_dataset_does_not_have_is_refused() {
     let folder = Folder::new();
     let dataset = prepared(&folder, 2, 8, 3);
     let error = |side, indices: &[u32], mirror: &[bool], bytes| {
-        dataset
-            .batch(side, indices, mirror, &mut vec![0; bytes])
-            .unwrap_err()
-            .to_string()
+        dataset.batch(side, indices, mirror, &mut vec![0; bytes]).unwrap_err().to_string()
     };
-    assert_eq!(
-        error(16, &[0], &[false], 768),
-        "the dataset has powers of two from 4 to 8, not 16"
-    );
-    assert_eq!(
-        error(2, &[0], &[false], 12),
-        "the dataset has powers of two from 4 to 8, not 2"
-    );
-    assert_eq!(
-        error(8, &[0, 2], &[false; 2], 384),
-        "image 2 is out of range: the dataset has 2"
-    );
+    assert_eq!(error(16, &[0], &[false], 768), "the dataset has powers of two from 4 to 8, not 16");
+    assert_eq!(error(2, &[0], &[false], 12), "the dataset has powers of two from 4 to 8, not 2");
+    assert_eq!(error(8, &[0, 2], &[false; 2], 384), "image 2 is out of range: the dataset has 2");
     let message = "a batch of 1 at 8x8 needs as many mirror flags and 192 bytes, got 2 and 192";
     assert_eq!(error(8, &[0], &[false; 2], 192), message);
     assert!(error(8, &[0], &[false], 191).ends_with("got 1 and 191"));
@@ -114,8 +84,7 @@ fn a_batch_that_the_dataset_does_not_have_is_refused() {
 #[test]
 fn bad_files_are_reported_and_the_good_ones_stay_together_in_order() {
     let folder = Folder::new();
-    let png =
-        |name: &str, image| folder.write(name, &encode_png(&pixels(image, 8, 3), 8, 8, 3).unwrap());
+    let png = |name: &str, image| folder.write(name, &encode_png(&pixels(image, 8, 3), 8, 8, 3).unwrap());
     let paths = [
         png("in/0.png", 0),
         folder.write("in/1.png", b""),
@@ -133,23 +102,14 @@ fn bad_files_are_reported_and_the_good_ones_stay_together_in_order() {
     assert_eq!(second.written, 2);
     assert_eq!(
         second.bad,
-        [(
-            paths[3].clone(),
-            format!(
-                "{}: not an image (starts with \"text\")",
-                paths[3].display()
-            )
-        )]
+        [(paths[3].clone(), format!("{}: not an image (starts with \"text\")", paths[3].display()))]
     );
     writer.finish(3).unwrap();
     let dataset = Dataset::open(&dir).unwrap();
     assert_eq!(dataset.len(), 3);
     let mut out = vec![0; 3 * 192];
     dataset.batch(8, &[0, 1, 2], &[false; 3], &mut out).unwrap();
-    assert_eq!(
-        out,
-        [pixels(0, 8, 3), pixels(1, 8, 3), pixels(2, 8, 3)].concat()
-    );
+    assert_eq!(out, [pixels(0, 8, 3), pixels(1, 8, 3), pixels(2, 8, 3)].concat());
 }
 
 #[test]
@@ -170,14 +130,8 @@ fn many_threads_may_write_at_once() {
     writer.finish(64).unwrap();
     let mut out = vec![0; 64 * 256];
     let indices: Vec<u32> = (0..64).collect();
-    Dataset::open(folder.root())
-        .unwrap()
-        .batch(16, &indices, &[false; 64], &mut out)
-        .unwrap();
-    assert_eq!(
-        out,
-        (0..64).flat_map(|i| pixels(i, 16, 1)).collect::<Vec<_>>()
-    );
+    Dataset::open(folder.root()).unwrap().batch(16, &indices, &[false; 64], &mut out).unwrap();
+    assert_eq!(out, (0..64).flat_map(|i| pixels(i, 16, 1)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -188,52 +142,25 @@ fn images_in_memory_of_another_size_are_resized() {
     write_pixels(&writer, 0, &large, 2, 32).unwrap();
     writer.finish(2).unwrap();
     let mut out = vec![0; 192];
-    Dataset::open(folder.root())
-        .unwrap()
-        .batch(8, &[1], &[false], &mut out)
-        .unwrap();
+    Dataset::open(folder.root()).unwrap().batch(8, &[1], &[false], &mut out).unwrap();
     assert_eq!(out, [10, 20, 30].repeat(64));
-    let message = write_pixels(&writer, 0, &large, 3, 32)
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        message,
-        "3 images of 32x32 with 3 channels do not have 6144 bytes"
-    );
+    let message = write_pixels(&writer, 0, &large, 3, 32).unwrap_err().to_string();
+    assert_eq!(message, "3 images of 32x32 with 3 channels do not have 6144 bytes");
 }
 
 #[test]
 fn a_writer_refuses_what_does_not_fit() {
     let folder = Folder::new();
-    let error = |n, side, c| {
-        Writer::create(folder.root(), n, side, c)
-            .unwrap_err()
-            .to_string()
-    };
+    let error = |n, side, c| Writer::create(folder.root(), n, side, c).unwrap_err().to_string();
     assert_eq!(error(0, 8, 3), "a dataset needs at least one image, got 0");
-    assert_eq!(
-        error(1, 10, 3),
-        "resolution must be a power of two from 4 to 16384, got 10"
-    );
-    assert_eq!(
-        error(1, 8, 2),
-        "channels must be 1 (gray), 3 (RGB) or 4 (RGBA), got 2"
-    );
+    assert_eq!(error(1, 10, 3), "resolution must be a power of two from 4 to 16384, got 10");
+    assert_eq!(error(1, 8, 2), "channels must be 1 (gray), 3 (RGB) or 4 (RGBA), got 2");
     let writer = Writer::create(folder.root(), 2, 8, 1).unwrap();
     let levels = [vec![0; 64], vec![0; 16]];
     let message = |index, levels: &[Vec<u8>]| writer.write(index, levels).unwrap_err().to_string();
-    assert_eq!(
-        message(2, &levels),
-        "image 2 is out of range: the dataset has room for 2"
-    );
-    assert_eq!(
-        message(0, &levels[..1]),
-        "image 0 is not a pyramid of 8x8 with 1 channels"
-    );
-    assert_eq!(
-        writer.finish(3).unwrap_err().to_string(),
-        "a dataset planned for 2 images cannot be finished with 3"
-    );
+    assert_eq!(message(2, &levels), "image 2 is out of range: the dataset has room for 2");
+    assert_eq!(message(0, &levels[..1]), "image 0 is not a pyramid of 8x8 with 1 channels");
+    assert_eq!(writer.finish(3).unwrap_err().to_string(), "a dataset planned for 2 images cannot be finished with 3");
     assert!(writer.finish(0).is_err());
 }
 
@@ -242,27 +169,14 @@ fn going_on_needs_the_files_as_they_were_left() {
     let folder = Folder::new();
     drop(Writer::create(folder.root(), 4, 8, 3).unwrap());
     assert!(Writer::open(folder.root(), 4, 8, 3).is_ok());
-    let message = Writer::open(folder.root(), 5, 8, 3)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("r03.npy: expected the unfinished uint8 [5, 8, 8, 3]"),
-        "{message}"
-    );
+    let message = Writer::open(folder.root(), 5, 8, 3).unwrap_err().to_string();
+    assert!(message.contains("r03.npy: expected the unfinished uint8 [5, 8, 8, 3]"), "{message}");
     assert!(Writer::open(folder.root(), 4, 8, 1).is_err());
     assert!(Writer::open(folder.root(), 4, 16, 3).is_err());
-    let cut = fs::File::options()
-        .write(true)
-        .open(folder.path("r02.npy"))
-        .unwrap();
+    let cut = fs::File::options().write(true).open(folder.path("r02.npy")).unwrap();
     cut.set_len(200).unwrap();
-    let message = Writer::open(folder.root(), 4, 8, 3)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("r02.npy") && message.contains("delete the folder"),
-        "{message}"
-    );
+    let message = Writer::open(folder.root(), 4, 8, 3).unwrap_err().to_string();
+    assert!(message.contains("r02.npy") && message.contains("delete the folder"), "{message}");
 }
 
 #[test]
@@ -276,54 +190,39 @@ fn preparing_again_at_a_lower_resolution_leaves_no_larger_level() {
 fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     let folder = Folder::new();
     let message = open_error(&folder);
-    assert!(message.ends_with(
-        "expected a prepared dataset (r02.npy, r03.npy, ...), found none: prepare one first"
-    ));
+    assert!(message.ends_with("expected a prepared dataset (r02.npy, r03.npy, ...), found none: prepare one first"));
     drop(prepared(&folder, 3, 16, 3));
     let r03 = folder.path("r03.npy");
     let whole = fs::read(&r03).unwrap();
 
     folder.write("r03.npy", &whole[..whole.len() - 1]);
     let message = open_error(&folder);
-    assert!(
-        message.contains("r03.npy: expected 704 bytes for [3, 8, 8, 3], found 703"),
-        "{message}"
-    );
+    assert!(message.contains("r03.npy: expected 704 bytes for [3, 8, 8, 3], found 703"), "{message}");
 
     folder.write("r03.npy", &[&whole[..], &[0]].concat());
     assert!(open_error(&folder).contains("expected 704 bytes for [3, 8, 8, 3], found 705"));
 
     let replaced = |from: &str, to: &str| {
         let header = String::from_utf8_lossy(&whole[10..128]).replace(from, to);
-        folder.write(
-            "r03.npy",
-            &[&whole[..10], header.as_bytes(), &whole[128..]].concat(),
-        );
+        folder.write("r03.npy", &[&whole[..10], header.as_bytes(), &whole[128..]].concat());
         open_error(&folder)
     };
-    assert!(replaced("|u1", "<f4").ends_with(
-        "expected uint8 ('|u1') [N, 8, 8, 1, 3 or 4], N at least 1, found '<f4' [3, 8, 8, 3]"
-    ));
-    assert!(replaced("(3, 8, 8, 3)", "(3, 4, 16, 3)").contains("found '|u1' [3, 4, 16, 3]"));
     assert!(
-        replaced("False,", "True, ").contains("expected an array in C order, found Fortran order")
+        replaced("|u1", "<f4")
+            .ends_with("expected uint8 ('|u1') [N, 8, 8, 1, 3 or 4], N at least 1, found '<f4' [3, 8, 8, 3]")
     );
+    assert!(replaced("(3, 8, 8, 3)", "(3, 4, 16, 3)").contains("found '|u1' [3, 4, 16, 3]"));
+    assert!(replaced("False,", "True, ").contains("expected an array in C order, found Fortran order"));
     assert!(replaced("shape", "shade").ends_with("the .npy header has no 'shape'"));
 
     folder.write("r03.npy", b"PK\x03\x04 something");
-    assert!(
-        open_error(&folder)
-            .contains("expected a .npy file, found one that starts with \"PK\\x03\\x04")
-    );
+    assert!(open_error(&folder).contains("expected a .npy file, found one that starts with \"PK\\x03\\x04"));
     folder.write("r03.npy", &whole[..50]);
     assert!(open_error(&folder).ends_with("found one that ends inside the header"));
 
     fs::remove_file(&r03).unwrap();
     let message = open_error(&folder);
-    assert!(
-        message.contains("r03.npy: the level of 8x8 is missing"),
-        "{message}"
-    );
+    assert!(message.contains("r03.npy: the level of 8x8 is missing"), "{message}");
 
     drop(prepared(&folder, 3, 16, 3));
     let other = Folder::new();
@@ -331,9 +230,7 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     fs::copy(other.path("r04.npy"), folder.path("r04.npy")).unwrap();
     let message = open_error(&folder);
     assert!(
-        message.contains(
-            "r04.npy: expected 3 images with 3 channels as in r02.npy, found [2, 16, 16, 3]"
-        ),
+        message.contains("r04.npy: expected 3 images with 3 channels as in r02.npy, found [2, 16, 16, 3]"),
         "{message}"
     );
 }

@@ -8,27 +8,19 @@ use folder::Folder;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{
-    DynamicImage, Frame, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb,
-    RgbImage, Rgba, RgbaImage,
+    DynamicImage, Frame, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba,
+    RgbaImage,
 };
 use stylegan_data::{MAX_PIXELS, decode};
 
 /// 6x4, with four quadrants of one colour each, none like another.
 fn quadrants() -> RgbImage {
     RgbImage::from_fn(6, 4, |x, y| {
-        Rgb([
-            [[200, 30, 40], [20, 180, 60]],
-            [[10, 50, 220], [240, 230, 20]],
-        ][usize::from(y >= 2)][usize::from(x >= 3)])
+        Rgb([[[200, 30, 40], [20, 180, 60]], [[10, 50, 220], [240, 230, 20]]][usize::from(y >= 2)][usize::from(x >= 3)])
     })
 }
 
-fn save(
-    folder: &Folder,
-    name: &str,
-    image: impl Into<DynamicImage>,
-    format: ImageFormat,
-) -> PathBuf {
+fn save(folder: &Folder, name: &str, image: impl Into<DynamicImage>, format: ImageFormat) -> PathBuf {
     let path = folder.path(name);
     image.into().save_with_format(&path, format).unwrap();
     path
@@ -38,17 +30,12 @@ fn refusal(path: &Path) -> String {
     let message = decode(path, 3).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message}");
     let shown = format!("{}: ", path.display());
-    message
-        .strip_prefix(&shown)
-        .unwrap_or_else(|| panic!("{message} does not begin with {shown}"))
-        .to_owned()
+    message.strip_prefix(&shown).unwrap_or_else(|| panic!("{message} does not begin with {shown}")).to_owned()
 }
 
 fn jpeg(image: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, 95)
-        .encode_image(image)
-        .unwrap();
+    JpegEncoder::new_with_quality(&mut bytes, 95).encode_image(image).unwrap();
     bytes
 }
 
@@ -93,17 +80,12 @@ fn colours_become_the_gray_of_pil() {
 #[test]
 fn transparency_is_laid_over_white_unless_four_channels_are_asked_for() {
     let folder = Folder::new();
-    let raw = vec![
-        10, 20, 30, 0, 10, 20, 30, 255, 100, 0, 255, 51, 10, 10, 10, 100,
-    ];
+    let raw = vec![10, 20, 30, 0, 10, 20, 30, 255, 100, 0, 255, 51, 10, 10, 10, 100];
     let image = RgbaImage::from_raw(4, 1, raw.clone()).unwrap();
     let path = save(&folder, "t.png", image, ImageFormat::Png);
     assert_eq!(decode(&path, 4).unwrap().pixels(), raw);
     // 51/255 is one fifth: 100/5 + 204 = 224, 0 + 204, 51 + 204; (10·100 + 255·155) / 255 = 158.9
-    assert_eq!(
-        decode(&path, 3).unwrap().pixels(),
-        [255, 255, 255, 10, 20, 30, 224, 204, 255, 159, 159, 159]
-    );
+    assert_eq!(decode(&path, 3).unwrap().pixels(), [255, 255, 255, 10, 20, 30, 224, 204, 255, 159, 159, 159]);
     let gray = GrayAlphaImage::from_raw(2, 1, vec![7, 0, 100, 51]).unwrap();
     let path = save(&folder, "ga.png", gray, ImageFormat::Png);
     assert_eq!(decode(&path, 1).unwrap().pixels(), [255, 224]);
@@ -113,56 +95,23 @@ fn transparency_is_laid_over_white_unless_four_channels_are_asked_for() {
 fn sixteen_bits_become_eight_by_rounding() {
     let folder = Folder::new();
     // 257 v is exactly v; half of 257 is 128.5
-    let values = vec![
-        0u16,
-        128,
-        129,
-        257 * 9,
-        257 * 9 + 128,
-        257 * 9 + 129,
-        65535 - 129,
-        65535,
-    ];
+    let values = vec![0u16, 128, 129, 257 * 9, 257 * 9 + 128, 257 * 9 + 129, 65535 - 129, 65535];
     let rounded = [0, 0, 1, 9, 9, 10, 254, 255];
     let gray: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_raw(8, 1, values.clone()).unwrap();
-    assert_eq!(
-        decode(&save(&folder, "16.png", gray, ImageFormat::Png), 1)
-            .unwrap()
-            .pixels(),
-        rounded
-    );
+    assert_eq!(decode(&save(&folder, "16.png", gray, ImageFormat::Png), 1).unwrap().pixels(), rounded);
     let rgba: ImageBuffer<Rgba<u16>, _> = ImageBuffer::from_raw(2, 1, values).unwrap();
-    assert_eq!(
-        decode(&save(&folder, "16a.png", rgba, ImageFormat::Png), 4)
-            .unwrap()
-            .pixels(),
-        rounded
-    );
-    let ga: ImageBuffer<LumaA<u16>, _> =
-        ImageBuffer::from_raw(1, 1, vec![257 * 9 + 129, 65535]).unwrap();
-    assert_eq!(
-        decode(&save(&folder, "16g.png", ga, ImageFormat::Png), 3)
-            .unwrap()
-            .pixels(),
-        [10; 3]
-    );
+    assert_eq!(decode(&save(&folder, "16a.png", rgba, ImageFormat::Png), 4).unwrap().pixels(), rounded);
+    let ga: ImageBuffer<LumaA<u16>, _> = ImageBuffer::from_raw(1, 1, vec![257 * 9 + 129, 65535]).unwrap();
+    assert_eq!(decode(&save(&folder, "16g.png", ga, ImageFormat::Png), 3).unwrap().pixels(), [10; 3]);
 }
 
 #[test]
 fn a_gif_gives_its_first_frame_with_its_palette() {
     let folder = Folder::new();
     let mut bytes = Vec::new();
-    let first = RgbaImage::from_fn(5, 3, |x, _| {
-        if x == 0 {
-            Rgba([0; 4])
-        } else {
-            Rgba([255, 0, 0, 255])
-        }
-    });
+    let first = RgbaImage::from_fn(5, 3, |x, _| if x == 0 { Rgba([0; 4]) } else { Rgba([255, 0, 0, 255]) });
     let second = RgbaImage::from_pixel(5, 3, Rgba([0, 0, 255, 255]));
-    GifEncoder::new(&mut bytes)
-        .encode_frames([Frame::new(first), Frame::new(second)])
-        .unwrap();
+    GifEncoder::new(&mut bytes).encode_frames([Frame::new(first), Frame::new(second)]).unwrap();
     let image = decode(&folder.write("f.gif", &bytes), 3).unwrap();
     assert_eq!((image.width(), image.height()), (5, 3));
     assert_eq!(&image.pixels()[..6], [255, 255, 255, 255, 0, 0]);
@@ -175,16 +124,9 @@ fn a_palette_png_gives_the_colours_of_its_palette() {
     let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_palette(vec![1, 2, 3, 200, 100, 50]);
-    encoder
-        .write_header()
-        .unwrap()
-        .write_image_data(&[0, 1, 1, 0])
-        .unwrap();
+    encoder.write_header().unwrap().write_image_data(&[0, 1, 1, 0]).unwrap();
     let image = decode(&folder.write("p.png", &bytes), 3).unwrap();
-    assert_eq!(
-        image.pixels(),
-        [1, 2, 3, 200, 100, 50, 200, 100, 50, 1, 2, 3]
-    );
+    assert_eq!(image.pixels(), [1, 2, 3, 200, 100, 50, 200, 100, 50, 1, 2, 3]);
 }
 
 #[test]
@@ -192,9 +134,7 @@ fn every_exif_orientation_shows_the_picture_upright() {
     let folder = Folder::new();
     // Blocks of 8x8 in gray, so that JPEG keeps them: a b over c d.
     let level = [[40u8, 100], [160, 220]];
-    let image = RgbImage::from_fn(16, 16, |x, y| {
-        Rgb([level[y as usize / 8][x as usize / 8]; 3])
-    });
+    let image = RgbImage::from_fn(16, 16, |x, y| Rgb([level[y as usize / 8][x as usize / 8]; 3]));
     let wide = RgbImage::from_fn(24, 16, |x, y| *image.get_pixel(x.min(15), y));
     let plain = jpeg(&wide);
     // EXIF 2.3, 4.6.4: what the stored row 0 and column 0 are in the picture.
@@ -212,86 +152,46 @@ fn every_exif_orientation_shows_the_picture_upright() {
         let path = folder.write("o.jpg", &with_orientation(&plain, orientation));
         let image = decode(&path, 1).unwrap();
         let (w, h) = (image.width(), image.height());
-        assert_eq!(
-            (w, h),
-            if orientation < 5 { (24, 16) } else { (16, 24) },
-            "orientation {orientation}"
-        );
+        assert_eq!((w, h), if orientation < 5 { (24, 16) } else { (16, 24) }, "orientation {orientation}");
         let at = |x: usize, y: usize| image.pixels()[y * w + x];
         let found = [at(0, 0), at(w - 1, 0), at(0, h - 1), at(w - 1, h - 1)];
         // 3 levels: what quality 95 may change in a flat block.
-        let near = found
-            .iter()
-            .zip(corners)
-            .all(|(&a, b): (&u8, u8)| a.abs_diff(b) <= 3);
-        assert!(
-            near,
-            "orientation {orientation}: {found:?}, expected {corners:?}"
-        );
+        let near = found.iter().zip(corners).all(|(&a, b): (&u8, u8)| a.abs_diff(b) <= 3);
+        assert!(near, "orientation {orientation}: {found:?}, expected {corners:?}");
     }
     let path = folder.write("bad-exif.jpg", &with_orientation(&plain, 77));
-    assert_eq!(
-        decode(&path, 1).unwrap().width(),
-        24,
-        "a senseless orientation is none"
-    );
+    assert_eq!(decode(&path, 1).unwrap().width(), 24, "a senseless orientation is none");
 }
 
 #[test]
 fn the_content_tells_the_format_whatever_the_name() {
     let folder = Folder::new();
     let path = save(&folder, "really-png.jpg", quadrants(), ImageFormat::Png);
-    assert_eq!(
-        decode(&path, 3).unwrap().pixels(),
-        quadrants().as_raw().as_slice()
-    );
+    assert_eq!(decode(&path, 3).unwrap().pixels(), quadrants().as_raw().as_slice());
 }
 
 #[test]
 fn files_that_are_not_images_say_what_they_are() {
     let folder = Folder::new();
-    assert_eq!(
-        refusal(&folder.write("empty.png", b"")),
-        "the file is empty (0 bytes)"
-    );
+    assert_eq!(refusal(&folder.write("empty.png", b"")), "the file is empty (0 bytes)");
     let text = folder.write("text.png", b"hello, I am a text");
-    assert_eq!(
-        refusal(&text),
-        "not an image (starts with \"hello, I am ...\")"
-    );
+    assert_eq!(refusal(&text), "not an image (starts with \"hello, I am ...\")");
     let binary = folder.write("binary.png", b"\x00\xffab");
-    assert_eq!(
-        refusal(&binary),
-        "not an image (starts with \"\\x00\\xffab\")"
-    );
+    assert_eq!(refusal(&binary), "not an image (starts with \"\\x00\\xffab\")");
     let bmp = folder.write("a.png", b"BM and so on");
-    assert_eq!(
-        refusal(&bmp),
-        "expected PNG, JPEG, WebP or GIF, found Bmp: convert it first"
-    );
+    assert_eq!(refusal(&bmp), "expected PNG, JPEG, WebP or GIF, found Bmp: convert it first");
     let missing = refusal(&folder.path("missing.png"));
-    assert!(
-        missing.contains("No such file") || missing.contains("cannot find"),
-        "{missing}"
-    );
+    assert!(missing.contains("No such file") || missing.contains("cannot find"), "{missing}");
 }
 
 #[test]
 fn truncated_files_are_errors_wherever_they_are_cut() {
     let folder = Folder::new();
-    let noise = RgbImage::from_fn(64, 64, |x, y| {
-        Rgb([((x * 37) ^ (y * 91)) as u8, (x * y) as u8, (x ^ y) as u8])
-    });
+    let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([((x * 37) ^ (y * 91)) as u8, (x * y) as u8, (x ^ y) as u8]));
     let mut files = vec![("JPEG", jpeg(&noise))];
-    for (name, format) in [
-        ("PNG", ImageFormat::Png),
-        ("WebP", ImageFormat::WebP),
-        ("GIF", ImageFormat::Gif),
-    ] {
+    for (name, format) in [("PNG", ImageFormat::Png), ("WebP", ImageFormat::WebP), ("GIF", ImageFormat::Gif)] {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        DynamicImage::from(noise.clone())
-            .write_to(&mut bytes, format)
-            .unwrap();
+        DynamicImage::from(noise.clone()).write_to(&mut bytes, format).unwrap();
         files.push((name, bytes.into_inner()));
     }
     for (name, bytes) in files {
@@ -301,10 +201,7 @@ fn truncated_files_are_errors_wherever_they_are_cut() {
             let path = folder.write("cut", &bytes[..bytes.len() * percent / 100]);
             let message = refusal(&path);
             let expected = format!("truncated or damaged {name}: ");
-            assert!(
-                message.starts_with(&expected),
-                "{name} cut at {percent} %: {message}"
-            );
+            assert!(message.starts_with(&expected), "{name} cut at {percent} %: {message}");
         }
     }
 }
@@ -317,10 +214,7 @@ fn a_flipped_bit_in_a_png_is_found_by_its_checksum() {
     let middle = bytes.len() - 24; // inside IDAT
     bytes[middle] ^= 0x10;
     let message = refusal(&folder.write("flipped.png", &bytes));
-    assert!(
-        message.starts_with("truncated or damaged PNG: "),
-        "{message}"
-    );
+    assert!(message.starts_with("truncated or damaged PNG: "), "{message}");
 }
 
 #[test]
@@ -330,18 +224,12 @@ fn a_header_that_asks_for_all_memory_is_refused_before_any_is_taken() {
     let frame = bytes.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
     bytes[frame + 5..frame + 9].copy_from_slice(&[0xea, 0x60, 0xea, 0x60]); // 60000 x 60000
     let message = refusal(&folder.write("huge.jpg", &bytes));
-    assert_eq!(
-        message,
-        "60000x60000 is 3600 megapixels, the limit is 200: make it smaller"
-    );
+    assert_eq!(message, "60000x60000 is 3600 megapixels, the limit is 200: make it smaller");
     assert_eq!(MAX_PIXELS, 200_000_000);
 }
 
 #[test]
 fn other_numbers_of_channels_are_refused() {
     let message = decode(Path::new("x.png"), 2).unwrap_err().to_string();
-    assert_eq!(
-        message,
-        "channels must be 1 (gray), 3 (RGB) or 4 (RGBA), got 2"
-    );
+    assert_eq!(message, "channels must be 1 (gray), 3 (RGB) or 4 (RGBA), got 2");
 }

@@ -10,23 +10,11 @@ use stylegan_data::{decode, list_images};
 #[test]
 fn listing_finds_images_in_folders_sorted_without_hidden_ones() {
     let folder = Folder::new();
-    for name in [
-        "b.PNG",
-        "a/z.jpeg",
-        "a/deep/er/1.webp",
-        "c.gif",
-        "a.JpG",
-        ".hidden.png",
-        ".git/x.png",
-        "note.txt",
-    ] {
+    for name in ["b.PNG", "a/z.jpeg", "a/deep/er/1.webp", "c.gif", "a.JpG", ".hidden.png", ".git/x.png", "note.txt"] {
         folder.write(name, b"x");
     }
     let found = list_images(folder.root()).unwrap();
-    let names: Vec<_> = found
-        .iter()
-        .map(|p| p.strip_prefix(folder.root()).unwrap().to_str().unwrap())
-        .collect();
+    let names: Vec<_> = found.iter().map(|p| p.strip_prefix(folder.root()).unwrap().to_str().unwrap()).collect();
     assert_eq!(
         names,
         ["a/deep/er/1.webp", "a/z.jpeg", "a.JpG", "b.PNG", "c.gif"]
@@ -44,12 +32,7 @@ fn links_in_a_circle_end_and_a_broken_link_is_named_when_decoded() {
     std::os::unix::fs::symlink("nowhere", folder.path("lost.png")).unwrap();
     let found = list_images(folder.root()).unwrap();
     assert_eq!(found, [folder.path("a/1.png"), folder.path("lost.png")]);
-    assert!(
-        decode(&found[1], 3)
-            .unwrap_err()
-            .to_string()
-            .contains("No such file")
-    );
+    assert!(decode(&found[1], 3).unwrap_err().to_string().contains("No such file"));
 }
 
 #[test]
@@ -58,15 +41,9 @@ fn listing_says_what_is_wrong_with_a_folder() {
     let file = folder.write("file.txt", b"x");
     let message = |path: &Path| {
         let message = list_images(path).unwrap_err().to_string();
-        message
-            .strip_prefix(&format!("{}: ", path.display()))
-            .unwrap()
-            .to_owned()
+        message.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
     };
-    assert_eq!(
-        message(&folder.path("none")),
-        "expected a folder of images, found nothing there"
-    );
+    assert_eq!(message(&folder.path("none")), "expected a folder of images, found nothing there");
     assert_eq!(message(&file), "expected a folder of images, found a file");
     assert_eq!(
         message(folder.root()),

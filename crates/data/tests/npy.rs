@@ -11,12 +11,7 @@ use stylegan_data::{Dataset, read_npy_f32, write_npy_f32};
 fn numpy_file(version: u8, dictionary: &str, data: &[u8]) -> Vec<u8> {
     let prefix = if version == 1 { 10 } else { 12 };
     let length = (prefix + dictionary.len() + 1).next_multiple_of(64) - prefix;
-    let mut bytes = [
-        b"\x93NUMPY",
-        &[version, 0][..],
-        &(length as u32).to_le_bytes()[..prefix - 8],
-    ]
-    .concat();
+    let mut bytes = [b"\x93NUMPY", &[version, 0][..], &(length as u32).to_le_bytes()[..prefix - 8]].concat();
     bytes.extend(format!("{dictionary:<0$}\n", length - 1).bytes());
     bytes.extend(data);
     bytes
@@ -30,10 +25,7 @@ fn files_saved_by_numpy_are_read_in_every_version_of_the_format() {
         let dictionary = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 4, 4, 3), }";
         folder.write("r02.npy", &numpy_file(version, dictionary, &data));
         let mut out = vec![0; 48];
-        Dataset::open(folder.root())
-            .unwrap()
-            .batch(4, &[0], &[false], &mut out)
-            .unwrap();
+        Dataset::open(folder.root()).unwrap().batch(4, &[0], &[false], &mut out).unwrap();
         assert_eq!(out, data, "version {version}");
     }
     folder.write("r02.npy", &numpy_file(4, "{}", &data));
@@ -55,9 +47,7 @@ fn labels_survive_the_round_trip_and_the_header_is_numpys() {
     write_npy_f32(&path, &[6], &values).unwrap();
     assert!(String::from_utf8_lossy(&fs::read(&path).unwrap()[..80]).contains("'shape': (6,), }"));
     assert_eq!(read_npy_f32(&path).unwrap().shape, [6]);
-    let message = write_npy_f32(&path, &[2, 2], &values)
-        .unwrap_err()
-        .to_string();
+    let message = write_npy_f32(&path, &[2, 2], &values).unwrap_err().to_string();
     assert_eq!(message, "an array of shape [2, 2] does not hold 6 values");
 }
 
@@ -65,24 +55,14 @@ fn labels_survive_the_round_trip_and_the_header_is_numpys() {
 fn labels_of_other_types_become_floats() {
     let folder = Folder::new();
     let read = |descr: &str, data: &[u8]| {
-        let dictionary =
-            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 1), }}");
-        read_npy_f32(&folder.write("labels.npy", &numpy_file(1, &dictionary, data)))
-            .map(|array| array.values)
+        let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 1), }}");
+        read_npy_f32(&folder.write("labels.npy", &numpy_file(1, &dictionary, data))).map(|array| array.values)
     };
-    assert_eq!(
-        read("<f8", &[0.5f64, -3.0].map(f64::to_le_bytes).concat()).unwrap(),
-        [0.5, -3.0]
-    );
-    assert_eq!(
-        read("<i8", &[7i64, -1].map(i64::to_le_bytes).concat()).unwrap(),
-        [7.0, -1.0]
-    );
+    assert_eq!(read("<f8", &[0.5f64, -3.0].map(f64::to_le_bytes).concat()).unwrap(), [0.5, -3.0]);
+    assert_eq!(read("<i8", &[7i64, -1].map(i64::to_le_bytes).concat()).unwrap(), [7.0, -1.0]);
     assert_eq!(read("|u1", &[0, 255]).unwrap(), [0.0, 255.0]);
     let message = read("<f4", &[0; 7]).unwrap_err().to_string();
-    assert!(message.ends_with(
-        "[2, 1] of '<f4' does not fit 7 bytes of data: the file is damaged, make it again"
-    ));
+    assert!(message.ends_with("[2, 1] of '<f4' does not fit 7 bytes of data: the file is damaged, make it again"));
     let message = read(">f4", &[0; 8]).unwrap_err().to_string();
     assert!(message.ends_with("expected float32, float64, int64 or uint8 values, found '>f4'"));
 }

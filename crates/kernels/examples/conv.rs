@@ -3,13 +3,10 @@
 //! GFLOP/s, the best of several runs, counting two operations for each product of the definition.
 
 use std::time::{Duration, Instant};
-use stylegan_kernels::conv::{
-    Algorithm, Conv, Kind, Scratch, choose, conv2d, conv2d_transpose, conv2d_weight_grad,
-};
+use stylegan_kernels::conv::{Algorithm, Conv, Kind, Scratch, choose, conv2d, conv2d_transpose, conv2d_weight_grad};
 use stylegan_kernels::matmul::matmul;
 
-const ALGORITHMS: [Algorithm; 4] =
-    [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
+const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 
 /// Images, size, channels in and out, kernel, stride, padding.
 const LAYERS: [[usize; 7]; 27] = [
@@ -55,32 +52,20 @@ fn best(mut work: impl FnMut()) -> f64 {
 }
 
 fn numbers(len: usize) -> Vec<f32> {
-    (0..len)
-        .map(|i| (i * 7919 % 2003) as f32 / 1001.5 - 1.0)
-        .collect()
+    (0..len).map(|i| (i * 7919 % 2003) as f32 / 1001.5 - 1.0).collect()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(threads) = std::env::args().nth(1) {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.parse()?)
-            .build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).build_global()?;
     }
     println!("products of [m, k] and [k, n]");
-    for [m, k, n] in [
-        [1024, 1024, 1024],
-        [2304, 576, 64],
-        [16, 512, 512],
-        [128, 512, 512],
-        [16384, 3, 64],
-        [16384, 64, 3],
-    ] {
+    for [m, k, n] in
+        [[1024, 1024, 1024], [2304, 576, 64], [16, 512, 512], [128, 512, 512], [16384, 3, 64], [16384, 64, 3]]
+    {
         let (a, b, mut y) = (numbers(m * k), numbers(k * n), numbers(m * n));
         let seconds = best(|| matmul(1, m, k, n, &a, 1, false, &b, 1, false, &mut y, false));
-        println!(
-            "{m:6} {k:5} {n:5} {:7.1}",
-            2e-9 * (m * k * n) as f64 / seconds
-        );
+        println!("{m:6} {k:5} {n:5} {:7.1}", 2e-9 * (m * k * n) as f64 / seconds);
     }
     println!(
         "  N    H    C    O  k s |  forward: im2col shifted direct | transpose: same | weight gradient: same (* chosen)"
@@ -88,24 +73,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut scratch = Scratch::new();
     for [n, h, c, o, k, stride, p] in LAYERS {
         let oh = (h + 2 * p - k) / stride + 1;
-        let g = Conv {
-            n,
-            h,
-            w: h,
-            c,
-            kh: k,
-            kw: k,
-            o,
-            oh,
-            ow: oh,
-            stride,
-            padding: [p; 4],
-        };
-        let (mut x, mut y, mut w) = (
-            numbers(n * h * h * c),
-            numbers(n * oh * oh * o),
-            numbers(k * k * c * o),
-        );
+        let g = Conv { n, h, w: h, c, kh: k, kw: k, o, oh, ow: oh, stride, padding: [p; 4] };
+        let (mut x, mut y, mut w) = (numbers(n * h * h * c), numbers(n * oh * oh * o), numbers(k * k * c * o));
         let work = 2e-9 * (y.len() * k * k * c) as f64;
         print!("{n:3} {h:4} {c:4} {o:4} {k:2} {stride}");
         for kind in [Kind::Forward, Kind::Transpose, Kind::WeightGrad] {
@@ -118,22 +87,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let force = Some(algorithm);
                 let seconds = best(|| match kind {
                     Kind::Forward => conv2d(&g, &x, &w, &mut y, force, false, &mut scratch),
-                    Kind::Transpose => {
-                        conv2d_transpose(&g, &y, &w, &mut x, force, false, &mut scratch)
-                    }
-                    Kind::WeightGrad => {
-                        conv2d_weight_grad(&g, &x, &y, &mut w, force, false, &mut scratch)
-                    }
+                    Kind::Transpose => conv2d_transpose(&g, &y, &w, &mut x, force, false, &mut scratch),
+                    Kind::WeightGrad => conv2d_weight_grad(&g, &x, &y, &mut w, force, false, &mut scratch),
                 });
-                print!(
-                    " {:6.1}{}",
-                    work / seconds,
-                    if choose(kind, &g) == algorithm {
-                        '*'
-                    } else {
-                        ' '
-                    }
-                );
+                print!(" {:6.1}{}", work / seconds, if choose(kind, &g) == algorithm { '*' } else { ' ' });
             }
         }
         println!(" | {:.2} GFLOP", work);

@@ -37,18 +37,9 @@ pub struct Arenas<'a> {
 /// `params ← params − rate·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + ε)` with the step t counted in `state[0]`; if any gradient is not
 /// finite, only `state[1]` grows by 1.
 pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
-    let Arenas {
-        params,
-        m,
-        v,
-        state,
-        average,
-    } = arenas;
+    let Arenas { params, m, v, state, average } = arenas;
     let len = grad.len();
-    assert!(
-        params.len() == len && m.len() == len && v.len() == len,
-        "adam's arenas have one length"
-    );
+    assert!(params.len() == len && m.len() == len && v.len() == len, "adam's arenas have one length");
     if !is_finite(grad) {
         state[1] += 1.0;
         return;
@@ -57,16 +48,13 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
         let beta = step.average_beta as f32;
         assert_eq!(average.len(), len, "adam's arenas have one length");
         let blocks = (average.par_chunks_mut(BLOCK), params.par_chunks(BLOCK));
-        blocks
-            .into_par_iter()
-            .with_min_len(share(len))
-            .for_each(|(average, params)| {
-                simd!(|| {
-                    for (average, &params) in average.iter_mut().zip(params) {
-                        *average = params + (*average - params) * beta;
-                    }
-                });
+        blocks.into_par_iter().with_min_len(share(len)).for_each(|(average, params)| {
+            simd!(|| {
+                for (average, &params) in average.iter_mut().zip(params) {
+                    *average = params + (*average - params) * beta;
+                }
             });
+        });
     }
     state[0] += 1.0;
     let t = f64::from(state[0]);
@@ -79,12 +67,8 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
         gain2: (1.0 - step.beta2) as f32,
         epsilon: step.epsilon as f32,
     };
-    let blocks = (
-        params.par_chunks_mut(BLOCK),
-        m.par_chunks_mut(BLOCK),
-        v.par_chunks_mut(BLOCK),
-        grad.par_chunks(BLOCK),
-    );
+    let blocks =
+        (params.par_chunks_mut(BLOCK), m.par_chunks_mut(BLOCK), v.par_chunks_mut(BLOCK), grad.par_chunks(BLOCK));
     let blocks = blocks.into_par_iter().with_min_len(share(len));
     blocks.for_each(|(params, m, v, g)| simd!(|| coefficients.update(params, m, v, g)));
 }
@@ -120,12 +104,8 @@ impl Coefficients {
 fn is_finite(x: &[f32]) -> bool {
     // The bits of infinities and of NaN are the largest once the sign is gone.
     let block_is_finite = |x: &[f32]| {
-        simd!(|| {
-            x.iter()
-                .fold(0, |largest: u32, x| largest.max(x.to_bits() & 0x7FFF_FFFF))
-        }) < f32::INFINITY.to_bits()
+        simd!(|| { x.iter().fold(0, |largest: u32, x| largest.max(x.to_bits() & 0x7FFF_FFFF)) })
+            < f32::INFINITY.to_bits()
     };
-    x.par_chunks(BLOCK)
-        .with_min_len(share(x.len()))
-        .all(block_is_finite)
+    x.par_chunks(BLOCK).with_min_len(share(x.len())).all(block_is_finite)
 }

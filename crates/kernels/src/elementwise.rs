@@ -71,20 +71,14 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32], accumulate: bool) {
     let shape = [y.len()];
     let x = [(x, shape.as_slice())];
     match op {
-        Unary::Affine { scale, shift } => {
-            map(&shape, x, y, accumulate, move |[x]| scale * x + shift)
-        }
+        Unary::Affine { scale, shift } => map(&shape, x, y, accumulate, move |[x]| scale * x + shift),
         Unary::Exp => map(&shape, x, y, accumulate, move |[x]| x.exp()),
         Unary::Log => map(&shape, x, y, accumulate, move |[x]| x.ln()),
         Unary::Sqrt => map(&shape, x, y, accumulate, move |[x]| x.sqrt()),
         Unary::Rsqrt => map(&shape, x, y, accumulate, move |[x]| 1.0 / x.sqrt()),
         Unary::Square => map(&shape, x, y, accumulate, move |[x]| x * x),
-        Unary::Softplus => map(&shape, x, y, accumulate, move |[x]| {
-            x.max(0.0) + (-x.abs()).exp().ln_1p()
-        }),
-        Unary::Sigmoid => map(&shape, x, y, accumulate, move |[x]| {
-            1.0 / (1.0 + (-x).exp())
-        }),
+        Unary::Softplus => map(&shape, x, y, accumulate, move |[x]| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        Unary::Sigmoid => map(&shape, x, y, accumulate, move |[x]| 1.0 / (1.0 + (-x).exp())),
         Unary::Sin => map(&shape, x, y, accumulate, move |[x]| x.sin()),
         Unary::Cos => map(&shape, x, y, accumulate, move |[x]| x.cos()),
         Unary::Acos => map(&shape, x, y, accumulate, move |[x]| x.acos()),
@@ -105,17 +99,13 @@ pub fn binary(op: Binary, a: Array, b: Array, y: &mut [f32], shape: &[usize], ac
         Binary::Greater => map(shape, [a, b], y, accumulate, move |[a, b]| truth(a > b)),
         Binary::GreaterEqual => map(shape, [a, b], y, accumulate, move |[a, b]| truth(a >= b)),
         Binary::Equal => map(shape, [a, b], y, accumulate, move |[a, b]| truth(a == b)),
-        Binary::Maximum => map(shape, [a, b], y, accumulate, move |[a, b]| {
-            if a > b || a.is_nan() { a } else { b }
-        }),
+        Binary::Maximum => map(shape, [a, b], y, accumulate, move |[a, b]| if a > b || a.is_nan() { a } else { b }),
     }
 }
 
 /// `y = a` where c is not 0, else `b`, with broadcasting to y's `shape`; added to y if `accumulate`.
 pub fn select(c: Array, a: Array, b: Array, y: &mut [f32], shape: &[usize], accumulate: bool) {
-    map(shape, [c, a, b], y, accumulate, move |[c, a, b]| {
-        if c != 0.0 { a } else { b }
-    });
+    map(shape, [c, a, b], y, accumulate, move |[c, a, b]| if c != 0.0 { a } else { b });
 }
 
 /// `x [.., C], b [C]? → y`: `v = x + b`, `y = v` where `v ≥ 0`, else `alpha · v`; added to y if `accumulate`.
@@ -137,9 +127,7 @@ pub fn bias_act(x: &[f32], b: Option<&[f32]>, alpha: f32, y: &mut [f32], accumul
 pub fn bias_act_grad(g: &[f32], y: &[f32], alpha: f32, x: &mut [f32], accumulate: bool) {
     let shape = [x.len()];
     let operands = [(g, shape.as_slice()), (y, shape.as_slice())];
-    map(&shape, operands, x, accumulate, move |[g, y]| {
-        if y >= 0.0 { g } else { alpha * g }
-    });
+    map(&shape, operands, x, accumulate, move |[g, y]| if y >= 0.0 { g } else { alpha * g });
 }
 
 /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C], b [C] → y`: [`bias_act`] of `x + noise · strength`.
@@ -236,10 +224,7 @@ impl<'a> Broadcast<'a> {
         let missing = to.len() - from.len();
         for (axis, &size) in to.iter().enumerate() {
             let own = axis.checked_sub(missing).map_or(1, |axis| from[axis]);
-            assert!(
-                own == size || own == 1,
-                "{from:?} cannot be broadcast to {to:?}"
-            );
+            assert!(own == size || own == 1, "{from:?} cannot be broadcast to {to:?}");
             step /= own.max(1);
             let here = (size, if own == 1 { 0 } else { step });
             match axes.last_mut() {

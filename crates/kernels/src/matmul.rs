@@ -14,26 +14,17 @@ pub(crate) struct Matrix<'a> {
 impl<'a> Matrix<'a> {
     /// A matrix stored row by row, `pitch` elements apart.
     pub fn rows(data: &'a [f32], pitch: usize) -> Self {
-        Self {
-            data,
-            step: [pitch, 1],
-        }
+        Self { data, step: [pitch, 1] }
     }
 
     /// The same elements with rows and columns exchanged.
     pub fn transposed(self) -> Self {
-        Self {
-            data: self.data,
-            step: [self.step[1], self.step[0]],
-        }
+        Self { data: self.data, step: [self.step[1], self.step[0]] }
     }
 
     /// The matrix that begins at element (i, j).
     fn from(self, i: usize, j: usize) -> Self {
-        Self {
-            data: &self.data[i * self.step[0] + j * self.step[1]..],
-            step: self.step,
-        }
+        Self { data: &self.data[i * self.step[0] + j * self.step[1]..], step: self.step }
     }
 
     fn assert_holds(&self, rows: usize, columns: usize) {
@@ -50,14 +41,7 @@ impl<'a> Matrix<'a> {
 
 /// `y = a [m, k] · b [k, n]`, added to y if `accumulate`; y is stored row by row, `pitch ≥ n` elements apart.
 /// On the calling thread.
-pub(crate) fn product(
-    [m, k, n]: [usize; 3],
-    a: Matrix,
-    b: Matrix,
-    y: &mut [f32],
-    pitch: usize,
-    accumulate: bool,
-) {
+pub(crate) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: &mut [f32], pitch: usize, accumulate: bool) {
     if m == 0 || n == 0 {
         return;
     }
@@ -75,14 +59,7 @@ pub(crate) fn product(
 /// # Safety
 ///
 /// `y[i · pitch + j]` is valid for reads and writes for every i < m, j < n, and nothing else uses it meanwhile.
-unsafe fn product_at(
-    [m, k, n]: [usize; 3],
-    a: Matrix,
-    b: Matrix,
-    y: *mut f32,
-    pitch: usize,
-    accumulate: bool,
-) {
+unsafe fn product_at([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32, pitch: usize, accumulate: bool) {
     if k > 0 {
         a.assert_holds(m, k);
         b.assert_holds(k, n);
@@ -132,14 +109,7 @@ pub(crate) fn unpacked_product(
     for j in (0..n).step_by(PANEL) {
         for i in (0..m).step_by(BAND) {
             let size = [BAND.min(m - i), k, PANEL.min(n - j)];
-            product(
-                size,
-                a.from(i, 0),
-                b.from(0, j),
-                &mut y[i * pitch + j..],
-                pitch,
-                accumulate,
-            );
+            product(size, a.from(i, 0), b.from(0, j), &mut y[i * pitch + j..], pitch, accumulate);
         }
     }
 }
@@ -175,36 +145,18 @@ pub fn matmul(
     // Small products share a task, so that handing it out costs little beside it.
     let share = (1 << 17) / (rows * columns * k.max(1)).max(1);
     let shared = Shared(y.as_mut_ptr());
-    (0..batch * down * across)
-        .into_par_iter()
-        .with_min_len(share.max(1))
-        .with_max_len(share.max(1))
-        .for_each(|task| {
-            let shared = &shared;
-            let (x, i, j) = (
-                task / (down * across),
-                task / across % down * rows,
-                task % across * columns,
-            );
-            let a = Matrix::rows(
-                &a[element(x, m * k, batch_a)..],
-                if transpose_a { m } else { k },
-            );
-            let a = if transpose_a { a.transposed() } else { a };
-            let b = Matrix::rows(
-                &b[element(x, k * n, batch_b)..],
-                if transpose_b { k } else { n },
-            );
-            let b = if transpose_b { b.transposed() } else { b };
-            let size = [rows.min(m - i), k, columns.min(n - j)];
-            let (a, b) = if k == 0 {
-                (a, b)
-            } else {
-                (a.from(i, 0), b.from(0, j))
-            };
-            // SAFETY: the block lies inside of y, whose length was asserted, and belongs to this task alone.
-            unsafe { product_at(size, a, b, shared.0.add((x * m + i) * n + j), n, accumulate) }
-        });
+    (0..batch * down * across).into_par_iter().with_min_len(share.max(1)).with_max_len(share.max(1)).for_each(|task| {
+        let shared = &shared;
+        let (x, i, j) = (task / (down * across), task / across % down * rows, task % across * columns);
+        let a = Matrix::rows(&a[element(x, m * k, batch_a)..], if transpose_a { m } else { k });
+        let a = if transpose_a { a.transposed() } else { a };
+        let b = Matrix::rows(&b[element(x, k * n, batch_b)..], if transpose_b { k } else { n });
+        let b = if transpose_b { b.transposed() } else { b };
+        let size = [rows.min(m - i), k, columns.min(n - j)];
+        let (a, b) = if k == 0 { (a, b) } else { (a.from(i, 0), b.from(0, j)) };
+        // SAFETY: the block lies inside of y, whose length was asserted, and belongs to this task alone.
+        unsafe { product_at(size, a, b, shared.0.add((x * m + i) * n + j), n, accumulate) }
+    });
 }
 
 /// Rows and columns of a task's block of `[m, n]`: large enough that packing is shared, small enough for 16 cores.

@@ -46,34 +46,19 @@ struct Axis {
 /// # Panics
 ///
 /// If the copy reaches beyond x or y.
-pub fn copy<T: Copy + Send + Sync>(
-    copy: &Strided,
-    x: &[T],
-    y: &mut [T],
-    write: impl Fn(&mut T, T) + Sync,
-) {
+pub fn copy<T: Copy + Send + Sync>(copy: &Strided, x: &[T], y: &mut [T], write: impl Fn(&mut T, T) + Sync) {
     if copy.shape.contains(&0) {
         return;
     }
     let (mut axes, src, dst) = plan(copy);
     assert_reach(&axes, src, dst, x.len(), y.len());
-    let inner = axes.pop().unwrap_or(Axis {
-        size: 1,
-        src: 1,
-        dst: 1,
-    });
+    let inner = axes.pop().unwrap_or(Axis { size: 1, src: 1, dst: 1 });
     // A transposition: the axis along which x is contiguous is the other side of square tiles, so that whole cache
     // lines are read and written. Else runs lie side by side along the next axis; a long one is cut.
-    let transposed = axes
-        .iter()
-        .rposition(|axis| axis.src.abs() == 1 && inner.src.abs() > 1);
+    let transposed = axes.iter().rposition(|axis| axis.src.abs() == 1 && inner.src.abs() > 1);
     let across = match transposed {
         Some(axis) => axes.remove(axis),
-        None => axes.pop().unwrap_or(Axis {
-            size: 1,
-            src: 0,
-            dst: 0,
-        }),
+        None => axes.pop().unwrap_or(Axis { size: 1, src: 0, dst: 0 }),
     };
     let tile = match transposed {
         Some(_) => [TILE, TILE],
@@ -82,43 +67,33 @@ pub fn copy<T: Copy + Send + Sync>(
     let tiles = [across.size.div_ceil(tile[0]), inner.size.div_ceil(tile[1])];
     let count = axes.iter().map(|axis| axis.size).product::<usize>() * tiles[0] * tiles[1];
     let elements = tile[0].min(across.size) * tile[1].min(inner.size);
-    let share = if is_large(count * elements) {
-        BLOCK.div_ceil(elements)
-    } else {
-        count
-    };
+    let share = if is_large(count * elements) { BLOCK.div_ceil(elements) } else { count };
     let target = Shared(y.as_mut_ptr());
-    (0..count.div_ceil(share))
-        .into_par_iter()
-        .with_min_len(if share == count { count } else { 1 })
-        .for_each(|task| {
-            let target = &target;
-            simd!(|| {
-                for unit in task * share..((task + 1) * share).min(count) {
-                    let (mut rest, first) = (unit / tiles[1], unit % tiles[1] * tile[1]);
-                    let top = rest % tiles[0] * tile[0];
-                    rest /= tiles[0];
-                    let mut from = src + first as isize * inner.src + top as isize * across.src;
-                    let mut to = dst + first as isize * inner.dst + top as isize * across.dst;
-                    for axis in axes.iter().rev() {
-                        let i = (rest % axis.size) as isize;
-                        rest /= axis.size;
-                        from += i * axis.src;
-                        to += i * axis.dst;
-                    }
-                    let inner = Axis {
-                        size: tile[1].min(inner.size - first),
-                        ..inner
-                    };
-                    for row in 0..tile[0].min(across.size - top) as isize {
-                        let (from, to) = (from + row * across.src, to + row * across.dst);
-                        // SAFETY: every element of the copy lies inside of x and y (asserted), and none is written twice,
-                        // so this run is no other task's.
-                        unsafe { run(inner, x.as_ptr().offset(from), target.0.offset(to), &write) }
-                    }
+    (0..count.div_ceil(share)).into_par_iter().with_min_len(if share == count { count } else { 1 }).for_each(|task| {
+        let target = &target;
+        simd!(|| {
+            for unit in task * share..((task + 1) * share).min(count) {
+                let (mut rest, first) = (unit / tiles[1], unit % tiles[1] * tile[1]);
+                let top = rest % tiles[0] * tile[0];
+                rest /= tiles[0];
+                let mut from = src + first as isize * inner.src + top as isize * across.src;
+                let mut to = dst + first as isize * inner.dst + top as isize * across.dst;
+                for axis in axes.iter().rev() {
+                    let i = (rest % axis.size) as isize;
+                    rest /= axis.size;
+                    from += i * axis.src;
+                    to += i * axis.dst;
                 }
-            });
+                let inner = Axis { size: tile[1].min(inner.size - first), ..inner };
+                for row in 0..tile[0].min(across.size - top) as isize {
+                    let (from, to) = (from + row * across.src, to + row * across.dst);
+                    // SAFETY: every element of the copy lies inside of x and y (asserted), and none is written twice,
+                    // so this run is no other task's.
+                    unsafe { run(inner, x.as_ptr().offset(from), target.0.offset(to), &write) }
+                }
+            }
         });
+    });
 }
 
 /// Sides of the tiles of a transposition: 32 lines of 64 bytes in each direction stay in the first-level cache.
@@ -154,11 +129,7 @@ fn plan(copy: &Strided) -> (Vec<Axis>, isize, isize) {
     let (mut src, mut dst) = (copy.src as isize, copy.dst as isize);
     let mut axes: Vec<Axis> = Vec::with_capacity(copy.shape.len());
     for (i, &size) in copy.shape.iter().enumerate().filter(|(_, size)| **size > 1) {
-        let mut axis = Axis {
-            size,
-            src: copy.src_strides[i],
-            dst: copy.dst_strides[i],
-        };
+        let mut axis = Axis { size, src: copy.src_strides[i], dst: copy.dst_strides[i] };
         if axis.dst < 0 {
             let last = size as isize - 1;
             src += last * axis.src;
@@ -173,10 +144,7 @@ fn plan(copy: &Strided) -> (Vec<Axis>, isize, isize) {
         let size = axis.size as isize;
         match merged.last_mut() {
             Some(last) if last.src == axis.src * size && last.dst == axis.dst * size => {
-                *last = Axis {
-                    size: last.size * axis.size,
-                    ..axis
-                };
+                *last = Axis { size: last.size * axis.size, ..axis };
             }
             _ => merged.push(axis),
         }
@@ -187,20 +155,12 @@ fn plan(copy: &Strided) -> (Vec<Axis>, isize, isize) {
 fn assert_reach(axes: &[Axis], src: isize, dst: isize, x: usize, y: usize) {
     let reach = |step: fn(&Axis) -> isize, first: isize, len: usize| {
         let last = |sign: isize| -> isize {
-            axes.iter()
-                .map(|axis| (step(axis) * sign).max(0) * sign * (axis.size as isize - 1))
-                .sum()
+            axes.iter().map(|axis| (step(axis) * sign).max(0) * sign * (axis.size as isize - 1)).sum()
         };
         first + last(-1) >= 0 && first + last(1) < len as isize
     };
-    assert!(
-        reach(|axis| axis.src, src, x),
-        "copy reads beyond the {x} elements of its input"
-    );
-    assert!(
-        reach(|axis| axis.dst, dst, y),
-        "copy writes beyond the {y} elements of its output"
-    );
+    assert!(reach(|axis| axis.src, src, x), "copy reads beyond the {x} elements of its input");
+    assert!(reach(|axis| axis.dst, dst, y), "copy writes beyond the {y} elements of its output");
 }
 
 /// A row number that is not in the table.
@@ -225,12 +185,7 @@ fn check_rows(rows: &[i32], count: usize) -> Result<(), NoSuchRow> {
 /// # Errors
 ///
 /// [`NoSuchRow`] if a row is not in 0..R; y is as it was.
-pub fn gather_rows(
-    table: &[f32],
-    rows: &[i32],
-    width: usize,
-    y: &mut [f32],
-) -> Result<(), NoSuchRow> {
+pub fn gather_rows(table: &[f32], rows: &[i32], width: usize, y: &mut [f32]) -> Result<(), NoSuchRow> {
     check_rows(rows, table.len() / width.max(1))?;
     let share = BLOCK.div_ceil(width.max(1));
     let cost = y.len();
@@ -247,12 +202,7 @@ pub fn gather_rows(
 /// # Errors
 ///
 /// [`NoSuchRow`] if a row is not in 0..R; the table is as it was.
-pub fn scatter_rows(
-    y: &[f32],
-    rows: &[i32],
-    width: usize,
-    table: &mut [f32],
-) -> Result<(), NoSuchRow> {
+pub fn scatter_rows(y: &[f32], rows: &[i32], width: usize, table: &mut [f32]) -> Result<(), NoSuchRow> {
     check_rows(rows, table.len() / width.max(1))?;
     let share = BLOCK.div_ceil(width.max(1));
     let cost = table.len();

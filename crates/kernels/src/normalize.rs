@@ -25,26 +25,19 @@ pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut 
         let x = image.of(x, n);
         let (mean, rsqrt) = stats.split_at_mut(channels);
         let [sum] = image.sums(&Values(x));
-        mean.iter_mut()
-            .zip(&sum)
-            .for_each(|(mean, sum)| *mean = (sum / image.count()) as f32);
+        mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = (sum / image.count()) as f32);
         let [squares] = image.sums(&Squares { x, mean });
         for (rsqrt, squares) in rsqrt.iter_mut().zip(&squares) {
             *rsqrt = (1.0 / (squares / image.count() + EPSILON).sqrt()) as f32;
         }
         let (scale, bias) = style[2 * n * channels..][..2 * channels].split_at(channels);
-        let scale: Vec<f32> = scale
-            .iter()
-            .zip(&*rsqrt)
-            .map(|(s, r)| (s + 1.0) * r)
-            .collect();
+        let scale: Vec<f32> = scale.iter().zip(&*rsqrt).map(|(s, r)| (s + 1.0) * r).collect();
         image.rows(
             y,
             #[inline(always)]
             |start, y| {
                 let x = &x[start..][..y.len()];
-                let (mean, scale, bias) =
-                    (&mean[..channels], &scale[..channels], &bias[..channels]);
+                let (mean, scale, bias) = (&mean[..channels], &scale[..channels], &bias[..channels]);
                 for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
                     for c in 0..channels {
                         y[c] = (x[c] - mean[c]) * scale[c] + bias[c];
@@ -58,30 +51,17 @@ pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut 
         return;
     }
     if is_large(x.len()) {
-        let images = y
-            .par_chunks_mut(size)
-            .zip(stats.par_chunks_mut(2 * channels));
-        images
-            .enumerate()
-            .for_each(|(n, (y, stats))| adain(n, y, stats));
+        let images = y.par_chunks_mut(size).zip(stats.par_chunks_mut(2 * channels));
+        images.enumerate().for_each(|(n, (y, stats))| adain(n, y, stats));
     } else {
         let images = y.chunks_mut(size).zip(stats.chunks_mut(2 * channels));
-        images
-            .enumerate()
-            .for_each(|(n, (y, stats))| adain(n, y, stats));
+        images.enumerate().for_each(|(n, (y, stats))| adain(n, y, stats));
     }
 }
 
 /// `g, x, style, stats → dx`: with r = 1/√(σ² + ε) and means over H and W,
 /// `dx = (style + 1) · r · (g − mean g − x̂ · mean(g·x̂))`.
-pub fn adain_input_grad(
-    image: Image,
-    g: &[f32],
-    x: &[f32],
-    style: &[f32],
-    stats: &[f32],
-    dx: &mut [f32],
-) {
+pub fn adain_input_grad(image: Image, g: &[f32], x: &[f32], style: &[f32], stats: &[f32], dx: &mut [f32]) {
     let channels = image.channels;
     pieces(dx, image.pixels * channels, x.len(), |start, dx| {
         let n = start / dx.len();
@@ -91,22 +71,15 @@ pub fn adain_input_grad(
 
         let scale = |c: usize| f64::from((style[2 * n * channels + c] + 1.0) * rsqrt[c]);
         let scales: Vec<f32> = (0..channels).map(|c| scale(c) as f32).collect();
-        let slopes: Vec<f32> = (0..channels)
-            .map(|c| (f64::from(rsqrt[c]) * gx[c] / image.count()) as f32)
-            .collect();
-        let shifts: Vec<f32> = g_sum
-            .iter()
-            .map(|sum| (sum / image.count()) as f32)
-            .collect();
+        let slopes: Vec<f32> = (0..channels).map(|c| (f64::from(rsqrt[c]) * gx[c] / image.count()) as f32).collect();
+        let shifts: Vec<f32> = g_sum.iter().map(|sum| (sum / image.count()) as f32).collect();
         image.rows(
             dx,
             #[inline(always)]
             |start, dx| {
                 let (mean, scales) = (&mean[..channels], &scales[..channels]);
                 let (slopes, shifts) = (&slopes[..channels], &shifts[..channels]);
-                let operands = g[start..]
-                    .chunks_exact(channels)
-                    .zip(x[start..].chunks_exact(channels));
+                let operands = g[start..].chunks_exact(channels).zip(x[start..].chunks_exact(channels));
                 for (dx, (g, x)) in dx.chunks_exact_mut(channels).zip(operands) {
                     for c in 0..channels {
                         dx[c] = scales[c] * (g[c] - shifts[c] - (x[c] - mean[c]) * slopes[c]);
@@ -123,16 +96,8 @@ pub fn adain_style_grad(image: Image, g: &[f32], x: &[f32], stats: &[f32], dstyl
     pieces(dstyle, 2 * channels, x.len(), |start, dstyle| {
         let n = start / dstyle.len();
         let (mean, rsqrt) = stats[start..][..2 * channels].split_at(channels);
-        let sums = image.sums(&Products {
-            g: image.of(g, n),
-            x: image.of(x, n),
-            mean,
-            rsqrt,
-        });
-        dstyle
-            .iter_mut()
-            .zip(sums.iter().flatten())
-            .for_each(|(d, sum)| *d = *sum as f32);
+        let sums = image.sums(&Products { g: image.of(g, n), x: image.of(x, n), mean, rsqrt });
+        dstyle.iter_mut().zip(sums.iter().flatten()).for_each(|(d, sum)| *d = *sum as f32);
     });
 }
 
@@ -153,40 +118,31 @@ impl Image {
     /// Calls `f(start, rows)` for blocks of whole pixels of one image.
     fn rows(self, y: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
         let cost = y.len();
-        pieces(y, self.block() * self.channels, cost, |start, y| {
-            simd!(|| f(start, y))
-        });
+        pieces(y, self.block() * self.channels, cost, |start, y| simd!(|| f(start, y)));
     }
 
     /// Each of K quantities summed over the pixels, by channel: blocks of pixels in their order.
     fn sums<const K: usize>(self, quantity: &impl Quantity<K>) -> [Vec<f64>; K] {
         let (channels, block) = (self.channels, self.block());
         let mut partials = vec![0.0; self.pixels.div_ceil(block) * K * channels];
-        pieces(
-            &mut partials,
-            K * channels,
-            self.pixels * channels,
-            |start, sums| {
-                let first = start / (K * channels) * block;
-                let pixels = first..(first + block).min(self.pixels);
-                simd!(|| {
-                    let mut c = 0;
-                    while c + LANES <= channels {
-                        add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
-                        c += LANES;
-                    }
-                    for c in c..channels {
-                        add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
-                    }
-                });
-            },
-        );
+        pieces(&mut partials, K * channels, self.pixels * channels, |start, sums| {
+            let first = start / (K * channels) * block;
+            let pixels = first..(first + block).min(self.pixels);
+            simd!(|| {
+                let mut c = 0;
+                while c + LANES <= channels {
+                    add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
+                    c += LANES;
+                }
+                for c in c..channels {
+                    add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
+                }
+            });
+        });
         std::array::from_fn(|k| {
             let mut sums = vec![0.0; channels];
             for block in partials.chunks(K * channels) {
-                sums.iter_mut()
-                    .zip(&block[k * channels..])
-                    .for_each(|(sum, x)| *sum += x);
+                sums.iter_mut().zip(&block[k * channels..]).for_each(|(sum, x)| *sum += x);
             }
             sums
         })

@@ -38,12 +38,7 @@ pub fn is_large(cost: usize) -> bool {
 
 /// Calls `work(start, piece)` for each piece of `size` elements of y, which begins at `start`; on the calling thread
 /// if all of them together touch few elements (`cost`).
-pub(crate) fn pieces<T: Send>(
-    y: &mut [T],
-    size: usize,
-    cost: usize,
-    work: impl Fn(usize, &mut [T]) + Sync,
-) {
+pub(crate) fn pieces<T: Send>(y: &mut [T], size: usize, cost: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     let size = size.max(1);
     if is_large(cost) {
         let pieces = y.par_chunks_mut(size).enumerate();

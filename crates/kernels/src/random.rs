@@ -70,12 +70,7 @@ fn draw(position: Position, y: &mut [f32], f: impl Fn([Lanes<u32>; 4]) -> [Lanes
 #[inline(always)]
 fn philox(position: Position, block: u64) -> [Lanes<u32>; 4] {
     let stream = [position.stream as u32, (position.stream >> 32) as u32];
-    let mut words = [
-        [0; LANES],
-        [0; LANES],
-        [stream[0]; LANES],
-        [stream[1]; LANES],
-    ];
+    let mut words = [[0; LANES], [0; LANES], [stream[0]; LANES], [stream[1]; LANES]];
     let [low, high, ..] = &mut words;
     for (lane, (low, high)) in low.iter_mut().zip(high).enumerate() {
         let counter = block.wrapping_add(lane as u64);
@@ -92,10 +87,7 @@ fn philox(position: Position, block: u64) -> [Lanes<u32>; 4] {
             w2[lane] = (a >> 32) as u32 ^ w3[lane] ^ key[1];
             w3[lane] = a as u32;
         }
-        key = [
-            key[0].wrapping_add(0x9E37_79B9),
-            key[1].wrapping_add(0xBB67_AE85),
-        ];
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
     }
     words
 }
@@ -132,15 +124,7 @@ fn ln(u: f32) -> f64 {
     let exponent = (bits - SQRT_HALF) >> 23;
     let m = f64::from(f32::from_bits((bits - (exponent << 23)) as u32));
     let s = (m - 1.0) / (m + 1.0);
-    let series = [
-        1.0 / 13.0,
-        1.0 / 11.0,
-        1.0 / 9.0,
-        1.0 / 7.0,
-        1.0 / 5.0,
-        1.0 / 3.0,
-        1.0,
-    ];
+    let series = [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
     f64::from(exponent) * LN_2 + 2.0 * s * horner(s * s, series)
 }
 
@@ -151,35 +135,11 @@ fn sin_cos_turns(v: f32) -> (f64, f64) {
     let quarter = (v * 4.0 + 0.5) as i32;
     let theta = (f64::from(v) - f64::from(quarter) * 0.25) * TAU;
     let square = theta * theta;
-    let sin = theta
-        * horner(
-            square,
-            [
-                -1.0 / 39_916_800.0,
-                1.0 / 362_880.0,
-                -1.0 / 5040.0,
-                1.0 / 120.0,
-                -1.0 / 6.0,
-                1.0,
-            ],
-        );
-    let cos = horner(
-        square,
-        [
-            1.0 / 479_001_600.0,
-            -1.0 / 3_628_800.0,
-            1.0 / 40_320.0,
-            -1.0 / 720.0,
-            1.0 / 24.0,
-            -0.5,
-            1.0,
-        ],
-    );
-    let (a, b) = if quarter & 1 == 0 {
-        (sin, cos)
-    } else {
-        (cos, sin)
-    };
+    let sin =
+        theta * horner(square, [-1.0 / 39_916_800.0, 1.0 / 362_880.0, -1.0 / 5040.0, 1.0 / 120.0, -1.0 / 6.0, 1.0]);
+    let cos =
+        horner(square, [1.0 / 479_001_600.0, -1.0 / 3_628_800.0, 1.0 / 40_320.0, -1.0 / 720.0, 1.0 / 24.0, -0.5, 1.0]);
+    let (a, b) = if quarter & 1 == 0 { (sin, cos) } else { (cos, sin) };
     let sin_sign = if quarter & 2 == 0 { 1.0 } else { -1.0 };
     let cos_sign = if (quarter + 1) & 2 == 0 { 1.0 } else { -1.0 };
     (a * sin_sign, b * cos_sign)
@@ -188,7 +148,5 @@ fn sin_cos_turns(v: f32) -> (f64, f64) {
 /// A polynomial, highest coefficient first.
 #[inline(always)]
 fn horner<const K: usize>(x: f64, coefficients: [f64; K]) -> f64 {
-    coefficients
-        .into_iter()
-        .fold(0.0, |sum, coefficient| sum * x + coefficient)
+    coefficients.into_iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }

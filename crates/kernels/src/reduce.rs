@@ -54,11 +54,7 @@ pub fn reduce(op: Reduce, x: &[f32], shape: &[usize], axes: &[usize], y: &mut [f
 /// Elements before, in and after run `middle`.
 fn split(runs: &[(usize, bool)], middle: usize) -> [usize; 3] {
     let product = |runs: &[(usize, bool)]| runs.iter().map(|run| run.0).product();
-    [
-        product(&runs[..middle]),
-        runs[middle].0,
-        product(&runs[middle + 1..]),
-    ]
+    [product(&runs[..middle]), runs[middle].0, product(&runs[middle + 1..])]
 }
 
 /// `[a, r, b] → [a, b]`, without the division of a mean.
@@ -70,11 +66,7 @@ fn reduce_middle(op: Reduce, x: &[f32], [a, r, b]: [usize; 3], y: &mut [f32]) {
     let blocks = r.div_ceil(rows);
     if blocks <= 1 {
         // Columns of few rows, or several short reductions, are a task.
-        let size = if r * b > BLOCK {
-            BLOCK / r
-        } else {
-            BLOCK / (r * b).max(1) * b
-        };
+        let size = if r * b > BLOCK { BLOCK / r } else { BLOCK / (r * b).max(1) * b };
         return pieces(y, size, x.len(), |start, piece| {
             let (mut at, mut rest) = (start, piece);
             while !rest.is_empty() {
@@ -118,14 +110,7 @@ fn fold_block(op: Reduce, x: &[f32], b: usize, column: usize, out: &mut [f32]) {
 const LANES: usize = 256;
 
 #[inline(always)]
-fn fold(
-    x: &[f32],
-    b: usize,
-    column: usize,
-    out: &mut [f32],
-    start: f32,
-    combine: impl Fn(f32, f32) -> f32 + Copy,
-) {
+fn fold(x: &[f32], b: usize, column: usize, out: &mut [f32], start: f32, combine: impl Fn(f32, f32) -> f32 + Copy) {
     if b == 1 && x.len() <= SHORT {
         out[0] = fold_short(x, start, combine);
         return;
@@ -133,11 +118,7 @@ fn fold(
     let rows = x.len() / b;
     // Several narrow rows are taken as one wide row, whose parts are combined in the end.
     let whole = out.len() == b && 2 * b <= LANES;
-    let fit = if whole {
-        (LANES / b + 1).next_power_of_two() / 2
-    } else {
-        1
-    };
+    let fit = if whole { (LANES / b + 1).next_power_of_two() / 2 } else { 1 };
     let group = fit.min(rows.max(1).next_power_of_two());
     for (tile, out) in out.chunks_mut(LANES).enumerate() {
         let first = column + tile * LANES;

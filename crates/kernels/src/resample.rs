@@ -36,12 +36,7 @@ pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
         return by_pixel(p, &rows, &columns, x, y);
     }
     // Without a change of scale, all pixels of a row are one sum of shifted rows.
-    let shifts: Vec<(f32, usize)> = p
-        .taps
-        .iter()
-        .enumerate()
-        .map(|(t, &tap)| (tap, t))
-        .collect();
+    let shifts: Vec<(f32, usize)> = p.taps.iter().enumerate().map(|(t, &tap)| (tap, t)).collect();
     let is_flat = p.up == 1 && p.down == 1;
     let left = p.before[1];
     let share = (BLOCK / (ow * c)).max(1);
@@ -50,11 +45,7 @@ pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
         with_row(|row| {
             let first = if is_flat { left.max(0) as usize } else { 0 };
             let cropped = if is_flat { (-left).max(0) as usize } else { 0 };
-            let width = if is_flat {
-                (first + w).max(cropped + ow + p.taps.len())
-            } else {
-                w
-            };
+            let width = if is_flat { (first + w).max(cropped + ow + p.taps.len()) } else { w };
             row.clear();
             row.resize(width * c, 0.0);
             for at in 0..y.len() / (ow * c) {
@@ -118,10 +109,7 @@ struct Sums {
 
 impl Sums {
     fn new(p: &Upfirdn2d, size: usize, out: usize, before: isize) -> Self {
-        let mut sums = Self {
-            starts: vec![0],
-            terms: Vec::new(),
-        };
+        let mut sums = Self { starts: vec![0], terms: Vec::new() };
         for i in 0..out {
             for (t, &tap) in p.taps.iter().enumerate() {
                 let at = (i * p.down + t) as isize - before;

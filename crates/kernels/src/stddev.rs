@@ -41,9 +41,7 @@ impl Groups {
                 *deviation += (x - mean) * (x - mean);
             }
         }
-        deviation
-            .iter_mut()
-            .for_each(|d| *d = (*d * scale + EPSILON).sqrt());
+        deviation.iter_mut().for_each(|d| *d = (*d * scale + EPSILON).sqrt());
         [mean, deviation]
     }
 }

@@ -1,12 +1,6 @@
 use stylegan_kernels::adam::{AdamStep, Arenas, adam};
 
-const STEP: AdamStep = AdamStep {
-    rate: 0.01,
-    beta1: 0.5,
-    beta2: 0.9,
-    epsilon: 1e-8,
-    average_beta: 0.75,
-};
+const STEP: AdamStep = AdamStep { rate: 0.01, beta1: 0.5, beta2: 0.9, epsilon: 1e-8, average_beta: 0.75 };
 
 struct Network {
     params: Vec<f32>,
@@ -19,13 +13,7 @@ struct Network {
 impl Network {
     fn new(len: usize) -> Self {
         let zeros = || vec![0.0; len];
-        Self {
-            params: vec![1.0; len],
-            m: zeros(),
-            v: zeros(),
-            state: vec![0.0; 2],
-            average: zeros(),
-        }
+        Self { params: vec![1.0; len], m: zeros(), v: zeros(), state: vec![0.0; 2], average: zeros() }
     }
 
     fn step(&mut self, grad: &[f32]) {
@@ -43,12 +31,8 @@ impl Network {
 #[test]
 fn steps_with_given_gradients_follow_the_formula() {
     let mut network = Network::new(3);
-    let (mut params, mut m, mut v, mut average) =
-        ([1.0_f64; 3], [0.0_f64; 3], [0.0_f64; 3], [0.0_f64; 3]);
-    for (t, grad) in [[0.5, -2.0, 1e-4], [0.25, 1.0, -1e-4], [0.0, 3.0, 2e-4]]
-        .into_iter()
-        .enumerate()
-    {
+    let (mut params, mut m, mut v, mut average) = ([1.0_f64; 3], [0.0_f64; 3], [0.0_f64; 3], [0.0_f64; 3]);
+    for (t, grad) in [[0.5, -2.0, 1e-4], [0.25, 1.0, -1e-4], [0.0, 3.0, 2e-4]].into_iter().enumerate() {
         network.step(&grad.map(|g| g as f32));
         let t = t as i32 + 1;
         for i in 0..3 {
@@ -67,25 +51,13 @@ fn steps_with_given_gradients_follow_the_formula() {
 
 #[test]
 fn a_gradient_that_is_not_finite_changes_nothing_but_the_count_of_skipped_steps() {
-    for (at, bad) in [
-        (0, f32::NAN),
-        (49_999, f32::INFINITY),
-        (20_000, f32::NEG_INFINITY),
-        (3, -f32::NAN),
-    ] {
+    for (at, bad) in [(0, f32::NAN), (49_999, f32::INFINITY), (20_000, f32::NEG_INFINITY), (3, -f32::NAN)] {
         let mut network = Network::new(50_000);
         let mut grad = vec![0.1; 50_000];
         grad[at] = bad;
         network.step(&grad);
         assert_eq!(network.state, [0.0, 1.0]);
         assert!(network.params.iter().all(|&p| p == 1.0));
-        assert!(
-            network
-                .average
-                .iter()
-                .chain(&network.m)
-                .chain(&network.v)
-                .all(|&x| x == 0.0)
-        );
+        assert!(network.average.iter().chain(&network.m).chain(&network.v).all(|&x| x == 0.0));
     }
 }

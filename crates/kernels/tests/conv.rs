@@ -1,12 +1,9 @@
 //! The convolutions against plain f64 loops, for every algorithm and many geometries.
 
 use rayon::ThreadPoolBuilder;
-use stylegan_kernels::conv::{
-    Algorithm, Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad,
-};
+use stylegan_kernels::conv::{Algorithm, Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad};
 
-const ALGORITHMS: [Algorithm; 4] =
-    [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
+const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 const KINDS: [Kind; 3] = [Kind::Forward, Kind::Transpose, Kind::WeightGrad];
 
 /// The three operands; a kind writes one of them from the other two.
@@ -21,9 +18,7 @@ struct Operands {
 fn numbers(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..len).map(|_| next()).collect()
@@ -37,29 +32,11 @@ fn operands(g: &Conv) -> Operands {
     }
 }
 
-fn conv(
-    n: usize,
-    [h, w, c]: [usize; 3],
-    [kh, kw, o]: [usize; 3],
-    stride: usize,
-    padding: [usize; 4],
-) -> Option<Conv> {
+fn conv(n: usize, [h, w, c]: [usize; 3], [kh, kw, o]: [usize; 3], stride: usize, padding: [usize; 4]) -> Option<Conv> {
     let [top, bottom, left, right] = padding;
     let oh = (h + top + bottom).checked_sub(kh)? / stride + 1;
     let ow = (w + left + right).checked_sub(kw)? / stride + 1;
-    Some(Conv {
-        n,
-        h,
-        w,
-        c,
-        kh,
-        kw,
-        o,
-        oh,
-        ow,
-        stride,
-        padding,
-    })
+    Some(Conv { n, h, w, c, kh, kw, o, oh, ow, stride, padding })
 }
 
 /// The definition, in f64: visits every product `x · w` that is part of a `y`.
@@ -69,10 +46,7 @@ fn reference(kind: Kind, g: &Conv, operands: &Operands) -> Vec<f64> {
     for place in 0..g.n * g.oh * g.ow {
         let (n, i, j) = (place / (g.oh * g.ow), place / g.ow % g.oh, place % g.ow);
         for (u, v) in (0..g.kh * g.kw).map(|tap| (tap / g.kw, tap % g.kw)) {
-            let (p, q) = (
-                (i * g.stride + u).wrapping_sub(g.padding[0]),
-                (j * g.stride + v).wrapping_sub(g.padding[2]),
-            );
+            let (p, q) = ((i * g.stride + u).wrapping_sub(g.padding[0]), (j * g.stride + v).wrapping_sub(g.padding[2]));
             if p >= g.h || q >= g.w {
                 continue;
             }
@@ -100,11 +74,7 @@ fn compute(
     accumulate: bool,
     scratch: &mut Scratch,
 ) -> Vec<f32> {
-    let Operands {
-        mut x,
-        mut y,
-        mut w,
-    } = with.clone();
+    let Operands { mut x, mut y, mut w } = with.clone();
     match kind {
         Kind::Forward => conv2d(g, &x, &w, &mut y, algorithm, accumulate, scratch),
         Kind::Transpose => conv2d_transpose(g, &y, &w, &mut x, algorithm, accumulate, scratch),
@@ -131,11 +101,7 @@ fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {
             let filters = matches!(algorithm, None | Some(Algorithm::Winograd));
             let tolerance = tolerance * if filters { 3.0 } else { 1.0 };
             for (i, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
-                let expected = if accumulate {
-                    expected + f64::from(before[i])
-                } else {
-                    expected
-                };
+                let expected = if accumulate { expected + f64::from(before[i]) } else { expected };
                 assert!(
                     (f64::from(found) - expected).abs() <= tolerance,
                     "{kind:?} {algorithm:?} accumulate {accumulate} element {i}: expected {expected}, found {found}; {g:?}"
@@ -201,24 +167,13 @@ fn every_algorithm_agrees_with_the_definition_where_work_is_split() {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let pools: Vec<_> = [1, 2, 3]
-        .map(|threads| {
-            ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap()
-        })
-        .into();
+    let pools: Vec<_> = [1, 2, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap()).into();
     let mut scratch = Scratch::new();
     for g in large() {
         let with = operands(&g);
-        for (kind, algorithm) in KINDS
-            .iter()
-            .flat_map(|&kind| ALGORITHMS.map(|algorithm| (kind, algorithm)))
-        {
+        for (kind, algorithm) in KINDS.iter().flat_map(|&kind| ALGORITHMS.map(|algorithm| (kind, algorithm))) {
             let mut bits = |pool: &rayon::ThreadPool| -> Vec<u32> {
-                let out =
-                    pool.install(|| compute(kind, &g, &with, Some(algorithm), true, &mut scratch));
+                let out = pool.install(|| compute(kind, &g, &with, Some(algorithm), true, &mut scratch));
                 out.iter().map(|value| value.to_bits()).collect()
             };
             let one = bits(&pools[0]);
@@ -238,34 +193,14 @@ fn forward_and_transpose_are_adjoint() {
     let mut scratch = Scratch::new();
     for g in large() {
         let with = operands(&g);
-        let dot = |a: &[f32], b: &[f32]| {
-            a.iter()
-                .zip(b)
-                .map(|(&a, &b)| f64::from(a) * f64::from(b))
-                .sum::<f64>()
-        };
-        let forward = dot(
-            &compute(Kind::Forward, &g, &with, None, false, &mut scratch),
-            &with.y,
-        );
-        let transpose = dot(
-            &compute(Kind::Transpose, &g, &with, None, false, &mut scratch),
-            &with.x,
-        );
-        let weights = dot(
-            &compute(Kind::WeightGrad, &g, &with, None, false, &mut scratch),
-            &with.w,
-        );
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+        let forward = dot(&compute(Kind::Forward, &g, &with, None, false, &mut scratch), &with.y);
+        let transpose = dot(&compute(Kind::Transpose, &g, &with, None, false, &mut scratch), &with.x);
+        let weights = dot(&compute(Kind::WeightGrad, &g, &with, None, false, &mut scratch), &with.w);
         // Three sums of the same products x · w · y; f32 rounding of each, measured below 1e-6 of their count's root.
         let scale = ((with.y.len() * g.kh * g.kw * g.c) as f64).sqrt();
-        assert!(
-            (forward - transpose).abs() < 1e-5 * scale,
-            "{forward} and {transpose}; {g:?}"
-        );
-        assert!(
-            (forward - weights).abs() < 1e-5 * scale,
-            "{forward} and {weights}; {g:?}"
-        );
+        assert!((forward - transpose).abs() < 1e-5 * scale, "{forward} and {transpose}; {g:?}");
+        assert!((forward - weights).abs() < 1e-5 * scale, "{forward} and {weights}; {g:?}");
     }
 }
 
@@ -289,15 +224,7 @@ fn a_second_step_takes_no_workspace() {
 #[should_panic(expected = "conv2d: expected [16, 4, 9] elements of x, y and w, found [15, 4, 9]")]
 fn a_slice_of_the_wrong_length_is_named() {
     let g = conv(1, [4, 4, 1], [3, 3, 1], 1, [0; 4]).unwrap();
-    conv2d(
-        &g,
-        &[0.0; 15],
-        &[0.0; 9],
-        &mut [0.0; 4],
-        None,
-        false,
-        &mut Scratch::new(),
-    );
+    conv2d(&g, &[0.0; 15], &[0.0; 9], &mut [0.0; 4], None, false, &mut Scratch::new());
 }
 
 #[test]

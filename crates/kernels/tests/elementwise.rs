@@ -1,8 +1,6 @@
 mod values;
 
-use stylegan_kernels::elementwise::{
-    Binary, Unary, bias_act, bias_act_grad, binary, noise_bias_act, unary,
-};
+use stylegan_kernels::elementwise::{Binary, Unary, bias_act, bias_act_grad, binary, noise_bias_act, unary};
 use values::{assert_close, values};
 
 /// Element `i` of `shape` in an operand of shape `from`.
@@ -37,14 +35,7 @@ fn every_form_of_broadcasting_finds_its_elements() {
         let b = values(2, b_shape.iter().product());
         let len = shape.iter().product();
         let mut y = vec![f32::NAN; len];
-        binary(
-            Binary::Sub,
-            (&a, a_shape),
-            (&b, b_shape),
-            &mut y,
-            shape,
-            false,
-        );
+        binary(Binary::Sub, (&a, a_shape), (&b, b_shape), &mut y, shape, false);
         for (i, &y) in y.iter().enumerate() {
             let expected = a[broadcast(i, a_shape, shape)] - b[broadcast(i, b_shape, shape)];
             assert_eq!(y, expected, "{a_shape:?} - {b_shape:?} at {i}");
@@ -56,20 +47,8 @@ fn every_form_of_broadcasting_finds_its_elements() {
 fn results_are_added_to_the_output_on_request() {
     let (x, start) = (values(1, 1000), values(2, 1000));
     let mut y = start.clone();
-    unary(
-        Unary::Affine {
-            scale: 2.0,
-            shift: 0.5,
-        },
-        &x,
-        &mut y,
-        true,
-    );
-    let expected: Vec<f64> = x
-        .iter()
-        .zip(&start)
-        .map(|(&x, &s)| f64::from(s) + 2.0 * f64::from(x) + 0.5)
-        .collect();
+    unary(Unary::Affine { scale: 2.0, shift: 0.5 }, &x, &mut y, true);
+    let expected: Vec<f64> = x.iter().zip(&start).map(|(&x, &s)| f64::from(s) + 2.0 * f64::from(x) + 0.5).collect();
     // Three roundings.
     assert_close(&y, &expected, 2e-7);
 }
@@ -87,13 +66,7 @@ fn softplus_and_sigmoid_survive_large_operands() {
 #[test]
 fn the_bias_is_added_before_the_slope_is_chosen_and_zero_counts_as_positive() {
     let mut y = [f32::NAN; 4];
-    bias_act(
-        &[1.0, -0.75, -3.0, -1.0],
-        Some(&[-2.0, 1.0]),
-        0.5,
-        &mut y,
-        false,
-    );
+    bias_act(&[1.0, -0.75, -3.0, -1.0], Some(&[-2.0, 1.0]), 0.5, &mut y, false);
     assert_eq!(y, [-0.5, 0.25, -2.5, 0.0]);
     let mut x = [f32::NAN; 4];
     bias_act_grad(&[8.0; 4], &y, 0.5, &mut x, false);

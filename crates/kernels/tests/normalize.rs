@@ -7,37 +7,23 @@ use values::{assert_close, values};
 #[test]
 fn a_constant_map_becomes_its_bias_exactly() {
     // 0.1 is no f32, and neither are its sums over 9999 pixels: a mean with an error would be blown up by 1/√ε.
-    let image = Image {
-        pixels: 9999,
-        channels: 3,
-    };
+    let image = Image { pixels: 9999, channels: 3 };
     let (mut y, mut stats) = (vec![f32::NAN; 9999 * 3], vec![f32::NAN; 6]);
-    adain(
-        image,
-        &vec![0.1; 9999 * 3],
-        &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
-        &mut y,
-        &mut stats,
-    );
+    adain(image, &vec![0.1; 9999 * 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &mut y, &mut stats);
     assert_eq!(stats, [0.1, 0.1, 0.1, 1e4, 1e4, 1e4]);
     assert!(y.chunks(3).all(|pixel| pixel == [4.0, 5.0, 6.0]));
 }
 
 #[test]
 fn normalised_maps_have_the_styles_deviation_and_mean() {
-    let image = Image {
-        pixels: 3000,
-        channels: 19,
-    };
+    let image = Image { pixels: 3000, channels: 19 };
     let x: Vec<f32> = values(1, 2 * 3000 * 19).iter().map(|x| 100.0 + x).collect();
     let style = values(2, 2 * 2 * 19);
     let (mut y, mut stats) = (vec![f32::NAN; x.len()], vec![f32::NAN; 4 * 19]);
     adain(image, &x, &style, &mut y, &mut stats);
     for n in 0..2 {
         for c in 0..19 {
-            let map: Vec<f64> = (0..3000)
-                .map(|i| f64::from(y[(n * 3000 + i) * 19 + c]))
-                .collect();
+            let map: Vec<f64> = (0..3000).map(|i| f64::from(y[(n * 3000 + i) * 19 + c])).collect();
             let mean = map.iter().sum::<f64>() / 3000.0;
             let deviation = (map.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 3000.0).sqrt();
             let (scale, bias) = (style[n * 38 + c], style[n * 38 + 19 + c]);
@@ -50,18 +36,12 @@ fn normalised_maps_have_the_styles_deviation_and_mean() {
 
 /// The sum of `a · b` in f64.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(&a, &b)| f64::from(a) * f64::from(b))
-        .sum()
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
 #[test]
 fn the_adjoints_match_differences_of_the_forward_kernel() {
-    let image = Image {
-        pixels: 400,
-        channels: 17,
-    };
+    let image = Image { pixels: 400, channels: 17 };
     let len = 3 * 400 * 17;
     let (x, style, g) = (values(1, len), values(2, 3 * 34), values(3, len));
     let forward = |x: &[f32], style: &[f32]| {
@@ -70,43 +50,25 @@ fn the_adjoints_match_differences_of_the_forward_kernel() {
         (y, stats)
     };
     let stats = forward(&x, &style).1;
-    let moved = |x: &[f32], by: &[f32], step: f32| -> Vec<f32> {
-        x.iter().zip(by).map(|(x, by)| x + step * by).collect()
-    };
+    let moved =
+        |x: &[f32], by: &[f32], step: f32| -> Vec<f32> { x.iter().zip(by).map(|(x, by)| x + step * by).collect() };
     let step = 1e-2;
     let (mut dx, mut dstyle) = (vec![f32::NAN; len], vec![f32::NAN; 3 * 34]);
     adain_input_grad(image, &g, &x, &style, &stats, &mut dx);
     adain_style_grad(image, &g, &x, &stats, &mut dstyle);
     // A direction along the gradient itself makes the derivative large beside the noise of f32.
     let along = |y: &[f32], z: &[f32]| (dot(&g, y) - dot(&g, z)) / (2.0 * f64::from(step));
-    let by_x = along(
-        &forward(&moved(&x, &dx, step), &style).0,
-        &forward(&moved(&x, &dx, -step), &style).0,
-    );
-    let by_style = along(
-        &forward(&x, &moved(&style, &dstyle, step)).0,
-        &forward(&x, &moved(&style, &dstyle, -step)).0,
-    );
+    let by_x = along(&forward(&moved(&x, &dx, step), &style).0, &forward(&moved(&x, &dx, -step), &style).0);
+    let by_style = along(&forward(&x, &moved(&style, &dstyle, step)).0, &forward(&x, &moved(&style, &dstyle, -step)).0);
     // The error of a central difference is step² times the third derivative, here about 1e-4 of the first.
-    assert!(
-        (by_x / dot(&dx, &dx) - 1.0).abs() < 1e-3,
-        "{by_x} {}",
-        dot(&dx, &dx)
-    );
-    assert!(
-        (by_style / dot(&dstyle, &dstyle) - 1.0).abs() < 1e-4,
-        "the style enters linearly"
-    );
+    assert!((by_x / dot(&dx, &dx) - 1.0).abs() < 1e-3, "{by_x} {}", dot(&dx, &dx));
+    assert!((by_style / dot(&dstyle, &dstyle) - 1.0).abs() < 1e-4, "the style enters linearly");
 }
 
 #[test]
 fn deviations_are_taken_over_the_images_of_a_group() {
     // Two groups of three: images 0, 2, 4 and 1, 3, 5.
-    let groups = Groups {
-        count: 2,
-        size: 3,
-        image: 5000,
-    };
+    let groups = Groups { count: 2, size: 3, image: 5000 };
     let x = values(1, 6 * 5000);
     let moments = |m: usize, i: usize| {
         let element = |k: usize| f64::from(x[(m + 2 * k) * 5000 + i]);

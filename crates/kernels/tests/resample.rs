@@ -41,14 +41,7 @@ fn every_scale_filter_and_padding_agrees_with_the_definition() {
             for length in 1..=5 {
                 for before in [[0, 0], [2, 1], [-1, 3], [1, -1]] {
                     let out = [h, w].map(|size| (size * up + 3) / down);
-                    let p = Upfirdn2d {
-                        shape: [2, h, w, c],
-                        out,
-                        up,
-                        down,
-                        taps: &taps[..length],
-                        before,
-                    };
+                    let p = Upfirdn2d { shape: [2, h, w, c], out, up, down, taps: &taps[..length], before };
                     let mut y = vec![f32::NAN; 2 * out[0] * out[1] * c];
                     upfirdn2d(&p, &x, &mut y);
                     // Ten products and sums.

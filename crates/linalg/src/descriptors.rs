@@ -49,13 +49,7 @@ impl Descriptors {
             return argument("sliced Wasserstein distance: images need at least 1 channel");
         }
         let levels = vec![Vec::new(); sides.len()];
-        Ok(Self {
-            words,
-            set,
-            channels,
-            sides,
-            levels,
-        })
+        Ok(Self { words, set, channels, sides, levels })
     }
 
     /// Adds images `[N, side, side, channels]`.
@@ -75,18 +69,11 @@ impl Descriptors {
         let first = self.count();
         let kept = images.par_chunks_exact(size).enumerate().map(|(i, image)| {
             let pyramid = laplacian_pyramid(image, side, channels)?;
-            Ok(pyramid
-                .into_iter()
-                .enumerate()
-                .map(|(level, pixels)| self.keep(level, first + i, pixels))
-                .collect())
+            Ok(pyramid.into_iter().enumerate().map(|(level, pixels)| self.keep(level, first + i, pixels)).collect())
         });
         let kept: Vec<Vec<Box<[f32]>>> = kept.collect::<Result<_>>()?;
         for image in kept {
-            self.levels
-                .iter_mut()
-                .zip(image)
-                .for_each(|(level, kept)| level.push(kept));
+            self.levels.iter_mut().zip(image).for_each(|(level, kept)| level.push(kept));
         }
         Ok(())
     }
@@ -138,13 +125,7 @@ impl Descriptors {
     pub(crate) fn read(&self, level: usize, i: usize, out: &mut Vec<f32>) {
         let (image, width) = (&self.levels[level][i / PER_IMAGE], self.width());
         if self.keeps_images(level) {
-            cut(
-                image,
-                self.sides[level],
-                self.channels,
-                self.corner(level, i),
-                out,
-            );
+            cut(image, self.sides[level], self.channels, self.corner(level, i), out);
         } else {
             out.extend_from_slice(&image[i % PER_IMAGE * width..][..width]);
         }
@@ -159,8 +140,7 @@ impl Descriptors {
                 .into_par_iter()
                 .map(|image| {
                     let mut values = Vec::with_capacity(PER_IMAGE * self.width());
-                    (0..PER_IMAGE)
-                        .for_each(|i| self.read(level, image * PER_IMAGE + i, &mut values));
+                    (0..PER_IMAGE).for_each(|i| self.read(level, image * PER_IMAGE + i, &mut values));
                     let mut sums = vec![0.0; channels];
                     for pixel in values.chunks_exact(channels) {
                         (0..channels).for_each(|c| sums[c] += of(c, f64::from(pixel[c])));
@@ -169,19 +149,13 @@ impl Descriptors {
                 })
                 .collect();
             let mut total = vec![0.0; channels];
-            images
-                .iter()
-                .for_each(|image| (0..channels).for_each(|c| total[c] += image[c]));
+            images.iter().for_each(|image| (0..channels).for_each(|c| total[c] += image[c]));
             let count = (self.count_of_descriptors() * SIDE * SIDE) as f64;
             total.iter().map(|sum| sum / count).collect()
         };
         let means = sums(&|_, value| value);
         let variances = sums(&|c, value| (value - means[c]).powi(2));
-        means
-            .iter()
-            .zip(variances)
-            .map(|(&mean, variance)| (mean, variance.sqrt()))
-            .collect()
+        means.iter().zip(variances).map(|(&mean, variance)| (mean, variance.sqrt())).collect()
     }
 }
 

@@ -20,19 +20,10 @@ impl Gaussian<'_> {
         let (d, length) = (self.mean.len(), self.covariance.len());
         if d == 0 || length != d * d {
             let expected = "a mean of d and a covariance of d x d values, d at least 1".to_string();
-            return argument(format!(
-                "frechetDistance: {which}: {expected}, are expected, got {d} and {length}"
-            ));
+            return argument(format!("frechetDistance: {which}: {expected}, are expected, got {d} and {length}"));
         }
-        match self
-            .mean
-            .iter()
-            .chain(self.covariance)
-            .find(|value| !value.is_finite())
-        {
-            Some(value) => argument(format!(
-                "frechetDistance: {which} holds {value}; all numbers must be finite"
-            )),
+        match self.mean.iter().chain(self.covariance).find(|value| !value.is_finite()) {
+            Some(value) => argument(format!("frechetDistance: {which} holds {value}; all numbers must be finite")),
             None => Ok(()),
         }
     }
@@ -41,9 +32,7 @@ impl Gaussian<'_> {
     fn root(&self, which: &str) -> Result<Mat<f64>> {
         let d = self.mean.len();
         let covariance = MatRef::from_row_major_slice(self.covariance, d, d);
-        let eigen = covariance
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|error| failed(which, &error))?;
+        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|error| failed(which, &error))?;
         let mut root = eigen.U().to_owned();
         for (column, value) in root.col_iter_mut().zip(eigen.S().column_vector().iter()) {
             let scale = value.max(0.0).sqrt();
@@ -54,9 +43,7 @@ impl Gaussian<'_> {
 }
 
 fn failed(which: &str, error: &impl std::fmt::Debug) -> Error {
-    Error::Decomposition(format!(
-        "frechetDistance: the decomposition of {which} did not converge: {error:?}"
-    ))
+    Error::Decomposition(format!("frechetDistance: the decomposition of {which} did not converge: {error:?}"))
 }
 
 /// |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½) (Dowson, Landau 1982; Heusel et al. 2017, Eq. 6).
@@ -72,34 +59,14 @@ pub fn frechet_distance(a: Gaussian, b: Gaussian) -> Result<f64> {
     b.check("the second distribution")?;
     let d = a.mean.len();
     if b.mean.len() != d {
-        return argument(format!(
-            "frechetDistance: features of one width are expected, got {d} and {}",
-            b.mean.len()
-        ));
+        return argument(format!("frechetDistance: features of one width are expected, got {d} and {}", b.mean.len()));
     }
-    let (first, second) = (
-        a.root("the first covariance")?,
-        b.root("the second covariance")?,
-    );
+    let (first, second) = (a.root("the first covariance")?, b.root("the second covariance")?);
     let mut product = Mat::zeros(d, d);
     let par = faer::get_global_parallelism();
-    matmul(
-        product.as_mut(),
-        Accum::Replace,
-        first.transpose(),
-        second.as_ref(),
-        1.0,
-        par,
-    );
-    let values = product
-        .singular_values()
-        .map_err(|error| failed("the product of the roots", &error))?;
-    let between: f64 = a
-        .mean
-        .iter()
-        .zip(b.mean)
-        .map(|(x, y)| (x - y) * (x - y))
-        .sum();
+    matmul(product.as_mut(), Accum::Replace, first.transpose(), second.as_ref(), 1.0, par);
+    let values = product.singular_values().map_err(|error| failed("the product of the roots", &error))?;
+    let between: f64 = a.mean.iter().zip(b.mean).map(|(x, y)| (x - y) * (x - y)).sum();
     let trace = |covariance: &[f64]| (0..d).map(|i| covariance[i * d + i]).sum::<f64>();
     Ok(between + trace(a.covariance) + trace(b.covariance) - 2.0 * values.iter().sum::<f64>())
 }

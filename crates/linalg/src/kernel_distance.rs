@@ -28,10 +28,7 @@ pub fn kernel_distance(
     size: usize,
     random: Random,
 ) -> Result<KernelDistance> {
-    let (x, y) = (
-        Rows::new("the first features", x, width)?,
-        Rows::new("the second features", y, width)?,
-    );
+    let (x, y) = (Rows::new("the first features", x, width)?, Rows::new("the second features", y, width)?);
     let size = size.min(x.count()).min(y.count());
     if size < 2 || subsets == 0 {
         let (m, n) = (x.count(), y.count());
@@ -43,33 +40,19 @@ pub fn kernel_distance(
     let mut products = Vec::new();
     let distances: Vec<f64> = (0..subsets as u64)
         .map(|subset| {
-            let a = x.columns(
-                random.choose(2 * subset, x.count(), size).into_iter(),
-                &zero,
-            );
-            let b = y.columns(
-                random.choose(2 * subset + 1, y.count(), size).into_iter(),
-                &zero,
-            );
+            let a = x.columns(random.choose(2 * subset, x.count(), size).into_iter(), &zero);
+            let b = y.columns(random.choose(2 * subset + 1, y.count(), size).into_iter(), &zero);
             let mut sum = |a: &Columns, b: &Columns, diagonal: bool| {
                 a.products(b, &mut products);
                 kernel_sum(&products, size, width, diagonal)
             };
             let n = size as f64;
-            (sum(&a, &a, false) + sum(&b, &b, false)) / (n * (n - 1.0))
-                - 2.0 * sum(&a, &b, true) / (n * n)
+            (sum(&a, &a, false) + sum(&b, &b, false)) / (n * (n - 1.0)) - 2.0 * sum(&a, &b, true) / (n * n)
         })
         .collect();
     let mean = distances.iter().sum::<f64>() / subsets as f64;
-    let variance = distances
-        .iter()
-        .map(|value| (value - mean) * (value - mean))
-        .sum::<f64>()
-        / subsets as f64;
-    Ok(KernelDistance {
-        mean,
-        deviation: variance.sqrt(),
-    })
+    let variance = distances.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / subsets as f64;
+    Ok(KernelDistance { mean, deviation: variance.sqrt() })
 }
 
 /// Σ (x·y / width + 1)³ over `[size, size]` pairs, those of a row with itself only if `diagonal`.
@@ -77,11 +60,7 @@ fn kernel_sum(products: &[f64], size: usize, width: usize, diagonal: bool) -> f6
     let kernel = |product: &f64| (product / width as f64 + 1.0).powi(3);
     let sum = |(j, column): (usize, &[f64])| {
         let all: f64 = column.iter().map(kernel).sum();
-        if diagonal {
-            all
-        } else {
-            all - kernel(&column[j])
-        }
+        if diagonal { all } else { all - kernel(&column[j]) }
     };
     products.chunks_exact(size).enumerate().map(sum).sum()
 }

@@ -26,13 +26,7 @@ const SMALLEST: usize = 1 << (WEIGHTS.len() - 1);
 /// # Errors
 ///
 /// Sides that are not multiples of 16, or bytes that are not whole images of both sets alike.
-pub fn ms_ssim(
-    a: &[u8],
-    b: &[u8],
-    height: usize,
-    width: usize,
-    channels: usize,
-) -> Result<Vec<f64>> {
+pub fn ms_ssim(a: &[u8], b: &[u8], height: usize, width: usize, channels: usize) -> Result<Vec<f64>> {
     if height == 0 || width == 0 || !height.is_multiple_of(SMALLEST) || !width.is_multiple_of(SMALLEST) || channels == 0
     {
         return argument(format!(
@@ -48,12 +42,7 @@ pub fn ms_ssim(
     }
     let pairs = a.par_chunks_exact(size).zip(b.par_chunks_exact(size));
     Ok(pairs
-        .map(|(a, b)| {
-            pair(
-                Scale::new(a, height, width, channels),
-                Scale::new(b, height, width, channels),
-            )
-        })
+        .map(|(a, b)| pair(Scale::new(a, height, width, channels), Scale::new(b, height, width, channels)))
         .collect())
 }
 
@@ -95,9 +84,7 @@ fn similarity(a: &Scale, b: &Scale) -> (f64, f64) {
 /// A Gaussian of sum 1 around the middle.
 fn gaussian(size: usize, sigma: f64) -> Vec<f64> {
     let middle = (size - 1) as f64 / 2.0;
-    let values: Vec<f64> = (0..size)
-        .map(|i| (-(i as f64 - middle).powi(2) / (2.0 * sigma * sigma)).exp())
-        .collect();
+    let values: Vec<f64> = (0..size).map(|i| (-(i as f64 - middle).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
     let sum: f64 = values.iter().sum();
     values.iter().map(|value| value / sum).collect()
 }
@@ -112,12 +99,7 @@ struct Scale {
 
 impl Scale {
     fn new(pixels: &[u8], height: usize, width: usize, channels: usize) -> Self {
-        Self {
-            values: pixels.iter().map(|&value| f64::from(value)).collect(),
-            height,
-            width,
-            channels,
-        }
+        Self { values: pixels.iter().map(|&value| f64::from(value)).collect(), height, width, channels }
     }
 
     /// The means of 2 x 2 pixels.
@@ -128,40 +110,27 @@ impl Scale {
         for pair in self.values.chunks_exact(2 * row) {
             let (upper, lower) = pair.split_at(row);
             for i in (0..row).step_by(2 * channels).flat_map(|x| x..x + channels) {
-                values
-                    .push((upper[i] + upper[i + channels] + lower[i] + lower[i + channels]) * 0.25);
+                values.push((upper[i] + upper[i + channels] + lower[i] + lower[i + channels]) * 0.25);
             }
         }
-        Self {
-            values,
-            height,
-            width,
-            channels,
-        }
+        Self { values, height, width, channels }
     }
 
     /// The window at every place inside of the image, in both directions.
     fn filter(&self, window: &[f64]) -> Vec<f64> {
-        let (row, out_row) = (
-            self.width * self.channels,
-            (self.width - window.len() + 1) * self.channels,
-        );
+        let (row, out_row) = (self.width * self.channels, (self.width - window.len() + 1) * self.channels);
         let mut wide = vec![0.0; (self.height - window.len() + 1) * row];
         for (y, out) in wide.chunks_exact_mut(row).enumerate() {
             for (tap, weight) in window.iter().enumerate() {
                 let from = &self.values[(y + tap) * row..][..row];
-                out.iter_mut()
-                    .zip(from)
-                    .for_each(|(out, value)| *out += weight * value);
+                out.iter_mut().zip(from).for_each(|(out, value)| *out += weight * value);
             }
         }
         let mut narrow = vec![0.0; wide.len() / row * out_row];
         for (from, out) in wide.chunks_exact(row).zip(narrow.chunks_exact_mut(out_row)) {
             for (tap, weight) in window.iter().enumerate() {
                 let from = &from[tap * self.channels..][..out_row];
-                out.iter_mut()
-                    .zip(from)
-                    .for_each(|(out, value)| *out += weight * value);
+                out.iter_mut().zip(from).for_each(|(out, value)| *out += weight * value);
             }
         }
         narrow

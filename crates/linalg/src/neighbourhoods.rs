@@ -28,17 +28,8 @@ pub struct Neighbourhoods {
 /// # Errors
 ///
 /// Rows that are not finite or do not fit the width; sets that have no `k`-th neighbour.
-pub fn neighbourhoods(
-    real: &[f32],
-    fake: &[f32],
-    width: usize,
-    k: usize,
-    density_k: usize,
-) -> Result<Neighbourhoods> {
-    let (real, fake) = (
-        Rows::new("the real features", real, width)?,
-        Rows::new("the fake features", fake, width)?,
-    );
+pub fn neighbourhoods(real: &[f32], fake: &[f32], width: usize, k: usize, density_k: usize) -> Result<Neighbourhoods> {
+    let (real, fake) = (Rows::new("the real features", real, width)?, Rows::new("the fake features", fake, width)?);
     let most = k.max(density_k);
     if k.min(density_k) == 0 || most >= real.count() || most >= fake.count() {
         let (m, n) = (real.count(), fake.count());
@@ -63,11 +54,7 @@ fn blocks<'a>(rows: Rows<'a>, centre: &'a [f64]) -> impl Iterator<Item = Block> 
     (0..rows.count()).step_by(BLOCK).map(move |first| {
         let rows = rows.columns(first..rows.count().min(first + BLOCK), centre);
         let squares = rows.squares();
-        Block {
-            first,
-            rows,
-            squares,
-        }
+        Block { first, rows, squares }
     })
 }
 
@@ -75,13 +62,11 @@ impl Block {
     /// Squared distances: for each row of `self` one to each row of `other`.
     fn distances(&self, other: &Self, out: &mut Vec<f64>) {
         other.rows.products(&self.rows, out);
-        out.par_chunks_exact_mut(other.rows.count())
-            .zip(&self.squares)
-            .for_each(|(column, square)| {
-                for (product, other) in column.iter_mut().zip(&other.squares) {
-                    *product = (square + other - 2.0 * *product).max(0.0);
-                }
-            });
+        out.par_chunks_exact_mut(other.rows.count()).zip(&self.squares).for_each(|(column, square)| {
+            for (product, other) in column.iter_mut().zip(&other.squares) {
+                *product = (square + other - 2.0 * *product).max(0.0);
+            }
+        });
     }
 }
 
@@ -94,17 +79,13 @@ fn nearest(rows: Rows, centre: &[f64], k: usize) -> Vec<f64> {
         for to in blocks(rows, centre) {
             from.distances(&to, &mut distances);
             let columns = distances.par_chunks_exact(to.rows.count());
-            places
-                .par_chunks_exact_mut(k)
-                .zip(columns)
-                .enumerate()
-                .for_each(|(i, (nearest, column))| {
-                    for (j, &distance) in column.iter().enumerate() {
-                        if distance < nearest[k - 1] && from.first + i != to.first + j {
-                            insert(nearest, distance);
-                        }
+            places.par_chunks_exact_mut(k).zip(columns).enumerate().for_each(|(i, (nearest, column))| {
+                for (j, &distance) in column.iter().enumerate() {
+                    if distance < nearest[k - 1] && from.first + i != to.first + j {
+                        insert(nearest, distance);
                     }
-                });
+                }
+            });
         }
     }
     nearest
@@ -124,20 +105,9 @@ fn share(rows: &[bool]) -> f64 {
 
 /// `nearest` holds squared distances to the neighbours of each real and of each fake row; `k` that of precision and recall,
 /// then that of density and coverage.
-fn cover(
-    real: Rows,
-    fake: Rows,
-    centre: &[f64],
-    nearest: &[Vec<f64>; 2],
-    k: [usize; 2],
-) -> Neighbourhoods {
+fn cover(real: Rows, fake: Rows, centre: &[f64], nearest: &[Vec<f64>; 2], k: [usize; 2]) -> Neighbourhoods {
     let most = k[0].max(k[1]);
-    let radii = |set: usize, k: usize| -> Vec<f64> {
-        nearest[set]
-            .chunks_exact(most)
-            .map(|row| row[k - 1])
-            .collect()
-    };
+    let radii = |set: usize, k: usize| -> Vec<f64> { nearest[set].chunks_exact(most).map(|row| row[k - 1]).collect() };
     let (real_radii, fake_radii, density_radii) = (radii(0, k[0]), radii(1, k[0]), radii(0, k[1]));
     let mut recalled = vec![false; real.count()];
     let mut covered = vec![false; real.count()];
@@ -150,26 +120,17 @@ fn cover(
             let there = to.first..to.first + to.rows.count();
             from.distances(&to, &mut distances);
             let columns = distances.par_chunks_exact(to.rows.count());
-            let flags = recalled[here.clone()]
-                .par_iter_mut()
-                .zip(&mut covered[here.clone()]);
-            columns
-                .zip(flags)
-                .zip(&density_radii[here.clone()])
-                .for_each(|((column, (recalled, covered)), radius)| {
-                    *recalled |= column
-                        .iter()
-                        .zip(&fake_radii[there.clone()])
-                        .any(|(distance, radius)| distance <= radius);
-                    *covered |= column.iter().any(|distance| distance < radius);
-                });
+            let flags = recalled[here.clone()].par_iter_mut().zip(&mut covered[here.clone()]);
+            columns.zip(flags).zip(&density_radii[here.clone()]).for_each(|((column, (recalled, covered)), radius)| {
+                *recalled |= column.iter().zip(&fake_radii[there.clone()]).any(|(distance, radius)| distance <= radius);
+                *covered |= column.iter().any(|distance| distance < radius);
+            });
             // Fakes are rows of `distances`: each thread walks down its own ones.
             let counts = precise[there.clone()].par_iter_mut().zip(&mut balls[there]);
             counts.enumerate().for_each(|(j, (precise, balls))| {
                 let row = distances.iter().skip(j).step_by(to.rows.count());
-                for ((distance, radius), density_radius) in row
-                    .zip(&real_radii[here.clone()])
-                    .zip(&density_radii[here.clone()])
+                for ((distance, radius), density_radius) in
+                    row.zip(&real_radii[here.clone()]).zip(&density_radii[here.clone()])
                 {
                     *precise |= distance <= radius;
                     *balls += u32::from(distance < density_radius);

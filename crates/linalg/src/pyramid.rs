@@ -18,10 +18,7 @@ pub fn pyramid_sides(side: usize) -> Result<Vec<usize>> {
              smaller ones have no level of 16 x 16"
         ));
     }
-    Ok((4..=side.trailing_zeros())
-        .rev()
-        .map(|log2| 1 << log2)
-        .collect())
+    Ok((4..=side.trailing_zeros()).rev().map(|log2| 1 << log2).collect())
 }
 
 /// The Laplacian pyramid (Burt, Adelson 1983) of `[side, side, channels]` bytes down to 16 x 16: each level is what the next
@@ -34,19 +31,14 @@ pub fn laplacian_pyramid(pixels: &[u8], side: usize, channels: usize) -> Result<
     let sides = pyramid_sides(side)?;
     if channels == 0 || pixels.len() != side * side * channels {
         let length = pixels.len();
-        return argument(format!(
-            "sliced Wasserstein distance: {side} x {side} x {channels} bytes, got {length}"
-        ));
+        return argument(format!("sliced Wasserstein distance: {side} x {side} x {channels} bytes, got {length}"));
     }
     let mut levels = Vec::with_capacity(sides.len());
     let mut image: Image = pixels.iter().map(|&value| f32::from(value)).collect();
     for &side in &sides[..sides.len() - 1] {
         let half = down(&image, side, channels);
         let blurred = up(&half, side / 2, channels);
-        image
-            .iter_mut()
-            .zip(blurred)
-            .for_each(|(value, blurred)| *value -= blurred);
+        image.iter_mut().zip(blurred).for_each(|(value, blurred)| *value -= blurred);
         levels.push(std::mem::replace(&mut image, half));
     }
     levels.push(image);
@@ -71,9 +63,7 @@ fn down(image: &[f32], side: usize, channels: usize) -> Image {
     let mut rows = vec![0.0; half * row];
     for (i, out) in rows.chunks_exact_mut(row).enumerate() {
         let from = taps(i).map(|tap| &image[tap * row..][..row]);
-        out.iter_mut()
-            .enumerate()
-            .for_each(|(x, out)| *out = blur(from.map(|from| from[x])));
+        out.iter_mut().enumerate().for_each(|(x, out)| *out = blur(from.map(|from| from[x])));
     }
     let mut out = Vec::with_capacity(half * half * channels);
     for from in rows.chunks_exact(row) {
@@ -120,9 +110,7 @@ mod tests {
     use super::*;
 
     fn image(side: usize, channels: usize) -> Vec<u8> {
-        (0..side * side * channels)
-            .map(|i| (i * i % 251) as u8)
-            .collect()
+        (0..side * side * channels).map(|i| (i * i % 251) as u8).collect()
     }
 
     #[test]
@@ -137,26 +125,14 @@ mod tests {
             sum = level.iter().zip(larger).map(|(a, b)| a + b).collect();
         }
         // Two roundings of f32 at values up to 255.
-        assert!(
-            sum.iter()
-                .zip(pixels)
-                .all(|(sum, pixel)| (sum - f32::from(pixel)).abs() < 1e-4)
-        );
+        assert!(sum.iter().zip(pixels).all(|(sum, pixel)| (sum - f32::from(pixel)).abs() < 1e-4));
     }
 
     #[test]
     fn a_constant_image_is_its_last_level() {
         let levels = laplacian_pyramid(&[77; 64 * 64], 64, 1).unwrap();
-        assert_eq!(
-            levels.iter().map(Vec::len).collect::<Vec<_>>(),
-            [64 * 64, 32 * 32, 16 * 16]
-        );
-        assert!(
-            levels[0]
-                .iter()
-                .chain(&levels[1])
-                .all(|&value| value == 0.0)
-        );
+        assert_eq!(levels.iter().map(Vec::len).collect::<Vec<_>>(), [64 * 64, 32 * 32, 16 * 16]);
+        assert!(levels[0].iter().chain(&levels[1]).all(|&value| value == 0.0));
         assert!(levels[2].iter().all(|&value| value == 77.0));
     }
 
@@ -165,13 +141,7 @@ mod tests {
         assert_eq!(pyramid_sides(128).unwrap(), [128, 64, 32, 16]);
         assert_eq!(pyramid_sides(16).unwrap(), [16]);
         for side in [0, 8, 24, 48] {
-            assert!(
-                pyramid_sides(side)
-                    .unwrap_err()
-                    .to_string()
-                    .contains("16, 32, 64"),
-                "{side}"
-            );
+            assert!(pyramid_sides(side).unwrap_err().to_string().contains("16, 32, 64"), "{side}");
         }
     }
 }

@@ -55,12 +55,7 @@ mod tests {
     use stylegan_tensor::Position;
 
     fn philox(stream: u64, block: u64) -> [u32; 4] {
-        Position {
-            seed: 1,
-            stream,
-            offset: 0,
-        }
-        .block(block)
+        Position { seed: 1, stream, offset: 0 }.block(block)
     }
 
     #[test]
@@ -75,28 +70,17 @@ mod tests {
             assert_eq!(chosen.len(), 4);
         }
         // 1600 of each; the deviation is √(4000 · 0.4 · 0.6) = 31.
-        assert!(
-            counts.iter().all(|count| (1450..1750).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (1450..1750).contains(count)), "{counts:?}");
     }
 
     #[test]
     fn normals_have_the_moments_of_the_normal_distribution() {
         let random = Random::new(&philox);
         let values: Vec<f64> = (0..40_000).map(|block| random.normal(0, block)).collect();
-        let moment =
-            |power| values.iter().map(|value| value.powi(power)).sum::<f64>() / values.len() as f64;
+        let moment = |power| values.iter().map(|value| value.powi(power)).sum::<f64>() / values.len() as f64;
         // Deviations of the estimates: 0.005, 0.007, 0.02, 0.05.
         let found = [1, 2, 3, 4].map(moment);
-        let near = found
-            .iter()
-            .zip([0.0, 1.0, 0.0, 3.0])
-            .zip([0.02, 0.03, 0.08, 0.2]);
-        assert!(
-            near.clone()
-                .all(|((found, wanted), by)| (found - wanted).abs() < by),
-            "{found:?}"
-        );
+        let near = found.iter().zip([0.0, 1.0, 0.0, 3.0]).zip([0.02, 0.03, 0.08, 0.2]);
+        assert!(near.clone().all(|((found, wanted), by)| (found - wanted).abs() < by), "{found:?}");
     }
 }

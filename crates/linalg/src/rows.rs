@@ -20,16 +20,11 @@ impl<'a> Rows<'a> {
     pub(crate) fn new(what: &str, values: &'a [f32], width: usize) -> Result<Self> {
         if width == 0 || !values.len().is_multiple_of(width) {
             let length = values.len();
-            return argument(format!(
-                "{what}: rows of {width} values are expected, got {length} values"
-            ));
+            return argument(format!("{what}: rows of {width} values are expected, got {length} values"));
         }
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             let (row, column) = (at / width, at % width);
-            return argument(format!(
-                "{what}: feature {column} of row {row} is {}; all must be finite",
-                values[at]
-            ));
+            return argument(format!("{what}: feature {column} of row {row} is {}; all must be finite", values[at]));
         }
         Ok(Self { values, width })
     }
@@ -46,9 +41,7 @@ impl<'a> Rows<'a> {
     pub(crate) fn mean(self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
         for row in self.values.chunks_exact(self.width) {
-            mean.iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += f64::from(value));
+            mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
         }
         let count = self.count() as f64;
         mean.iter_mut().for_each(|sum| *sum /= count);
@@ -56,26 +49,13 @@ impl<'a> Rows<'a> {
     }
 
     /// Some rows in f64 less `shift`, one a **column** of the result: `[width, rows]`.
-    pub(crate) fn columns(
-        self,
-        rows: impl ExactSizeIterator<Item = usize>,
-        shift: &[f64],
-    ) -> Columns {
+    pub(crate) fn columns(self, rows: impl ExactSizeIterator<Item = usize>, shift: &[f64]) -> Columns {
         let count = rows.len();
         let mut values = Vec::with_capacity(count * self.width);
         for i in rows {
-            values.extend(
-                self.row(i)
-                    .iter()
-                    .zip(shift)
-                    .map(|(&value, &shift)| f64::from(value) - shift),
-            );
+            values.extend(self.row(i).iter().zip(shift).map(|(&value, &shift)| f64::from(value) - shift));
         }
-        Columns {
-            values,
-            width: self.width,
-            count,
-        }
+        Columns { values, width: self.width, count }
     }
 }
 
@@ -97,10 +77,7 @@ impl Columns {
 
     /// |x|² of each.
     pub(crate) fn squares(&self) -> Vec<f64> {
-        self.values
-            .chunks_exact(self.width)
-            .map(|x| x.iter().map(|v| v * v).sum())
-            .collect()
+        self.values.chunks_exact(self.width).map(|x| x.iter().map(|v| v * v).sum()).collect()
     }
 
     /// x·y of each pair: for each row of `other` one with each row of `self`.

@@ -25,11 +25,7 @@ const STREAM: u64 = 2 << 32;
 /// # Errors
 ///
 /// Sets that differ in size of images or number; no images; a level where a channel of a set is constant.
-pub fn sliced_wasserstein(
-    reals: &Descriptors,
-    fakes: &Descriptors,
-    random: Random,
-) -> Result<Vec<f64>> {
+pub fn sliced_wasserstein(reals: &Descriptors, fakes: &Descriptors, random: Random) -> Result<Vec<f64>> {
     let (m, n) = (reals.count(), fakes.count());
     if m != n || m == 0 {
         return argument(format!(
@@ -45,37 +41,21 @@ pub fn sliced_wasserstein(
             fakes.width()
         ));
     }
-    (0..reals.sides().len())
-        .map(|level| level_distance(reals, fakes, level, random))
-        .collect()
+    (0..reals.sides().len()).map(|level| level_distance(reals, fakes, level, random)).collect()
 }
 
-fn level_distance(
-    reals: &Descriptors,
-    fakes: &Descriptors,
-    level: usize,
-    random: Random,
-) -> Result<f64> {
-    let sets = [
-        Normalised::new("reals", reals, level)?,
-        Normalised::new("fakes", fakes, level)?,
-    ];
+fn level_distance(reals: &Descriptors, fakes: &Descriptors, level: usize, random: Random) -> Result<f64> {
+    let sets = [Normalised::new("reals", reals, level)?, Normalised::new("fakes", fakes, level)?];
     let width = reals.width();
     let mut total = 0.0;
     for first in (0..DIRECTIONS).step_by(SLICE) {
-        let directions: Vec<f32> = (first..first + SLICE)
-            .flat_map(|i| direction(level, i, width, random))
-            .collect();
+        let directions: Vec<f32> = (first..first + SLICE).flat_map(|i| direction(level, i, width, random)).collect();
         let [real, fake] = [&sets[0], &sets[1]].map(|set| set.project(&directions));
         let distances: Vec<f64> = (0..SLICE)
             .into_par_iter()
             .map(|i| {
                 let (a, b) = (sorted(&real, i), sorted(&fake, i));
-                a.iter()
-                    .zip(&b)
-                    .map(|(a, b)| f64::from((a - b).abs()))
-                    .sum::<f64>()
-                    / a.len() as f64
+                a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / a.len() as f64
             })
             .collect();
         total += distances.iter().sum::<f64>();
@@ -86,9 +66,7 @@ fn level_distance(
 /// A random direction of length 1.
 fn direction(level: usize, i: usize, width: usize, random: Random) -> Vec<f32> {
     let stream = STREAM | level as u64;
-    let values: Vec<f64> = (0..width)
-        .map(|j| random.normal(stream, (i * width + j) as u64))
-        .collect();
+    let values: Vec<f64> = (0..width).map(|j| random.normal(stream, (i * width + j) as u64)).collect();
     let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     values.iter().map(|value| (value / length) as f32).collect()
 }
@@ -111,32 +89,19 @@ impl<'a> Normalised<'a> {
                  it cannot be brought to deviation 1"
             ));
         }
-        let moments = moments
-            .iter()
-            .map(|&(mean, deviation)| (mean as f32, (1.0 / deviation) as f32))
-            .collect();
-        Ok(Self {
-            descriptors,
-            level,
-            moments,
-        })
+        let moments = moments.iter().map(|&(mean, deviation)| (mean as f32, (1.0 / deviation) as f32)).collect();
+        Ok(Self { descriptors, level, moments })
     }
 
     /// Projections: for each chunk of descriptors, for each direction, a value for each descriptor.
     fn project(&self, directions: &[f32]) -> Vec<Vec<f32>> {
-        let (count, width) = (
-            self.descriptors.count_of_descriptors(),
-            self.descriptors.width(),
-        );
+        let (count, width) = (self.descriptors.count_of_descriptors(), self.descriptors.width());
         let chunk = |first: usize| {
             let rows = CHUNK.min(count - first);
             let mut values = Vec::with_capacity(rows * width);
             (first..first + rows).for_each(|i| self.descriptors.read(self.level, i, &mut values));
             for pixel in values.chunks_exact_mut(self.moments.len()) {
-                pixel
-                    .iter_mut()
-                    .zip(&self.moments)
-                    .for_each(|(value, (mean, scale))| *value = (*value - mean) * scale);
+                pixel.iter_mut().zip(&self.moments).for_each(|(value, (mean, scale))| *value = (*value - mean) * scale);
             }
             let mut out = vec![0.0; rows * SLICE];
             matmul(
@@ -149,10 +114,7 @@ impl<'a> Normalised<'a> {
             );
             out
         };
-        (0..count.div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|i| chunk(i * CHUNK))
-            .collect()
+        (0..count.div_ceil(CHUNK)).into_par_iter().map(|i| chunk(i * CHUNK)).collect()
     }
 }
 

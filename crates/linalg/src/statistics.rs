@@ -47,13 +47,7 @@ impl FeatureStatistics {
         if width == 0 {
             return argument("FeatureStatistics: the width must be at least 1");
         }
-        Ok(Self {
-            width,
-            merged: 0,
-            mean: vec![0.0; width],
-            scatter: Mat::zeros(width, width),
-            pending: Vec::new(),
-        })
+        Ok(Self { width, merged: 0, mean: vec![0.0; width], scatter: Mat::zeros(width, width), pending: Vec::new() })
     }
 
     /// Rows so far.
@@ -96,9 +90,7 @@ impl FeatureStatistics {
         if added > 0 {
             let block = Rows::new("features", rows, self.width)?.mean();
             let weight = added as f64 / self.count() as f64;
-            mean.iter_mut()
-                .zip(block)
-                .for_each(|(mean, block)| *mean += (block - *mean) * weight);
+            mean.iter_mut().zip(block).for_each(|(mean, block)| *mean += (block - *mean) * weight);
         }
         Ok(mean)
     }
@@ -115,9 +107,7 @@ impl FeatureStatistics {
         };
         let count = self.count();
         if count < needed {
-            return argument(format!(
-                "FeatureStatistics: the covariance needs at least {needed} rows, got {count}"
-            ));
+            return argument(format!("FeatureStatistics: the covariance needs at least {needed} rows, got {count}"));
         }
         let (mut mean, mut scatter) = (self.mean.clone(), self.scatter.clone());
         if !self.pending.is_empty() {
@@ -154,27 +144,18 @@ impl FeatureStatistics {
     ///
     /// Bytes that [`Self::save`] did not write.
     pub fn restore(bytes: &[u8]) -> Result<Self> {
-        let wrong = || {
-            Error::Argument("FeatureStatistics: these are not the bytes of saved statistics".into())
-        };
+        let wrong = || Error::Argument("FeatureStatistics: these are not the bytes of saved statistics".into());
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(wrong)?;
         let (head, rest) = rest.split_at_checked(24).ok_or_else(wrong)?;
         let sizes: Vec<usize> = words(head, |word| u64::from_le_bytes(word) as usize);
         let [width, merged, pending] = sizes[..] else {
             return Err(wrong());
         };
-        let lower = width
-            .checked_add(1)
-            .and_then(|next| width.checked_mul(next))
-            .ok_or_else(wrong)?
-            / 2;
-        let doubles = lower
-            .checked_add(width)
-            .and_then(|count| count.checked_mul(size_of::<f64>()))
-            .ok_or_else(wrong)?;
+        let lower = width.checked_add(1).and_then(|next| width.checked_mul(next)).ok_or_else(wrong)? / 2;
+        let doubles =
+            lower.checked_add(width).and_then(|count| count.checked_mul(size_of::<f64>())).ok_or_else(wrong)?;
         let singles = pending.checked_mul(size_of::<f32>()).ok_or_else(wrong)?;
-        let sound =
-            width > 0 && merged % BLOCK == 0 && pending % width == 0 && pending / width < BLOCK;
+        let sound = width > 0 && merged % BLOCK == 0 && pending % width == 0 && pending / width < BLOCK;
         if !sound || doubles.checked_add(singles) != Some(rest.len()) {
             return Err(wrong());
         }
@@ -184,26 +165,14 @@ impl FeatureStatistics {
         let mut scatter = Mat::zeros(width, width);
         for column in 0..width {
             let targets = &mut scatter.col_as_slice_mut(column)[column..];
-            targets
-                .iter_mut()
-                .zip(&mut lower)
-                .for_each(|(target, &value)| *target = value);
+            targets.iter_mut().zip(&mut lower).for_each(|(target, &value)| *target = value);
         }
-        Ok(Self {
-            width,
-            merged,
-            mean,
-            scatter,
-            pending: words(singles, f32::from_le_bytes),
-        })
+        Ok(Self { width, merged, mean, scatter, pending: words(singles, f32::from_le_bytes) })
     }
 }
 
 fn words<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
-    bytes
-        .chunks_exact(N)
-        .map(|word| read(word.try_into().expect("chunks of N")))
-        .collect()
+    bytes.chunks_exact(N).map(|word| read(word.try_into().expect("chunks of N"))).collect()
 }
 
 /// Adds a block of rows to statistics of `count` rows.
@@ -212,28 +181,17 @@ fn merge(mean: &mut [f64], scatter: &mut Mat<f64>, count: usize, rows: &[f32]) {
     let added = rows.len() / width;
     let mut block_mean = vec![0.0; width];
     for row in rows.chunks_exact(width) {
-        block_mean
-            .iter_mut()
-            .zip(row)
-            .for_each(|(sum, &value)| *sum += f64::from(value));
+        block_mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     block_mean.iter_mut().for_each(|sum| *sum /= added as f64);
     // One column a row, less the block's mean, and one for what lies between the two means.
     let mut columns = Vec::with_capacity((added + 1) * width);
     for row in rows.chunks_exact(width) {
-        columns.extend(
-            row.iter()
-                .zip(&block_mean)
-                .map(|(&value, mean)| f64::from(value) - mean),
-        );
+        columns.extend(row.iter().zip(&block_mean).map(|(&value, mean)| f64::from(value) - mean));
     }
     let total = (count + added) as f64;
     let weight = (count as f64 * added as f64 / total).sqrt();
-    columns.extend(
-        mean.iter()
-            .zip(&block_mean)
-            .map(|(mean, block)| weight * (block - mean)),
-    );
+    columns.extend(mean.iter().zip(&block_mean).map(|(mean, block)| weight * (block - mean)));
     let columns = MatRef::from_column_major_slice(&columns, width, added + 1);
     triangular::matmul(
         scatter.as_mut(),
@@ -246,7 +204,5 @@ fn merge(mean: &mut [f64], scatter: &mut Mat<f64>, count: usize, rows: &[f32]) {
         1.0,
         faer::get_global_parallelism(),
     );
-    mean.iter_mut()
-        .zip(&block_mean)
-        .for_each(|(mean, block)| *mean += (block - *mean) * (added as f64 / total));
+    mean.iter_mut().zip(&block_mean).for_each(|(mean, block)| *mean += (block - *mean) * (added as f64 / total));
 }

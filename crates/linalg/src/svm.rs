@@ -17,11 +17,7 @@ pub struct SvmOptions {
 
 impl Default for SvmOptions {
     fn default() -> Self {
-        Self {
-            c: 1.0,
-            tolerance: 1e-4,
-            max_iterations: 1000,
-        }
+        Self { c: 1.0, tolerance: 1e-4, max_iterations: 1000 }
     }
 }
 
@@ -91,29 +87,12 @@ pub fn linear_svm<T: Feature>(
             highest = if high > 0.0 { high } else { f64::INFINITY };
         }
     }
-    let bias = descent
-        .weights
-        .pop()
-        .expect("the constant feature's weight");
-    Ok(LinearSvm {
-        weights: descent.weights,
-        bias,
-        iterations,
-        converged,
-    })
+    let bias = descent.weights.pop().expect("the constant feature's weight");
+    Ok(LinearSvm { weights: descent.weights, bias, iterations, converged })
 }
 
-fn check<T: Feature>(
-    samples: &[T],
-    labels: &[u8],
-    width: usize,
-    options: SvmOptions,
-) -> Result<()> {
-    let SvmOptions {
-        c,
-        tolerance,
-        max_iterations,
-    } = options;
+fn check<T: Feature>(samples: &[T], labels: &[u8], width: usize, options: SvmOptions) -> Result<()> {
+    let SvmOptions { c, tolerance, max_iterations } = options;
     if !(c > 0.0 && c.is_finite() && tolerance > 0.0 && max_iterations > 0) {
         return argument(format!(
             "linearSvm: C, tolerance and maxIterations must be above 0, got {c}, {tolerance} and {max_iterations}"
@@ -121,27 +100,18 @@ fn check<T: Feature>(
     }
     if width == 0 || Some(samples.len()) != labels.len().checked_mul(width) {
         let (values, rows) = (samples.len(), labels.len());
-        return argument(format!(
-            "linearSvm: {rows} labels need {rows} rows of {width} values, got {values} values"
-        ));
+        return argument(format!("linearSvm: {rows} labels need {rows} rows of {width} values, got {values} values"));
     }
     if let Some(at) = samples.iter().position(|value| !value.wide().is_finite()) {
         let value = samples[at].wide();
-        return argument(format!(
-            "linearSvm: feature {} of row {} is {value}",
-            at % width,
-            at / width
-        ));
+        return argument(format!("linearSvm: feature {} of row {} is {value}", at % width, at / width));
     }
     if let Some(label) = labels.iter().find(|&&label| label > 1) {
         return argument(format!("linearSvm: labels must be 0 or 1, got {label}"));
     }
     let ones = labels.iter().filter(|&&label| label == 1).count();
     if ones == 0 || ones == labels.len() {
-        return argument(format!(
-            "linearSvm: both classes are needed, got {ones} ones of {} labels",
-            labels.len()
-        ));
+        return argument(format!("linearSvm: both classes are needed, got {ones} ones of {} labels", labels.len()));
     }
     Ok(())
 }
@@ -163,25 +133,10 @@ struct Descent<'a, T> {
 impl<'a, T: Feature> Descent<'a, T> {
     fn new(samples: &'a [T], labels: &'a [u8], width: usize, c: f64) -> Self {
         let diagonal = 0.5 / c;
-        let square = |row: &[T]| {
-            row.iter()
-                .map(|value| value.wide() * value.wide())
-                .sum::<f64>()
-        };
-        let curvature = samples
-            .chunks_exact(width)
-            .map(|row| square(row) + 1.0 + diagonal)
-            .collect();
+        let square = |row: &[T]| row.iter().map(|value| value.wide() * value.wide()).sum::<f64>();
+        let curvature = samples.chunks_exact(width).map(|row| square(row) + 1.0 + diagonal).collect();
         let (alpha, weights) = (vec![0.0; labels.len()], vec![0.0; width + 1]);
-        Self {
-            samples,
-            labels,
-            width,
-            diagonal,
-            curvature,
-            alpha,
-            weights,
-        }
+        Self { samples, labels, width, diagonal, curvature, alpha, weights }
     }
 
     /// One pass over the active samples: the largest and the smallest projected gradient that it met. A sample whose α is 0
@@ -196,11 +151,7 @@ impl<'a, T: Feature> Descent<'a, T> {
                 return false;
             }
             // α cannot fall below 0.
-            let projected = if self.alpha[i] == 0.0 {
-                gradient.min(0.0)
-            } else {
-                gradient
-            };
+            let projected = if self.alpha[i] == 0.0 { gradient.min(0.0) } else { gradient };
             high = high.max(projected);
             low = low.min(projected);
             // LIBLINEAR moves no α for less.
@@ -226,19 +177,12 @@ impl<'a, T: Feature> Descent<'a, T> {
                 sums[lane] += weights[lane] * values[lane].wide();
             }
         }
-        let rest: f64 = tail
-            .iter()
-            .zip(left)
-            .map(|(weight, value)| weight * value.wide())
-            .sum();
+        let rest: f64 = tail.iter().zip(left).map(|(weight, value)| weight * value.wide()).sum();
         sums.iter().sum::<f64>() + rest + bias
     }
 
     fn step(&mut self, row: &[T], step: f64) {
-        self.weights
-            .iter_mut()
-            .zip(row)
-            .for_each(|(weight, value)| *weight += step * value.wide());
+        self.weights.iter_mut().zip(row).for_each(|(weight, value)| *weight += step * value.wide());
         self.weights[self.width] += step;
     }
 }

@@ -2,18 +2,13 @@
 
 use rayon::ThreadPoolBuilder;
 use stylegan_linalg::{
-    CovarianceRule, Descriptors, FeatureStatistics, Gaussian, Random, SetOfImages, SvmOptions,
-    frechet_distance, kernel_distance, linear_svm, neighbourhoods, sliced_wasserstein,
+    CovarianceRule, Descriptors, FeatureStatistics, Gaussian, Random, SetOfImages, SvmOptions, frechet_distance,
+    kernel_distance, linear_svm, neighbourhoods, sliced_wasserstein,
 };
 use stylegan_tensor::{Position, uniform_from_bits};
 
 fn philox(stream: u64, block: u64) -> [u32; 4] {
-    Position {
-        seed: 3,
-        stream,
-        offset: 0,
-    }
-    .block(block)
+    Position { seed: 3, stream, offset: 0 }.block(block)
 }
 
 /// Sums of four uniforms, of deviation about 0.58.
@@ -29,32 +24,19 @@ fn statistics(rows: &[f32], width: usize) -> FeatureStatistics {
 }
 
 fn on_threads<T: Send>(count: usize, work: impl FnOnce() -> T + Send) -> T {
-    ThreadPoolBuilder::new()
-        .num_threads(count)
-        .build()
-        .unwrap()
-        .install(work)
+    ThreadPoolBuilder::new().num_threads(count).build().unwrap().install(work)
 }
 
 #[test]
 fn a_covariance_of_ten_thousand_rows_with_large_means_equals_that_of_the_rows_less_the_mean() {
     let (count, width) = (10_000, 3);
     // Eighths are exact beside 2¹⁷ in f32: the rows differ by the shift and by nothing else.
-    let centred: Vec<f32> = features(count, width, 0)
-        .iter()
-        .map(|value| (value * 8.0).round() / 8.0)
-        .collect();
+    let centred: Vec<f32> = features(count, width, 0).iter().map(|value| (value * 8.0).round() / 8.0).collect();
     let shifted: Vec<f32> = centred.iter().map(|value| value + 131_072.0).collect();
-    let [a, b] = [&centred, &shifted].map(|rows| {
-        statistics(rows, width)
-            .covariance(CovarianceRule::NMinusOne)
-            .unwrap()
-    });
+    let [a, b] =
+        [&centred, &shifted].map(|rows| statistics(rows, width).covariance(CovarianceRule::NMinusOne).unwrap());
     // f64 has 1e-16 · 2¹⁷ for a row; the covariance averages it.
-    assert!(
-        a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-11),
-        "{a:?} {b:?}"
-    );
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-11), "{a:?} {b:?}");
 }
 
 #[test]
@@ -69,27 +51,16 @@ fn statistics_of_any_number_of_threads_have_the_same_bits() {
 fn the_frechet_distance_of_a_scaled_distribution_is_the_trace_times_the_squared_difference() {
     let width = 40;
     for rows in [15, 400] {
-        let covariance = statistics(&features(rows, width, 0), width)
-            .covariance(CovarianceRule::N)
-            .unwrap();
+        let covariance = statistics(&features(rows, width, 0), width).covariance(CovarianceRule::N).unwrap();
         let larger: Vec<f64> = covariance.iter().map(|value| value * 9.0).collect();
         let mean = vec![0.0; width];
         let distance = frechet_distance(
-            Gaussian {
-                mean: &mean,
-                covariance: &covariance,
-            },
-            Gaussian {
-                mean: &mean,
-                covariance: &larger,
-            },
+            Gaussian { mean: &mean, covariance: &covariance },
+            Gaussian { mean: &mean, covariance: &larger },
         );
         let trace: f64 = (0..width).map(|i| covariance[i * (width + 1)]).sum();
         // Σ (3√λ − √λ)²; zero eigenvalues of 15 rows come out as 1e-16, their roots as 1e-8.
-        assert!(
-            (distance.unwrap() / trace - 4.0).abs() < 1e-7,
-            "{rows} rows"
-        );
+        assert!((distance.unwrap() / trace - 4.0).abs() < 1e-7, "{rows} rows");
     }
 }
 
@@ -97,32 +68,19 @@ fn the_frechet_distance_of_a_scaled_distribution_is_the_trace_times_the_squared_
 fn the_unbiased_kernel_distance_of_one_distribution_is_zero_within_its_deviation() {
     let (x, y) = (features(2000, 8, 0), features(2000, 8, 1));
     let found = kernel_distance(&x, &y, 8, 50, 200, Random::new(&philox)).unwrap();
-    assert!(
-        found.mean.abs() < 4.0 * found.deviation / 50f64.sqrt(),
-        "{found:?}"
-    );
+    assert!(found.mean.abs() < 4.0 * found.deviation / 50f64.sqrt(), "{found:?}");
     let moved: Vec<f32> = y.iter().map(|value| value + 0.3).collect();
     let found = kernel_distance(&x, &moved, 8, 50, 200, Random::new(&philox)).unwrap();
-    assert!(
-        found.mean > 10.0 * found.deviation / 50f64.sqrt(),
-        "{found:?}"
-    );
+    assert!(found.mean > 10.0 * found.deviation / 50f64.sqrt(), "{found:?}");
 }
 
 #[test]
 fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
     let (m, n, width, k) = (1100, 1300, 3, 3);
     let real = features(m, width, 0);
-    let fake: Vec<f32> = features(n, width, 1)
-        .iter()
-        .map(|value| value * 1.5 + 0.4)
-        .collect();
-    let distance = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter()
-            .zip(b)
-            .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
-            .sum()
-    };
+    let fake: Vec<f32> = features(n, width, 1).iter().map(|value| value * 1.5 + 0.4).collect();
+    let distance =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum() };
     let radii = |rows: &[f32]| -> Vec<f64> {
         let radius = |a: &[f32]| {
             let mut all: Vec<f64> = rows.chunks_exact(width).map(|b| distance(a, b)).collect();
@@ -132,8 +90,7 @@ fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
         rows.chunks_exact(width).map(radius).collect()
     };
     let (of_real, of_fake) = (radii(&real), radii(&fake));
-    let (mut precise, mut recalled, mut balls, mut covered) =
-        (vec![false; n], vec![false; m], 0, vec![false; m]);
+    let (mut precise, mut recalled, mut balls, mut covered) = (vec![false; n], vec![false; m], 0, vec![false; m]);
     for (i, a) in real.chunks_exact(width).enumerate() {
         for (j, b) in fake.chunks_exact(width).enumerate() {
             let distance = distance(a, b);
@@ -155,46 +112,27 @@ fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
 fn the_gradient_of_the_support_vector_machine_is_zero_at_its_solution() {
     let (rows, width) = (500, 11);
     let samples = features(rows, width, 0);
-    let labels: Vec<u8> = samples
-        .chunks_exact(width)
-        .map(|x| u8::from(x[0] + 2.0 * x[1] * x[2] > 0.2))
-        .collect();
+    let labels: Vec<u8> = samples.chunks_exact(width).map(|x| u8::from(x[0] + 2.0 * x[1] * x[2] > 0.2)).collect();
     for c in [0.1, 1.0] {
-        let options = SvmOptions {
-            c,
-            tolerance: 1e-10,
-            max_iterations: 1_000_000,
-        };
+        let options = SvmOptions { c, tolerance: 1e-10, max_iterations: 1_000_000 };
         let found = linear_svm(&samples, &labels, width, options, Random::new(&philox)).unwrap();
         assert!(found.converged);
         let mut gradient = [&found.weights[..], &[found.bias]].concat();
         for (x, label) in samples.chunks_exact(width).zip(&labels) {
             let y = f64::from(*label) * 2.0 - 1.0;
-            let score = x
-                .iter()
-                .zip(&found.weights)
-                .map(|(x, w)| f64::from(*x) * w)
-                .sum::<f64>()
-                + found.bias;
+            let score = x.iter().zip(&found.weights).map(|(x, w)| f64::from(*x) * w).sum::<f64>() + found.bias;
             let slope = 2.0 * c * (1.0 - y * score).max(0.0) * y;
-            x.iter()
-                .enumerate()
-                .for_each(|(j, x)| gradient[j] -= slope * f64::from(*x));
+            x.iter().enumerate().for_each(|(j, x)| gradient[j] -= slope * f64::from(*x));
             gradient[width] -= slope;
         }
         // Each of 500 samples is within 1e-10 of its condition.
-        assert!(
-            gradient.iter().all(|value| value.abs() < 1e-6),
-            "{gradient:?}"
-        );
+        assert!(gradient.iter().all(|value| value.abs() < 1e-6), "{gradient:?}");
     }
 }
 
 #[test]
 fn descriptors_of_any_number_of_threads_give_the_same_distance() {
-    let pixels = |stream, bytes: u64| -> Vec<u8> {
-        (0..bytes).map(|i| philox(stream, i)[0] as u8).collect()
-    };
+    let pixels = |stream, bytes: u64| -> Vec<u8> { (0..bytes).map(|i| philox(stream, i)[0] as u8).collect() };
     // 128 x 128 keeps descriptors, the levels below keep images.
     let of = |threads| {
         on_threads(threads, || {

@@ -69,14 +69,11 @@ impl NativeWriter {
         background(move || {
             let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
             let prepared = data::prepare_chunk(&writer, first as usize, &paths)?;
-            let bad = prepared.bad.into_iter().map(|(path, message)| NativeBadImage {
-                path: path.to_string_lossy().into_owned(),
-                message,
-            });
-            Ok(NativePrepared {
-                written: prepared.written as u32,
-                bad: bad.collect(),
-            })
+            let bad = prepared
+                .bad
+                .into_iter()
+                .map(|(path, message)| NativeBadImage { path: path.to_string_lossy().into_owned(), message });
+            Ok(NativePrepared { written: prepared.written as u32, bad: bad.collect() })
         })
     }
 

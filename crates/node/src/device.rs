@@ -103,7 +103,10 @@ impl From<AdapterInfo> for NativeAdapter {
 pub fn simd() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
             return "AVX-512";
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -225,9 +228,7 @@ impl From<Cost> for NativeCost {
 #[napi(ts_return_type = "Promise<Uint8Array>")]
 pub fn read(env: &Env, handle: Handle) -> Result<Object<'_>> {
     let tensor = table::get("data", handle)?;
-    let (deferred, promise) = env
-        .create_deferred()
-        .map_err(|error| invalid(error.to_string()))?;
+    let (deferred, promise) = env.create_deferred().map_err(|error| invalid(error.to_string()))?;
     let done: Done<Vec<u8>> = Box::new(move |result| match result {
         Ok(bytes) => deferred.resolve(|_| Ok(Uint8Array::new(bytes))),
         Err(error) => deferred.reject(rejected(error)),

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{
-    AsyncTask, Float32Array, Float64Array, ToNapiValue, TypeName, Uint8Array,
-};
+use napi::bindgen_prelude::{AsyncTask, Float32Array, Float64Array, ToNapiValue, TypeName, Uint8Array};
 use napi_derive::napi;
 use stylegan_linalg as linalg;
 use stylegan_tensor::Position;
@@ -29,14 +27,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Philox at (stream, block) of a seed.
 fn philox(seed: f64) -> impl Fn(u64, u64) -> [u32; 4] + Send + Sync {
-    move |stream, block| {
-        Position {
-            seed: seed as u64,
-            stream,
-            offset: 0,
-        }
-        .block(block)
-    }
+    move |stream, block| Position { seed: seed as u64, stream, offset: 0 }.block(block)
 }
 
 /// Mean and covariance of features as they arrive.
@@ -48,17 +39,13 @@ impl NativeFeatureStatistics {
     #[napi(factory)]
     pub fn create(width: u32) -> Result<Self> {
         let statistics = linalg::FeatureStatistics::new(width as usize);
-        statistics
-            .map(|statistics| Self(Arc::new(Mutex::new(statistics))))
-            .map_err(refused)
+        statistics.map(|statistics| Self(Arc::new(Mutex::new(statistics)))).map_err(refused)
     }
 
     #[napi(factory)]
     pub fn restore(bytes: &[u8]) -> Result<Self> {
         let statistics = linalg::FeatureStatistics::restore(bytes);
-        statistics
-            .map(|statistics| Self(Arc::new(Mutex::new(statistics))))
-            .map_err(refused)
+        statistics.map(|statistics| Self(Arc::new(Mutex::new(statistics)))).map_err(refused)
     }
 
     #[napi(getter)]
@@ -83,15 +70,10 @@ impl NativeFeatureStatistics {
             "N-1" => linalg::CovarianceRule::NMinusOne,
             "N" => linalg::CovarianceRule::N,
             _ => {
-                return Err(invalid(format!(
-                    "covariance: the rule must be N-1 or N, got '{rule}'"
-                )));
+                return Err(invalid(format!("covariance: the rule must be N-1 or N, got '{rule}'")));
             }
         };
-        lock(&self.0)
-            .covariance(rule)
-            .map(Float64Array::new)
-            .map_err(refused)
+        lock(&self.0).covariance(rule).map(Float64Array::new).map_err(refused)
     }
 
     #[napi]
@@ -108,17 +90,8 @@ pub fn frechet_distance(
     other_covariance: Float64Array,
 ) -> AsyncTask<Work<f64>> {
     background(move || {
-        let a = linalg::Gaussian {
-            mean: &mean,
-            covariance: &covariance,
-        };
-        linalg::frechet_distance(
-            a,
-            linalg::Gaussian {
-                mean: &other_mean,
-                covariance: &other_covariance,
-            },
-        )
+        let a = linalg::Gaussian { mean: &mean, covariance: &covariance };
+        linalg::frechet_distance(a, linalg::Gaussian { mean: &other_mean, covariance: &other_covariance })
     })
 }
 
@@ -141,18 +114,8 @@ pub fn kernel_distance(
     background(move || {
         let words = philox(seed);
         let random = linalg::Random::new(&words);
-        let found = linalg::kernel_distance(
-            &x,
-            &y,
-            width as usize,
-            subsets as usize,
-            size as usize,
-            random,
-        )?;
-        Ok(NativeKernelDistance {
-            mean: found.mean,
-            deviation: found.deviation,
-        })
+        let found = linalg::kernel_distance(&x, &y, width as usize, subsets as usize, size as usize, random)?;
+        Ok(NativeKernelDistance { mean: found.mean, deviation: found.deviation })
     })
 }
 
@@ -174,20 +137,9 @@ pub fn neighbourhoods(
     density_k: u32,
 ) -> AsyncTask<Work<NativeNeighbourhoods>> {
     background(move || {
-        let found =
-            linalg::neighbourhoods(&real, &fake, width as usize, k as usize, density_k as usize)?;
-        let linalg::Neighbourhoods {
-            precision,
-            recall,
-            density,
-            coverage,
-        } = found;
-        Ok(NativeNeighbourhoods {
-            precision,
-            recall,
-            density,
-            coverage,
-        })
+        let found = linalg::neighbourhoods(&real, &fake, width as usize, k as usize, density_k as usize)?;
+        let linalg::Neighbourhoods { precision, recall, density, coverage } = found;
+        Ok(NativeNeighbourhoods { precision, recall, density, coverage })
     })
 }
 
@@ -221,13 +173,7 @@ fn svm<T: linalg::Feature>(
         tolerance: options.tolerance,
         max_iterations: options.max_iterations as usize,
     };
-    let found = linalg::linear_svm(
-        samples,
-        labels,
-        width as usize,
-        given,
-        linalg::Random::new(&words),
-    )?;
+    let found = linalg::linear_svm(samples, labels, width as usize, given, linalg::Random::new(&words))?;
     Ok(NativeLinearSvm {
         weights: Float64Array::new(found.weights),
         bias: found.bias,
@@ -268,29 +214,16 @@ impl NativeDescriptors {
             "reals" => linalg::SetOfImages::Reals,
             "fakes" => linalg::SetOfImages::Fakes,
             _ => {
-                return Err(invalid(format!(
-                    "SwdDescriptors: the set must be reals or fakes, got '{set}'"
-                )));
+                return Err(invalid(format!("SwdDescriptors: the set must be reals or fakes, got '{set}'")));
             }
         };
-        let descriptors = linalg::Descriptors::new(
-            set,
-            side as usize,
-            channels as usize,
-            Box::new(philox(seed)),
-        );
-        descriptors
-            .map(|descriptors| Self(Arc::new(Mutex::new(descriptors))))
-            .map_err(refused)
+        let descriptors = linalg::Descriptors::new(set, side as usize, channels as usize, Box::new(philox(seed)));
+        descriptors.map(|descriptors| Self(Arc::new(Mutex::new(descriptors)))).map_err(refused)
     }
 
     #[napi(getter)]
     pub fn sides(&self) -> Vec<u32> {
-        lock(&self.0)
-            .sides()
-            .iter()
-            .map(|&side| side as u32)
-            .collect()
+        lock(&self.0).sides().iter().map(|&side| side as u32).collect()
     }
 
     #[napi(ts_return_type = "Promise<void>")]
@@ -308,27 +241,18 @@ pub fn sliced_wasserstein(
     seed: f64,
 ) -> Result<AsyncTask<Work<Float64Array>>> {
     if Arc::ptr_eq(&reals.0, &fakes.0) {
-        return Err(invalid(
-            "swd: two sets of descriptors are expected, got the same one twice",
-        ));
+        return Err(invalid("swd: two sets of descriptors are expected, got the same one twice"));
     }
     let (reals, fakes) = (Arc::clone(&reals.0), Arc::clone(&fakes.0));
     Ok(background(move || {
         let words = philox(seed);
-        let levels =
-            linalg::sliced_wasserstein(&lock(&reals), &lock(&fakes), linalg::Random::new(&words))?;
+        let levels = linalg::sliced_wasserstein(&lock(&reals), &lock(&fakes), linalg::Random::new(&words))?;
         Ok(Float64Array::new(levels))
     }))
 }
 
 #[napi(ts_return_type = "Promise<Float64Array>")]
-pub fn ms_ssim(
-    a: Uint8Array,
-    b: Uint8Array,
-    height: u32,
-    width: u32,
-    channels: u32,
-) -> AsyncTask<Work<Float64Array>> {
+pub fn ms_ssim(a: Uint8Array, b: Uint8Array, height: u32, width: u32, channels: u32) -> AsyncTask<Work<Float64Array>> {
     background(move || {
         let found = linalg::ms_ssim(&a, &b, height as usize, width as usize, channels as usize)?;
         Ok(Float64Array::new(found))

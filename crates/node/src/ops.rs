@@ -165,11 +165,7 @@ fn geometry(stride: u32, padding: &[u32], algorithm: &str) -> Result<Conv2d> {
             return Err(invalid(format!("algorithm must be {known}, got '{other}'")));
         }
     };
-    Ok(Conv2d {
-        stride: stride as usize,
-        padding: [top, bottom, left, right],
-        algorithm,
-    })
+    Ok(Conv2d { stride: stride as usize, padding: [top, bottom, left, right], algorithm })
 }
 
 fn pair(sizes: &[u32]) -> Result<[usize; 2]> {

@@ -16,11 +16,7 @@ pub struct NativePosition {
 
 impl From<NativePosition> for Position {
     fn from(at: NativePosition) -> Self {
-        Self {
-            seed: at.seed as u64,
-            stream: at.stream as u64,
-            offset: at.offset as u64,
-        }
+        Self { seed: at.seed as u64, stream: at.stream as u64, offset: at.offset as u64 }
     }
 }
 

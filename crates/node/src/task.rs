@@ -23,10 +23,7 @@ where
     type JsValue = T;
 
     fn compute(&mut self) -> Result<T> {
-        let work = self
-            .0
-            .take()
-            .ok_or_else(|| napi::Error::from_reason("a task runs once"))?;
+        let work = self.0.take().ok_or_else(|| napi::Error::from_reason("a task runs once"))?;
         work()
     }
 

@@ -111,17 +111,8 @@ impl Storage {
 
     /// A whole buffer of `len` elements. `memory` is the backend's own; dropping it frees or pools it.
     pub fn new(memory: impl Any + Send + Sync, len: usize, dtype: DType) -> Self {
-        let buffer = Buffer {
-            memory: Box::new(memory),
-            version: AtomicU64::new(0),
-            frozen: AtomicBool::new(false),
-        };
-        Self {
-            buffer: Arc::new(buffer),
-            offset: 0,
-            len,
-            dtype,
-        }
+        let buffer = Buffer { memory: Box::new(memory), version: AtomicU64::new(0), frozen: AtomicBool::new(false) };
+        Self { buffer: Arc::new(buffer), offset: 0, len, dtype }
     }
 
     /// `len` elements of this storage from element `offset` on.
@@ -137,11 +128,7 @@ impl Storage {
                 format!("elements {offset}..{} of {} are no aligned range", offset + len, self.len),
             ));
         }
-        Ok(Self {
-            offset: self.offset + offset,
-            len,
-            ..self.clone()
-        })
+        Ok(Self { offset: self.offset + offset, len, ..self.clone() })
     }
 
     /// The backend's memory, if it is of type `M`.

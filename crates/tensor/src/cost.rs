@@ -44,7 +44,15 @@ impl Costs {
         let bytes = inputs.iter().chain(outs).map(|(shape, dtype)| size(shape) * dtype.size() as u64);
         let name = kernel.name();
         let place = *self.places.entry((name, shapes.clone())).or_insert_with(|| {
-            self.sums.push(Cost { kernel: name, shapes, launches: 0, nanoseconds: 0, host_nanoseconds: 0, flop: 0, bytes: 0 });
+            self.sums.push(Cost {
+                kernel: name,
+                shapes,
+                launches: 0,
+                nanoseconds: 0,
+                host_nanoseconds: 0,
+                flop: 0,
+                bytes: 0,
+            });
             self.sums.len() - 1
         });
         let sum = &mut self.sums[place];
@@ -80,9 +88,7 @@ fn flop(kernel: &Kernel, inputs: &[(&Shape, DType)], outs: &[(&Shape, DType)]) -
         Kernel::Conv2d(_) => convolution(out.0, second.0),
         Kernel::Conv2dTranspose(_) => convolution(first.0, second.0),
         Kernel::Conv2dWeightGrad(_) => convolution(second.0, out.0),
-        Kernel::Matmul { transpose_a, .. } => {
-            2 * size(out.0) * first.0[if *transpose_a { 1 } else { 2 }] as u64
-        }
+        Kernel::Matmul { transpose_a, .. } => 2 * size(out.0) * first.0[if *transpose_a { 1 } else { 2 }] as u64,
         _ => 0,
     }
 }

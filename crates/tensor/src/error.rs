@@ -44,18 +44,12 @@ pub enum Error {
 impl Error {
     /// A shape error of `op`.
     pub fn shape(op: &'static str, message: impl Into<String>) -> Self {
-        Self::Shape {
-            op,
-            message: message.into(),
-        }
+        Self::Shape { op, message: message.into() }
     }
 
     /// A device error of `op`.
     pub fn device(op: &'static str, message: impl Into<String>) -> Self {
-        Self::Device {
-            op,
-            message: message.into(),
-        }
+        Self::Device { op, message: message.into() }
     }
 
     /// The stable code by which callers in other languages tell errors apart.

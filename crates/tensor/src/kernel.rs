@@ -248,10 +248,31 @@ pub struct AdamStep {
 impl Kernel {
     /// Every kernel's name; the conformance suite must have a case for each.
     pub const NAMES: [&str; 25] = [
-        "fill", "copy", "cast", "unary", "binary", "select", "reduce", "matmul", "conv2d", "conv2d_transpose",
-        "conv2d_weight_grad", "upfirdn2d", "gather_rows", "scatter_rows", "uniform", "normal", "bias_act",
-        "bias_act_grad", "noise_bias_act", "adain", "adain_input_grad", "adain_style_grad", "minibatch_stddev",
-        "minibatch_stddev_grad", "adam",
+        "fill",
+        "copy",
+        "cast",
+        "unary",
+        "binary",
+        "select",
+        "reduce",
+        "matmul",
+        "conv2d",
+        "conv2d_transpose",
+        "conv2d_weight_grad",
+        "upfirdn2d",
+        "gather_rows",
+        "scatter_rows",
+        "uniform",
+        "normal",
+        "bias_act",
+        "bias_act_grad",
+        "noise_bias_act",
+        "adain",
+        "adain_input_grad",
+        "adain_style_grad",
+        "minibatch_stddev",
+        "minibatch_stddev_grad",
+        "adam",
     ];
 
     /// Which inputs, and whether the first output, may be feature maps. A reduction or a product of feature maps is none.

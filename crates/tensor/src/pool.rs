@@ -29,14 +29,8 @@ pub(crate) struct Pooled<M: Clone + Send + Sync + 'static> {
 impl<M: Clone + Send + Sync + 'static> Pool<M> {
     /// A pool that never holds more than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        let state = PoolState {
-            free: HashMap::new(),
-            memory: Memory::default(),
-        };
-        Self {
-            state: Mutex::new(state),
-            limit,
-        }
+        let state = PoolState { free: HashMap::new(), memory: Memory::default() };
+        Self { state: Mutex::new(state), limit }
     }
 
     /// Its memory at the moment of the call.

@@ -25,10 +25,7 @@ pub fn broadcast(op: &'static str, a: &[usize], b: &[usize]) -> Result<Shape> {
             (x, y) if x == y => Ok(x),
             (1, y) => Ok(y),
             (x, 1) => Ok(x),
-            _ => Err(Error::shape(
-                op,
-                format!("{a:?} and {b:?} cannot be broadcast together"),
-            )),
+            _ => Err(Error::shape(op, format!("{a:?} and {b:?} cannot be broadcast together"))),
         })
         .collect()
 }
@@ -44,10 +41,7 @@ pub fn permute(shape: &[usize], axes: &[usize]) -> Result<Shape> {
     if sorted != (0..shape.len()).collect::<Vec<_>>() {
         return Err(Error::shape(
             "permute",
-            format!(
-                "axes must be a permutation of the {} axes of {shape:?}, got {axes:?}",
-                shape.len()
-            ),
+            format!("axes must be a permutation of the {} axes of {shape:?}, got {axes:?}", shape.len()),
         ));
     }
     Ok(axes.iter().map(|&axis| shape[axis]).collect())
@@ -61,18 +55,13 @@ pub fn permute(shape: &[usize], axes: &[usize]) -> Result<Shape> {
 pub fn reduce_shape(op: &'static str, shape: &[usize], axes: &[usize], keep: bool) -> Result<Shape> {
     for (i, axis) in axes.iter().enumerate() {
         if *axis >= shape.len() || axes[..i].contains(axis) {
-            return Err(Error::shape(
-                op,
-                format!("axes must name different axes of {shape:?}, got {axes:?}"),
-            ));
+            return Err(Error::shape(op, format!("axes must name different axes of {shape:?}, got {axes:?}")));
         }
     }
-    let reduced = shape.iter().enumerate().filter_map(|(axis, &size)| {
-        match (axes.contains(&axis), keep) {
-            (true, true) => Some(1),
-            (true, false) => None,
-            (false, _) => Some(size),
-        }
+    let reduced = shape.iter().enumerate().filter_map(|(axis, &size)| match (axes.contains(&axis), keep) {
+        (true, true) => Some(1),
+        (true, false) => None,
+        (false, _) => Some(size),
     });
     Ok(reduced.collect())
 }

@@ -75,13 +75,7 @@ pub struct Stream<E: Executor> {
 }
 
 enum Command<M> {
-    Launch {
-        kernel: Kernel,
-        inputs: Vec<Operand<M>>,
-        outs: Vec<Operand<M>>,
-        accumulate: bool,
-        fault: bool,
-    },
+    Launch { kernel: Kernel, inputs: Vec<Operand<M>>, outs: Vec<Operand<M>>, accumulate: bool, fault: bool },
     Write(Operand<M>, Vec<u8>),
     Read(Operand<M>, Done<Vec<u8>>),
     Synchronize(Done<()>),
@@ -105,13 +99,8 @@ impl<E: Executor> Stream<E> {
     fn start(name: &str, float: DType, executor: E, limit: usize, is_test: bool) -> Self {
         let (commands, received) = channel();
         let gate = Arc::new(Gate::default());
-        let worker = Worker {
-            executor,
-            fault: None,
-            gate: Arc::clone(&gate),
-            costs: Costs::default(),
-            profiles: false,
-        };
+        let worker =
+            Worker { executor, fault: None, gate: Arc::clone(&gate), costs: Costs::default(), profiles: false };
         E::spawn(format!("device {name}"), move || worker.run(&received, is_test));
         Self {
             name: name.to_owned(),
@@ -215,9 +204,7 @@ impl<E: Executor> Drop for Stream<E> {
 }
 
 fn operand<M: Clone + Send + Sync + 'static>(storage: &Storage, shape: Shape) -> Operand<M> {
-    let block = storage
-        .memory::<Pooled<M>>()
-        .expect("the tensor layer keeps devices apart");
+    let block = storage.memory::<Pooled<M>>().expect("the tensor layer keeps devices apart");
     Operand {
         memory: block.memory.clone(),
         offset: storage.offset(),
@@ -268,7 +255,12 @@ impl<E: Executor> Worker<E> {
             }
             Command::Write(to, bytes) => {
                 if self.fault.is_none() {
-                    self.fault = self.guard("write", |e| { e.write(&to, &bytes); Ok(()) }).err();
+                    self.fault = self
+                        .guard("write", |e| {
+                            e.write(&to, &bytes);
+                            Ok(())
+                        })
+                        .err();
                 }
             }
             Command::Read(from, done) => done(match &self.fault {

@@ -4,19 +4,10 @@ mod launch;
 
 use launch::run_one;
 use stylegan_tensor::conformance::{read_f64, upload};
-use stylegan_tensor::{
-    Algorithm, Backend, Conv2d, DType, Kernel, Position, Reference, Upfirdn2d, View,
-};
+use stylegan_tensor::{Algorithm, Backend, Conv2d, DType, Kernel, Position, Reference, Upfirdn2d, View};
 
 fn random(seed: u64, shape: &[usize]) -> Vec<f64> {
-    run_one(
-        Kernel::Normal(Position {
-            seed,
-            ..Position::default()
-        }),
-        &[],
-        shape,
-    )
+    run_one(Kernel::Normal(Position { seed, ..Position::default() }), &[], shape)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -26,10 +17,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// Both sides are sums of the same products in f64.
 fn assert_adjoint(left: f64, right: f64) {
-    assert!(
-        (left - right).abs() < 1e-10 * left.abs().max(1.0),
-        "{left} is not {right}"
-    );
+    assert!((left - right).abs() < 1e-10 * left.abs().max(1.0), "{left} is not {right}");
     assert_ne!(left, 0.0, "the test says something");
 }
 
@@ -43,18 +31,10 @@ fn the_three_convolutions_are_adjoints_of_each_other() {
         (1, [0; 4], [1, 1]),
         (1, [3; 4], [2, 1]),
     ] {
-        let p = Conv2d {
-            stride,
-            padding,
-            algorithm: Algorithm::Auto,
-        };
+        let p = Conv2d { stride, padding, algorithm: Algorithm::Auto };
         let (x, w) = ([2, 7, 6, 3], [kernel[0], kernel[1], 3, 4]);
-        let height = p
-            .output_size(x[1], w[0], padding[0], padding[1])
-            .expect("the filter fits");
-        let width = p
-            .output_size(x[2], w[1], padding[2], padding[3])
-            .expect("the filter fits");
+        let height = p.output_size(x[1], w[0], padding[0], padding[1]).expect("the filter fits");
+        let width = p.output_size(x[2], w[1], padding[2], padding[3]).expect("the filter fits");
         let y = [2, height, width, 4];
         let (xs, ws, ys) = (random(1, &x), random(2, &w), random(3, &y));
         let forward = run_one(Kernel::Conv2d(p), &[(&x, &xs), (&w, &ws)], &y);
@@ -69,20 +49,13 @@ fn the_three_convolutions_are_adjoints_of_each_other() {
 /// `down·i − up·j + k − 1 − before`; what is added after makes the result as large as x.
 fn adjoint(p: &Upfirdn2d, x: [usize; 2], y: [usize; 2]) -> Upfirdn2d {
     let last = p.taps.len() as isize - 1;
-    let after = |x: usize, y: usize, before: isize| {
-        ((x - 1) * p.up) as isize + 1 + before - (y * p.down) as isize
-    };
+    let after = |x: usize, y: usize, before: isize| ((x - 1) * p.up) as isize + 1 + before - (y * p.down) as isize;
     let [top, _, left, _] = p.padding;
     Upfirdn2d {
         up: p.down,
         down: p.up,
         taps: p.taps.iter().rev().copied().collect(),
-        padding: [
-            last - top,
-            after(x[0], y[0], top),
-            last - left,
-            after(x[1], y[1], left),
-        ],
+        padding: [last - top, after(x[0], y[0], top), last - left, after(x[1], y[1], left)],
     }
 }
 
@@ -99,18 +72,9 @@ fn resampling_is_its_own_adjoint_with_swapped_factors_and_flipped_taps() {
         (1, 1, &[0.25, 0.5, 0.3], [-1, 2, 0, -1]),
     ];
     for (up, down, taps, padding) in cases {
-        let p = Upfirdn2d {
-            up,
-            down,
-            taps: taps.to_vec(),
-            padding,
-        };
-        let height = p
-            .output_size(7, padding[0], padding[1])
-            .expect("something is left");
-        let width = p
-            .output_size(6, padding[2], padding[3])
-            .expect("something is left");
+        let p = Upfirdn2d { up, down, taps: taps.to_vec(), padding };
+        let height = p.output_size(7, padding[0], padding[1]).expect("something is left");
+        let width = p.output_size(6, padding[2], padding[3]).expect("something is left");
         let (x, y) = ([2, 7, 6, 3], [2, height, width, 3]);
         let back = adjoint(&p, [7, 6], [height, width]);
         let sizes = [
@@ -130,26 +94,16 @@ fn scattering_rows_is_the_adjoint_of_gathering_them() {
     let device = Reference::device(usize::MAX);
     let rows = [2.0, 0.0, 2.0, 2.0, 4.0];
     let (table, y) = (random(1, &[5, 3]), random(2, &[5, 3]));
-    let picks = device
-        .allocate("rows", 5, DType::I32)
-        .expect("there is memory");
+    let picks = device.allocate("rows", 5, DType::I32).expect("there is memory");
     stylegan_tensor::conformance::write_f64(&device, &picks, &rows);
-    let picks = View {
-        storage: picks,
-        shape: vec![5],
-    };
+    let picks = View { storage: picks, shape: vec![5] };
     let apply = |kernel, values: &[f64]| {
         let x = upload(&device, values, [5, 3]).expect("there is memory");
         let y = upload(&device, &[0.0; 15], [5, 3]).expect("there is memory");
-        device
-            .launch(kernel, &[&x, &picks], &[&y], false)
-            .expect("it is enqueued");
+        device.launch(kernel, &[&x, &picks], &[&y], false).expect("it is enqueued");
         read_f64(&device, &y.storage).expect("the kernel runs")
     };
-    let (gathered, scattered) = (
-        apply(Kernel::GatherRows, &table),
-        apply(Kernel::ScatterRows, &y),
-    );
+    let (gathered, scattered) = (apply(Kernel::GatherRows, &table), apply(Kernel::ScatterRows, &y));
     assert_eq!(gathered[..3], table[6..9]);
     assert_adjoint(dot(&gathered, &y), dot(&table, &scattered));
 }
@@ -158,8 +112,5 @@ fn scattering_rows_is_the_adjoint_of_gathering_them() {
 fn a_row_outside_of_the_table_is_named() {
     let given: [launch::Given; 2] = [(&[2, 1], &[1.0, 2.0]), (&[1], &[2.0])];
     let error = launch::run(Kernel::GatherRows, &given, &[&[1, 1]]).expect_err("there is no row 2");
-    assert_eq!(
-        error.to_string(),
-        "gather_rows: the device failed: rows must be in 0..2, got 2"
-    );
+    assert_eq!(error.to_string(), "gather_rows: the device failed: rows must be in 0..2, got 2");
 }

@@ -15,16 +15,10 @@ fn the_test_device_conforms() {
 /// The least error that f32 can have: its tolerances must leave room for more.
 #[test]
 fn a_device_that_rounds_results_to_f32_conforms_with_room() {
-    let report = check(
-        &Stream::new("single", DType::F32, Reference, usize::MAX),
-        &Options::default(),
-    );
+    let report = check(&Stream::new("single", DType::F32, Reference, usize::MAX), &Options::default());
     report.assert();
     for (kernel, worst) in &report.worst {
-        assert!(
-            *worst <= 0.5,
-            "{kernel}: one rounding takes {worst} of what is allowed"
-        );
+        assert!(*worst <= 0.5, "{kernel}: one rounding takes {worst} of what is allowed");
     }
 }
 
@@ -72,11 +66,7 @@ impl Executor for Mistaken {
         };
         if let (true, Some((operand, at))) = (mistaken, wrong) {
             let mut block = operand.memory.lock().expect("nothing panicked");
-            block[at] += if operand.dtype.is_float() {
-                1e-3 * block[at].abs().max(1.0)
-            } else {
-                1.0
-            };
+            block[at] += if operand.dtype.is_float() { 1e-3 * block[at].abs().max(1.0) } else { 1.0 };
         }
         Ok(())
     }
@@ -125,10 +115,7 @@ fn a_kernel_that_changes_an_input_is_found() {
 fn a_kernel_that_does_not_accumulate_is_found() {
     for kernel in Kernel::NAMES.into_iter().filter(|name| *name != "adam") {
         let failures = failures(kernel, Mistake::Accumulation);
-        assert!(
-            failures.iter().all(|line| line.contains("accumulated")),
-            "{kernel}"
-        );
+        assert!(failures.iter().all(|line| line.contains("accumulated")), "{kernel}");
         assert!(!failures.is_empty(), "{kernel}");
     }
 }
@@ -137,21 +124,12 @@ fn a_kernel_that_does_not_accumulate_is_found() {
 fn the_convolutions_run_every_algorithm() {
     let failures = failures("conv2d_transpose", Mistake::Value);
     for algorithm in ["Auto", "Im2col", "Shifted", "Direct", "Winograd"] {
-        assert!(
-            failures.iter().any(|line| line.contains(algorithm)),
-            "{algorithm}"
-        );
+        assert!(failures.iter().any(|line| line.contains(algorithm)), "{algorithm}");
     }
 }
 
 #[test]
 fn a_kernel_without_a_case_is_a_failure() {
-    let report = check(
-        &Reference::device(usize::MAX),
-        &Options {
-            only: Some("sobel"),
-            ..Options::default()
-        },
-    );
+    let report = check(&Reference::device(usize::MAX), &Options { only: Some("sobel"), ..Options::default() });
     assert_eq!(report.failures, ["kernel 'sobel' has no conformance case"]);
 }

@@ -4,18 +4,13 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use stylegan_tensor::conformance::{read_f64, synchronize, upload, write_f64};
-use stylegan_tensor::{
-    Backend, Binary, DType, Error, Executor, Kernel, Reference, Result, Stream, Unary, View,
-};
+use stylegan_tensor::{Backend, Binary, DType, Error, Executor, Kernel, Reference, Result, Stream, Unary, View};
 
 const MEBIBYTE: usize = 1 << 20;
 
 fn empty(device: &dyn Backend, len: usize) -> Result<View> {
     let storage = device.allocate("empty", len, DType::F64)?;
-    Ok(View {
-        storage,
-        shape: vec![len],
-    })
+    Ok(View { storage, shape: vec![len] })
 }
 
 fn affine(scale: f64, shift: f64) -> Kernel {
@@ -33,11 +28,7 @@ fn kernels_run_in_the_order_of_their_launches() -> Result<()> {
     // x ← 2x + 1 ten times; adding 1 before doubling would give 3070.
     assert_eq!(read_f64(&device, &a.storage)?, [2047.0]);
     write_f64(&device, &a.storage, &[5.0]);
-    assert_eq!(
-        read_f64(&device, &a.storage)?,
-        [5.0],
-        "writes wait their turn too"
-    );
+    assert_eq!(read_f64(&device, &a.storage)?, [5.0], "writes wait their turn too");
     Ok(())
 }
 
@@ -58,16 +49,9 @@ fn a_second_identical_step_takes_nothing_from_the_system() -> Result<()> {
     let x = upload(&device, &[3.0; 1000], [1000])?;
     assert_eq!(step(&device, &x)?, 22.0);
     let after_one = device.memory();
-    assert_eq!(
-        step(&device, &x)?,
-        22.0,
-        "a pooled block is as good as a new one"
-    );
+    assert_eq!(step(&device, &x)?, 22.0, "a pooled block is as good as a new one");
     assert_eq!(device.memory(), after_one);
-    assert_eq!(
-        after_one.allocations, 3,
-        "x, and two blocks that take turns"
-    );
+    assert_eq!(after_one.allocations, 3, "x, and two blocks that take turns");
     Ok(())
 }
 
@@ -89,23 +73,12 @@ fn live_bytes_count_storages_and_go_back_to_0() -> Result<()> {
 fn memory_beyond_the_limit_is_refused_by_the_call_itself() -> Result<()> {
     let device = Reference::device(MEBIBYTE);
     let x = empty(&device, MEBIBYTE / 16)?;
-    let expected = Error::Memory {
-        op: "conv2d",
-        bytes: MEBIBYTE,
-        live: MEBIBYTE / 2,
-        limit: MEBIBYTE,
-    };
-    assert_eq!(
-        device.allocate("conv2d", MEBIBYTE / 8, DType::F64).err(),
-        Some(expected)
-    );
+    let expected = Error::Memory { op: "conv2d", bytes: MEBIBYTE, live: MEBIBYTE / 2, limit: MEBIBYTE };
+    assert_eq!(device.allocate("conv2d", MEBIBYTE / 8, DType::F64).err(), Some(expected));
     drop(x);
     // Pooled blocks of another size make room.
     let whole = device.allocate("conv2d", MEBIBYTE / 8, DType::F64)?;
-    assert_eq!(
-        (device.memory().live, device.memory().pooled, whole.len()),
-        (MEBIBYTE, 0, MEBIBYTE / 8)
-    );
+    assert_eq!((device.memory().live, device.memory().pooled, whole.len()), (MEBIBYTE, 0, MEBIBYTE / 8));
     Ok(())
 }
 
@@ -118,10 +91,7 @@ fn a_held_device_launches_but_does_not_run() -> Result<()> {
     let (done, result) = channel();
     device.read(&y.storage, Box::new(move |bytes| drop(done.send(bytes))));
     let _room = empty(&device, 10)?;
-    assert!(
-        result.recv_timeout(Duration::from_millis(50)).is_err(),
-        "the read waits for the kernel"
-    );
+    assert!(result.recv_timeout(Duration::from_millis(50)).is_err(), "the read waits for the kernel");
     device.hold(false)?;
     let bytes = result.recv().expect("the device answers")?;
     assert_eq!(bytes, 2.0_f64.to_ne_bytes());
@@ -163,16 +133,7 @@ fn a_kernel_that_panics_is_a_fault_with_its_name() -> Result<()> {
     let y = empty(&device, 1)?;
     device.launch(Kernel::NoiseBiasAct { alpha: 0.2 }, &[&x], &[&y], false)?;
     let error = synchronize(&device).expect_err("noise_bias_act takes four inputs");
-    assert!(
-        matches!(
-            error,
-            Error::Device {
-                op: "noise_bias_act",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Device { op: "noise_bias_act", .. }), "{error}");
     Ok(())
 }
 
@@ -180,13 +141,7 @@ fn a_kernel_that_panics_is_a_fault_with_its_name() -> Result<()> {
 fn only_a_test_device_is_held_or_made_to_fail() {
     let device = Reference::device(MEBIBYTE);
     let message = "hold: device 'reference' is no test device";
-    assert_eq!(
-        device
-            .hold(true)
-            .expect_err("it is no test device")
-            .to_string(),
-        message
-    );
+    assert_eq!(device.hold(true).expect_err("it is no test device").to_string(), message);
     assert!(device.inject_fault(0).is_err());
 }
 
@@ -199,9 +154,7 @@ fn a_device_dropped_with_work_in_flight_finishes_and_goes() -> Result<()> {
     device.launch(affine(1.0, 1.0), &[&x], &[&y], false)?;
     device.read(&y.storage, Box::new(move |bytes| drop(done.send(bytes))));
     drop((device, x, y));
-    let bytes = result
-        .recv_timeout(Duration::from_secs(20))
-        .expect("the hold ends with the device")?;
+    let bytes = result.recv_timeout(Duration::from_secs(20)).expect("the hold ends with the device")?;
     assert_eq!(bytes, 2.0_f64.to_ne_bytes());
     Ok(())
 }
@@ -241,10 +194,7 @@ fn slices_are_aligned_and_within_their_storage() -> Result<()> {
     let device = Reference::device(MEBIBYTE);
     let whole = upload(&device, &(0..100).map(f64::from).collect::<Vec<_>>(), [100])?.storage;
     assert_eq!(read_f64(&device, &whole.slice(32, 3)?)?, [32.0, 33.0, 34.0]);
-    assert_eq!(
-        read_f64(&device, &whole.slice(32, 68)?.slice(32, 1)?)?,
-        [64.0]
-    );
+    assert_eq!(read_f64(&device, &whole.slice(32, 68)?.slice(32, 1)?)?, [64.0]);
     assert!(whole.slice(1, 3).is_err(), "8 bytes are no alignment");
     assert!(whole.slice(64, 37).is_err(), "beyond the end");
     Ok(())
@@ -255,17 +205,10 @@ fn a_stream_takes_any_executor_and_float_type() -> Result<()> {
     fn one<E: Executor>(executor: E) -> Result<f64> {
         let device = Stream::new("single", DType::F32, executor, MEBIBYTE);
         let x = upload(&device, &[1.0], [1])?;
-        let y = View {
-            storage: device.allocate("y", 1, device.float())?,
-            shape: vec![1],
-        };
+        let y = View { storage: device.allocate("y", 1, device.float())?, shape: vec![1] };
         device.launch(affine(1.0, 1e-9), &[&x], &[&y], false)?;
         Ok(read_f64(&device, &y.storage)?[0])
     }
-    assert_eq!(
-        one(Reference)?,
-        1.0,
-        "results are rounded to the type of their output"
-    );
+    assert_eq!(one(Reference)?, 1.0, "results are rounded to the type of their output");
     Ok(())
 }

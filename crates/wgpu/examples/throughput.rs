@@ -4,9 +4,7 @@
 use std::time::{Duration, Instant};
 
 use stylegan_tensor::conformance::{synchronize, upload, write_f64};
-use stylegan_tensor::{
-    Algorithm, Backend, Binary, Conv2d, DType, Kernel, Reduce, Result, Unary, Upfirdn2d, View,
-};
+use stylegan_tensor::{Algorithm, Backend, Binary, Conv2d, DType, Kernel, Reduce, Result, Unary, Upfirdn2d, View};
 use stylegan_wgpu::{Gpu, Options, adapters, open};
 
 /// Each measurement takes about so long, after a first launch that compiles.
@@ -14,9 +12,7 @@ const ENOUGH: Duration = Duration::from_millis(150);
 
 fn main() -> Result<()> {
     let name = std::env::args().nth(1).unwrap_or_else(|| "wgpu".to_owned());
-    let divisor = std::env::args()
-        .nth(2)
-        .and_then(|number| number.parse().ok());
+    let divisor = std::env::args().nth(2).and_then(|number| number.parse().ok());
     let divisor = divisor.unwrap_or(1).max(1);
     for adapter in adapters() {
         println!("{adapter:?}");
@@ -32,9 +28,7 @@ fn main() -> Result<()> {
 
 /// A tensor of zeros and ones.
 fn tensor(device: &Gpu, shape: &[usize]) -> Result<View> {
-    let values: Vec<f64> = (0..shape.iter().product())
-        .map(|i: usize| (i % 2) as f64)
-        .collect();
+    let values: Vec<f64> = (0..shape.iter().product()).map(|i: usize| (i % 2) as f64).collect();
     upload(device, &values, shape)
 }
 
@@ -53,9 +47,8 @@ fn seconds(device: &Gpu, kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> R
         if elapsed >= ENOUGH {
             return Ok(elapsed.as_secs_f64() / f64::from(count));
         }
-        count = (f64::from(count)
-            * (ENOUGH.as_secs_f64() / elapsed.as_secs_f64() * 1.2).clamp(1.5, 20.0))
-        .ceil() as i32;
+        count =
+            (f64::from(count) * (ENOUGH.as_secs_f64() / elapsed.as_secs_f64() * 1.2).clamp(1.5, 20.0)).ceil() as i32;
     }
 }
 
@@ -76,36 +69,19 @@ fn dispatches(device: &Gpu) -> Result<()> {
 }
 
 fn report(name: &str, work: f64, time: f64) {
-    println!(
-        "{name:42} {:9.3} ms {:10.0} GFLOP/s",
-        time * 1e3,
-        work / time / 1e9
-    );
+    println!("{name:42} {:9.3} ms {:10.0} GFLOP/s", time * 1e3, work / time / 1e9);
 }
 
 fn matmuls(device: &Gpu, divisor: usize) -> Result<()> {
-    for [m, k, n] in [
-        [1024; 3],
-        [2048; 3],
-        [4096; 3],
-        [16, 512, 512],
-        [256, 4608, 512],
-    ] {
+    for [m, k, n] in [[1024; 3], [2048; 3], [4096; 3], [16, 512, 512], [256, 4608, 512]] {
         let [m, k, n] = [m, k, n].map(|size: usize| size.div_ceil(divisor));
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false)] {
             let a = tensor(device, &if transpose_a { [1, k, m] } else { [1, m, k] })?;
             let b = tensor(device, &if transpose_b { [1, n, k] } else { [1, k, n] })?;
             let y = tensor(device, &[1, m, n])?;
-            let kernel = Kernel::Matmul {
-                transpose_a,
-                transpose_b,
-            };
+            let kernel = Kernel::Matmul { transpose_a, transpose_b };
             let time = seconds(device, &kernel, &[&a, &b], &[&y])?;
-            let name = format!(
-                "matmul {m}x{k}x{n} {}{}",
-                u8::from(transpose_a),
-                u8::from(transpose_b)
-            );
+            let name = format!("matmul {m}x{k}x{n} {}{}", u8::from(transpose_a), u8::from(transpose_b));
             report(&name, 2.0 * (m * k * n) as f64, time);
         }
     }
@@ -128,11 +104,7 @@ fn convolutions(device: &Gpu, divisor: usize) -> Result<()> {
     for [n, size, c, o, k, stride] in CONVOLUTIONS {
         let [size, c, o] = [size, c, o].map(|size: usize| size.div_ceil(divisor));
         let padding = [(k - 1) / 2; 4];
-        let p = |algorithm| Conv2d {
-            stride,
-            padding,
-            algorithm,
-        };
+        let p = |algorithm| Conv2d { stride, padding, algorithm };
         let out = (size + 2 * padding[0] - k) / stride + 1;
         let x = tensor(device, &[n, size, size, c])?;
         let w = tensor(device, &[k, k, c, o])?;
@@ -164,34 +136,21 @@ fn convolutions(device: &Gpu, divisor: usize) -> Result<()> {
 /// Convolutions of feature maps in f16, by cooperative matrices and without.
 fn halves(name: &str, divisor: usize) -> Result<()> {
     for matrices in [true, false] {
-        let options = Options {
-            matrices,
-            ..Options::default()
-        };
+        let options = Options { matrices, ..Options::default() };
         let device = open(name, &options)?;
-        println!(
-            "feature maps in f16, {} cooperative matrices",
-            if matrices { "with" } else { "without" }
-        );
+        println!("feature maps in f16, {} cooperative matrices", if matrices { "with" } else { "without" });
         for [n, size, c, o, k, stride] in CONVOLUTIONS {
             let [size, c, o] = [size, c, o].map(|size: usize| size.div_ceil(divisor));
             let [c, o] = [c, o].map(|channels| channels.next_multiple_of(4));
             let padding = [(k - 1) / 2; 4];
-            let p = Conv2d {
-                stride,
-                padding,
-                algorithm: Algorithm::Auto,
-            };
+            let p = Conv2d { stride, padding, algorithm: Algorithm::Auto };
             let out = (size + 2 * padding[0] - k) / stride + 1;
             let map = |shape: [usize; 4]| {
                 let len: usize = shape.iter().product();
                 let storage = device.allocate("upload", len, DType::F16)?;
                 let values: Vec<f64> = (0..len).map(|i| (i % 2) as f64).collect();
                 write_f64(&device, &storage, &values);
-                Ok::<_, stylegan_tensor::Error>(View {
-                    storage,
-                    shape: shape.to_vec(),
-                })
+                Ok::<_, stylegan_tensor::Error>(View { storage, shape: shape.to_vec() })
             };
             let (x, y) = (map([n, size, size, c])?, map([n, out, out, o])?);
             let w = tensor(&device, &[k, k, c, o])?;
@@ -214,159 +173,42 @@ fn bandwidth(device: &Gpu, divisor: usize) -> Result<()> {
     let side = 128_usize.div_ceil(divisor).next_multiple_of(4);
     let shape = [16, side, side, side];
     let [n, h, w, c] = shape;
-    let (x, g, y) = (
-        tensor(device, &shape)?,
-        tensor(device, &shape)?,
-        tensor(device, &shape)?,
-    );
+    let (x, g, y) = (tensor(device, &shape)?, tensor(device, &shape)?, tensor(device, &shape)?);
     let (bias, style) = (tensor(device, &[c])?, tensor(device, &[n, 2 * c])?);
     let (stats, sums) = (tensor(device, &[n, 2, c])?, tensor(device, &[n, c])?);
-    let (noise, scale) = (
-        tensor(device, &[n, h, w, 1])?,
-        tensor(device, &[n, 1, 1, c])?,
-    );
-    let flat = View {
-        shape: vec![n * h * w * c],
-        ..x.clone()
-    };
+    let (noise, scale) = (tensor(device, &[n, h, w, 1])?, tensor(device, &[n, 1, 1, c])?);
+    let flat = View { shape: vec![n * h * w * c], ..x.clone() };
     let half = tensor(device, &[n, h / 2, w / 2, c])?;
     let total = tensor(device, &[1])?;
-    let up = Upfirdn2d {
-        up: 2,
-        down: 1,
-        taps: vec![1.0, 1.0],
-        padding: [1, 0, 1, 0],
-    };
-    let blur = Upfirdn2d {
-        up: 1,
-        down: 1,
-        taps: vec![0.25, 0.5, 0.25],
-        padding: [1; 4],
-    };
-    let sum = |axes: &[usize]| Kernel::Reduce {
-        op: Reduce::Sum,
-        axes: axes.to_vec(),
-    };
+    let up = Upfirdn2d { up: 2, down: 1, taps: vec![1.0, 1.0], padding: [1, 0, 1, 0] };
+    let blur = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
+    let sum = |axes: &[usize]| Kernel::Reduce { op: Reduce::Sum, axes: axes.to_vec() };
     let bytes = (4 * n * h * w * c) as f64;
     let position = stylegan_tensor::Position::default();
     let (xs, out) = ([&x], [&y]);
     type Row<'a> = (&'a str, Kernel, Vec<&'a View>, Vec<&'a View>, f64);
     let rows: Vec<Row> = vec![
-        (
-            "fill",
-            Kernel::Fill { value: 1.0 },
-            vec![],
-            out.to_vec(),
-            1.0,
-        ),
-        (
-            "square",
-            Kernel::Unary(Unary::Square),
-            xs.to_vec(),
-            out.to_vec(),
-            2.0,
-        ),
-        (
-            "softplus",
-            Kernel::Unary(Unary::Softplus),
-            xs.to_vec(),
-            out.to_vec(),
-            2.0,
-        ),
-        (
-            "add",
-            Kernel::Binary(Binary::Add),
-            vec![&x, &g],
-            out.to_vec(),
-            3.0,
-        ),
-        (
-            "mul [N,1,1,C]",
-            Kernel::Binary(Binary::Mul),
-            vec![&x, &scale],
-            out.to_vec(),
-            2.0,
-        ),
-        (
-            "bias_act",
-            Kernel::BiasAct { alpha: 0.2 },
-            vec![&x, &bias],
-            out.to_vec(),
-            2.0,
-        ),
-        (
-            "bias_act_grad",
-            Kernel::BiasActGrad { alpha: 0.2 },
-            vec![&g, &x],
-            out.to_vec(),
-            3.0,
-        ),
-        (
-            "noise_bias_act",
-            Kernel::NoiseBiasAct { alpha: 0.2 },
-            vec![&x, &noise, &bias, &bias],
-            out.to_vec(),
-            2.0,
-        ),
-        (
-            "blur",
-            Kernel::Upfirdn2d(blur),
-            xs.to_vec(),
-            out.to_vec(),
-            2.0,
-        ),
-        (
-            "upscale",
-            Kernel::Upfirdn2d(up),
-            vec![&half],
-            out.to_vec(),
-            1.25,
-        ),
-        (
-            "adain",
-            Kernel::Adain,
-            vec![&x, &style],
-            vec![&y, &stats],
-            3.0,
-        ),
-        (
-            "adain_input_grad",
-            Kernel::AdainInputGrad,
-            vec![&g, &x, &style, &stats],
-            out.to_vec(),
-            5.0,
-        ),
-        (
-            "adain_style_grad",
-            Kernel::AdainStyleGrad,
-            vec![&g, &x, &stats],
-            vec![&style],
-            2.0,
-        ),
+        ("fill", Kernel::Fill { value: 1.0 }, vec![], out.to_vec(), 1.0),
+        ("square", Kernel::Unary(Unary::Square), xs.to_vec(), out.to_vec(), 2.0),
+        ("softplus", Kernel::Unary(Unary::Softplus), xs.to_vec(), out.to_vec(), 2.0),
+        ("add", Kernel::Binary(Binary::Add), vec![&x, &g], out.to_vec(), 3.0),
+        ("mul [N,1,1,C]", Kernel::Binary(Binary::Mul), vec![&x, &scale], out.to_vec(), 2.0),
+        ("bias_act", Kernel::BiasAct { alpha: 0.2 }, vec![&x, &bias], out.to_vec(), 2.0),
+        ("bias_act_grad", Kernel::BiasActGrad { alpha: 0.2 }, vec![&g, &x], out.to_vec(), 3.0),
+        ("noise_bias_act", Kernel::NoiseBiasAct { alpha: 0.2 }, vec![&x, &noise, &bias, &bias], out.to_vec(), 2.0),
+        ("blur", Kernel::Upfirdn2d(blur), xs.to_vec(), out.to_vec(), 2.0),
+        ("upscale", Kernel::Upfirdn2d(up), vec![&half], out.to_vec(), 1.25),
+        ("adain", Kernel::Adain, vec![&x, &style], vec![&y, &stats], 3.0),
+        ("adain_input_grad", Kernel::AdainInputGrad, vec![&g, &x, &style, &stats], out.to_vec(), 5.0),
+        ("adain_style_grad", Kernel::AdainStyleGrad, vec![&g, &x, &stats], vec![&style], 2.0),
         ("sum over H, W", sum(&[1, 2]), xs.to_vec(), vec![&sums], 1.0),
-        (
-            "sum over N, H, W",
-            sum(&[0, 1, 2]),
-            xs.to_vec(),
-            vec![&bias],
-            1.0,
-        ),
+        ("sum over N, H, W", sum(&[0, 1, 2]), xs.to_vec(), vec![&bias], 1.0),
         ("sum of all", sum(&[0]), vec![&flat], vec![&total], 1.0),
-        (
-            "normal",
-            Kernel::Normal(position),
-            vec![],
-            out.to_vec(),
-            1.0,
-        ),
+        ("normal", Kernel::Normal(position), vec![], out.to_vec(), 1.0),
     ];
     for (name, kernel, inputs, outs, passes) in rows {
         let time = seconds(device, &kernel, &inputs, &outs)?;
-        println!(
-            "{name:42} {:9.3} ms {:10.0} GB/s",
-            time * 1e3,
-            passes * bytes / time / 1e9
-        );
+        println!("{name:42} {:9.3} ms {:10.0} GB/s", time * 1e3, passes * bytes / time / 1e9);
     }
     Ok(())
 }

@@ -85,11 +85,7 @@ pub(crate) const IMMEDIATE_BYTES: u32 = 128;
 
 /// The GPUs that can run the kernels, fastest kind first, and of one kind the one with the largest tensors.
 pub fn adapters() -> Vec<AdapterInfo> {
-    FOUND
-        .iter()
-        .enumerate()
-        .map(|(index, adapter)| describe(index, adapter))
-        .collect()
+    FOUND.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
 }
 
 /// Opens `wgpu` (the first of [`adapters`]) or `wgpu:<index>`.
@@ -100,32 +96,21 @@ pub fn adapters() -> Vec<AdapterInfo> {
 pub fn open(name: &str, options: &Options) -> Result<Gpu> {
     let index = match name.strip_prefix("wgpu") {
         Some("") => Some(0),
-        Some(rest) => rest
-            .strip_prefix(':')
-            .and_then(|index| index.parse::<usize>().ok()),
+        Some(rest) => rest.strip_prefix(':').and_then(|index| index.parse::<usize>().ok()),
         None => None,
     };
-    let index = index.ok_or_else(|| {
-        Error::device(
-            "open",
-            format!("a GPU is named wgpu or wgpu:<index>, got '{name}'"),
-        )
-    })?;
+    let index =
+        index.ok_or_else(|| Error::device("open", format!("a GPU is named wgpu or wgpu:<index>, got '{name}'")))?;
     let adapter = FOUND.get(index).ok_or_else(|| missing(name, FOUND.len()))?;
     let mut limits = adapter.limits();
-    limits.max_storage_buffer_binding_size = limits
-        .max_storage_buffer_binding_size
-        .min(options.tensor_limit);
+    limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(options.tensor_limit);
     let mut wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
     wanted.set(wgpu::Features::SUBGROUP, options.subgroups);
     let matrices = match options.matrices && options.subgroups {
         true => matrices(adapter),
         false => Matrices::default(),
     };
-    wanted.set(
-        wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
-        matrices != Matrices::default(),
-    );
+    wanted.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrices != Matrices::default());
     wanted.set(wgpu::Features::SHADER_F16, matrices.f16.is_some());
     let features = wgpu::Features::IMMEDIATES | (adapter.features() & wanted);
     let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
@@ -140,10 +125,7 @@ pub fn open(name: &str, options: &Options) -> Result<Gpu> {
     }))
     .map_err(|error| {
         let adapter = adapter.get_info().name;
-        Error::device(
-            "open",
-            format!("'{name}' ({adapter}) cannot be opened: {error}"),
-        )
+        Error::device("open", format!("'{name}' ({adapter}) cannot be opened: {error}"))
     })?;
     Gpu::new(name, &adapter.get_info(), matrices, device, queue, options)
 }
@@ -174,10 +156,7 @@ static FOUND: LazyLock<Vec<wgpu::Adapter>> = LazyLock::new(|| {
     });
     found.sort_by_key(|adapter| {
         let limits = adapter.limits();
-        let size = (
-            limits.max_buffer_size,
-            limits.max_storage_buffer_binding_size,
-        );
+        let size = (limits.max_buffer_size, limits.max_storage_buffer_binding_size);
         (rank(adapter.get_info().device_type), Reverse(size))
     });
     found
@@ -203,18 +182,12 @@ fn matrices(adapter: &wgpu::Adapter) -> Matrices {
     let sizes = adapter.cooperative_matrix_properties();
     let largest = |factors| {
         let fits = sizes.iter().filter(|size| {
-            size.m_size == size.n_size
-                && size.n_size == size.k_size
-                && size.ab_type == factors
-                && size.cr_type == F32
+            size.m_size == size.n_size && size.n_size == size.k_size && size.ab_type == factors && size.cr_type == F32
         });
         fits.map(|size| size.m_size).max()
     };
     let half = adapter.features().contains(wgpu::Features::SHADER_F16);
-    Matrices {
-        f16: half.then(|| largest(F16)).flatten(),
-        f32: largest(F32),
-    }
+    Matrices { f16: half.then(|| largest(F16)).flatten(), f32: largest(F32) }
 }
 
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
@@ -230,9 +203,7 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
             wgpu::DeviceType::Other => "other",
         },
         backend: info.backend.to_string(),
-        driver: format!("{} {}", info.driver, info.driver_info)
-            .trim()
-            .to_owned(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         max_tensor_bytes: limits.max_storage_buffer_binding_size,
         max_buffer_bytes: limits.max_buffer_size,
         f16: features.contains(wgpu::Features::SHADER_F16),

@@ -74,13 +74,7 @@ impl Gpu {
             .map_err(|error| Error::device("open", format!("no thread for the device: {error}")))?;
         Ok(Self {
             name: name.to_owned(),
-            recorder: Mutex::new(Recorder::new(
-                device.clone(),
-                queue.clone(),
-                Arc::clone(&pool),
-                kept,
-                compiled,
-            )),
+            recorder: Mutex::new(Recorder::new(device.clone(), queue.clone(), Arc::clone(&pool), kept, compiled)),
             status,
             subgroups: device.features().contains(wgpu::Features::SUBGROUP),
             matrices,
@@ -117,12 +111,7 @@ impl Gpu {
             let (status, size) = (&self.status.buffer, STATUS_BYTES as u64);
             encoder.copy_buffer_to_buffer(status, 0, &staging, padded as u64, size);
         });
-        let wait = Wait {
-            staging,
-            submission,
-            bytes,
-            done,
-        };
+        let wait = Wait { staging, submission, bytes, done };
         // The thread ends only when this sender is dropped.
         let _ = self.waits.send(wait);
     }
@@ -154,11 +143,8 @@ impl Gpu {
 
     /// Loses the device on purpose when it is time to, as if the driver had.
     fn count_down(&self) {
-        let next =
-            |left: usize| (left != NO_FAULT).then(|| left.checked_sub(1).unwrap_or(NO_FAULT));
-        let left = self
-            .fault_in
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let next = |left: usize| (left != NO_FAULT).then(|| left.checked_sub(1).unwrap_or(NO_FAULT));
+        let left = self.fault_in.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         if left == Ok(0) {
             self.device.destroy();
         }
@@ -180,23 +166,14 @@ impl Backend for Gpu {
 
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {
         if dtype == DType::F64 {
-            let message = format!(
-                "device '{}' computes in f32, got f64; cast to f32 first",
-                self.name
-            );
+            let message = format!("device '{}' computes in f32, got f64; cast to f32 first", self.name);
             return Err(Error::shape(op, message));
         }
         let block = self.pool.take(op, len * dtype.size())?;
         Ok(Storage::new(block, len, dtype))
     }
 
-    fn launch(
-        &self,
-        kernel: Kernel,
-        inputs: &[&View],
-        outs: &[&View],
-        accumulate: bool,
-    ) -> Result<()> {
+    fn launch(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
         self.count_down();
         let mut recorder = lock(&self.recorder);
         self.faults.enter(kernel.name());
@@ -226,8 +203,7 @@ impl Backend for Gpu {
         let block = block(to);
         let offset = to.offset() * to.dtype().size();
         let whole = bytes.len() / 4 * 4;
-        self.queue
-            .write_buffer(&block.slot.buffer, offset as u64, &bytes[..whole]);
+        self.queue.write_buffer(&block.slot.buffer, offset as u64, &bytes[..whole]);
         let rest = &bytes[whole..];
         if rest.is_empty() {
             return;
@@ -241,9 +217,13 @@ impl Backend for Gpu {
         }
         // Other elements share the last word with these: a kernel leaves them alone, which a write cannot.
         let status = self.status();
-        let written = self
-            .launching("write", &mut recorder, &status, false)
-            .put_bytes(&self.queue, block, offset + whole, rest.len(), word);
+        let written = self.launching("write", &mut recorder, &status, false).put_bytes(
+            &self.queue,
+            block,
+            offset + whole,
+            rest.len(),
+            word,
+        );
         if let Err(error) = written {
             self.faults.set(error);
         }
@@ -285,7 +265,5 @@ impl Backend for Gpu {
 
 /// The block below a storage of this device.
 pub(crate) fn block(storage: &Storage) -> &Block {
-    storage
-        .memory::<Block>()
-        .expect("the tensor layer keeps devices apart")
+    storage.memory::<Block>().expect("the tensor layer keeps devices apart")
 }

@@ -28,9 +28,7 @@ impl Faults {
     pub fn report(&self, message: impl Into<String>) {
         let mut state = lock(&self.0);
         let op = state.op.unwrap_or("open");
-        state
-            .first
-            .get_or_insert_with(|| Error::device(op, message));
+        state.first.get_or_insert_with(|| Error::device(op, message));
     }
 
     /// Notes what wgpu says of a call.
@@ -52,9 +50,7 @@ impl Faults {
             state.first = None;
         }
         drop(state);
-        self.report(format!(
-            "the GPU was lost ({why}); start again from the last snapshot"
-        ));
+        self.report(format!("the GPU was lost ({why}); start again from the last snapshot"));
     }
 
     /// Notes `error`, unless there was one before.
@@ -88,9 +84,6 @@ impl Faults {
 
 /// wgpu's messages have a line for each cause.
 fn one_line(message: &str) -> String {
-    let lines = message
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
 }

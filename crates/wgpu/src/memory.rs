@@ -44,13 +44,7 @@ pub(crate) struct Block {
 impl Pool {
     pub fn new(device: wgpu::Device, limit: usize) -> Arc<Self> {
         let largest = usize::try_from(device.limits().max_buffer_size).unwrap_or(usize::MAX);
-        Arc::new(Self {
-            largest,
-            device,
-            state: Mutex::default(),
-            limit,
-            generation: AtomicU64::new(0),
-        })
+        Arc::new(Self { largest, device, state: Mutex::default(), limit, generation: AtomicU64::new(0) })
     }
 
     pub fn generation(&self) -> u64 {
@@ -69,12 +63,7 @@ impl Pool {
     pub fn take(self: &Arc<Self>, op: &'static str, bytes: usize) -> Result<Block> {
         let capacity = size_class(bytes.max(1));
         let mut state = lock(&self.state);
-        let full = |memory: Memory, limit| Error::Memory {
-            op,
-            bytes: capacity,
-            live: memory.live,
-            limit,
-        };
+        let full = |memory: Memory, limit| Error::Memory { op, bytes: capacity, live: memory.live, limit };
         if capacity > self.largest {
             return Err(full(state.memory, self.largest));
         }
@@ -101,12 +90,7 @@ impl Pool {
         };
         state.memory.live += capacity;
         state.memory.peak = state.memory.peak.max(state.memory.live);
-        Ok(Block {
-            slot,
-            used: bytes,
-            capacity,
-            pool: Arc::clone(self),
-        })
+        Ok(Block { slot, used: bytes, capacity, pool: Arc::clone(self) })
     }
 
     fn release(&self, state: &mut State) {
@@ -121,9 +105,7 @@ impl Pool {
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("tensor"),
             size: capacity as u64,
-            usage: wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_SRC
-                | wgpu::BufferUsages::COPY_DST,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         if pollster::block_on(scope.pop()).is_some() {
@@ -131,10 +113,7 @@ impl Pool {
         }
         state.memory.allocations += 1;
         state.next_id += 1;
-        Some(Slot {
-            buffer,
-            id: state.next_id,
-        })
+        Some(Slot { buffer, id: state.next_id })
     }
 }
 

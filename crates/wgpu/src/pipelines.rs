@@ -59,9 +59,8 @@ impl Pipelines {
         // Of its own name for each process, then renamed: another process never reads half a file.
         let part = self.file.with_extension(std::process::id().to_string());
         let folder = self.file.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written = folder
-            .and_then(|()| std::fs::write(&part, bytes))
-            .and_then(|()| std::fs::rename(&part, &self.file));
+        let written =
+            folder.and_then(|()| std::fs::write(&part, bytes)).and_then(|()| std::fs::rename(&part, &self.file));
         if written.is_err() {
             let _ = std::fs::remove_file(&part);
         }
@@ -89,9 +88,7 @@ pub(crate) fn default_folder() -> Option<PathBuf> {
         home("Library/Caches")
     } else {
         let given = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        given
-            .filter(|path| path.is_absolute())
-            .or_else(|| home(".cache"))
+        given.filter(|path| path.is_absolute()).or_else(|| home(".cache"))
     };
     Some(folder?.join("stylegan"))
 }

@@ -74,10 +74,7 @@ impl Profile {
 
     pub fn turn(&mut self, on: bool) {
         self.is_on = on;
-        let can_tell = self
-            .device
-            .features()
-            .contains(wgpu::Features::TIMESTAMP_QUERY);
+        let can_tell = self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY);
         self.queries = (on && can_tell).then(|| {
             let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("profile"),
@@ -101,18 +98,12 @@ impl Profile {
     /// A pass for the next launch alone, between two looks at the clock.
     pub fn pass(&self, encoder: &mut wgpu::CommandEncoder) -> wgpu::ComputePass<'static> {
         let first = 2 * self.waiting.len() as u32;
-        let timestamp_writes =
-            self.queries
-                .as_ref()
-                .map(|(query_set, _)| wgpu::ComputePassTimestampWrites {
-                    query_set,
-                    beginning_of_pass_write_index: Some(first),
-                    end_of_pass_write_index: Some(first + 1),
-                });
-        let descriptor = wgpu::ComputePassDescriptor {
-            label: None,
-            timestamp_writes,
-        };
+        let timestamp_writes = self.queries.as_ref().map(|(query_set, _)| wgpu::ComputePassTimestampWrites {
+            query_set,
+            beginning_of_pass_write_index: Some(first),
+            end_of_pass_write_index: Some(first + 1),
+        });
+        let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
         encoder.begin_compute_pass(&descriptor).forget_lifetime()
     }
 
@@ -173,9 +164,7 @@ impl Report {
         let mut costs = Costs::default();
         for Sent { launches, times } in self.sent {
             let bytes = times.as_ref().map(&read).unwrap_or_default();
-            let mut clock = bytes
-                .chunks_exact(8)
-                .map(bytemuck::pod_read_unaligned::<u64>);
+            let mut clock = bytes.chunks_exact(8).map(bytemuck::pod_read_unaligned::<u64>);
             for launch in launches {
                 let ticks = match (clock.next(), clock.next()) {
                     (Some(began), Some(ended)) => ended.saturating_sub(began),
@@ -184,28 +173,14 @@ impl Report {
                 let spent = (ticks as f64 * f64::from(self.period)) as u64;
                 let [inputs, outs] = [&launch.inputs, &launch.outs].map(|operands| {
                     let operands = operands.iter();
-                    operands
-                        .map(|(shape, dtype)| (shape, *dtype))
-                        .collect::<Vec<_>>()
+                    operands.map(|(shape, dtype)| (shape, *dtype)).collect::<Vec<_>>()
                 });
-                costs.add(
-                    &launch.kernel,
-                    &inputs,
-                    &outs,
-                    spent,
-                    launch.host_nanoseconds,
-                );
+                costs.add(&launch.kernel, &inputs, &outs, spent, launch.host_nanoseconds);
             }
         }
         let mut sums = costs.take();
-        let Submissions {
-            count,
-            dispatches,
-            nanoseconds,
-        } = self.submissions;
-        for (kernel, launches, host_nanoseconds) in
-            [("dispatch", dispatches, 0), ("submit", count, nanoseconds)]
-        {
+        let Submissions { count, dispatches, nanoseconds } = self.submissions;
+        for (kernel, launches, host_nanoseconds) in [("dispatch", dispatches, 0), ("submit", count, nanoseconds)] {
             if launches > 0 {
                 sums.push(Cost {
                     kernel,

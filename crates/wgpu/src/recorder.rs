@@ -26,17 +26,8 @@ pub(crate) struct Binding {
 impl Binding {
     pub fn new(slot: &Slot, offset: usize, bytes: usize) -> Self {
         // A binding has room for a vector, also where the tensor has no element.
-        let (offset, bytes) = if bytes == 0 {
-            (0, 16)
-        } else {
-            (offset, bytes.next_multiple_of(4))
-        };
-        Self {
-            slot: slot.clone(),
-            offset: offset as u64,
-            bytes: bytes as u64,
-            dtype: DType::F32,
-        }
+        let (offset, bytes) = if bytes == 0 { (0, 16) } else { (offset, bytes.next_multiple_of(4)) };
+        Self { slot: slot.clone(), offset: offset as u64, bytes: bytes as u64, dtype: DType::F32 }
     }
 
     /// The same range with elements of another type than f32.
@@ -150,10 +141,7 @@ impl Recorder {
         constants[..job.constants.len()].copy_from_slice(job.constants);
         let pipeline = (std::ptr::from_ref(job.shader).addr(), constants);
         let shape = (job.inputs.len(), job.outs.len());
-        let layout = self
-            .layouts
-            .entry(shape)
-            .or_insert_with(|| layout(&self.device, shape));
+        let layout = self.layouts.entry(shape).or_insert_with(|| layout(&self.device, shape));
         let pipeline = self.pipelines.entry(pipeline).or_insert_with(|| {
             self.compiled.fetch_add(1, Ordering::Relaxed);
             let kept = self.kept.as_ref().map(|kept| kept.cache());
@@ -173,14 +161,8 @@ impl Recorder {
             .groups
             .entry((job.inputs.len(), key))
             .or_insert_with(|| bind(&self.device, &layout.group, operands().copied()));
-        let encoder = self
-            .encoder
-            .get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
-        let pass = self.pass.get_or_insert_with(|| {
-            encoder
-                .begin_compute_pass(&Default::default())
-                .forget_lifetime()
-        });
+        let encoder = self.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let pass = self.pass.get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime());
         pass.set_pipeline(pipeline);
         pass.set_bind_group(0, &*group, &[]);
         let mut params = [0; IMMEDIATE_BYTES as usize / 4];
@@ -198,9 +180,7 @@ impl Recorder {
             self.flush();
         }
         self.pass = None;
-        let encoder = self
-            .encoder
-            .get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let encoder = self.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
         self.pass = Some(self.profile.pass(encoder));
     }
 
@@ -226,23 +206,17 @@ impl Recorder {
             let groups = job.groups;
             return Err(Error::shape(
                 op,
-                format!(
-                    "the device runs at most {most} workgroups along an axis, these shapes need {groups:?}"
-                ),
+                format!("the device runs at most {most} workgroups along an axis, these shapes need {groups:?}"),
             ));
         }
         Ok(())
     }
 
     /// Sends what is waiting, and has `commands` encoded behind it.
-    pub fn send(
-        &mut self,
-        commands: impl FnOnce(&mut wgpu::CommandEncoder),
-    ) -> wgpu::SubmissionIndex {
+    pub fn send(&mut self, commands: impl FnOnce(&mut wgpu::CommandEncoder)) -> wgpu::SubmissionIndex {
         self.pass = None;
         let encoder = self.encoder.take();
-        let mut encoder =
-            encoder.unwrap_or_else(|| self.device.create_command_encoder(&Default::default()));
+        let mut encoder = encoder.unwrap_or_else(|| self.device.create_command_encoder(&Default::default()));
         self.profile.resolve(&mut encoder);
         commands(&mut encoder);
         let began = Instant::now();
@@ -273,19 +247,14 @@ fn layout(device: &wgpu::Device, (inputs, outs): (usize, usize)) -> Layout {
             binding: binding as u32,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage {
-                    read_only: binding < inputs,
-                },
+                ty: wgpu::BufferBindingType::Storage { read_only: binding < inputs },
                 has_dynamic_offset: false,
                 min_binding_size: None,
             },
             count: None,
         })
         .collect();
-    let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: None,
-        entries: &entries,
-    });
+    let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
     let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: None,
         bind_group_layouts: &[Some(&group)],
@@ -301,14 +270,10 @@ fn compile(
     cache: Option<&wgpu::PipelineCache>,
 ) -> wgpu::ComputePipeline {
     let source = job.shader.source(job.constants);
-    let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(job.shader.name),
-        source: wgpu::ShaderSource::Wgsl(source.into()),
-    };
+    let descriptor =
+        wgpu::ShaderModuleDescriptor { label: Some(job.shader.name), source: wgpu::ShaderSource::Wgsl(source.into()) };
     // SAFETY: every shader of this crate checks its indices against the sizes in its parameters, and its loops end.
-    let module = unsafe {
-        device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-    };
+    let module = unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(job.shader.name),
         layout: Some(&layout.pipeline),
@@ -338,9 +303,5 @@ fn bind<'a>(
             }),
         })
         .collect();
-    device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout,
-        entries: &entries,
-    })
+    device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
 }

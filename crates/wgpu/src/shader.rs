@@ -60,11 +60,7 @@ impl Shader {
                 // Writing to a string cannot fail.
                 let _ = writeln!(source, "const {name}: u32 = {value}u;");
                 if *name == "WIDTH" {
-                    let (vector, bits) = if *value == 4 {
-                        ("vec4<f32>", "vec4<u32>")
-                    } else {
-                        ("f32", "u32")
-                    };
+                    let (vector, bits) = if *value == 4 { ("vec4<f32>", "vec4<u32>") } else { ("f32", "u32") };
                     let _ = writeln!(source, "alias V = {vector};\nalias U = {bits};");
                 }
             }
@@ -120,68 +116,20 @@ macro_rules! product {
     };
 }
 
-shader!(
-    FILL,
-    "fill",
-    ["prelude", "bytes", "fill"],
-    ["BYTES", "ADD"],
-    0
-);
-shader!(
-    COPY,
-    "copy",
-    ["prelude", "bytes", "walk", "copy"],
-    ["BYTES", "ADD", "RANK"],
-    1
-);
-shader!(
-    CAST,
-    "cast",
-    ["prelude", "bytes", "cast"],
-    ["FROM", "TO", "ADD"],
-    1
-);
-shader!(
-    UNARY,
-    "unary",
-    ["prelude", "math", "unary", "unary_one", "each"],
-    ["x", "y", "OP", "ADD"],
-    1
-);
-shader!(
-    BINARY,
-    "binary",
-    ["prelude", "operators", "binary", "each"],
-    ["a", "b", "y", "OP", "WIDTH", "ADD"],
-    2
-);
+shader!(FILL, "fill", ["prelude", "bytes", "fill"], ["BYTES", "ADD"], 0);
+shader!(COPY, "copy", ["prelude", "bytes", "walk", "copy"], ["BYTES", "ADD", "RANK"], 1);
+shader!(CAST, "cast", ["prelude", "bytes", "cast"], ["FROM", "TO", "ADD"], 1);
+shader!(UNARY, "unary", ["prelude", "math", "unary", "unary_one", "each"], ["x", "y", "OP", "ADD"], 1);
+shader!(BINARY, "binary", ["prelude", "operators", "binary", "each"], ["a", "b", "y", "OP", "WIDTH", "ADD"], 2);
 shader!(
     BROADCAST,
     "binary",
-    [
-        "prelude",
-        "broadcast",
-        "operators",
-        "binary_broadcast",
-        "each"
-    ],
+    ["prelude", "broadcast", "operators", "binary_broadcast", "each"],
     ["a", "b", "y", "OP", "RANK", "ADD"],
     2
 );
-shader!(
-    SELECT,
-    "select",
-    ["prelude", "broadcast", "select", "each"],
-    ["c", "a", "b", "y", "RANK", "ADD"],
-    3
-);
-shader!(
-    REDUCE,
-    "reduce",
-    ["prelude", "reduce", "reduce_tree"],
-    ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"],
-    1
-);
+shader!(SELECT, "select", ["prelude", "broadcast", "select", "each"], ["c", "a", "b", "y", "RANK", "ADD"], 3);
+shader!(REDUCE, "reduce", ["prelude", "reduce", "reduce_tree"], ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"], 1);
 shader!(
     REDUCE_SUBGROUPS,
     "reduce",
@@ -191,18 +139,8 @@ shader!(
 );
 product!(MATMUL, MATMUL_COOPERATIVE, "matmul", ["matmul"]);
 product!(CONV2D, CONV2D_COOPERATIVE, "conv2d", ["geometry", "conv2d"]);
-product!(
-    CONV2D_TRANSPOSE,
-    CONV2D_TRANSPOSE_COOPERATIVE,
-    "conv2d_transpose",
-    ["geometry", "conv2d_transpose"]
-);
-product!(
-    CONV2D_WEIGHT_GRAD,
-    CONV2D_WEIGHT_GRAD_COOPERATIVE,
-    "conv2d_weight_grad",
-    ["geometry", "conv2d_weight_grad"]
-);
+product!(CONV2D_TRANSPOSE, CONV2D_TRANSPOSE_COOPERATIVE, "conv2d_transpose", ["geometry", "conv2d_transpose"]);
+product!(CONV2D_WEIGHT_GRAD, CONV2D_WEIGHT_GRAD_COOPERATIVE, "conv2d_weight_grad", ["geometry", "conv2d_weight_grad"]);
 shader!(
     FILTERING_INPUT,
     "filtering_input",
@@ -234,71 +172,18 @@ shader!(
 shader!(
     FILTERING_WEIGHTS_GRAD,
     "filtering_weights_grad",
-    [
-        "filtering",
-        "filters",
-        "filtering_weights_grad",
-        "both_axes"
-    ],
+    ["filtering", "filters", "filtering_weights_grad", "both_axes"],
     ["x", "y", "WIDTH", "TAPS", "LANES"],
     1
 );
-shader!(
-    UPFIRDN2D,
-    "upfirdn2d",
-    ["prelude", "upfirdn2d", "each"],
-    ["x", "y", "WIDTH", "ADD", "COUNT", "UP"],
-    1
-);
-shader!(
-    GATHER_ROWS,
-    "gather_rows",
-    ["prelude", "status", "gather_rows"],
-    ["ADD"],
-    2
-);
-shader!(
-    SCATTER_ROWS,
-    "scatter_rows",
-    ["prelude", "status", "scatter_rows"],
-    ["ADD"],
-    2
-);
-shader!(
-    UNIFORM,
-    "uniform",
-    ["prelude", "philox", "uniform", "draw"],
-    ["ADD"],
-    0
-);
-shader!(
-    NORMAL,
-    "normal",
-    ["prelude", "philox", "normal", "draw"],
-    ["ADD"],
-    0
-);
-shader!(
-    BIAS_ACT,
-    "bias_act",
-    ["prelude", "bias_act", "each"],
-    ["x", "b", "y", "WIDTH", "ADD"],
-    2
-);
-shader!(
-    ACT,
-    "bias_act",
-    ["prelude", "act", "each"],
-    ["x", "y", "WIDTH", "ADD"],
-    1
-);
-shader!(
-    BIAS_ACT_GRAD,
-    "bias_act_grad",
-    ["prelude", "bias_act_grad", "each"],
-    ["g", "output", "y", "WIDTH", "ADD"],
-    2
-);
+shader!(UPFIRDN2D, "upfirdn2d", ["prelude", "upfirdn2d", "each"], ["x", "y", "WIDTH", "ADD", "COUNT", "UP"], 1);
+shader!(GATHER_ROWS, "gather_rows", ["prelude", "status", "gather_rows"], ["ADD"], 2);
+shader!(SCATTER_ROWS, "scatter_rows", ["prelude", "status", "scatter_rows"], ["ADD"], 2);
+shader!(UNIFORM, "uniform", ["prelude", "philox", "uniform", "draw"], ["ADD"], 0);
+shader!(NORMAL, "normal", ["prelude", "philox", "normal", "draw"], ["ADD"], 0);
+shader!(BIAS_ACT, "bias_act", ["prelude", "bias_act", "each"], ["x", "b", "y", "WIDTH", "ADD"], 2);
+shader!(ACT, "bias_act", ["prelude", "act", "each"], ["x", "y", "WIDTH", "ADD"], 1);
+shader!(BIAS_ACT_GRAD, "bias_act_grad", ["prelude", "bias_act_grad", "each"], ["g", "output", "y", "WIDTH", "ADD"], 2);
 shader!(
     NOISE_BIAS_ACT,
     "noise_bias_act",
@@ -306,28 +191,10 @@ shader!(
     ["x", "noise", "strength", "b", "y", "WIDTH", "ADD"],
     4
 );
-shader!(
-    ADAIN_MOMENTS,
-    "adain",
-    ["prelude", "maps", "adain_moments"],
-    ["x", "y", "LANES"],
-    1
-);
+shader!(ADAIN_MOMENTS, "adain", ["prelude", "maps", "adain_moments"], ["x", "y", "LANES"], 1);
 shader!(ADAIN_STATS, "adain", ["prelude", "adain_stats"], [], 1);
-shader!(
-    ADAIN,
-    "adain",
-    ["prelude", "map_of", "adain", "each"],
-    ["x", "style", "stats", "y", "WIDTH", "ADD"],
-    3
-);
-shader!(
-    ADAIN_SUMS,
-    "adain_style_grad",
-    ["prelude", "maps", "adain_sums"],
-    ["g", "x", "stats", "y", "LANES", "ADD"],
-    3
-);
+shader!(ADAIN, "adain", ["prelude", "map_of", "adain", "each"], ["x", "style", "stats", "y", "WIDTH", "ADD"], 3);
+shader!(ADAIN_SUMS, "adain_style_grad", ["prelude", "maps", "adain_sums"], ["g", "x", "stats", "y", "LANES", "ADD"], 3);
 shader!(
     ADAIN_INPUT_GRAD,
     "adain_input_grad",
@@ -353,51 +220,15 @@ shader!(ADAM_CHECK, "adam", ["prelude", "adam_check"], [], 1);
 shader!(ADAM_STEP, "adam", ["prelude", "math", "adam_step"], [], 1);
 shader!(ADAM, "adam", ["prelude", "adam"], [], 2);
 shader!(ADAM_AVERAGE, "adam", ["prelude", "adam_average"], [], 2);
-shader!(
-    COPY_RUNS,
-    "copy",
-    ["prelude", "walk", "copy_runs"],
-    ["x", "y", "ADD", "RANK"],
-    1
-);
-shader!(
-    FILL_RUNS,
-    "fill",
-    ["prelude", "fill_runs", "each"],
-    ["y", "ADD"],
-    0
-);
-shader!(
-    CONVERT,
-    "cast",
-    ["prelude", "convert", "each"],
-    ["x", "y", "ADD"],
-    1
-);
-shader!(
-    UNARY_FOUR,
-    "unary",
-    ["prelude", "math", "unary", "unary_four", "each"],
-    ["x", "y", "OP", "ADD"],
-    1
-);
+shader!(COPY_RUNS, "copy", ["prelude", "walk", "copy_runs"], ["x", "y", "ADD", "RANK"], 1);
+shader!(FILL_RUNS, "fill", ["prelude", "fill_runs", "each"], ["y", "ADD"], 0);
+shader!(CONVERT, "cast", ["prelude", "convert", "each"], ["x", "y", "ADD"], 1);
+shader!(UNARY_FOUR, "unary", ["prelude", "math", "unary", "unary_four", "each"], ["x", "y", "OP", "ADD"], 1);
 shader!(
     BROADCAST_FOUR,
     "binary",
-    [
-        "prelude",
-        "broadcast",
-        "operators",
-        "binary_broadcast_four",
-        "each"
-    ],
+    ["prelude", "broadcast", "operators", "binary_broadcast_four", "each"],
     ["a", "b", "y", "OP", "RANK", "ADD"],
     2
 );
-shader!(
-    SUM_RUNS,
-    "reduce",
-    ["prelude", "sum_runs", "each"],
-    ["x", "y", "ADD"],
-    1
-);
+shader!(SUM_RUNS, "reduce", ["prelude", "sum_runs", "each"], ["x", "y", "ADD"], 1);

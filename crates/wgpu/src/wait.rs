@@ -103,10 +103,7 @@ impl Waiter {
 
     /// The bytes that were read; nothing if there was a fault, which is noted.
     fn fetch(&self, wait: &Wait) -> Vec<u8> {
-        let waited = self.poll(wgpu::PollType::Wait {
-            submission_index: Some(wait.submission.clone()),
-            timeout: None,
-        });
+        let waited = self.poll(wgpu::PollType::Wait { submission_index: Some(wait.submission.clone()), timeout: None });
         if waited.is_err() || self.faults.is_sign() {
             // A lost device does not know the submission.
             self.hear_of_loss();

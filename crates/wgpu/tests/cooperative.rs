@@ -10,18 +10,12 @@ use gpu::numbers;
 /// The device with cooperative matrices; none is a failure, since everything else here would pass without.
 fn with() -> Gpu {
     let adapter = adapters().swap_remove(0);
-    assert!(
-        adapter.matrices.f16.is_some(),
-        "no cooperative matrices of f16: {adapter:?}"
-    );
+    assert!(adapter.matrices.f16.is_some(), "no cooperative matrices of f16: {adapter:?}");
     open("wgpu", &Options::default()).expect("a GPU")
 }
 
 fn without() -> Gpu {
-    let options = Options {
-        matrices: false,
-        ..Options::default()
-    };
+    let options = Options { matrices: false, ..Options::default() };
     open("wgpu", &options).expect("a GPU")
 }
 
@@ -33,10 +27,7 @@ fn stored(device: &Gpu, values: &[f64], shape: &[usize], dtype: DType) -> View {
     let storage = device.allocate("upload", values.len(), dtype);
     let storage = storage.expect("room");
     write_f64(device, &storage, values);
-    View {
-        storage,
-        shape: shape.to_vec(),
-    }
+    View { storage, shape: shape.to_vec() }
 }
 
 /// Shape, values and type of an operand.
@@ -47,9 +38,7 @@ fn run(device: &Gpu, kernel: &Kernel, inputs: [Operand; 2], shape: &[usize]) -> 
     let zeros = vec![0.0; shape.iter().product()];
     let y = upload(device, &zeros, shape).expect("room");
     let [a, b] = &inputs;
-    device
-        .launch(kernel.clone(), &[a, b], &[&y], false)
-        .expect("launched");
+    device.launch(kernel.clone(), &[a, b], &[&y], false).expect("launched");
     read_f64(device, &y.storage).expect("no fault")
 }
 
@@ -68,9 +57,7 @@ const ORDER: f64 = 1e-5;
 /// Numbers between −1 and 1 that f16 holds.
 fn short(len: usize) -> Vec<f64> {
     let unrounded = numbers(len).into_iter();
-    unrounded
-        .map(|value| (value * 256.0).round() / 256.0)
-        .collect()
+    unrounded.map(|value| (value * 256.0).round() / 256.0).collect()
 }
 
 fn rounded_to_f16(value: f64) -> f64 {
@@ -79,10 +66,7 @@ fn rounded_to_f16(value: f64) -> f64 {
     (value / step).round_ties_even() * step
 }
 
-const PRODUCT: Kernel = Kernel::Matmul {
-    transpose_a: false,
-    transpose_b: false,
-};
+const PRODUCT: Kernel = Kernel::Matmul { transpose_a: false, transpose_b: false };
 
 #[test]
 fn a_factor_in_f32_is_rounded_to_f16_where_the_other_is_stored_so_and_nowhere_else() {
@@ -91,10 +75,7 @@ fn a_factor_in_f32_is_rounded_to_f16_where_the_other_is_stored_so_and_nowhere_el
     let rounded: Vec<f64> = a.iter().copied().map(rounded_to_f16).collect();
     let shapes = ([1, m, k], [1, k, n]);
     let product = |device: &Gpu, a: &[f64], dtype: DType| {
-        let inputs = [
-            (&shapes.0[..], a, DType::F32),
-            (&shapes.1[..], &b[..], dtype),
-        ];
+        let inputs = [(&shapes.0[..], a, DType::F32), (&shapes.1[..], &b[..], dtype)];
         run(device, &PRODUCT, inputs, &[1, m, n])
     };
     let (with, without) = (with(), without());
@@ -109,16 +90,9 @@ fn a_factor_in_f32_is_rounded_to_f16_where_the_other_is_stored_so_and_nowhere_el
 
 #[test]
 fn every_kernel_agrees_with_the_reference_on_feature_maps_in_f16() {
-    let options = Suite {
-        half: Some(DType::F16),
-        rounds_factors: true,
-        ..Suite::default()
-    };
+    let options = Suite { half: Some(DType::F16), rounds_factors: true, ..Suite::default() };
     let report = check(&with(), &options);
-    println!(
-        "{} launches; errors as parts of those allowed: {:.2?}",
-        report.launches, report.worst
-    );
+    println!("{} launches; errors as parts of those allowed: {:.2?}", report.launches, report.worst);
     report.assert();
 }
 
@@ -140,27 +114,15 @@ fn products_of_every_size_are_the_same_as_without_whichever_operand_is_transpose
         [33_000, 17, 16],
     ];
     for [m, k, n] in sizes {
-        for (transpose_a, transpose_b) in
-            [(false, false), (false, true), (true, false), (true, true)]
-        {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
             // What is stored in 16 bits has a last axis that is a multiple of 4.
-            let k = if transpose_b {
-                k.next_multiple_of(4)
-            } else {
-                k
-            };
+            let k = if transpose_b { k.next_multiple_of(4) } else { k };
             let a_shape = if transpose_a { [1, k, m] } else { [1, m, k] };
             let b_shape = if transpose_b { [2, n, k] } else { [2, k, n] };
             let (a, b) = (short(m * k), short(2 * k * n));
-            let kernel = Kernel::Matmul {
-                transpose_a,
-                transpose_b,
-            };
+            let kernel = Kernel::Matmul { transpose_a, transpose_b };
             let [found, expected] = [&with, &without].map(|device| {
-                let inputs = [
-                    (&a_shape[..], &a[..], DType::F32),
-                    (&b_shape[..], &b[..], DType::F16),
-                ];
+                let inputs = [(&a_shape[..], &a[..], DType::F32), (&b_shape[..], &b[..], DType::F16)];
                 run(device, &kernel, inputs, &[2, m, n])
             });
             let error = difference(&expected, &found);
@@ -174,15 +136,9 @@ fn convolutions_of_few_and_many_channels_are_the_same_as_without() {
     let (with, without) = (with(), without());
     let channels = [4, 12, 16, 20, 28, 32, 36, 64, 68];
     // Channels that are stored in 16 bits come in fours, those of a result in f32 in any number.
-    let pairs = channels
-        .into_iter()
-        .flat_map(|c| [(c, c), (c, c + 1), (c, 33)]);
+    let pairs = channels.into_iter().flat_map(|c| [(c, c), (c, c + 1), (c, 33)]);
     for (stride, (c, o)) in pairs.enumerate().map(|(i, pair)| (1 + i % 2, pair)) {
-        let p = Conv2d {
-            stride,
-            padding: [1; 4],
-            algorithm: Algorithm::Auto,
-        };
+        let p = Conv2d { stride, padding: [1; 4], algorithm: Algorithm::Auto };
         let (height, width) = (13_usize.div_ceil(stride), 11_usize.div_ceil(stride));
         let (x, w, y) = ([2, 13, 11, c], [3, 3, c, o], [2, height, width, o]);
         let is_map = |shape: &[usize; 4]| shape[3].is_multiple_of(4) && *shape != w;
@@ -193,11 +149,7 @@ fn convolutions_of_few_and_many_channels_are_the_same_as_without() {
         ];
         for (kernel, a, b, out) in kernels {
             let operands = [a, b].map(|shape| {
-                let dtype = if is_map(&shape) {
-                    DType::F16
-                } else {
-                    DType::F32
-                };
+                let dtype = if is_map(&shape) { DType::F16 } else { DType::F32 };
                 (shape, short(shape.iter().product()), dtype)
             });
             let [found, expected] = [&with, &without].map(|device| {
@@ -217,15 +169,8 @@ fn a_wide_convolution_of_maps_in_f16_is_not_filtered() {
     let (maps, weights) = (short(x.iter().product()), numbers(w.iter().product()));
     let rounded: Vec<f64> = weights.iter().copied().map(rounded_to_f16).collect();
     let convolution = |device: &Gpu, weights: &[f64], algorithm| {
-        let p = Conv2d {
-            stride: 1,
-            padding: [1; 4],
-            algorithm,
-        };
-        let inputs = [
-            (&x[..], &maps[..], DType::F16),
-            (&w[..], weights, DType::F32),
-        ];
+        let p = Conv2d { stride: 1, padding: [1; 4], algorithm };
+        let inputs = [(&x[..], &maps[..], DType::F16), (&w[..], weights, DType::F32)];
         run(device, &Kernel::Conv2d(p), inputs, &x)
     };
     let found = convolution(&with(), &weights, Algorithm::Auto);

@@ -19,14 +19,10 @@ fn adapters_are_listed_under_the_names_that_open_them() {
 
 #[test]
 fn an_adapter_that_is_not_there_is_an_error_that_says_what_is() {
-    let error = open("wgpu:99", &Options::default())
-        .err()
-        .expect("no such adapter");
+    let error = open("wgpu:99", &Options::default()).err().expect("no such adapter");
     assert!(error.to_string().contains("wgpu:99"), "{error}");
     assert!(error.to_string().contains("wgpu:0"), "{error}");
-    let error = open("wgpu:x", &Options::default())
-        .err()
-        .expect("no number");
+    let error = open("wgpu:x", &Options::default()).err().expect("no number");
     assert!(error.to_string().contains("wgpu:<index>"), "{error}");
 }
 
@@ -36,13 +32,8 @@ fn dropped_memory_serves_the_next_tensor_of_its_size() {
     for _ in 0..100 {
         let x = tensor(&device, &[1000]);
         let y = device.allocate("unary", 1000, DType::F32).expect("room");
-        let y = View {
-            storage: y,
-            shape: vec![1000],
-        };
-        device
-            .launch(Kernel::Unary(Unary::Square), &[&x], &[&y], false)
-            .expect("launched");
+        let y = View { storage: y, shape: vec![1000] };
+        device.launch(Kernel::Unary(Unary::Square), &[&x], &[&y], false).expect("launched");
     }
     synchronize(&device).expect("no fault");
     let memory = device.memory();
@@ -52,26 +43,13 @@ fn dropped_memory_serves_the_next_tensor_of_its_size() {
 
 #[test]
 fn memory_over_the_limit_is_refused_at_once_and_names_the_op() {
-    let options = Options {
-        memory_limit: 1 << 20,
-        ..Options::default()
-    };
+    let options = Options { memory_limit: 1 << 20, ..Options::default() };
     let device = open("wgpu", &options).expect("a GPU, or Mesa's software Vulkan");
-    let kept = device
-        .allocate("conv2d", 200_000, DType::F32)
-        .expect("room");
-    let error = device
-        .allocate("adain", 100_000, DType::F32)
-        .err()
-        .expect("no room");
-    assert!(
-        matches!(error, Error::Memory { op: "adain", limit, .. } if limit == 1 << 20),
-        "{error}"
-    );
+    let kept = device.allocate("conv2d", 200_000, DType::F32).expect("room");
+    let error = device.allocate("adain", 100_000, DType::F32).err().expect("no room");
+    assert!(matches!(error, Error::Memory { op: "adain", limit, .. } if limit == 1 << 20), "{error}");
     drop(kept);
-    device
-        .allocate("adain", 100_000, DType::F32)
-        .expect("room again");
+    device.allocate("adain", 100_000, DType::F32).expect("room again");
 }
 
 #[test]
@@ -109,24 +87,15 @@ fn buffers_are_refused_once_the_gpu_has_no_memory_left_and_the_device_goes_on() 
     });
     drop(kept);
     if let Some(error) = refused {
-        assert!(
-            matches!(error, Error::Memory { op: "adain", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Memory { op: "adain", .. }), "{error}");
     }
     let x = tensor(&device, &[16]);
-    assert_eq!(
-        read_f64(&device, &x.storage).map(|values| values.len()),
-        Ok(16)
-    );
+    assert_eq!(read_f64(&device, &x.storage).map(|values| values.len()), Ok(16));
 }
 
 #[test]
 fn a_tensor_of_f64_is_refused() {
-    let error = gpu()
-        .allocate("cast", 1, DType::F64)
-        .err()
-        .expect("refused");
+    let error = gpu().allocate("cast", 1, DType::F64).err().expect("refused");
     assert!(error.to_string().contains("f32"), "{error}");
 }
 
@@ -136,9 +105,7 @@ fn bytes_are_written_and_read_in_stream_order() {
     let x = tensor(&device, &[3]);
     let y = tensor(&device, &[3]);
     write_f64(&device, &x.storage, &[1.0, 2.0, 3.0]);
-    device
-        .launch(Kernel::Unary(Unary::Square), &[&x], &[&y], false)
-        .expect("launched");
+    device.launch(Kernel::Unary(Unary::Square), &[&x], &[&y], false).expect("launched");
     // After the launch: it must not see this.
     write_f64(&device, &x.storage, &[7.0, 7.0, 7.0]);
     assert_eq!(read_f64(&device, &y.storage), Ok(vec![1.0, 4.0, 9.0]));
@@ -163,24 +130,13 @@ fn a_row_that_is_not_there_is_reported_by_every_later_wait() {
     let table = tensor(&device, &[4, 3]);
     let rows = device.allocate("upload", 2, DType::I32).expect("room");
     write_f64(&device, &rows, &[1.0, -5.0]);
-    let rows = View {
-        storage: rows,
-        shape: vec![2],
-    };
+    let rows = View { storage: rows, shape: vec![2] };
     let y = tensor(&device, &[2, 3]);
-    device
-        .launch(Kernel::GatherRows, &[&table, &rows], &[&y], false)
-        .expect("launched");
+    device.launch(Kernel::GatherRows, &[&table, &rows], &[&y], false).expect("launched");
     for _ in 0..2 {
         let error = synchronize(&device).expect_err("a fault");
-        assert_eq!(
-            error,
-            Error::device("gather_rows", "rows must be in 0..4, got -5")
-        );
+        assert_eq!(error, Error::device("gather_rows", "rows must be in 0..4, got -5"));
     }
     let error = read_f64(&device, &table.storage).expect_err("the same fault");
-    assert_eq!(
-        error,
-        Error::device("gather_rows", "rows must be in 0..4, got -5")
-    );
+    assert_eq!(error, Error::device("gather_rows", "rows must be in 0..4, got -5"));
 }

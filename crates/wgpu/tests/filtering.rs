@@ -34,37 +34,22 @@ impl Shape {
     fn shapes(&self) -> [Vec<usize>; 3] {
         let (n, [c, o]) = (self.images, self.channels);
         let side = (self.side + 2 - self.size) / self.stride() + 1;
-        [
-            vec![n, self.side, self.side, c],
-            vec![self.size, self.size, c, o],
-            vec![n, side, side, o],
-        ]
+        [vec![n, self.side, self.side, c], vec![self.size, self.size, c, o], vec![n, side, side, o]]
     }
 }
 
 fn run(device: &Gpu, shape: &Shape, member: &Member, algorithm: Algorithm) -> Vec<f64> {
-    let p = Conv2d {
-        stride: shape.stride(),
-        padding: [1; 4],
-        algorithm,
-    };
+    let p = Conv2d { stride: shape.stride(), padding: [1; 4], algorithm };
     let operands: Vec<View> = shape.shapes().iter().map(|s| tensor(device, s)).collect();
     let [a, b, y] = member.2.map(|at| &operands[at]);
-    device
-        .launch((member.1)(p), &[a, b], &[y], false)
-        .expect("launched");
+    device.launch((member.1)(p), &[a, b], &[y], false).expect("launched");
     read_f64(device, &y.storage).expect("no fault")
 }
 
 #[test]
 fn wide_convolutions_are_filtered_and_narrow_or_small_ones_are_not() {
     let device = gpu();
-    let shape = |images, side, size, channels| Shape {
-        images,
-        side,
-        size,
-        channels,
-    };
+    let shape = |images, side, size, channels| Shape { images, side, size, channels };
     let cases = [
         (shape(2, 32, 3, [128, 128]), true),
         (shape(2, 32, 3, [64, 64]), false),
@@ -75,9 +60,8 @@ fn wide_convolutions_are_filtered_and_narrow_or_small_ones_are_not() {
     ];
     for (shape, expected) in &cases {
         for member in &MEMBERS {
-            let [chosen, direct, filtered] =
-                [Algorithm::Auto, Algorithm::Direct, Algorithm::Winograd]
-                    .map(|algorithm| run(&device, shape, member, algorithm));
+            let [chosen, direct, filtered] = [Algorithm::Auto, Algorithm::Direct, Algorithm::Winograd]
+                .map(|algorithm| run(&device, shape, member, algorithm));
             // Sums of other numbers have other bits.
             let what = format!("{} {:?}", member.0, shape.shapes());
             assert!(direct != filtered, "{what}");
@@ -90,21 +74,11 @@ fn wide_convolutions_are_filtered_and_narrow_or_small_ones_are_not() {
 fn tiles_are_taken_in_chunks_where_a_kernel_sees_little_memory() {
     let (whole, limited) = (gpu(), limited());
     for size in [3, 4] {
-        let shape = Shape {
-            images: 3,
-            side: 14,
-            size,
-            channels: [12, 8],
-        };
+        let shape = Shape { images: 3, side: 14, size, channels: [12, 8] };
         for member in &MEMBERS {
-            let [expected, found] =
-                [&whole, &limited].map(|device| run(device, &shape, member, Algorithm::Winograd));
+            let [expected, found] = [&whole, &limited].map(|device| run(device, &shape, member, Algorithm::Winograd));
             let most = expected.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
-            let worst = expected
-                .iter()
-                .zip(&found)
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f64::max);
+            let worst = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             // Sums over tiles have another order; 1.6e-6 was measured.
             let allowed = if member.0 == "weights" { 3e-6 } else { 0.0 };
             let what = format!("{} of {size}: {worst} of {most}", member.0);

@@ -13,14 +13,9 @@ use gpu::{gpu, tensor};
 fn busy(device: &Gpu) -> View {
     let a = tensor(device, &[1, 64, 64]);
     let y = tensor(device, &[1, 64, 64]);
-    let kernel = Kernel::Matmul {
-        transpose_a: false,
-        transpose_b: false,
-    };
+    let kernel = Kernel::Matmul { transpose_a: false, transpose_b: false };
     for _ in 0..10 {
-        device
-            .launch(kernel.clone(), &[&a, &a], &[&y], false)
-            .expect("launched");
+        device.launch(kernel.clone(), &[&a, &a], &[&y], false).expect("launched");
     }
     y
 }
@@ -56,10 +51,7 @@ fn devices_opened_and_closed_with_work_under_way_leave_nothing_behind() {
         grown / cycles
     );
     // A device that stayed would keep megabytes; what is allowed is the allocator's disorder.
-    assert!(
-        grown < (8 << 20) + cycles * 2048,
-        "{grown} bytes more after {cycles} cycles"
-    );
+    assert!(grown < (8 << 20) + cycles * 2048, "{grown} bytes more after {cycles} cycles");
 }
 
 #[test]
@@ -104,20 +96,14 @@ fn threads_have_devices_of_their_own() {
             })
         })
         .collect();
-    let results: Vec<_> = threads
-        .into_iter()
-        .map(|thread| thread.join().expect("no panic"))
-        .collect();
+    let results: Vec<_> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
     assert!(results.iter().all(|result| result == &results[0]));
 }
 
 #[test]
 fn compiled_kernels_are_kept_in_a_file_and_a_broken_file_is_replaced() {
     let folder = std::env::temp_dir().join(format!("stylegan-pipelines-{}", std::process::id()));
-    let options = Options {
-        cache: Some(folder.clone()),
-        ..Options::default()
-    };
+    let options = Options { cache: Some(folder.clone()), ..Options::default() };
     let file = || {
         let entries = std::fs::read_dir(&folder).map(|entries| entries.flatten().collect());
         let entries: Vec<_> = entries.unwrap_or_default();
@@ -133,10 +119,7 @@ fn compiled_kernels_are_kept_in_a_file_and_a_broken_file_is_replaced() {
     // The device's thread writes it.
     let began = Instant::now();
     while file().is_none() {
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "no file was written"
-        );
+        assert!(began.elapsed() < Duration::from_secs(20), "no file was written");
         std::thread::sleep(Duration::from_millis(10));
     }
     let path = file().expect("written");
@@ -145,10 +128,7 @@ fn compiled_kernels_are_kept_in_a_file_and_a_broken_file_is_replaced() {
         std::fs::write(&path, broken).expect("written");
         assert_eq!(run(), expected);
         while std::fs::read(&path).expect("readable") == broken {
-            assert!(
-                began.elapsed() < Duration::from_secs(60),
-                "the broken file stayed"
-            );
+            assert!(began.elapsed() < Duration::from_secs(60), "the broken file stayed");
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -25,28 +25,19 @@ fn launches_are_counted_by_kernel_and_shapes_with_the_time_of_gpu_and_host() {
     let square = || Kernel::Unary(Unary::Square);
     let launch = |count: usize| {
         for _ in 0..count {
-            device
-                .launch(square(), &[&x], &[&y], false)
-                .expect("launched");
+            device.launch(square(), &[&x], &[&y], false).expect("launched");
         }
-        device
-            .launch(square(), &[&a], &[&b], false)
-            .expect("launched");
+        device.launch(square(), &[&a], &[&b], false).expect("launched");
     };
     launch(5);
-    assert_eq!(
-        costs(&device),
-        [],
-        "nothing is counted unless it is asked for"
-    );
+    assert_eq!(costs(&device), [], "nothing is counted unless it is asked for");
     device.profile(true);
     // More than one set of queries holds.
     launch(600);
     let found = costs(&device);
     let of = |shapes: &str| {
         let mut all = found.iter();
-        all.find(|cost| cost.kernel == "unary" && cost.shapes == shapes)
-            .expect("counted")
+        all.find(|cost| cost.kernel == "unary" && cost.shapes == shapes).expect("counted")
     };
     let (large, small) = (of("64x1000 → 64x1000"), of("10 → 10"));
     assert_eq!((large.launches, small.launches), (600, 1));

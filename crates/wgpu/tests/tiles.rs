@@ -6,25 +6,15 @@ use stylegan_tensor::{Algorithm, Backend, Conv2d, Kernel, View};
 mod gpu;
 use gpu::{gpu, tensor};
 
-const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::Auto,
-    Algorithm::Im2col,
-    Algorithm::Shifted,
-    Algorithm::Direct,
-    Algorithm::Winograd,
-];
+const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Auto, Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 
 fn same(what: &str, results: &[Vec<f64>]) {
-    let largest = results[0]
-        .iter()
-        .fold(0.0, |most: f64, value| most.max(value.abs()));
+    let largest = results[0].iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     for other in &results[1..] {
         for (i, (a, b)) in results[0].iter().zip(other).enumerate() {
             // The terms are added up in other orders.
-            assert!(
-                (a - b).abs() <= 1e-5 * largest,
-                "{what}, element {i}: {a} and {b}"
-            );
+            assert!((a - b).abs() <= 1e-5 * largest, "{what}, element {i}: {a} and {b}");
         }
     }
 }
@@ -43,15 +33,9 @@ fn convolutions_of_few_and_many_channels_are_the_same_at_every_tile() {
         ];
         for (name, kernel, inputs, out) in kernels {
             let results = ALGORITHMS.map(|algorithm| {
-                let p = Conv2d {
-                    stride: 1,
-                    padding: [1; 4],
-                    algorithm,
-                };
+                let p = Conv2d { stride: 1, padding: [1; 4], algorithm };
                 let y = tensor(&device, out);
-                device
-                    .launch(kernel(p), &inputs, &[&y], false)
-                    .expect("launched");
+                device.launch(kernel(p), &inputs, &[&y], false).expect("launched");
                 read_f64(&device, &y.storage).expect("no fault")
             });
             same(&format!("{name} of {channels}"), &results);
@@ -68,13 +52,8 @@ fn products_of_few_and_many_columns_are_the_same_whichever_operand_is_transposed
         let b = tensor(&device, &[1, k, n]);
         let product = |a: &View, b: &View, transpose: [bool; 2], n: usize| {
             let y = tensor(&device, &[1, m, n]);
-            let kernel = Kernel::Matmul {
-                transpose_a: transpose[0],
-                transpose_b: transpose[1],
-            };
-            device
-                .launch(kernel, &[a, b], &[&y], false)
-                .expect("launched");
+            let kernel = Kernel::Matmul { transpose_a: transpose[0], transpose_b: transpose[1] };
+            device.launch(kernel, &[a, b], &[&y], false).expect("launched");
             read_f64(&device, &y.storage).expect("no fault")
         };
         let turned = |x: &View| {
@@ -91,10 +70,8 @@ fn products_of_few_and_many_columns_are_the_same_whichever_operand_is_transposed
             y
         };
         let (at, bt) = (turned(&a), turned(&b));
-        let (values_a, values_b) = (
-            read_f64(&device, &a.storage).expect("no fault"),
-            read_f64(&device, &b.storage).expect("no fault"),
-        );
+        let (values_a, values_b) =
+            (read_f64(&device, &a.storage).expect("no fault"), read_f64(&device, &b.storage).expect("no fault"));
         let element = |i: usize, j: usize| -> f64 {
             let terms = (0..k).map(|t| values_a[i * k + t] * values_b[t * n + j]);
             terms.sum()

@@ -28,10 +28,8 @@ pub fn minibatch_stddev(x: &Tensor, group: usize) -> Result<Tensor> {
         let kernel = Kernel::MinibatchStddevGrad { group };
         Tensor::from_op("minibatch_stddev", kernel, &inputs.each_ref(), saved[0].shape(), [])
     });
-    let composition = Composition {
-        inputs: vec![Saved::new(x)],
-        define: Box::new(move |inputs| composed(&inputs[0], group)),
-    };
+    let composition =
+        Composition { inputs: vec![Saved::new(x)], define: Box::new(move |inputs| composed(&inputs[0], group)) };
     Ok(Tensor::recorded("minibatch_stddev", x.device(), y, [edge], Some(composition)))
 }
 

@@ -14,10 +14,7 @@ use crate::tensor::{Tensor, features, same_device};
 pub fn bias_act(x: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     features("bias_act", &[x], &[b])?;
     if x.shape().last().copied().into_iter().collect::<Vec<_>>() != b.shape() {
-        return Err(Error::shape(
-            "bias_act",
-            format!("b must be [C] for x {:?}, got {:?}", x.shape(), b.shape()),
-        ));
+        return Err(Error::shape("bias_act", format!("b must be [C] for x {:?}, got {:?}", x.shape(), b.shape())));
     }
     let bias_shape = b.shape().to_vec();
     let terms = [Edge::to(x).vjp(|g, _| Ok(g.clone())), Edge::to(b).vjp(move |g, _| sum_to(g, &bias_shape))];
@@ -62,10 +59,7 @@ pub fn leaky_relu(x: &Tensor, alpha: f64) -> Result<Tensor> {
 pub fn bias_act_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
     features("bias_act_grad", &[g, y], &[])?;
     if g.shape() != y.shape() {
-        return Err(Error::shape(
-            "bias_act_grad",
-            format!("g must be {:?} like y, got {:?}", y.shape(), g.shape()),
-        ));
+        return Err(Error::shape("bias_act_grad", format!("g must be {:?} like y, got {:?}", y.shape(), g.shape())));
     }
     if alpha == 0.0 {
         let message = "alpha must be in (0, 1], got 0: the sign cannot be read off the result";

@@ -45,12 +45,7 @@ fn transpose_in(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d, dtype: DTyp
     let (ys, ws) = (shape4("conv2d_transpose", y)?, shape4("conv2d_transpose", w)?);
     let shape = [ys[0], size[0], size[1], ws[2]];
     let from = y.dtype();
-    expect(
-        "conv2d_transpose",
-        "y",
-        &output_shape("conv2d_transpose", &shape, &ws, p)?,
-        &ys,
-    )?;
+    expect("conv2d_transpose", "y", &output_shape("conv2d_transpose", &shape, &ws, p)?, &ys)?;
     let edges = [
         Edge::to(y).saving([w]).vjp(move |g, saved| conv2d_in(g, &saved[0], p, from)),
         Edge::to(w).saving([y]).vjp(move |g, saved| conv2d_weight_grad(g, &saved[0], [ws[0], ws[1]], p)),
@@ -68,12 +63,7 @@ pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d)
     let (xs, ys) = (shape4("conv2d_weight_grad", x)?, shape4("conv2d_weight_grad", y)?);
     let shape = [kernel[0], kernel[1], xs[3], ys[3]];
     let (x_type, y_type) = (x.dtype(), y.dtype());
-    expect(
-        "conv2d_weight_grad",
-        "y",
-        &output_shape("conv2d_weight_grad", &xs, &shape, p)?,
-        &ys,
-    )?;
+    expect("conv2d_weight_grad", "y", &output_shape("conv2d_weight_grad", &xs, &shape, p)?, &ys)?;
     let edges = [
         Edge::to(x).saving([y]).vjp(move |g, saved| transpose_in(&saved[0], g, [xs[1], xs[2]], p, x_type)),
         Edge::to(y).saving([x]).vjp(move |g, saved| conv2d_in(&saved[0], g, p, y_type)),
@@ -82,9 +72,7 @@ pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d)
 }
 
 fn shape4(op: &'static str, x: &Tensor) -> Result<[usize; 4]> {
-    x.shape()
-        .try_into()
-        .map_err(|_| Error::shape(op, format!("images and filters have 4 axes, got {:?}", x.shape())))
+    x.shape().try_into().map_err(|_| Error::shape(op, format!("images and filters have 4 axes, got {:?}", x.shape())))
 }
 
 fn output_shape(op: &'static str, x: &[usize], w: &[usize], p: Conv2d) -> Result<[usize; 4]> {

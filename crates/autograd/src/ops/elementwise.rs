@@ -141,10 +141,7 @@ pub(crate) fn add_into(sum: Tensor, x: &Tensor) -> Result<Tensor> {
 /// `a − b`, broadcast.
 pub fn sub(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (to_a, to_b) = (a.shape().to_vec(), b.shape().to_vec());
-    let edges = [
-        Edge::to(a).vjp(move |g, _| sum_to(g, &to_a)),
-        Edge::to(b).vjp(move |g, _| neg(&sum_to(g, &to_b)?)),
-    ];
+    let edges = [Edge::to(a).vjp(move |g, _| sum_to(g, &to_a)), Edge::to(b).vjp(move |g, _| neg(&sum_to(g, &to_b)?))];
     binary("sub", a, b, Binary::Sub, edges)
 }
 

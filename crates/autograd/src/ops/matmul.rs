@@ -19,10 +19,7 @@ struct Transposes {
 /// [`Error::Shape`] if an operand has another number of axes, or if the inner sizes or batches differ.
 pub fn matmul(a: &Tensor, b: &Tensor, transpose_a: bool, transpose_b: bool) -> Result<Tensor> {
     features("matmul", &[a, b], &[])?;
-    let t = Transposes {
-        a: transpose_a,
-        b: transpose_b,
-    };
+    let t = Transposes { a: transpose_a, b: transpose_b };
     let shape = output_shape(a.shape(), b.shape(), t)?;
     let y = product(&as_batch(a)?, &as_batch(b)?, t)?;
     reshape(&y, &shape)
@@ -40,7 +37,8 @@ fn output_shape(a: &[usize], b: &[usize], t: Transposes) -> Result<Vec<usize>> {
         )
     };
     let batch = |s: &[usize]| (s.len() == 3).then(|| s[0]);
-    let rows = |s: &[usize], t: bool| if t { (s[s.len() - 1], s[s.len() - 2]) } else { (s[s.len() - 2], s[s.len() - 1]) };
+    let rows =
+        |s: &[usize], t: bool| if t { (s[s.len() - 1], s[s.len() - 2]) } else { (s[s.len() - 2], s[s.len() - 1]) };
     if !(2..=3).contains(&a.len()) || !(2..=3).contains(&b.len()) {
         return Err(wrong());
     }
@@ -89,10 +87,7 @@ fn product(a: &Tensor, b: &Tensor, t: Transposes) -> Result<Tensor> {
             over_batch(db?, b_batch)
         }),
     ];
-    let kernel = Kernel::Matmul {
-        transpose_a: ta,
-        transpose_b: tb,
-    };
+    let kernel = Kernel::Matmul { transpose_a: ta, transpose_b: tb };
     Tensor::from_op("matmul", kernel, &[a, b], &shape, edges)
 }
 

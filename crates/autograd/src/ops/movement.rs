@@ -10,13 +10,7 @@ pub(crate) fn copy_all(len: usize) -> Kernel {
 }
 
 fn copy(shape: Shape, (src, src_strides): (usize, Vec<isize>), (dst, dst_strides): (usize, Vec<isize>)) -> Kernel {
-    Kernel::Copy {
-        shape,
-        src,
-        src_strides,
-        dst,
-        dst_strides,
-    }
+    Kernel::Copy { shape, src, src_strides, dst, dst_strides }
 }
 
 fn signed(strides: Vec<usize>) -> Vec<isize> {
@@ -71,9 +65,8 @@ pub fn slice(x: &Tensor, starts: &[usize], lengths: &[usize]) -> Result<Tensor> 
             format!("starts {starts:?} with lengths {lengths:?} must lie inside of {:?}", x.shape()),
         ));
     }
-    let padding: Vec<(usize, usize)> = (0..rank)
-        .map(|axis| (starts[axis], x.shape()[axis] - starts[axis] - lengths[axis]))
-        .collect();
+    let padding: Vec<(usize, usize)> =
+        (0..rank).map(|axis| (starts[axis], x.shape()[axis] - starts[axis] - lengths[axis])).collect();
     let steps = strides(x.shape());
     let first = starts.iter().zip(&steps).map(|(start, step)| start * step).sum();
     let edge = Edge::to(x).vjp(move |g, _| pad(g, &padding));

@@ -36,20 +36,14 @@ pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
     }
     // A shifted product computes padding columns too, a small part of wide rows only; windows cost a copy of x for each
     // tap, a small part of deep products only.
-    let windows = |width: usize, channels: usize| {
-        width <= 8 || channels < FEW || (width <= 16 && channels >= 512)
-    };
+    let windows = |width: usize, channels: usize| width <= 8 || channels < FEW || (width <= 16 && channels >= 512);
     let gather = match kind {
         Kind::Forward => windows(g.ow, g.c),
         Kind::Transpose => windows(g.w.div_ceil(g.stride), g.o),
         Kind::WeightGrad if g.o < FEW => return Algorithm::Direct,
         Kind::WeightGrad => g.ow <= 16 || g.as_product().is_some(),
     };
-    if gather {
-        Algorithm::Im2col
-    } else {
-        Algorithm::Shifted
-    }
+    if gather { Algorithm::Im2col } else { Algorithm::Shifted }
 }
 
 /// Whether minimal filtering is the fastest. Its transforms cost as much as a few channels' products, and those of the

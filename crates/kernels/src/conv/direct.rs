@@ -10,22 +10,8 @@ const NARROW: usize = 8;
 const LANES: usize = 16;
 
 /// One tile of a pass: [`Pass::run`].
-pub(super) fn run(
-    pass: &Pass,
-    x: &[f32],
-    weights: &[f32],
-    tile: Tile,
-    to: &mut Target,
-    buffer: &mut [f32],
-) {
-    Arch::new().dispatch(Run {
-        pass,
-        x,
-        weights,
-        tile,
-        to,
-        buffer,
-    });
+pub(super) fn run(pass: &Pass, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
+    Arch::new().dispatch(Run { pass, x, weights, tile, to, buffer });
 }
 
 // A structure and not a closure: the compiler does not inline a closure's shim into the function that may use SIMD.
@@ -43,25 +29,12 @@ impl WithSimd for Run<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            pass,
-            x,
-            weights,
-            tile,
-            to,
-            buffer,
-        } = self;
+        let Self { pass, x, weights, tile, to, buffer } = self;
         if pass.o < NARROW && pass.c >= LANES {
             let [length, o] = [pass.c, pass.o];
-            for (tap, block) in buffer[..pass.depth() * o]
-                .chunks_exact_mut(length)
-                .enumerate()
-            {
+            for (tap, block) in buffer[..pass.depth() * o].chunks_exact_mut(length).enumerate() {
                 let (tap, out) = (tap / o, tap % o);
-                block
-                    .iter_mut()
-                    .enumerate()
-                    .for_each(|(c, w)| *w = weights[(tap * length + c) * o + out]);
+                block.iter_mut().enumerate().for_each(|(c, w)| *w = weights[(tap * length + c) * o + out]);
             }
             pixels(
                 pass,
@@ -93,38 +66,19 @@ struct Window<'a> {
 
 /// Calls `window` for every pixel of the tile, with a place for its results, and puts them where they belong.
 #[inline(always)]
-fn pixels(
-    pass: &Pass,
-    x: &[f32],
-    tile: Tile,
-    to: &mut Target,
-    window: impl Fn(&Window, &mut [f32]),
-) {
+fn pixels(pass: &Pass, x: &[f32], tile: Tile, to: &mut Target, window: impl Fn(&Window, &mut [f32])) {
     let o = pass.o;
     for image in 0..tile.images {
         let x = &x[(tile.image + image) * pass.image()..][..pass.image()];
         for i in 0..tile.rows {
             let top = ((tile.row + i) * pass.stride) as isize - pass.top;
-            let start = ((image * to.rows + i * pass.step + pass.first[0]) * pass.pitch
-                + pass.first[1])
-                * o;
-            for (j, place) in to.data[start..]
-                .chunks_mut(pass.step * o)
-                .take(pass.ow)
-                .enumerate()
-            {
+            let start = ((image * to.rows + i * pass.step + pass.first[0]) * pass.pitch + pass.first[1]) * o;
+            for (j, place) in to.data[start..].chunks_mut(pass.step * o).take(pass.ow).enumerate() {
                 let place = &mut place[..o];
                 if !to.accumulate {
                     place.fill(0.0);
                 }
-                window(
-                    &Window {
-                        x,
-                        top,
-                        left: (j * pass.stride) as isize - pass.left,
-                    },
-                    place,
-                );
+                window(&Window { x, top, left: (j * pass.stride) as isize - pass.left }, place);
             }
         }
     }
@@ -139,8 +93,7 @@ fn taps<'a>(pass: &Pass, window: &Window<'a>, mut tap: impl FnMut(usize, &'a [f3
     };
     for u in inside(window.top, pass.h, pass.kh) {
         for v in inside(window.left, pass.w, pass.kw) {
-            let pixel =
-                (window.top + u as isize) as usize * pass.w + (window.left + v as isize) as usize;
+            let pixel = (window.top + u as isize) as usize * pass.w + (window.left + v as isize) as usize;
             tap(u * pass.kw + v, &window.x[pixel * pass.c..][..pass.c]);
         }
     }
@@ -157,13 +110,7 @@ fn wide(pass: &Pass, window: &Window, weights: &[f32], sums: &mut [f32]) {
 
 /// As many blocks of L outputs as fit, from `at` on; returns where they end.
 #[inline(always)]
-fn blocks<const L: usize>(
-    pass: &Pass,
-    window: &Window,
-    weights: &[f32],
-    sums: &mut [f32],
-    mut at: usize,
-) -> usize {
+fn blocks<const L: usize>(pass: &Pass, window: &Window, weights: &[f32], sums: &mut [f32], mut at: usize) -> usize {
     while at + L <= pass.o {
         let mut sum = [0.0; L];
         taps(
@@ -229,22 +176,11 @@ pub(super) fn weight_grad(
 ) {
     let [c, o] = [pass.c, pass.o];
     let across = o < NARROW && c > o;
-    let place = if across {
-        &mut buffer[..pass.depth() * o]
-    } else {
-        &mut *sums
-    };
+    let place = if across { &mut buffer[..pass.depth() * o] } else { &mut *sums };
     if across || !add {
         place.fill(0.0);
     }
-    Arch::new().dispatch(Outer {
-        pass,
-        x,
-        y,
-        tile,
-        sums: place,
-        across,
-    });
+    Arch::new().dispatch(Outer { pass, x, y, tile, sums: place, across });
     if across {
         for (tap, block) in buffer[..pass.depth() * o].chunks_exact(c).enumerate() {
             let (tap, out) = (tap / o, tap % o);
@@ -271,36 +207,21 @@ impl WithSimd for Outer<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            pass,
-            x,
-            y,
-            tile,
-            sums,
-            across,
-        } = self;
+        let Self { pass, x, y, tile, sums, across } = self;
         let mut gradients = y.chunks_exact(pass.o);
         for image in tile.image..tile.image + tile.images {
             let x = &x[image * pass.image()..][..pass.image()];
             for row in tile.row..tile.row + tile.rows {
                 let top = (row * pass.stride) as isize - pass.top;
                 for (j, g) in gradients.by_ref().take(pass.ow).enumerate() {
-                    let window = Window {
-                        x,
-                        top,
-                        left: (j * pass.stride) as isize - pass.left,
-                    };
+                    let window = Window { x, top, left: (j * pass.stride) as isize - pass.left };
                     taps(
                         pass,
                         &window,
                         #[inline(always)]
                         |tap, pixel| {
                             let sums = &mut sums[tap * pass.c * pass.o..][..pass.c * pass.o];
-                            if across {
-                                outer(g, pixel, sums)
-                            } else {
-                                outer(pixel, g, sums)
-                            }
+                            if across { outer(g, pixel, sums) } else { outer(pixel, g, sums) }
                         },
                     );
                 }

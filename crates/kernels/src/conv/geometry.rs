@@ -33,45 +33,16 @@ impl Conv {
     /// Rows, depth and columns of the one product that this is, if its windows are consecutive parts of x: pixels for a
     /// 1 × 1 kernel, images for a kernel as large as an image.
     pub(super) fn as_product(&self) -> Option<[usize; 3]> {
-        let pointwise =
-            self.kh * self.kw == 1 && self.stride == 1 && (self.oh, self.ow) == (self.h, self.w);
+        let pointwise = self.kh * self.kw == 1 && self.stride == 1 && (self.oh, self.ow) == (self.h, self.w);
         let whole = (self.kh, self.kw) == (self.h, self.w) && self.oh * self.ow == 1;
         let plain = self.padding == [0; 4] && (pointwise || whole);
-        plain.then_some([
-            self.n * self.oh * self.ow,
-            self.kh * self.kw * self.c,
-            self.o,
-        ])
+        plain.then_some([self.n * self.oh * self.ow, self.kh * self.kw * self.c, self.o])
     }
 
     pub(super) fn pass(&self) -> Pass {
         let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);
-        let &Conv {
-            h,
-            w,
-            c,
-            kh,
-            kw,
-            o,
-            ow,
-            stride,
-            ..
-        } = self;
-        Pass {
-            h,
-            w,
-            c,
-            kh,
-            kw,
-            o,
-            stride,
-            top,
-            left,
-            ow,
-            step: 1,
-            first: [0; 2],
-            pitch: ow,
-        }
+        let &Conv { h, w, c, kh, kw, o, ow, stride, .. } = self;
+        Pass { h, w, c, kh, kw, o, stride, top, left, ow, step: 1, first: [0; 2], pitch: ow }
     }
 
     /// The passes of the adjoint in x, and the taps of their weights one after another.
@@ -88,9 +59,9 @@ impl Conv {
         for i in 0..s {
             for j in 0..s {
                 let ((u, kh, top), (v, kw, left)) = (axis(i, top, self.kh), axis(j, left, self.kw));
-                places.extend((0..kh * kw).map(|tap| {
-                    (u + (kh - 1 - tap / kw) * s) * self.kw + v + (kw - 1 - tap % kw) * s
-                }));
+                places.extend(
+                    (0..kh * kw).map(|tap| (u + (kh - 1 - tap / kw) * s) * self.kw + v + (kw - 1 - tap % kw) * s),
+                );
                 let ow = self.w.saturating_sub(j).div_ceil(s);
                 let [h, w, c, o] = [self.oh, self.ow, self.o, self.c];
                 passes.push(Pass {

@@ -170,30 +170,12 @@ pub fn conv2d_weight_grad(
     }
     let g = match g.as_product() {
         // The images make one column of pixels.
-        Some([pixels, c, o]) => Conv {
-            n: 1,
-            h: pixels,
-            w: 1,
-            c,
-            kh: 1,
-            kw: 1,
-            o,
-            oh: pixels,
-            ow: 1,
-            stride: 1,
-            padding: [0; 4],
-        },
+        Some([pixels, c, o]) => {
+            Conv { n: 1, h: pixels, w: 1, c, kh: 1, kw: 1, o, oh: pixels, ow: 1, stride: 1, padding: [0; 4] }
+        }
         None => *g,
     };
-    weight_grad::weight_grad(
-        &g.pass(),
-        algorithm,
-        [g.n, g.oh],
-        [x, y],
-        w,
-        accumulate,
-        scratch,
-    );
+    weight_grad::weight_grad(&g.pass(), algorithm, [g.n, g.oh], [x, y], w, accumulate, scratch);
 }
 
 /// The result of no products.
@@ -253,14 +235,8 @@ fn run(
     let Some(deepest) = passes.iter().map(|(pass, _)| *pass).max_by_key(Pass::depth) else {
         return;
     };
-    let tiling = Tiling::new(
-        &deepest,
-        algorithm,
-        [out.len() / image, height.div_ceil(step)],
-    );
-    let rows = passes
-        .iter()
-        .map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));
+    let tiling = Tiling::new(&deepest, algorithm, [out.len() / image, height.div_ceil(step)]);
+    let rows = passes.iter().map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));
     buffers.reserve(rows.max().unwrap_or(0));
     let buffers = &*buffers;
     let (group, band) = if tiling.images > 1 {
@@ -270,28 +246,16 @@ fn run(
     };
     let groups = out.par_chunks_mut(group).with_max_len(1).enumerate();
     let bands = groups.flat_map(|(group, out)| {
-        out.par_chunks_mut(band)
-            .with_max_len(1)
-            .enumerate()
-            .map(move |(band, out)| (group, band, out))
+        out.par_chunks_mut(band).with_max_len(1).enumerate().map(move |(band, out)| (group, band, out))
     });
     bands.for_each(|(group, band, data)| {
         let images = (data.len() / image).max(1);
         let rows = data.len() / (images * line);
-        let mut target = Target {
-            data,
-            rows,
-            accumulate,
-        };
+        let mut target = Target { data, rows, accumulate };
         buffers.with(|buffer| {
             for (pass, weights) in passes {
                 let (image, row) = (group * tiling.images, band * tiling.rows);
-                let tile = Tile {
-                    image,
-                    images,
-                    row,
-                    rows: rows.saturating_sub(pass.first[0]).div_ceil(step),
-                };
+                let tile = Tile { image, images, row, rows: rows.saturating_sub(pass.first[0]).div_ceil(step) };
                 pass.run(algorithm, x, weights, tile, &mut target, buffer);
             }
         });

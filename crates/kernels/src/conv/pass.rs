@@ -61,11 +61,8 @@ impl Pass {
     /// the next one, so that up to `left` columns are padding for two rows at once.
     pub fn wide(&self) -> usize {
         let reach = (self.ow as isize - 1) * self.stride as isize + self.kw as isize;
-        let needed = reach
-            .min(self.left + self.w as isize)
-            .max(reach - self.left.max(0));
-        self.ow
-            .max(needed.max(0).unsigned_abs().div_ceil(self.stride))
+        let needed = reach.min(self.left + self.w as isize).max(reach - self.left.max(0));
+        self.ow.max(needed.max(0).unsigned_abs().div_ceil(self.stride))
     }
 
     /// Elements of one row phase of a tile's padded rows.
@@ -89,9 +86,9 @@ impl Pass {
             Algorithm::Im2col => images * rows * self.ow * (self.depth() + self.o),
             Algorithm::Shifted => self.gathered(rows) + rows * self.wide() * self.o,
             Algorithm::Direct => self.depth() * self.o,
-            Algorithm::Winograd => self.filter().map_or(0, |filter| {
-                filter.workspace(images * rows.div_ceil(SIDE) * filter.wide())
-            }),
+            Algorithm::Winograd => {
+                self.filter().map_or(0, |filter| filter.workspace(images * rows.div_ceil(SIDE) * filter.wide()))
+            }
         }
     }
 
@@ -102,10 +99,7 @@ impl Pass {
         let plane = self.plane(rows);
         let end = self.stride.min(self.kh) * plane;
         for phase in 0..self.stride.min(self.kh) {
-            for (i, line) in out[phase * plane..][..plane]
-                .chunks_exact_mut(columns)
-                .enumerate()
-            {
+            for (i, line) in out[phase * plane..][..plane].chunks_exact_mut(columns).enumerate() {
                 let source = self.row(x, ((row + i) * self.stride + phase) as isize - self.top);
                 self.copy_columns(source, -self.left, line);
             }
@@ -123,11 +117,7 @@ impl Pass {
                 for (j, window) in windows.by_ref().take(self.ow).enumerate() {
                     let first = (j * self.stride) as isize - self.left;
                     for (u, taps) in window.chunks_exact_mut(length).enumerate() {
-                        self.copy_columns(
-                            self.row(x, (row * self.stride + u) as isize - self.top),
-                            first,
-                            taps,
-                        );
+                        self.copy_columns(self.row(x, (row * self.stride + u) as isize - self.top), first, taps);
                     }
                 }
             }
@@ -149,8 +139,7 @@ impl Pass {
         let [from, to] = [begin, end].map(|column| column.unsigned_abs() * self.c);
         out[..from].fill(0.0);
         if from < to {
-            out[from..to]
-                .copy_from_slice(&row[(first + begin).unsigned_abs() * self.c..][..to - from]);
+            out[from..to].copy_from_slice(&row[(first + begin).unsigned_abs() * self.c..][..to - from]);
         }
         out[to..].fill(0.0);
     }
@@ -179,14 +168,7 @@ impl Pass {
         }
     }
 
-    fn run_windows(
-        &self,
-        x: &[f32],
-        weights: &[f32],
-        tile: Tile,
-        to: &mut Target,
-        buffer: &mut [f32],
-    ) {
+    fn run_windows(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let [k, o] = [self.depth(), self.o];
         let pixels = tile.images * tile.rows * self.ow;
         let (windows, results) = buffer.split_at_mut(pixels * k);
@@ -200,24 +182,11 @@ impl Pass {
         }
         product([pixels, k, o], a, b, results, o, false);
         for image in 0..tile.images {
-            self.write(
-                &results[image * tile.rows * self.ow * o..],
-                self.ow,
-                image,
-                tile.rows,
-                to,
-            );
+            self.write(&results[image * tile.rows * self.ow * o..], self.ow, image, tile.rows, to);
         }
     }
 
-    fn run_rows(
-        &self,
-        x: &[f32],
-        weights: &[f32],
-        tile: Tile,
-        to: &mut Target,
-        buffer: &mut [f32],
-    ) {
+    fn run_rows(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let (wide, length, o) = (self.wide(), self.kw * self.c, self.o);
         let (padded, results) = buffer.split_at_mut(self.gathered(tile.rows));
         let results = &mut results[..tile.rows * wide * o];
@@ -241,20 +210,11 @@ impl Pass {
     fn write(&self, results: &[f32], wide: usize, image: usize, rows: usize, to: &mut Target) {
         let o = self.o;
         for (i, line) in results.chunks_exact(wide * o).take(rows).enumerate() {
-            let start = ((image * to.rows + i * self.step + self.first[0]) * self.pitch
-                + self.first[1])
-                * o;
+            let start = ((image * to.rows + i * self.step + self.first[0]) * self.pitch + self.first[1]) * o;
             if self.step == 1 {
-                put(
-                    &mut to.data[start..start + self.ow * o],
-                    &line[..self.ow * o],
-                    to.accumulate,
-                );
+                put(&mut to.data[start..start + self.ow * o], &line[..self.ow * o], to.accumulate);
             } else {
-                for (place, pixel) in to.data[start..]
-                    .chunks_mut(self.step * o)
-                    .zip(line.chunks_exact(o))
-                    .take(self.ow)
+                for (place, pixel) in to.data[start..].chunks_mut(self.step * o).zip(line.chunks_exact(o)).take(self.ow)
                 {
                     put(&mut place[..o], pixel, to.accumulate);
                 }
@@ -266,9 +226,7 @@ impl Pass {
 /// `to = values`, or `to += values`.
 pub(super) fn put(to: &mut [f32], values: &[f32], accumulate: bool) {
     if accumulate {
-        to.iter_mut()
-            .zip(values)
-            .for_each(|(to, value)| *to += value);
+        to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
     } else {
         to.copy_from_slice(values);
     }

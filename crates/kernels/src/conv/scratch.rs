@@ -39,12 +39,7 @@ impl Scratch {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let buffers: usize = self
-            .buffers
-            .0
-            .iter()
-            .map(|buffer| lock(buffer).capacity())
-            .sum();
+        let buffers: usize = self.buffers.0.iter().map(|buffer| lock(buffer).capacity()).sum();
         4 * (self.weights.capacity() + self.large.capacity() + buffers + self.kept.len())
     }
 }

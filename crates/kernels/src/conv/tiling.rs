@@ -49,19 +49,9 @@ impl Tiling {
     pub fn with_pixels(pixels: usize, width: usize, [n, height]: [usize; 2]) -> Self {
         let even = |size: usize, part: usize| size.div_ceil(size.div_ceil(part.clamp(1, size)));
         if width * height >= pixels {
-            Self {
-                n,
-                height,
-                images: 1,
-                rows: even(height, pixels / width),
-            }
+            Self { n, height, images: 1, rows: even(height, pixels / width) }
         } else {
-            Self {
-                n,
-                height,
-                images: even(n, pixels / (width * height)),
-                rows: height,
-            }
+            Self { n, height, images: even(n, pixels / (width * height)), rows: height }
         }
     }
 
@@ -74,11 +64,6 @@ impl Tiling {
     pub fn tile(&self, index: usize) -> Tile {
         let bands = self.height.div_ceil(self.rows);
         let (image, row) = (index / bands * self.images, index % bands * self.rows);
-        Tile {
-            image,
-            images: self.images.min(self.n - image),
-            row,
-            rows: self.rows.min(self.height - row),
-        }
+        Tile { image, images: self.images.min(self.n - image), row, rows: self.rows.min(self.height - row) }
     }
 }

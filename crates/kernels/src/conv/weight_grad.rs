@@ -31,13 +31,8 @@ pub(super) fn weight_grad(
     let tiling = Tiling::with_pixels(pixels, pass.ow, size);
     let block = block(pass, algorithm, tiling.count());
     let blocks = pass.kh / block.kh * (pass.kw / block.kw);
-    let chunks = TASKS
-        .div_ceil(blocks)
-        .min(PARTIALS / w.len().max(1))
-        .clamp(1, tiling.count());
-    let Scratch {
-        large, buffers, ..
-    } = scratch;
+    let chunks = TASKS.div_ceil(blocks).min(PARTIALS / w.len().max(1)).clamp(1, tiling.count());
+    let Scratch { large, buffers, .. } = scratch;
     buffers.reserve(block.workspace(algorithm, tiling.images, tiling.rows));
     let partials = grow(large, if chunks > 1 { chunks * w.len() } else { 0 });
     let sums = if chunks > 1 { &mut *partials } else { &mut *w };
@@ -46,32 +41,15 @@ pub(super) fn weight_grad(
         let (chunk, index) = (task / blocks, task % blocks);
         let row = index / (pass.kw / block.kw) * block.kh;
         let column = index % (pass.kw / block.kw) * block.kw;
-        let part = Pass {
-            top: pass.top - row as isize,
-            left: pass.left - column as isize,
-            ..block
-        };
+        let part = Pass { top: pass.top - row as isize, left: pass.left - column as isize, ..block };
         let first = tiling.count() * chunk / chunks;
         for tile in first..tiling.count() * (chunk + 1) / chunks {
             let add = accumulate_here || tile > first;
-            buffers.with(|buffer| {
-                add_tile(
-                    &part,
-                    algorithm,
-                    [x, y],
-                    tiling.tile(tile),
-                    tiling.height,
-                    sums,
-                    add,
-                    buffer,
-                )
-            });
+            buffers
+                .with(|buffer| add_tile(&part, algorithm, [x, y], tiling.tile(tile), tiling.height, sums, add, buffer));
         }
     };
-    sums.par_chunks_mut(block.depth() * pass.o)
-        .with_max_len(1)
-        .enumerate()
-        .for_each(work);
+    sums.par_chunks_mut(block.depth() * pass.o).with_max_len(1).enumerate().for_each(work);
     if chunks > 1 {
         let (len, partials) = (w.len(), &*partials);
         w.par_chunks_mut(4096).enumerate().for_each(|(index, w)| {
@@ -91,19 +69,12 @@ fn block(pass: &Pass, algorithm: Algorithm, tiles: usize) -> Pass {
     } else if tiles.min(PARTIALS / size) * pass.kh >= TASKS / 2 {
         Pass { kh: 1, ..*pass }
     } else {
-        Pass {
-            kh: 1,
-            kw: 1,
-            ..*pass
-        }
+        Pass { kh: 1, kw: 1, ..*pass }
     }
 }
 
 /// Adds one tile's part to `sums`, or starts it.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "one step of the loop above, with what it borrows"
-)]
+#[allow(clippy::too_many_arguments, reason = "one step of the loop above, with what it borrows")]
 fn add_tile(
     pass: &Pass,
     algorithm: Algorithm,
@@ -115,8 +86,7 @@ fn add_tile(
     buffer: &mut [f32],
 ) {
     let (o, depth) = (pass.o, pass.depth());
-    let y = &y[(tile.image * height + tile.row) * pass.ow * o..]
-        [..tile.images * tile.rows * pass.ow * o];
+    let y = &y[(tile.image * height + tile.row) * pass.ow * o..][..tile.images * tile.rows * pass.ow * o];
     let pixels = tile.images * tile.rows * pass.ow;
     match algorithm {
         Algorithm::Direct => direct::weight_grad(pass, x, y, tile, sums, add, buffer),
@@ -128,14 +98,7 @@ fn add_tile(
                 &buffer[..pixels * depth]
             };
             let windows = Matrix::rows(windows, depth).transposed();
-            product(
-                [depth, pixels, o],
-                windows,
-                Matrix::rows(y, o),
-                sums,
-                o,
-                add,
-            );
+            product([depth, pixels, o], windows, Matrix::rows(y, o), sums, o, add);
         }
         Algorithm::Winograd => unreachable!("`weight_grad` has taken another way"),
         Algorithm::Shifted => {
@@ -151,18 +114,10 @@ fn add_tile(
                     line[y.len()..].fill(0.0);
                 }
                 for u in 0..pass.kh {
-                    let a = Matrix::rows(&padded[pass.term(u, tile.rows)..], pass.stride * pass.c)
-                        .transposed();
+                    let a = Matrix::rows(&padded[pass.term(u, tile.rows)..], pass.stride * pass.c).transposed();
                     let size = [length, tile.rows * wide, o];
                     let sums = &mut sums[u * length * o..][..length * o];
-                    product(
-                        size,
-                        a,
-                        Matrix::rows(gradients, o),
-                        sums,
-                        o,
-                        add || image > 0,
-                    );
+                    product(size, a, Matrix::rows(gradients, o), sums, o, add || image > 0);
                 }
             }
         }

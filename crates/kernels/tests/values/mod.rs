@@ -4,9 +4,7 @@
 pub fn values(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..len).map(|_| next()).collect()
@@ -15,14 +13,9 @@ pub fn values(seed: u64, len: usize) -> Vec<f32> {
 /// Fails where `found` is further from `expected` than `tolerance` times the largest value expected.
 pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
-    let largest = expected
-        .iter()
-        .fold(1e-30, |largest: f64, e| largest.max(e.abs()));
+    let largest = expected.iter().fold(1e-30, |largest: f64, e| largest.max(e.abs()));
     for (i, (&f, &e)) in found.iter().zip(expected).enumerate() {
         let error = (f64::from(f) - e).abs() / largest;
-        assert!(
-            error <= tolerance,
-            "element {i}: expected {e}, got {f}: {error:e} of the largest"
-        );
+        assert!(error <= tolerance, "element {i}: expected {e}, got {f}: {error:e} of the largest");
     }
 }

@@ -25,16 +25,8 @@ impl Values {
     /// Given values, rounded to f32.
     pub fn of(shape: &[usize], values: impl IntoIterator<Item = f64>) -> Self {
         let values: Vec<f64> = values.into_iter().map(|v| f64::from(v as f32)).collect();
-        assert_eq!(
-            values.len(),
-            shape.iter().product::<usize>(),
-            "as many values as elements"
-        );
-        Self {
-            shape: shape.to_vec(),
-            dtype: None,
-            values,
-        }
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "as many values as elements");
+        Self { shape: shape.to_vec(), dtype: None, values }
     }
 
     pub fn list(values: &[f64]) -> Self {
@@ -47,9 +39,7 @@ impl Values {
     }
 
     pub fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
-        self.values
-            .iter_mut()
-            .for_each(|v| *v = f64::from(f(*v) as f32));
+        self.values.iter_mut().for_each(|v| *v = f64::from(f(*v) as f32));
         self
     }
 }
@@ -59,10 +49,7 @@ pub(super) struct Data(Position);
 
 impl Data {
     pub fn new(seed: u64) -> Self {
-        Self(Position {
-            seed,
-            ..Position::default()
-        })
+        Self(Position { seed, ..Position::default() })
     }
 
     /// Uniform between −1 and 1.
@@ -74,9 +61,7 @@ impl Data {
     pub fn between(&mut self, shape: &[usize], low: f64, high: f64) -> Values {
         let len: usize = shape.iter().product();
         let bits = (0..len.div_ceil(4) as u64).flat_map(|block| self.0.block(block));
-        let uniforms = bits
-            .take(len)
-            .map(|bits| f64::from(uniform_from_bits(bits)));
+        let uniforms = bits.take(len).map(|bits| f64::from(uniform_from_bits(bits)));
         let values = Values::of(shape, uniforms.map(|u| low + u * (high - low)));
         self.0.offset += len.next_multiple_of(4) as u64;
         values
@@ -85,9 +70,7 @@ impl Data {
     /// Whole numbers from 0 to `count` − 1.
     pub fn rows(&mut self, len: usize, count: usize) -> Values {
         let uniforms = self.between(&[len], 0.0, 1.0);
-        uniforms
-            .map(|u| (u * count as f64).ceil() - 1.0)
-            .typed(DType::I32)
+        uniforms.map(|u| (u * count as f64).ceil() - 1.0).typed(DType::I32)
     }
 }
 
@@ -144,7 +127,6 @@ impl Case {
 
     /// Whether results may be added to the outputs.
     pub fn accumulates(&self) -> bool {
-        !matches!(self.kernels[0], Kernel::Adam(_))
-            && self.outs.iter().all(|out| out.dtype.is_none_or(DType::is_float))
+        !matches!(self.kernels[0], Kernel::Adam(_)) && self.outs.iter().all(|out| out.dtype.is_none_or(DType::is_float))
     }
 }

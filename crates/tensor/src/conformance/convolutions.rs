@@ -25,25 +25,12 @@ fn products(data: &mut Data, cases: &mut Vec<Case>) {
         [0, 5, 3],
     ];
     for [m, k, n] in sizes {
-        for (transpose_a, transpose_b) in
-            [(false, false), (false, true), (true, false), (true, true)]
-        {
+        for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
             for [batch_a, batch_b] in [[1, 1], [3, 3], [1, 3], [3, 1]] {
-                let a = if transpose_a {
-                    [batch_a, k, m]
-                } else {
-                    [batch_a, m, k]
-                };
-                let b = if transpose_b {
-                    [batch_b, n, k]
-                } else {
-                    [batch_b, k, n]
-                };
+                let a = if transpose_a { [batch_a, k, m] } else { [batch_a, m, k] };
+                let b = if transpose_b { [batch_b, n, k] } else { [batch_b, k, n] };
                 let inputs = vec![data.signed(&a), data.signed(&b)];
-                let kernel = Kernel::Matmul {
-                    transpose_a,
-                    transpose_b,
-                };
+                let kernel = Kernel::Matmul { transpose_a, transpose_b };
                 let y = [batch_a.max(batch_b), m, n];
                 cases.push(Case::new(kernel, inputs, &[&y]).within(sum_of(k)));
             }
@@ -55,34 +42,22 @@ fn products(data: &mut Data, cases: &mut Vec<Case>) {
 type Shapes = ([usize; 4], [usize; 4]);
 
 /// The three convolutions of one geometry, each by every algorithm; nothing if the filter does not fit.
-pub(super) fn geometry(
-    data: &mut Data,
-    cases: &mut Vec<Case>,
-    (x, w): Shapes,
-    stride: usize,
-    padding: [usize; 4],
-) {
+pub(super) fn geometry(data: &mut Data, cases: &mut Vec<Case>, (x, w): Shapes, stride: usize, padding: [usize; 4]) {
     let [top, bottom, left, right] = padding;
-    let form = |algorithm| Conv2d {
-        stride,
-        padding,
-        algorithm,
-    };
+    let form = |algorithm| Conv2d { stride, padding, algorithm };
     let p = form(Algorithm::Auto);
     let height = p.output_size(x[1], w[0], top, bottom);
     let (Some(height), Some(width)) = (height, p.output_size(x[2], w[1], left, right)) else {
         return;
     };
     let y = [x[0], height, width, w[3]];
-    let mut push =
-        |kernel: fn(Conv2d) -> Kernel, a: &[usize], b: &[usize], out: &[usize], terms| {
-            let inputs = vec![data.signed(a), data.signed(b)];
-            let mut case = Case::new(kernel(p), inputs, &[out]).within(sum_of(terms));
-            let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
-            case.kernels
-                .extend(others.map(|algorithm| kernel(form(algorithm))));
-            cases.push(case);
-        };
+    let mut push = |kernel: fn(Conv2d) -> Kernel, a: &[usize], b: &[usize], out: &[usize], terms| {
+        let inputs = vec![data.signed(a), data.signed(b)];
+        let mut case = Case::new(kernel(p), inputs, &[out]).within(sum_of(terms));
+        let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
+        case.kernels.extend(others.map(|algorithm| kernel(form(algorithm))));
+        cases.push(case);
+    };
     push(Kernel::Conv2d, &x, &w, &y, w[0] * w[1] * w[2]);
     push(Kernel::Conv2dTranspose, &y, &w, &x, w[0] * w[1] * w[3]);
     push(Kernel::Conv2dWeightGrad, &x, &y, &w, y[0] * y[1] * y[2]);
@@ -90,12 +65,7 @@ pub(super) fn geometry(
 
 fn small(data: &mut Data, cases: &mut Vec<Case>) {
     let paddings = [[0; 4], [1; 4], [1, 2, 0, 1], [0, 1, 3, 2]];
-    let shapes = [
-        ([1, 1, 1, 1], [1, 1]),
-        ([2, 7, 5, 13], [13, 3]),
-        ([1, 5, 8, 3], [3, 16]),
-        ([3, 2, 3, 1], [1, 5]),
-    ];
+    let shapes = [([1, 1, 1, 1], [1, 1]), ([2, 7, 5, 13], [13, 3]), ([1, 5, 8, 3], [3, 16]), ([3, 2, 3, 1], [1, 5])];
     for k in 1..=4 {
         for stride in 1..=2 {
             for padding in paddings {
@@ -118,13 +88,7 @@ fn large(data: &mut Data, cases: &mut Vec<Case>) {
     cases.push(Case::new(product, wide, &[&[1, 1, 66_000]]).within(sum_of(3)));
     geometry(data, cases, ([1, 33, 17, 64], [3, 3, 64, 64]), 1, [1; 4]);
     geometry(data, cases, ([2, 16, 16, 64], [4, 4, 64, 64]), 2, [1; 4]);
-    geometry(
-        data,
-        cases,
-        ([2, 16, 16, 48], [3, 3, 48, 32]),
-        2,
-        [0, 1, 0, 1],
-    );
+    geometry(data, cases, ([2, 16, 16, 48], [3, 3, 48, 32]), 2, [0, 1, 0, 1]);
     geometry(data, cases, ([4, 4, 4, 65], [3, 3, 65, 64]), 1, [1; 4]);
     geometry(data, cases, ([2, 33, 17, 3], [1, 1, 3, 64]), 1, [0; 4]);
     geometry(data, cases, ([2, 33, 17, 64], [1, 1, 64, 3]), 1, [0; 4]);
@@ -150,21 +114,9 @@ fn resampling(data: &mut Data, cases: &mut Vec<Case>) {
         (1, 1, &[0.25, 0.5, 0.25], [-1, 2, 0, -1]),
         (1, 1, &[2.0], [0; 4]),
     ];
-    let shapes = [
-        [1, 1, 1, 1],
-        [2, 7, 5, 13],
-        [1, 8, 6, 3],
-        [3, 4, 9, 1],
-        [2, 33, 17, 64],
-        [1, 40, 40, 16],
-    ];
+    let shapes = [[1, 1, 1, 1], [2, 7, 5, 13], [1, 8, 6, 3], [3, 4, 9, 1], [2, 33, 17, 64], [1, 40, 40, 16]];
     for (up, down, taps, padding) in filters {
-        let p = Upfirdn2d {
-            up,
-            down,
-            taps: taps.to_vec(),
-            padding,
-        };
+        let p = Upfirdn2d { up, down, taps: taps.to_vec(), padding };
         shapes.iter().for_each(|x| cases.extend(filtered(data, &p, *x)));
     }
 }

@@ -21,13 +21,7 @@ fn unary(data: &mut Data, cases: &mut Vec<Case>) {
         cases.push(Case::new(Kernel::Unary(op), vec![x], &[&shape]).within(ELEMENTWISE));
     };
     for len in LENGTHS {
-        push(
-            Unary::Affine {
-                scale: -1.5,
-                shift: 0.3,
-            },
-            data.signed(&[len]),
-        );
+        push(Unary::Affine { scale: -1.5, shift: 0.3 }, data.signed(&[len]));
         push(Unary::Exp, data.between(&[len], -4.0, 4.0));
         push(Unary::Log, data.between(&[len], 0.0, 8.0));
         push(Unary::Sqrt, data.between(&[len], 0.0, 8.0));
@@ -38,55 +32,21 @@ fn unary(data: &mut Data, cases: &mut Vec<Case>) {
         push(Unary::Sin, data.between(&[len], -9.0, 9.0));
         push(Unary::Cos, data.between(&[len], -9.0, 9.0));
         push(Unary::Acos, data.signed(&[len]));
-        push(
-            Unary::Clamp {
-                low: -0.5,
-                high: 0.25,
-            },
-            data.signed(&[len]),
-        );
+        push(Unary::Clamp { low: -0.5, high: 0.25 }, data.signed(&[len]));
     }
     // All small: the naive ln(1 + eˣ) and 1 − 1/(1 + eˣ) cancel here.
     push(Unary::Softplus, data.between(&[100], -20.0, -12.0));
     push(Unary::Sigmoid, data.between(&[100], -20.0, -12.0));
     // The ends of the domains and beyond: infinities and NaN are results like others.
-    let ends = [
-        f64::NEG_INFINITY,
-        -200.0,
-        -90.0,
-        -1.0,
-        0.0,
-        1.0,
-        90.0,
-        200.0,
-        f64::INFINITY,
-    ];
+    let ends = [f64::NEG_INFINITY, -200.0, -90.0, -1.0, 0.0, 1.0, 90.0, 200.0, f64::INFINITY];
     push(Unary::Exp, Values::list(&ends));
     push(Unary::Softplus, Values::list(&ends));
     push(Unary::Sigmoid, Values::list(&ends));
-    push(
-        Unary::Log,
-        Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]),
-    );
-    push(
-        Unary::Sqrt,
-        Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]),
-    );
-    push(
-        Unary::Rsqrt,
-        Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]),
-    );
-    push(
-        Unary::Acos,
-        Values::list(&[-1.5, -1.0, -0.999_999, 0.0, 0.999_999, 1.0, 1.5]),
-    );
-    push(
-        Unary::Clamp {
-            low: -1.0,
-            high: 1.0,
-        },
-        Values::list(&ends),
-    );
+    push(Unary::Log, Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]));
+    push(Unary::Sqrt, Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]));
+    push(Unary::Rsqrt, Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]));
+    push(Unary::Acos, Values::list(&[-1.5, -1.0, -0.999_999, 0.0, 0.999_999, 1.0, 1.5]));
+    push(Unary::Clamp { low: -1.0, high: 1.0 }, Values::list(&ends));
 }
 
 fn binary(data: &mut Data, cases: &mut Vec<Case>) {
@@ -118,19 +78,12 @@ fn binary(data: &mut Data, cases: &mut Vec<Case>) {
         for op in [Add, Sub, Mul, Div, Greater, GreaterEqual, Equal, Maximum] {
             // In steps of 1/4, so that some are equal.
             let quarters = |x: Values| x.map(|x| (x * 4.0).round() / 4.0);
-            let b = if op == Div {
-                data.between(b, 0.5, 2.0)
-            } else {
-                quarters(data.signed(b))
-            };
+            let b = if op == Div { data.between(b, 0.5, 2.0) } else { quarters(data.signed(b)) };
             let inputs = vec![quarters(data.signed(a)), b];
             cases.push(Case::new(Kernel::Binary(op), inputs, &[&y]).within(ELEMENTWISE));
         }
     }
-    let (a, b) = (
-        [1.0, -1.0, 0.0, f64::NAN, f64::NAN, 1.0],
-        [0.0, 0.0, 0.0, f64::NAN, 1.0, f64::NAN],
-    );
+    let (a, b) = ([1.0, -1.0, 0.0, f64::NAN, f64::NAN, 1.0], [0.0, 0.0, 0.0, f64::NAN, 1.0, f64::NAN]);
     for op in [Add, Div, Greater, GreaterEqual, Equal, Maximum] {
         let inputs = vec![Values::list(&a), Values::list(&b)];
         cases.push(Case::new(Kernel::Binary(op), inputs, &[&[6]]));
@@ -141,12 +94,7 @@ fn select(data: &mut Data, cases: &mut Vec<Case>) {
     let shapes: [[&[usize]; 4]; 6] = [
         [&[7, 5], &[7, 5], &[7, 5], &[7, 5]],
         [&[], &[], &[], &[]],
-        [
-            &[3, 1, 1, 1],
-            &[3, 5, 7, 13],
-            &[3, 5, 7, 13],
-            &[3, 5, 7, 13],
-        ],
+        [&[3, 1, 1, 1], &[3, 5, 7, 13], &[3, 5, 7, 13], &[3, 5, 7, 13]],
         [&[2, 5, 7, 13], &[], &[13], &[2, 5, 7, 13]],
         [&[5, 1], &[1, 7], &[], &[5, 7]],
         [&[33, 17, 64], &[33, 17, 64], &[], &[33, 17, 64]],
@@ -165,36 +113,21 @@ fn select(data: &mut Data, cases: &mut Vec<Case>) {
 
 fn random(cases: &mut Vec<Case>) {
     let positions = [
-        Position {
-            seed: 0,
-            stream: 0,
-            offset: 0,
-        },
-        Position {
-            seed: 0x0123_4567_89AB_CDEF,
-            stream: 3,
-            offset: 8,
-        },
+        Position { seed: 0, stream: 0, offset: 0 },
+        Position { seed: 0x0123_4567_89AB_CDEF, stream: 3, offset: 8 },
         // The counter's low word overflows within the draw.
-        Position {
-            seed: 7,
-            stream: 1 << 40,
-            offset: (1 << 34) - 16,
-        },
+        Position { seed: 7, stream: 1 << 40, offset: (1 << 34) - 16 },
     ];
     for position in positions {
         for len in LENGTHS {
             // The same bits on every device.
             cases.push(Case::new(Kernel::Uniform(position), vec![], &[&[len]]));
             // Each device has its own logarithm and sine.
-            cases
-                .push(Case::new(Kernel::Normal(position), vec![], &[&[len]]).within_absolute(1e-6));
+            cases.push(Case::new(Kernel::Normal(position), vec![], &[&[len]]).within_absolute(1e-6));
         }
     }
     for value in [0.0, 0.3, -1e30] {
-        cases.extend(
-            LENGTHS.map(|len| Case::new(Kernel::Fill { value }, vec![], &[&[len]]).within(EPSILON)),
-        );
+        cases.extend(LENGTHS.map(|len| Case::new(Kernel::Fill { value }, vec![], &[&[len]]).within(EPSILON)));
     }
     for (value, dtype) in [(200.0, DType::U8), (-70_000.0, DType::I32)] {
         let mut case = Case::new(Kernel::Fill { value }, vec![], &[&[1000]]);
@@ -219,30 +152,18 @@ fn activation(data: &mut Data, cases: &mut Vec<Case>) {
         for alpha in [1.0, 0.2, 0.0] {
             // Zeros too: their slope is 1.
             let zeros = |x: Values| x.map(|x| if x.abs() < 0.1 { 0.0 } else { x });
-            let (x, b) = (
-                zeros(data.signed(shape)),
-                zeros(data.signed(&shape[shape.len() - 1..])),
-            );
+            let (x, b) = (zeros(data.signed(shape)), zeros(data.signed(&shape[shape.len() - 1..])));
             let inputs = vec![data.signed(shape), x.clone()];
             let act = Kernel::BiasAct { alpha };
             cases.push(Case::new(act.clone(), vec![x.clone()], &[shape]).within(ELEMENTWISE));
             cases.push(Case::new(act, vec![x, b], &[shape]).within(ELEMENTWISE));
-            cases.push(
-                Case::new(Kernel::BiasActGrad { alpha }, inputs, &[shape]).within(ELEMENTWISE),
-            );
+            cases.push(Case::new(Kernel::BiasActGrad { alpha }, inputs, &[shape]).within(ELEMENTWISE));
         }
     }
 }
 
 fn noise(data: &mut Data, cases: &mut Vec<Case>) {
-    for shape in [
-        [1, 1, 1, 1],
-        [3, 1, 1, 5],
-        [2, 5, 7, 13],
-        [3, 7, 5, 1],
-        [2, 33, 17, 64],
-        [4, 33, 33, 16],
-    ] {
+    for shape in [[1, 1, 1, 1], [3, 1, 1, 5], [2, 5, 7, 13], [3, 7, 5, 1], [2, 33, 17, 64], [4, 33, 33, 16]] {
         let [images, height, width, channels] = shape;
         for noises in [1, images] {
             let noise = data.signed(&[noises, height, width, 1]);

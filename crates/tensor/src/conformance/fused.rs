@@ -11,15 +11,9 @@ pub(super) fn cases(data: &mut Data) -> Vec<Case> {
 }
 
 fn normalisation(data: &mut Data, cases: &mut Vec<Case>) {
-    for shape in [
-        [1, 1, 1, 1],
-        [3, 1, 1, 5],
-        [1, 4, 4, 1],
-        [2, 7, 5, 13],
-        [3, 4, 4, 64],
-        [2, 33, 17, 64],
-        [1, 64, 64, 16],
-    ] {
+    for shape in
+        [[1, 1, 1, 1], [3, 1, 1, 5], [1, 4, 4, 1], [2, 7, 5, 13], [3, 4, 4, 64], [2, 33, 17, 64], [1, 64, 64, 16]]
+    {
         normalised(data, cases, shape);
     }
 }
@@ -27,27 +21,15 @@ fn normalisation(data: &mut Data, cases: &mut Vec<Case>) {
 /// The normalisation of maps of a shape and both its gradients.
 pub(super) fn normalised(data: &mut Data, cases: &mut Vec<Case>, shape: [usize; 4]) {
     let [images, height, width, channels] = shape;
-    let (x, style) = (
-        data.signed(&shape).map(|x| 3.0 * x + 0.5),
-        data.signed(&[images, 2 * channels]),
-    );
+    let (x, style) = (data.signed(&shape).map(|x| 3.0 * x + 0.5), data.signed(&[images, 2 * channels]));
     let (g, stats) = (data.signed(&shape), statistics(&x));
     let outs: [&[usize]; 2] = [&shape, &[images, 2, channels]];
     // Statistics are sums over a map; x̂ and the result take a few roundings more.
     let tolerance = sum_of(height * width) + ELEMENTWISE;
-    let mut push =
-        |kernel, inputs, outs| cases.push(Case::new(kernel, inputs, outs).within(tolerance));
+    let mut push = |kernel, inputs, outs| cases.push(Case::new(kernel, inputs, outs).within(tolerance));
     push(Kernel::Adain, vec![x.clone(), style.clone()], &outs);
-    push(
-        Kernel::AdainInputGrad,
-        vec![g.clone(), x.clone(), style, stats.clone()],
-        &outs[..1],
-    );
-    push(
-        Kernel::AdainStyleGrad,
-        vec![g, x, stats],
-        &[&[images, 2 * channels]],
-    );
+    push(Kernel::AdainInputGrad, vec![g.clone(), x.clone(), style, stats.clone()], &outs[..1]);
+    push(Kernel::AdainStyleGrad, vec![g, x, stats], &[&[images, 2 * channels]]);
 }
 
 /// Mean and 1/√(variance + 1e−8) of each map: `[N, 2, C]`.
@@ -98,11 +80,7 @@ fn deviation(data: &mut Data, cases: &mut Vec<Case>) {
         let x = data.signed(&shape).map(|x| (x / step).round() * step);
         let groups = shape[0] / group;
         let tolerance = sum_of(shape[1..].iter().product()) + ELEMENTWISE;
-        let value = Case::new(
-            Kernel::MinibatchStddev { group },
-            vec![x.clone()],
-            &[&[groups]],
-        );
+        let value = Case::new(Kernel::MinibatchStddev { group }, vec![x.clone()], &[&[groups]]);
         cases.push(value.within(tolerance));
         let inputs = vec![data.signed(&[groups]), x];
         let gradient = Case::new(Kernel::MinibatchStddevGrad { group }, inputs, &[&shape]);
@@ -111,36 +89,12 @@ fn deviation(data: &mut Data, cases: &mut Vec<Case>) {
 }
 
 fn optimiser(data: &mut Data, cases: &mut Vec<Case>) {
-    let official = AdamStep {
-        rate: 1e-3,
-        beta1: 0.0,
-        beta2: 0.99,
-        epsilon: 1e-8,
-        average_beta: 0.999,
-    };
-    let usual = AdamStep {
-        rate: 2e-3,
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-7,
-        average_beta: 0.5,
-    };
-    for (step, steps) in [
-        (official, 0.0),
-        (official, 7.0),
-        (usual, 0.0),
-        (usual, 1000.0),
-    ] {
+    let official = AdamStep { rate: 1e-3, beta1: 0.0, beta2: 0.99, epsilon: 1e-8, average_beta: 0.999 };
+    let usual = AdamStep { rate: 2e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, average_beta: 0.5 };
+    for (step, steps) in [(official, 0.0), (official, 7.0), (usual, 0.0), (usual, 1000.0)] {
         for averaged in [false, true] {
-            for bad in [
-                None,
-                Some(f64::NAN),
-                Some(f64::INFINITY),
-                Some(f64::NEG_INFINITY),
-            ] {
-                cases.extend(
-                    [1, 13, 64, 1000].map(|len| adam(data, step, steps, len, averaged, bad)),
-                );
+            for bad in [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY)] {
+                cases.extend([1, 13, 64, 1000].map(|len| adam(data, step, steps, len, averaged, bad)));
             }
         }
     }
@@ -150,14 +104,7 @@ fn optimiser(data: &mut Data, cases: &mut Vec<Case>) {
 }
 
 /// `bad` stands in the last gradient: the whole step is left out.
-fn adam(
-    data: &mut Data,
-    step: AdamStep,
-    steps: f64,
-    len: usize,
-    averaged: bool,
-    bad: Option<f64>,
-) -> Case {
+fn adam(data: &mut Data, step: AdamStep, steps: f64, len: usize, averaged: bool, bad: Option<f64>) -> Case {
     let mut gradient = data.signed(&[len]);
     if let Some(bad) = bad {
         gradient.values[len - 1] = bad;

@@ -75,8 +75,26 @@ pub(super) fn cases(data: &mut Data) -> Vec<Case> {
 fn casts(data: &mut Data, cases: &mut Vec<Case>) {
     // Both ends of the ranges, numbers in the middle of two, and those below the smallest normal one.
     let special = [
-        0.0, -0.0, 1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 65504.0, 65519.0, 65521.0, -1e30, 3.4e38, 6.1e-5, -5.9e-5, 6e-8,
-        2.9e-8, 3.1e-8, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 1.0 + 1.0 / 2048.0, 1.0 + 3.0 / 2048.0,
+        0.0,
+        -0.0,
+        1.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        65504.0,
+        65519.0,
+        65521.0,
+        -1e30,
+        3.4e38,
+        6.1e-5,
+        -5.9e-5,
+        6e-8,
+        2.9e-8,
+        3.1e-8,
+        1.0 + 1.0 / 256.0,
+        1.0 + 3.0 / 256.0,
+        1.0 + 1.0 / 2048.0,
+        1.0 + 3.0 / 2048.0,
     ];
     for x in [Values::list(&special), data.between(&[3, 20, 12], -300.0, 300.0)] {
         let shape = x.shape.clone();
@@ -90,7 +108,12 @@ fn casts(data: &mut Data, cases: &mut Vec<Case>) {
 
 fn elementwise(data: &mut Data, cases: &mut Vec<Case>) {
     let ends = [f64::NEG_INFINITY, -200.0, -1.0, -0.0, 0.0, 1.0, 200.0, f64::INFINITY, f64::NAN, 0.3, -0.3, 7.0];
-    for op in [Unary::Affine { scale: -1.5, shift: 0.3 }, Unary::Square, Unary::Softplus, Unary::Clamp { low: -1.0, high: 1.0 }] {
+    for op in [
+        Unary::Affine { scale: -1.5, shift: 0.3 },
+        Unary::Square,
+        Unary::Softplus,
+        Unary::Clamp { low: -1.0, high: 1.0 },
+    ] {
         cases.push(Case::new(Kernel::Unary(op), vec![Values::list(&ends)], &[&[12]]).within(ELEMENTWISE));
     }
     let shapes: [(&[usize], &[usize]); 7] = [
@@ -145,7 +168,9 @@ fn copies(data: &mut Data, cases: &mut Vec<Case>) {
 }
 
 fn sums(data: &mut Data, cases: &mut Vec<Case>) {
-    for (shape, axes) in SHAPES.iter().flat_map(|shape| [&[1, 2][..], &[3], &[0, 1, 2], &[0, 1, 2, 3]].map(|axes| (shape, axes))) {
+    for (shape, axes) in
+        SHAPES.iter().flat_map(|shape| [&[1, 2][..], &[3], &[0, 1, 2], &[0, 1, 2, 3]].map(|axes| (shape, axes)))
+    {
         let y = reduce_shape("reduce", shape, axes, false).expect("the axes are different");
         let count = axes.iter().map(|&axis| shape[axis]).product();
         for op in [Reduce::Sum, Reduce::Mean] {

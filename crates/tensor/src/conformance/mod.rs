@@ -48,12 +48,7 @@ impl Report {
     ///
     /// If something failed, with the first failures.
     pub fn assert(&self) {
-        let shown = self
-            .failures
-            .iter()
-            .take(20)
-            .map(String::as_str)
-            .collect::<Vec<_>>();
+        let shown = self.failures.iter().take(20).map(String::as_str).collect::<Vec<_>>();
         assert!(
             self.failures.is_empty(),
             "{} of {} launches failed:\n{}",
@@ -69,12 +64,7 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     let mut report = Report::default();
     let reference = Reference::device(usize::MAX);
     let mut data = Data::new(2018);
-    let mut families = vec![
-        elementwise::cases,
-        movement::cases,
-        convolutions::cases,
-        fused::cases,
-    ];
+    let mut families = vec![elementwise::cases, movement::cases, convolutions::cases, fused::cases];
     let mut names: BTreeSet<_> = Kernel::NAMES.into();
     if options.half.is_some() {
         families.push(halves::cases);
@@ -103,14 +93,8 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     if let Some(only) = options.only {
         names = [only].into();
     }
-    for name in names
-        .into_iter()
-        .filter(|name| !report.worst.contains_key(name))
-        .collect::<Vec<_>>()
-    {
-        report
-            .failures
-            .push(format!("kernel '{name}' has no conformance case"));
+    for name in names.into_iter().filter(|name| !report.worst.contains_key(name)).collect::<Vec<_>>() {
+        report.failures.push(format!("kernel '{name}' has no conformance case"));
     }
     report
 }

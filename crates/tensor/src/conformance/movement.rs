@@ -22,11 +22,7 @@ pub(super) fn copy(shape: &[usize], from: (usize, &[isize]), to: (usize, &[isize
 }
 
 fn copies(data: &mut Data, cases: &mut Vec<Case>) {
-    let mut push = |x: &[usize],
-                    y: &[usize],
-                    shape: &[usize],
-                    from: (usize, &[isize]),
-                    to: (usize, &[isize])| {
+    let mut push = |x: &[usize], y: &[usize], shape: &[usize], from: (usize, &[isize]), to: (usize, &[isize])| {
         let kernel = copy(shape, from, to);
         cases.push(Case::new(kernel.clone(), vec![data.signed(x)], &[y]).within(0.0));
         for dtype in [DType::U8, DType::I32] {
@@ -50,78 +46,24 @@ fn copies(data: &mut Data, cases: &mut Vec<Case>) {
     permute(&mut push, &[2, 3, 4, 5, 6], &[4, 3, 2, 1, 0]);
     permute(&mut push, &[9, 7, 64], &[1, 0, 2]);
     // Flips: along the width, and along every axis.
-    push(
-        &[2, 5, 7, 13],
-        &[2, 5, 7, 13],
-        &[2, 5, 7, 13],
-        (78, &[455, 91, -13, 1]),
-        (0, &[455, 91, 13, 1]),
-    );
-    push(
-        &[5, 7, 3],
-        &[5, 7, 3],
-        &[5, 7, 3],
-        (104, &[-21, -3, -1]),
-        (0, &[21, 3, 1]),
-    );
+    push(&[2, 5, 7, 13], &[2, 5, 7, 13], &[2, 5, 7, 13], (78, &[455, 91, -13, 1]), (0, &[455, 91, 13, 1]));
+    push(&[5, 7, 3], &[5, 7, 3], &[5, 7, 3], (104, &[-21, -3, -1]), (0, &[21, 3, 1]));
     push(&[1000], &[1000], &[1000], (999, &[-1]), (0, &[1]));
     // Slices: a corner, every second pixel, the last channels.
-    push(
-        &[2, 5, 7, 13],
-        &[2, 2, 3, 13],
-        &[2, 2, 3, 13],
-        (195, &[455, 91, 13, 1]),
-        (0, &[78, 39, 13, 1]),
-    );
-    push(
-        &[8, 8, 64],
-        &[4, 4, 64],
-        &[4, 4, 64],
-        (0, &[1024, 128, 1]),
-        (0, &[256, 64, 1]),
-    );
+    push(&[2, 5, 7, 13], &[2, 2, 3, 13], &[2, 2, 3, 13], (195, &[455, 91, 13, 1]), (0, &[78, 39, 13, 1]));
+    push(&[8, 8, 64], &[4, 4, 64], &[4, 4, 64], (0, &[1024, 128, 1]), (0, &[256, 64, 1]));
     push(&[9, 65], &[9, 1], &[9, 1], (64, &[65, 1]), (0, &[1, 1]));
     push(&[100], &[25], &[25], (3, &[4]), (0, &[1]));
     // Broadcasts: a scalar, leading, in between and trailing axes.
     push(&[], &[7, 5], &[7, 5], (0, &[0, 0]), (0, &[5, 1]));
-    push(
-        &[64],
-        &[33, 17, 64],
-        &[33, 17, 64],
-        (0, &[0, 0, 1]),
-        (0, &[1088, 64, 1]),
-    );
-    push(
-        &[3, 5],
-        &[3, 4, 5],
-        &[3, 4, 5],
-        (0, &[5, 0, 1]),
-        (0, &[20, 5, 1]),
-    );
-    push(
-        &[3, 5],
-        &[3, 5, 4],
-        &[3, 5, 4],
-        (0, &[5, 1, 0]),
-        (0, &[20, 4, 1]),
-    );
+    push(&[64], &[33, 17, 64], &[33, 17, 64], (0, &[0, 0, 1]), (0, &[1088, 64, 1]));
+    push(&[3, 5], &[3, 4, 5], &[3, 4, 5], (0, &[5, 0, 1]), (0, &[20, 5, 1]));
+    push(&[3, 5], &[3, 5, 4], &[3, 5, 4], (0, &[5, 1, 0]), (0, &[20, 4, 1]));
     // Into a part of y: the interior (pad), some channels (concat), every second pixel, backwards.
-    push(
-        &[3, 4, 5],
-        &[5, 7, 5],
-        &[3, 4, 5],
-        (0, &[20, 5, 1]),
-        (45, &[35, 5, 1]),
-    );
+    push(&[3, 4, 5], &[5, 7, 5], &[3, 4, 5], (0, &[20, 5, 1]), (45, &[35, 5, 1]));
     push(&[6, 64], &[6, 65], &[6, 64], (0, &[64, 1]), (0, &[65, 1]));
     push(&[6, 1], &[6, 65], &[6, 1], (0, &[1, 1]), (64, &[65, 1]));
-    push(
-        &[4, 4, 3],
-        &[8, 8, 3],
-        &[4, 4, 3],
-        (0, &[12, 3, 1]),
-        (27, &[48, 6, 1]),
-    );
+    push(&[4, 4, 3], &[8, 8, 3], &[4, 4, 3], (0, &[12, 3, 1]), (27, &[48, 6, 1]));
     push(&[13], &[20], &[13], (0, &[1]), (15, &[-1]));
 }
 
@@ -156,39 +98,14 @@ fn casts(data: &mut Data, cases: &mut Vec<Case>) {
         256.0,
         3e9,
     ];
-    let integers = [
-        i32::MIN,
-        -16_777_217,
-        -1,
-        0,
-        1,
-        255,
-        256,
-        16_777_217,
-        i32::MAX,
-    ]
-    .map(f64::from);
+    let integers = [i32::MIN, -16_777_217, -1, 0, 1, 255, 256, 16_777_217, i32::MAX].map(f64::from);
     for to in [None, Some(DType::U8), Some(DType::I32)] {
         push(Values::list(&special), to);
         push(data.between(&[70_001], -300.0, 300.0), to);
         push(data.between(&[1], 0.0, 255.0), to);
-        push(
-            data.between(&[2, 5, 7, 3], 0.0, 255.0)
-                .map(f64::floor)
-                .typed(DType::U8),
-            to,
-        );
-        push(
-            data.between(&[1000], -300.0, 300.0)
-                .map(f64::floor)
-                .typed(DType::I32),
-            to,
-        );
-        let exact = Values {
-            shape: vec![integers.len()],
-            dtype: Some(DType::I32),
-            values: integers.to_vec(),
-        };
+        push(data.between(&[2, 5, 7, 3], 0.0, 255.0).map(f64::floor).typed(DType::U8), to);
+        push(data.between(&[1000], -300.0, 300.0).map(f64::floor).typed(DType::I32), to);
+        let exact = Values { shape: vec![integers.len()], dtype: Some(DType::I32), values: integers.to_vec() };
         push(exact, to);
         push(data.signed(&[0]), to);
     }
@@ -223,15 +140,8 @@ fn reductions(data: &mut Data, cases: &mut Vec<Case>) {
         for op in [Reduce::Sum, Reduce::Mean, Reduce::Max] {
             for keep in [false, true] {
                 let y = reduce_shape("reduce", x, axes, keep).expect("the axes are different");
-                let kernel = Kernel::Reduce {
-                    op,
-                    axes: axes.to_vec(),
-                };
-                let tolerance = if op == Reduce::Max {
-                    0.0
-                } else {
-                    sum_of(count)
-                };
+                let kernel = Kernel::Reduce { op, axes: axes.to_vec() };
+                let tolerance = if op == Reduce::Max { 0.0 } else { sum_of(count) };
                 cases.push(Case::new(kernel, vec![data.signed(x)], &[&y]).within(tolerance));
             }
         }
@@ -246,31 +156,14 @@ fn reductions(data: &mut Data, cases: &mut Vec<Case>) {
         cases.push(Case::new(Kernel::Reduce { op, axes }, vec![x], &[&y]).within(1e-6));
     }
     // The sum of nothing is 0; the largest of negative numbers is negative.
-    let sum = Kernel::Reduce {
-        op: Reduce::Sum,
-        axes: vec![0],
-    };
+    let sum = Kernel::Reduce { op: Reduce::Sum, axes: vec![0] };
     cases.push(Case::new(sum, vec![data.signed(&[0, 5])], &[&[5]]));
-    let max = Kernel::Reduce {
-        op: Reduce::Max,
-        axes: vec![0, 1],
-    };
-    cases.push(Case::new(
-        max,
-        vec![data.between(&[7, 100], -9.0, -1.0)],
-        &[&[]],
-    ));
+    let max = Kernel::Reduce { op: Reduce::Max, axes: vec![0, 1] };
+    cases.push(Case::new(max, vec![data.between(&[7, 100], -9.0, -1.0)], &[&[]]));
 }
 
 fn rows(data: &mut Data, cases: &mut Vec<Case>) {
-    for (count, width, len) in [
-        (1, 1, 1),
-        (7, 13, 20),
-        (5, 512, 3),
-        (10, 1, 33),
-        (3, 64, 1000),
-        (6, 5, 0),
-    ] {
+    for (count, width, len) in [(1, 1, 1), (7, 13, 20), (5, 512, 3), (10, 1, 33), (3, 64, 1000), (6, 5, 0)] {
         let rows = data.rows(len, count);
         let gather = vec![data.signed(&[count, width]), rows.clone()];
         cases.push(Case::new(Kernel::GatherRows, gather, &[&[len, width]]));

@@ -4,18 +4,12 @@ use crate::reference::bytes;
 use crate::{Algorithm, Backend, DType, Kernel, Reference, Result, Storage, Stream, View};
 
 /// Runs every form of `case` on both devices and notes where they differ.
-pub(super) fn compare(
-    case: &Case,
-    device: &dyn Backend,
-    reference: &Stream<Reference>,
-    report: &mut Report,
-) {
+pub(super) fn compare(case: &Case, device: &dyn Backend, reference: &Stream<Reference>, report: &mut Report) {
     for accumulate in [false, true] {
         if accumulate && !case.accumulates() {
             continue;
         }
-        let expected = run(case, &case.kernels[0], reference, accumulate, false)
-            .expect("the reference computes");
+        let expected = run(case, &case.kernels[0], reference, accumulate, false).expect("the reference computes");
         for kernel in &case.kernels {
             for sliced in [false, true] {
                 report.launches += 1;
@@ -25,29 +19,15 @@ pub(super) fn compare(
                     Err(error) => Some(error.to_string()),
                 };
                 if let Some(difference) = difference {
-                    report
-                        .failures
-                        .push(describe(case, kernel, accumulate, sliced, &difference));
+                    report.failures.push(describe(case, kernel, accumulate, sliced, &difference));
                 }
             }
         }
     }
 }
 
-fn describe(
-    case: &Case,
-    kernel: &Kernel,
-    accumulate: bool,
-    sliced: bool,
-    difference: &str,
-) -> String {
-    let shapes = |values: &[Values]| {
-        values
-            .iter()
-            .map(|v| format!("{:?}", v.shape))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+fn describe(case: &Case, kernel: &Kernel, accumulate: bool, sliced: bool, difference: &str) -> String {
+    let shapes = |values: &[Values]| values.iter().map(|v| format!("{:?}", v.shape)).collect::<Vec<_>>().join(" ");
     format!(
         "{kernel:?} {} -> {}{}{}: {difference}",
         shapes(&case.inputs),
@@ -71,43 +51,18 @@ fn run(
         // What is overwritten must not matter, not even as 0 · NaN.
         outs.iter_mut().for_each(|out| out.values.fill(f64::NAN));
     }
-    let one_type = case
-        .inputs
-        .iter()
-        .all(|input| input.dtype == case.inputs[0].dtype);
-    let groups = case.inputs.chunks(if sliced && one_type {
-        case.inputs.len().max(1)
-    } else {
-        1
-    });
-    let inputs = groups
-        .map(|group| Arena::new(device, group, sliced))
-        .collect::<Result<Vec<_>>>()
-        .map_err(say)?;
-    let outs = outs
-        .chunks(1)
-        .map(|out| Arena::new(device, out, sliced))
-        .collect::<Result<Vec<_>>>()
-        .map_err(say)?;
+    let one_type = case.inputs.iter().all(|input| input.dtype == case.inputs[0].dtype);
+    let groups = case.inputs.chunks(if sliced && one_type { case.inputs.len().max(1) } else { 1 });
+    let inputs = groups.map(|group| Arena::new(device, group, sliced)).collect::<Result<Vec<_>>>().map_err(say)?;
+    let outs = outs.chunks(1).map(|out| Arena::new(device, out, sliced)).collect::<Result<Vec<_>>>().map_err(say)?;
 
-    let views = |arenas: &'_ [Arena]| {
-        arenas
-            .iter()
-            .flat_map(|arena| arena.views.clone())
-            .collect::<Vec<View>>()
-    };
+    let views = |arenas: &'_ [Arena]| arenas.iter().flat_map(|arena| arena.views.clone()).collect::<Vec<View>>();
     let (input_views, out_views) = (views(&inputs), views(&outs));
-    let (x, y): (Vec<&View>, Vec<&View>) =
-        (input_views.iter().collect(), out_views.iter().collect());
-    device
-        .launch(kernel.clone(), &x, &y, accumulate)
-        .map_err(say)?;
+    let (x, y): (Vec<&View>, Vec<&View>) = (input_views.iter().collect(), out_views.iter().collect());
+    device.launch(kernel.clone(), &x, &y, accumulate).map_err(say)?;
 
     for arena in &inputs {
-        if !same(
-            &read_f64(device, &arena.storage).map_err(say)?,
-            &arena.before,
-        ) {
+        if !same(&read_f64(device, &arena.storage).map_err(say)?, &arena.before) {
             return Err("an input was changed".to_owned());
         }
     }
@@ -133,33 +88,17 @@ impl Arena {
         for operand in operands {
             before.resize(before.len().next_multiple_of(guard), GUARD);
             offsets.push(before.len());
-            before.extend(
-                operand
-                    .values
-                    .iter()
-                    .map(|&value| bytes::round(value, dtype)),
-            );
+            before.extend(operand.values.iter().map(|&value| bytes::round(value, dtype)));
         }
         before.resize(before.len() + if sliced { guard } else { 0 }, GUARD);
         let storage = device.allocate("conformance", before.len(), dtype)?;
         write_f64(device, &storage, &before);
         let slice = |(operand, &offset): (&Values, &usize)| {
             let storage = storage.slice(offset, operand.values.len())?;
-            Ok(View {
-                storage,
-                shape: operand.shape.clone(),
-            })
+            Ok(View { storage, shape: operand.shape.clone() })
         };
-        let views = operands
-            .iter()
-            .zip(&offsets)
-            .map(slice)
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            storage,
-            before,
-            views,
-        })
+        let views = operands.iter().zip(&offsets).map(slice).collect::<Result<_>>()?;
+        Ok(Self { storage, before, views })
     }
 
     /// The elements of the only operand, if nothing beside it has changed.
@@ -169,21 +108,14 @@ impl Arena {
         let range = slice.offset()..slice.offset() + slice.len();
         let untouched = same(&after[..range.start], &self.before[..range.start])
             && same(&after[range.end..], &self.before[range.end..]);
-        if untouched {
-            Ok(after[range].to_vec())
-        } else {
-            Err("elements beside an output were changed".to_owned())
-        }
+        if untouched { Ok(after[range].to_vec()) } else { Err("elements beside an output were changed".to_owned()) }
     }
 }
 
 const GUARD: f64 = 77.0;
 
 fn same(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
 }
 
 /// Minimal filtering F(4×4, 3×3) multiplies the roundings of sums: entries of its matrices reach 8, and cancel. A device

@@ -9,11 +9,7 @@ use crate::{Backend, Error, Result, Shape, Storage, View};
 ///
 /// If there are not as many values as elements.
 pub fn write_f64(device: &dyn Backend, to: &Storage, values: &[f64]) {
-    assert_eq!(
-        values.len(),
-        to.len(),
-        "write_f64: as many values as elements"
-    );
+    assert_eq!(values.len(), to.len(), "write_f64: as many values as elements");
     device.write(to, bytes::encode(values, to.dtype()));
 }
 
@@ -25,12 +21,7 @@ pub fn write_f64(device: &dyn Backend, to: &Storage, values: &[f64]) {
 pub fn read_f64(device: &dyn Backend, from: &Storage) -> Result<Vec<f64>> {
     let (done, result) = channel();
     device.read(from, Box::new(move |bytes| drop(done.send(bytes))));
-    let lost = || {
-        Err(Error::device(
-            "read",
-            "the device stopped before it answered",
-        ))
-    };
+    let lost = || Err(Error::device("read", "the device stopped before it answered"));
     let bytes = result.recv().unwrap_or_else(|_| lost())?;
     Ok(bytes::decode(&bytes, from.dtype()))
 }
@@ -43,12 +34,7 @@ pub fn read_f64(device: &dyn Backend, from: &Storage) -> Result<Vec<f64>> {
 pub fn synchronize(device: &dyn Backend) -> Result<()> {
     let (done, result) = channel();
     device.synchronize(Box::new(move |answer| drop(done.send(answer))));
-    let lost = || {
-        Err(Error::device(
-            "synchronize",
-            "the device stopped before it answered",
-        ))
-    };
+    let lost = || Err(Error::device("synchronize", "the device stopped before it answered"));
     result.recv().unwrap_or_else(|_| lost())
 }
 

@@ -20,35 +20,18 @@ pub(crate) fn round(value: f64, dtype: DType) -> f64 {
 pub(crate) fn encode(values: &[f64], dtype: DType) -> Vec<u8> {
     match dtype {
         DType::F64 => values.iter().flat_map(|v| v.to_ne_bytes()).collect(),
-        DType::F32 => values
-            .iter()
-            .flat_map(|&v| (v as f32).to_ne_bytes())
-            .collect(),
-        DType::BF16 => values
-            .iter()
-            .flat_map(|&v| bf16::from_f32(v as f32).to_ne_bytes())
-            .collect(),
-        DType::F16 => values
-            .iter()
-            .flat_map(|&v| f16::from_f32(v as f32).to_ne_bytes())
-            .collect(),
+        DType::F32 => values.iter().flat_map(|&v| (v as f32).to_ne_bytes()).collect(),
+        DType::BF16 => values.iter().flat_map(|&v| bf16::from_f32(v as f32).to_ne_bytes()).collect(),
+        DType::F16 => values.iter().flat_map(|&v| f16::from_f32(v as f32).to_ne_bytes()).collect(),
         DType::U8 => values.iter().map(|&v| v as u8).collect(),
-        DType::I32 => values
-            .iter()
-            .flat_map(|&v| (v as i32).to_ne_bytes())
-            .collect(),
+        DType::I32 => values.iter().flat_map(|&v| (v as i32).to_ne_bytes()).collect(),
     }
 }
 
 /// The elements that [`encode`] wrote.
 pub(crate) fn decode(bytes: &[u8], dtype: DType) -> Vec<f64> {
     fn chunks<const K: usize>(bytes: &[u8], value: fn([u8; K]) -> f64) -> Vec<f64> {
-        bytes
-            .as_chunks::<K>()
-            .0
-            .iter()
-            .map(|chunk| value(*chunk))
-            .collect()
+        bytes.as_chunks::<K>().0.iter().map(|chunk| value(*chunk)).collect()
     }
     match dtype {
         DType::F64 => chunks(bytes, f64::from_ne_bytes),

@@ -1,13 +1,7 @@
 use super::Array;
 use crate::{Conv2d, Upfirdn2d};
 
-pub(super) fn matmul(
-    a: &Array,
-    b: &Array,
-    transpose_a: bool,
-    transpose_b: bool,
-    shape: &[usize],
-) -> Vec<f64> {
+pub(super) fn matmul(a: &Array, b: &Array, transpose_a: bool, transpose_b: bool, shape: &[usize]) -> Vec<f64> {
     let [batch, m, n] = [shape[0], shape[1], shape[2]];
     let k = if transpose_a { a.shape[1] } else { a.shape[2] };
     let (a_row, a_column) = if transpose_a { (1, m) } else { (k, 1) };
@@ -75,25 +69,15 @@ pub(super) fn conv2d_weight_grad(p: &Conv2d, x: &Array, y: &Array, shape: &[usiz
 }
 
 /// Calls `f(x, w, y)` with the first elements of every pixel of x, tap of w and pixel of y that meet.
-fn each_tap(
-    p: &Conv2d,
-    x: &[usize],
-    w: &[usize],
-    y: &[usize],
-    mut f: impl FnMut(usize, usize, usize),
-) {
+fn each_tap(p: &Conv2d, x: &[usize], w: &[usize], y: &[usize], mut f: impl FnMut(usize, usize, usize)) {
     let [top, _, left, _] = p.padding;
     for n in 0..y[0] {
         for i in 0..y[1] {
             for j in 0..y[2] {
                 for u in 0..w[0] {
                     for v in 0..w[1] {
-                        let row = (i * p.stride + u)
-                            .checked_sub(top)
-                            .filter(|&row| row < x[1]);
-                        let column = (j * p.stride + v)
-                            .checked_sub(left)
-                            .filter(|&column| column < x[2]);
+                        let row = (i * p.stride + u).checked_sub(top).filter(|&row| row < x[1]);
+                        let column = (j * p.stride + v).checked_sub(left).filter(|&column| column < x[2]);
                         if let (Some(row), Some(column)) = (row, column) {
                             f(
                                 ((n * x[1] + row) * x[2] + column) * x[3],
@@ -121,8 +105,7 @@ pub(super) fn upfirdn2d(p: &Upfirdn2d, x: &Array, shape: &[usize]) -> Vec<f64> {
                         let row = source(p, i * p.down + u, top, height);
                         let column = source(p, j * p.down + v, left, width);
                         if let (Some(row), Some(column)) = (row, column) {
-                            let x = &x.values[((n * height + row) * width + column) * channels..]
-                                [..channels];
+                            let x = &x.values[((n * height + row) * width + column) * channels..][..channels];
                             for c in 0..channels {
                                 pixel[c] += row_tap * column_tap * x[c];
                             }

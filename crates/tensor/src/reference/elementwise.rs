@@ -45,27 +45,15 @@ pub(super) fn binary(op: Binary, a: &Array, b: &Array, shape: &[usize]) -> Vec<f
 pub(super) fn select(c: &Array, a: &Array, b: &Array, shape: &[usize]) -> Vec<f64> {
     let mut y = Vec::with_capacity(shape.iter().product());
     let steps = [c, a, b].map(|x| broadcast_strides(&x.shape, shape));
-    walk(
-        shape,
-        [&steps[0], &steps[1], &steps[2]],
-        [0; 3],
-        &mut |[i, j, k]| {
-            y.push(if c.values[i] != 0.0 {
-                a.values[j]
-            } else {
-                b.values[k]
-            });
-        },
-    );
+    walk(shape, [&steps[0], &steps[1], &steps[2]], [0; 3], &mut |[i, j, k]| {
+        y.push(if c.values[i] != 0.0 { a.values[j] } else { b.values[k] });
+    });
     y
 }
 
 pub(super) fn uniform(position: Position, len: usize) -> Vec<f64> {
     let blocks = (0..len.div_ceil(4) as u64).flat_map(|block| position.block(block));
-    blocks
-        .take(len)
-        .map(|bits| f64::from(uniform_from_bits(bits)))
-        .collect()
+    blocks.take(len).map(|bits| f64::from(uniform_from_bits(bits))).collect()
 }
 
 pub(super) fn normal(position: Position, len: usize) -> Vec<f64> {
@@ -81,20 +69,12 @@ pub(super) fn normal(position: Position, len: usize) -> Vec<f64> {
 pub(super) fn bias_act(x: &Array, b: Option<&Array>, alpha: f64) -> Vec<f64> {
     let bias = |i: usize| b.map_or(0.0, |b| b.values[i % b.values.len()]);
     let act = |v: f64| if v >= 0.0 { v } else { alpha * v };
-    x.values
-        .iter()
-        .enumerate()
-        .map(|(i, x)| act(x + bias(i)))
-        .collect()
+    x.values.iter().enumerate().map(|(i, x)| act(x + bias(i))).collect()
 }
 
 pub(super) fn bias_act_grad(g: &Array, y: &Array, alpha: f64) -> Vec<f64> {
     let slope = |y: f64| if y >= 0.0 { 1.0 } else { alpha };
-    g.values
-        .iter()
-        .zip(&y.values)
-        .map(|(g, &y)| slope(y) * g)
-        .collect()
+    g.values.iter().zip(&y.values).map(|(g, &y)| slope(y) * g).collect()
 }
 
 pub(super) fn noise_bias_act([x, noise, strength, b]: [&Array; 4], alpha: f64) -> Vec<f64> {

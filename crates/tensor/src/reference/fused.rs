@@ -12,18 +12,11 @@ pub(super) fn adain(x: &Array, style: &Array) -> (Vec<f64>, Vec<f64>) {
     maps.each(|n, c| {
         let count = maps.pixels as f64;
         let mean = maps.elements(n, c).map(|i| x.values[i]).sum::<f64>() / count;
-        let variance = maps
-            .elements(n, c)
-            .map(|i| (x.values[i] - mean).powi(2))
-            .sum::<f64>()
-            / count;
+        let variance = maps.elements(n, c).map(|i| (x.values[i] - mean).powi(2)).sum::<f64>() / count;
         let rsqrt = 1.0 / (variance + EPSILON).sqrt();
         stats[maps.first(n, c)] = mean;
         stats[maps.second(n, c)] = rsqrt;
-        let (scale, bias) = (
-            style.values[maps.first(n, c)],
-            style.values[maps.second(n, c)],
-        );
+        let (scale, bias) = (style.values[maps.first(n, c)], style.values[maps.second(n, c)]);
         for i in maps.elements(n, c) {
             y[i] = (x.values[i] - mean) * rsqrt * (scale + 1.0) + bias;
         }
@@ -36,18 +29,11 @@ pub(super) fn adain_input_grad(g: &Array, x: &Array, style: &Array, stats: &Arra
     let maps = Maps::of(x);
     let mut dx = vec![0.0; x.values.len()];
     maps.each(|n, c| {
-        let (mean, rsqrt) = (
-            stats.values[maps.first(n, c)],
-            stats.values[maps.second(n, c)],
-        );
+        let (mean, rsqrt) = (stats.values[maps.first(n, c)], stats.values[maps.second(n, c)]);
         let normal = |i: usize| (x.values[i] - mean) * rsqrt;
         let count = maps.pixels as f64;
         let mean_g = maps.elements(n, c).map(|i| g.values[i]).sum::<f64>() / count;
-        let mean_gx = maps
-            .elements(n, c)
-            .map(|i| g.values[i] * normal(i))
-            .sum::<f64>()
-            / count;
+        let mean_gx = maps.elements(n, c).map(|i| g.values[i] * normal(i)).sum::<f64>() / count;
         let scale = (style.values[maps.first(n, c)] + 1.0) * rsqrt;
         for i in maps.elements(n, c) {
             dx[i] = scale * (g.values[i] - mean_g - normal(i) * mean_gx);
@@ -60,10 +46,7 @@ pub(super) fn adain_style_grad(g: &Array, x: &Array, stats: &Array) -> Vec<f64> 
     let maps = Maps::of(x);
     let mut dstyle = vec![0.0; 2 * maps.images * maps.channels];
     maps.each(|n, c| {
-        let (mean, rsqrt) = (
-            stats.values[maps.first(n, c)],
-            stats.values[maps.second(n, c)],
-        );
+        let (mean, rsqrt) = (stats.values[maps.first(n, c)], stats.values[maps.second(n, c)]);
         for i in maps.elements(n, c) {
             dstyle[maps.first(n, c)] += g.values[i] * (x.values[i] - mean) * rsqrt;
             dstyle[maps.second(n, c)] += g.values[i];
@@ -81,11 +64,7 @@ struct Maps {
 
 impl Maps {
     fn of(x: &Array) -> Self {
-        Self {
-            images: x.shape[0],
-            pixels: x.shape[1] * x.shape[2],
-            channels: x.shape[3],
-        }
+        Self { images: x.shape[0], pixels: x.shape[1] * x.shape[2], channels: x.shape[3] }
     }
 
     fn each(&self, mut f: impl FnMut(usize, usize)) {
@@ -130,8 +109,7 @@ pub(super) fn minibatch_stddev_grad(g: &Array, x: &Array, group: usize) -> Vec<f
         for i in 0..groups.image {
             let (mean, deviation) = groups.moments(x, m, i);
             for at in groups.elements(m, i) {
-                dx[at] = g.values[m] * (x.values[at] - mean)
-                    / (deviation * (group * groups.image) as f64);
+                dx[at] = g.values[m] * (x.values[at] - mean) / (deviation * (group * groups.image) as f64);
             }
         }
     }
@@ -147,11 +125,7 @@ struct Groups {
 
 impl Groups {
     fn of(x: &Array, size: usize) -> Self {
-        Self {
-            count: x.shape[0] / size,
-            size,
-            image: x.shape[1..].iter().product(),
-        }
+        Self { count: x.shape[0] / size, size, image: x.shape[1..].iter().product() }
     }
 
     /// Where element `i` of each image of group `m` is.
@@ -184,8 +158,7 @@ pub(super) fn adam(step: &AdamStep, grad: &[f64], changed: &mut [Vec<f64>]) {
         }
     }
     state[0] += 1.0;
-    let rate =
-        step.rate * (1.0 - step.beta2.powf(state[0])).sqrt() / (1.0 - step.beta1.powf(state[0]));
+    let rate = step.rate * (1.0 - step.beta2.powf(state[0])).sqrt() / (1.0 - step.beta1.powf(state[0]));
     for (i, g) in grad.iter().enumerate() {
         m[i] = step.beta1 * m[i] + (1.0 - step.beta1) * g;
         v[i] = step.beta2 * v[i] + (1.0 - step.beta2) * g * g;

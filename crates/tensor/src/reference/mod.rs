@@ -70,10 +70,9 @@ impl Executor for Reference {
             Kernel::Binary(op) => elementwise::binary(*op, &x[0], &x[1], shape),
             Kernel::Select => elementwise::select(&x[0], &x[1], &x[2], shape),
             Kernel::Reduce { op, axes } => movement::reduce(*op, &x[0], axes),
-            Kernel::Matmul {
-                transpose_a,
-                transpose_b,
-            } => conv::matmul(&x[0], &x[1], *transpose_a, *transpose_b, shape),
+            Kernel::Matmul { transpose_a, transpose_b } => {
+                conv::matmul(&x[0], &x[1], *transpose_a, *transpose_b, shape)
+            }
             Kernel::Conv2d(p) => conv::conv2d(p, &x[0], &x[1], shape),
             Kernel::Conv2dTranspose(p) => conv::conv2d_transpose(p, &x[0], &x[1], shape),
             Kernel::Conv2dWeightGrad(p) => conv::conv2d_weight_grad(p, &x[0], &x[1], shape),
@@ -93,15 +92,10 @@ impl Executor for Reference {
             Kernel::AdainInputGrad => fused::adain_input_grad(&x[0], &x[1], &x[2], &x[3]),
             Kernel::AdainStyleGrad => fused::adain_style_grad(&x[0], &x[1], &x[2]),
             Kernel::MinibatchStddev { group } => fused::minibatch_stddev(&x[0], *group),
-            Kernel::MinibatchStddevGrad { group } => {
-                fused::minibatch_stddev_grad(&x[0], &x[1], *group)
-            }
+            Kernel::MinibatchStddevGrad { group } => fused::minibatch_stddev_grad(&x[0], &x[1], *group),
             Kernel::Adam(step) => {
                 if accumulate {
-                    return Err(Error::device(
-                        "adam",
-                        "a step is taken in place; it cannot be accumulated",
-                    ));
+                    return Err(Error::device("adam", "a step is taken in place; it cannot be accumulated"));
                 }
                 let mut changed: Vec<Vec<f64>> = outs.iter().map(|out| load(out).values).collect();
                 fused::adam(step, &x[0].values, &mut changed);
@@ -125,26 +119,13 @@ impl Executor for Reference {
 }
 
 fn load(operand: &Operand<Memory>) -> Array {
-    let block = operand
-        .memory
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    Array {
-        values: block[operand.offset..operand.offset + operand.len].to_vec(),
-        shape: operand.shape.clone(),
-    }
+    let block = operand.memory.lock().unwrap_or_else(PoisonError::into_inner);
+    Array { values: block[operand.offset..operand.offset + operand.len].to_vec(), shape: operand.shape.clone() }
 }
 
 fn store(operand: &Operand<Memory>, values: &[f64], accumulate: bool) {
-    assert_eq!(
-        values.len(),
-        operand.len,
-        "the result has the size of its output"
-    );
-    let mut block = operand
-        .memory
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(values.len(), operand.len, "the result has the size of its output");
+    let mut block = operand.memory.lock().unwrap_or_else(PoisonError::into_inner);
     let out = &mut block[operand.offset..operand.offset + operand.len];
     for (y, value) in out.iter_mut().zip(values) {
         *y = bytes::round(if accumulate { *y + value } else { *value }, operand.dtype);

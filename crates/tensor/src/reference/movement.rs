@@ -37,45 +37,21 @@ pub(super) fn broadcast_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
 
 /// A `Kernel::Copy` from `x` into `y`.
 pub(super) fn copy(kernel: &Kernel, x: &[f64], y: &mut [f64], accumulate: bool) {
-    let Kernel::Copy {
-        shape,
-        src,
-        src_strides,
-        dst,
-        dst_strides,
-    } = kernel
-    else {
+    let Kernel::Copy { shape, src, src_strides, dst, dst_strides } = kernel else {
         unreachable!("only a copy comes here");
     };
     let first = [*src as isize, *dst as isize];
-    walk(shape, [src_strides, dst_strides], first, &mut |[
-        from,
-        to,
-    ]| {
+    walk(shape, [src_strides, dst_strides], first, &mut |[from, to]| {
         y[to] = if accumulate { y[to] + x[from] } else { x[from] };
     });
 }
 
 pub(super) fn reduce(op: Reduce, x: &Array, axes: &[usize]) -> Vec<f64> {
     // Axes of size 1 are the broadcast ones: walking x walks y with steps of 0 along what is reduced.
-    let kept: Vec<usize> = (0..x.shape.len())
-        .map(|axis| {
-            if axes.contains(&axis) {
-                1
-            } else {
-                x.shape[axis]
-            }
-        })
-        .collect();
-    let (from, to) = (
-        broadcast_strides(&x.shape, &x.shape),
-        broadcast_strides(&kept, &x.shape),
-    );
-    let start = if op == Reduce::Max {
-        f64::NEG_INFINITY
-    } else {
-        0.0
-    };
+    let kept: Vec<usize> =
+        (0..x.shape.len()).map(|axis| if axes.contains(&axis) { 1 } else { x.shape[axis] }).collect();
+    let (from, to) = (broadcast_strides(&x.shape, &x.shape), broadcast_strides(&kept, &x.shape));
+    let start = if op == Reduce::Max { f64::NEG_INFINITY } else { 0.0 };
     let mut y = vec![start; kept.iter().product()];
     walk(&x.shape, [&from, &to], [0, 0], &mut |[from, to]| {
         y[to] = match op {
@@ -116,8 +92,5 @@ fn check_row(op: &'static str, row: f64, count: usize) -> Result<usize> {
     if row >= 0.0 && row < count as f64 {
         return Ok(row as usize);
     }
-    Err(Error::device(
-        op,
-        format!("rows must be in 0..{count}, got {row}"),
-    ))
+    Err(Error::device(op, format!("rows must be in 0..{count}, got {row}")))
 }

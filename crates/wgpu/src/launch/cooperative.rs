@@ -49,12 +49,9 @@ impl Launch<'_> {
             // Four subgroups of any size that the driver may choose; fewer invocations would load for too long.
             invocations: 4 * self.lanes.max(32) as usize,
         };
-        let [bytes, most] = [
-            self.limits.max_compute_workgroup_storage_size,
-            self.limits.max_compute_invocations_per_workgroup,
-        ];
-        let fits =
-            cooperative.bytes() <= bytes as usize && cooperative.invocations <= most as usize;
+        let [bytes, most] =
+            [self.limits.max_compute_workgroup_storage_size, self.limits.max_compute_invocations_per_workgroup];
+        let fits = cooperative.bytes() <= bytes as usize && cooperative.invocations <= most as usize;
         fits.then_some(cooperative)
     }
 
@@ -88,15 +85,10 @@ mod tests {
             let values = [a, form::VECTOR, y, side, half, invocations, bit(3), bit(4)];
             for shader in shaders {
                 let source = shader.source(&values);
-                let options = wgsl::Options {
-                    parse_doc_comments: false,
-                    capabilities: Capabilities::all(),
-                };
+                let options = wgsl::Options { parse_doc_comments: false, capabilities: Capabilities::all() };
                 let module = wgsl::Frontend::new_with_options(options).parse(&source);
-                let module =
-                    module.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
-                let valid =
-                    Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
+                let module = module.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+                let valid = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
                 valid.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
             }
         }

@@ -13,14 +13,7 @@ impl Launch<'_> {
             let runs = y.storage.len() / 4;
             let (out, params) = (bind(y), [runs as u32, float(value)]);
             let constants = [out.form(4), self.add()];
-            return self.dispatch(
-                &shader::FILL_RUNS,
-                &constants,
-                &[],
-                &[&out],
-                &params,
-                flat(runs),
-            );
+            return self.dispatch(&shader::FILL_RUNS, &constants, &[], &[&out], &params, flat(runs));
         }
         let bits = match dtype {
             DType::U8 => u32::from(value as u8),
@@ -30,14 +23,7 @@ impl Launch<'_> {
         let len = y.storage.len();
         let constants = [dtype.size() as u32, self.add()];
         let params = [len as u32, bits];
-        self.dispatch(
-            &shader::FILL,
-            &constants,
-            &[],
-            &[&bind(y)],
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::FILL, &constants, &[], &[&bind(y)], &params, flat(len))
     }
 
     pub fn cast(&mut self, x: &View, y: &View) -> Result<()> {
@@ -52,38 +38,21 @@ impl Launch<'_> {
         };
         let constants = [code(x), code(y), self.add()];
         let params = [len as u32];
-        self.dispatch(
-            &shader::CAST,
-            &constants,
-            &[&bind(x)],
-            &[&bind(y)],
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::CAST, &constants, &[&bind(x)], &[&bind(y)], &params, flat(len))
     }
 
     /// From or to 16 bits.
     fn convert(&mut self, x: &View, y: &View) -> Result<()> {
         let types = [x, y].map(|view| view.storage.dtype());
         if types.iter().any(|dtype| !dtype.is_float()) {
-            let message = format!(
-                "{} does not become {}; cast it to f32 first",
-                types[0], types[1]
-            );
+            let message = format!("{} does not become {}; cast it to f32 first", types[0], types[1]);
             return Err(Error::shape(self.op, message));
         }
         let runs = y.storage.len() / 4;
         let (x, y) = (bind(x), bind(y));
         let constants = [x.form(4), y.form(4), self.add()];
         let params = [runs as u32];
-        self.dispatch(
-            &shader::CONVERT,
-            &constants,
-            &[&x],
-            &[&y],
-            &params,
-            flat(runs),
-        )
+        self.dispatch(&shader::CONVERT, &constants, &[&x], &[&y], &params, flat(runs))
     }
 
     pub fn unary(&mut self, op: Unary, x: &View, y: &View) -> Result<()> {
@@ -102,11 +71,7 @@ impl Launch<'_> {
             Unary::Clamp { low, high } => (11, low, high),
         };
         let len = y.storage.len();
-        let (shader, width) = if is_half(x) || is_half(y) {
-            (&shader::UNARY_FOUR, 4)
-        } else {
-            (&shader::UNARY, 1)
-        };
+        let (shader, width) = if is_half(x) || is_half(y) { (&shader::UNARY_FOUR, 4) } else { (&shader::UNARY, 1) };
         let (x, y, runs) = (bind(x), bind(y), len / width);
         let constants = [x.form(width), y.form(width), code, self.add()];
         let params = [runs as u32, float(first), float(second)];
@@ -137,21 +102,10 @@ impl Launch<'_> {
             let params = [count as u32, step(lens[0]), step(lens[1])];
             let [a, b, y] = [inputs[0], inputs[1], &out].map(|x| x.form(width));
             let constants = [a, b, y, code, width as u32, self.add()];
-            return self.dispatch(
-                &shader::BINARY,
-                &constants,
-                &inputs,
-                &[&out],
-                &params,
-                flat(count),
-            );
+            return self.dispatch(&shader::BINARY, &constants, &inputs, &[&out], &params, flat(count));
         }
         let (rank, mut params) = self.broadcast(&[a, b], y)?;
-        let (shader, width) = if any_half {
-            (&shader::BROADCAST_FOUR, 4)
-        } else {
-            (&shader::BROADCAST, 1)
-        };
+        let (shader, width) = if any_half { (&shader::BROADCAST_FOUR, 4) } else { (&shader::BROADCAST, 1) };
         let len = len / width;
         params[0] = len as u32;
         // Operands are read one by one.
@@ -195,27 +149,13 @@ impl Launch<'_> {
     pub fn uniform(&mut self, position: Position, y: &View) -> Result<()> {
         let params = philox(position, y);
         let groups = flat(y.storage.len().div_ceil(4));
-        self.dispatch(
-            &shader::UNIFORM,
-            &[self.add()],
-            &[],
-            &[&bind(y)],
-            &params,
-            groups,
-        )
+        self.dispatch(&shader::UNIFORM, &[self.add()], &[], &[&bind(y)], &params, groups)
     }
 
     pub fn normal(&mut self, position: Position, y: &View) -> Result<()> {
         let params = philox(position, y);
         let groups = flat(y.storage.len().div_ceil(4));
-        self.dispatch(
-            &shader::NORMAL,
-            &[self.add()],
-            &[],
-            &[&bind(y)],
-            &params,
-            groups,
-        )
+        self.dispatch(&shader::NORMAL, &[self.add()], &[], &[&bind(y)], &params, groups)
     }
 
     pub fn bias_act(&mut self, x: &View, b: Option<&View>, alpha: f64, y: &View) -> Result<()> {
@@ -229,22 +169,11 @@ impl Launch<'_> {
         };
         let channels = b.storage.len();
         let width = width(&[channels]);
-        let params = [
-            (len / width) as u32,
-            (channels / width) as u32,
-            float(alpha),
-        ];
+        let params = [(len / width) as u32, (channels / width) as u32, float(alpha)];
         let (x, b, y, groups) = (bind(x), bind(b), bind(y), flat(len / width));
         let forms = [&x, &b, &y].map(|operand| operand.form(width));
         let constants = [forms[0], forms[1], forms[2], width as u32, self.add()];
-        self.dispatch(
-            &shader::BIAS_ACT,
-            &constants,
-            &[&x, &b],
-            &[&y],
-            &params,
-            groups,
-        )
+        self.dispatch(&shader::BIAS_ACT, &constants, &[&x, &b], &[&y], &params, groups)
     }
 
     pub fn bias_act_grad(&mut self, g: &View, of: &View, alpha: f64, y: &View) -> Result<()> {
@@ -254,14 +183,7 @@ impl Launch<'_> {
         let (g, of, y, groups) = (bind(g), bind(of), bind(y), flat(len / width));
         let forms = [&g, &of, &y].map(|operand| operand.form(width));
         let constants = [forms[0], forms[1], forms[2], width as u32, self.add()];
-        self.dispatch(
-            &shader::BIAS_ACT_GRAD,
-            &constants,
-            &[&g, &of],
-            &[&y],
-            &params,
-            groups,
-        )
+        self.dispatch(&shader::BIAS_ACT_GRAD, &constants, &[&g, &of], &[&y], &params, groups)
     }
 
     pub fn noise_bias_act(&mut self, x: &[&View], alpha: f64, y: &View) -> Result<()> {
@@ -269,32 +191,12 @@ impl Launch<'_> {
         let channels = strength.storage.len();
         let width = width(&[channels]);
         let len = y.storage.len() / width;
-        let params = [
-            len as u32,
-            (channels / width) as u32,
-            noise.storage.len() as u32,
-            float(alpha),
-        ];
+        let params = [len as u32, (channels / width) as u32, noise.storage.len() as u32, float(alpha)];
         let (x, noise, strength, b, y) = (bind(x), bind(noise), bind(strength), bind(b), bind(y));
         let forms = [&x, &strength, &b, &y].map(|operand| operand.form(width));
-        let constants = [
-            forms[0],
-            SCALAR,
-            forms[1],
-            forms[2],
-            forms[3],
-            width as u32,
-            self.add(),
-        ];
+        let constants = [forms[0], SCALAR, forms[1], forms[2], forms[3], width as u32, self.add()];
         let inputs = [&x, &noise, &strength, &b];
-        self.dispatch(
-            &shader::NOISE_BIAS_ACT,
-            &constants,
-            &inputs,
-            &[&y],
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::NOISE_BIAS_ACT, &constants, &inputs, &[&y], &params, flat(len))
     }
 }
 
@@ -304,9 +206,7 @@ fn philox(position: Position, y: &View) -> [u32; 7] {
     let (key, stream) = (halves(position.seed), halves(position.stream));
     let block = halves(position.offset / 4);
     let len = y.storage.len() as u32;
-    [
-        len, key[0], key[1], stream[0], stream[1], block[0], block[1],
-    ]
+    [len, key[0], key[1], stream[0], stream[1], block[0], block[1]]
 }
 
 /// Steps through an operand of shape `from` along each axis of `to`: 0 where it is broadcast.

@@ -75,11 +75,7 @@ impl Pass {
         Some(Self {
             images: y.shape[0],
             read: [y.shape[1], y.shape[2], y.shape[3]],
-            results: [
-                count(x.shape[1], first[0]),
-                count(x.shape[2], first[1]),
-                x.shape[3],
-            ],
+            results: [count(x.shape[1], first[0]), count(x.shape[2], first[1]), x.shape[3]],
             written: [x.shape[1], x.shape[2]],
             taps,
             phases: 1,
@@ -107,10 +103,7 @@ impl Pass {
     }
 
     fn tiles(&self) -> [usize; 2] {
-        [
-            self.results[0].div_ceil(SIDE),
-            self.results[1].div_ceil(SIDE),
-        ]
+        [self.results[0].div_ceil(SIDE), self.results[1].div_ceil(SIDE)]
     }
 
     fn tile_count(&self) -> usize {
@@ -136,10 +129,7 @@ impl Pass {
     /// Tiles that are computed at once, so many that each of their planes is small enough.
     fn chunks(&self, limits: &wgpu::Limits) -> impl Iterator<Item = Chunk> + use<> {
         let widest = self.depth().max(self.results[2]);
-        chunks(
-            self.tile_count(),
-            (room(limits) / (self.points() * widest)).max(1),
-        )
+        chunks(self.tile_count(), (room(limits) / (self.points() * widest)).max(1))
     }
 }
 
@@ -177,13 +167,7 @@ impl Launch<'_> {
 
     /// `conv2d_weight_grad` by minimal filtering, if that is how it is computed: the adjoints of its three steps in their
     /// reversed order.
-    pub fn filtered_weight_grad(
-        &mut self,
-        p: &Conv2d,
-        x: &View,
-        y: &View,
-        w: &View,
-    ) -> Result<bool> {
+    pub fn filtered_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<bool> {
         let Some(pass) = self.filters(p, [x, y], Pass::forward(p, x, w, y)) else {
             return Ok(false);
         };
@@ -234,41 +218,18 @@ impl Launch<'_> {
             let (_sums, sums) = self.workspace(points * count * out)?;
             let steps = [count * depth, depth * out];
             let size = [count, out, depth];
-            self.products(
-                [&inputs, &weights, &sums],
-                [false, turned],
-                size,
-                points,
-                steps,
-            )?;
+            self.products([&inputs, &weights, &sums], [false, turned], size, points, steps)?;
             self.accumulate = accumulate;
-            self.tiles(
-                &shader::FILTERING_OUTPUT,
-                pass,
-                pass.written(),
-                chunk,
-                [&sums, &bind(y)],
-            )?;
+            self.tiles(&shader::FILTERING_OUTPUT, pass, pass.written(), chunk, [&sums, &bind(y)])?;
         }
         self.accumulate = accumulate;
         Ok(())
     }
 
     /// The transformed tiles of a chunk, `[points, count, depth]`.
-    fn transformed_input(
-        &mut self,
-        pass: &Pass,
-        x: &View,
-        chunk: Chunk,
-    ) -> Result<(Block, Binding)> {
+    fn transformed_input(&mut self, pass: &Pass, x: &View, chunk: Chunk) -> Result<(Block, Binding)> {
         let tiles = self.workspace(pass.points() * chunk.1 * pass.depth())?;
-        self.tiles(
-            &shader::FILTERING_INPUT,
-            pass,
-            pass.image(),
-            chunk,
-            [&bind(x), &tiles.1],
-        )?;
+        self.tiles(&shader::FILTERING_INPUT, pass, pass.image(), chunk, [&bind(x), &tiles.1])?;
         Ok(tiles)
     }
 
@@ -283,18 +244,8 @@ impl Launch<'_> {
     ) -> Result<()> {
         let width = vector(operands);
         let [high, wide] = pass.tiles();
-        let sizes = [
-            channels / width,
-            first,
-            count,
-            high,
-            wide,
-            pass.results[0],
-            pass.results[1],
-            rows,
-            columns,
-            phases,
-        ];
+        let sizes =
+            [channels / width, first, count, high, wide, pass.results[0], pass.results[1], rows, columns, phases];
         let mut params = sizes.map(|size| size as u32).to_vec();
         params.extend(pass.before.map(|zeros| (zeros as i32).cast_unsigned()));
         params.extend([pass.step, pass.first[0], pass.first[1]].map(|place| place as u32));
@@ -303,24 +254,12 @@ impl Launch<'_> {
     }
 
     /// Runs a transform over the taps of weights `w` (`filters.wgsl`).
-    fn taps(
-        &mut self,
-        shader: &'static Shader,
-        pass: &Pass,
-        w: &View,
-        operands: [&Binding; 2],
-    ) -> Result<()> {
+    fn taps(&mut self, shader: &'static Shader, pass: &Pass, w: &View, operands: [&Binding; 2]) -> Result<()> {
         let [size, rows, columns] = [w.shape[0], w.shape[2], w.shape[3]];
         let sizes = [rows, columns, size, pass.phases, pass.tap[0], pass.tap[1]];
         let mut params = sizes.map(|size| size as u32).to_vec();
         params.push((pass.tap_step as i32).cast_unsigned());
-        self.transform(
-            shader,
-            pass,
-            operands,
-            pass.phases.pow(2) * rows * columns,
-            &params,
-        )
+        self.transform(shader, pass, operands, pass.phases.pow(2) * rows * columns, &params)
     }
 
     /// Runs a transform of `items` squares of vectors.
@@ -337,26 +276,12 @@ impl Launch<'_> {
         let lanes = if width == 4 { 16 } else { 32 };
         let (forms, taps) = ([x.form(width), y.form(width)], pass.taps as u32);
         let constants = [forms[0], forms[1], width as u32, taps, lanes as u32];
-        let params: Vec<u32> = [items as u32, self.add()]
-            .into_iter()
-            .chain(params.iter().copied())
-            .collect();
-        self.dispatch(
-            shader,
-            &constants,
-            &[x],
-            &[y],
-            &params,
-            spread(items.div_ceil(lanes)),
-        )
+        let params: Vec<u32> = [items as u32, self.add()].into_iter().chain(params.iter().copied()).collect();
+        self.dispatch(shader, &constants, &[x], &[y], &params, spread(items.div_ceil(lanes)))
     }
 }
 
 /// Elements that an invocation takes at once: words of 16 bits are read and written by four.
 fn vector(operands: [&Binding; 2]) -> usize {
-    if operands.iter().any(|operand| operand.is_half()) {
-        4
-    } else {
-        1
-    }
+    if operands.iter().any(|operand| operand.is_half()) { 4 } else { 1 }
 }

@@ -67,10 +67,7 @@ impl Launch<'_> {
             Kernel::Binary(op) => self.binary(*op, x[0], x[1], y[0]),
             Kernel::Select => self.select(x, y[0]),
             Kernel::Reduce { op, axes } => self.reduce(*op, x[0], axes, y[0]),
-            Kernel::Matmul {
-                transpose_a,
-                transpose_b,
-            } => self.matmul(x[0], x[1], [*transpose_a, *transpose_b], y[0]),
+            Kernel::Matmul { transpose_a, transpose_b } => self.matmul(x[0], x[1], [*transpose_a, *transpose_b], y[0]),
             Kernel::Conv2d(p) => self.conv2d(p, x[0], x[1], y[0]),
             Kernel::Conv2dTranspose(p) => self.conv2d_transpose(p, x[0], x[1], y[0]),
             Kernel::Conv2dWeightGrad(p) => self.conv2d_weight_grad(p, x[0], x[1], y[0]),
@@ -86,9 +83,7 @@ impl Launch<'_> {
             Kernel::AdainInputGrad => self.adain_input_grad(x, y[0]),
             Kernel::AdainStyleGrad => self.adain_style_grad(x[0], x[1], x[2], y[0]),
             Kernel::MinibatchStddev { group } => self.minibatch_stddev(x[0], *group, y[0]),
-            Kernel::MinibatchStddevGrad { group } => {
-                self.minibatch_stddev_grad(x[0], x[1], *group, y[0])
-            }
+            Kernel::MinibatchStddevGrad { group } => self.minibatch_stddev_grad(x[0], x[1], *group, y[0]),
             Kernel::Adam(step) => self.adam(step, x[0], y),
         }
     }
@@ -144,14 +139,7 @@ impl Launch<'_> {
         params: &[u32],
         groups: [u32; 3],
     ) -> Result<()> {
-        let job = Dispatch {
-            shader,
-            constants,
-            inputs,
-            outs,
-            params,
-            groups,
-        };
+        let job = Dispatch { shader, constants, inputs, outs, params, groups };
         self.recorder.dispatch(self.op, &job)
     }
 
@@ -172,12 +160,7 @@ impl Launch<'_> {
 fn bind(view: &View) -> Binding {
     let storage = &view.storage;
     let size = storage.dtype().size();
-    Binding::new(
-        &block(storage).slot,
-        storage.offset() * size,
-        storage.len() * size,
-    )
-    .of(storage.dtype())
+    Binding::new(&block(storage).slot, storage.offset() * size, storage.len() * size).of(storage.dtype())
 }
 
 /// Whether a tensor is stored in 16 bits.
@@ -204,11 +187,7 @@ fn flat(elements: usize) -> [u32; 3] {
 
 /// A grid of at least so many workgroups; the kernels count them along the first axis, then the second.
 fn spread(groups: usize) -> [u32; 3] {
-    if groups <= ROW {
-        [groups as u32, 1, 1]
-    } else {
-        [ROW as u32, groups.div_ceil(ROW) as u32, 1]
-    }
+    if groups <= ROW { [groups as u32, 1, 1] } else { [ROW as u32, groups.div_ceil(ROW) as u32, 1] }
 }
 
 /// A parameter of type f32.
@@ -218,9 +197,5 @@ fn float(value: f64) -> u32 {
 
 /// 4 if vectors of so many elements divide all of `sizes`, else 1.
 fn width(sizes: &[usize]) -> usize {
-    if sizes.iter().all(|size| size.is_multiple_of(4)) {
-        4
-    } else {
-        1
-    }
+    if sizes.iter().all(|size| size.is_multiple_of(4)) { 4 } else { 1 }
 }

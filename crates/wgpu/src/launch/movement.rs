@@ -13,14 +13,7 @@ pub(super) const MAX_AXES: usize = 6;
 
 impl Launch<'_> {
     pub fn copy(&mut self, kernel: &Kernel, x: &View, y: &View) -> Result<()> {
-        let Kernel::Copy {
-            shape,
-            src,
-            src_strides,
-            dst,
-            dst_strides,
-        } = kernel
-        else {
+        let Kernel::Copy { shape, src, src_strides, dst, dst_strides } = kernel else {
             unreachable!("only a copy comes here");
         };
         if shape.contains(&0) {
@@ -30,17 +23,11 @@ impl Launch<'_> {
         if sizes.len() > MAX_AXES {
             return Err(too_many_axes(self.op, shape));
         }
-        let mut walk = Walk {
-            sizes,
-            at: [*src, *dst],
-            unit: 1,
-        };
+        let mut walk = Walk { sizes, at: [*src, *dst], unit: 1 };
         if is_half(x) {
             walk = walk.in_fours(&mut steps).ok_or_else(|| {
                 let dtype = x.storage.dtype();
-                let message = format!(
-                    "a GPU moves {dtype} in runs of four elements only; cast it to f32 first"
-                );
+                let message = format!("a GPU moves {dtype} in runs of four elements only; cast it to f32 first");
                 Error::shape(self.op, message)
             })?;
         }
@@ -80,72 +67,30 @@ impl Launch<'_> {
         let (inputs, outs, groups) = ([&from], [&to], flat(len));
         if walk.unit == 4 {
             let constants = [from.form(4), to.form(4), add, rank];
-            return self.dispatch(
-                &shader::COPY_RUNS,
-                &constants,
-                &inputs,
-                &outs,
-                &params,
-                groups,
-            );
+            return self.dispatch(&shader::COPY_RUNS, &constants, &inputs, &outs, &params, groups);
         }
         let size = operands[0].storage.dtype().size() as u32;
-        self.dispatch(
-            &shader::COPY,
-            &[size, add, rank],
-            &inputs,
-            &outs,
-            &params,
-            groups,
-        )
+        self.dispatch(&shader::COPY, &[size, add, rank], &inputs, &outs, &params, groups)
     }
 
     /// `table` holds rows from `first` on of a table of `count` rows.
-    pub fn gather_rows(
-        &mut self,
-        table: &View,
-        rows: &View,
-        y: &View,
-        first: usize,
-        count: usize,
-    ) -> Result<()> {
+    pub fn gather_rows(&mut self, table: &View, rows: &View, y: &View, first: usize, count: usize) -> Result<()> {
         let (len, width) = (y.storage.len(), y.shape[1]);
         let params = [len, width, count, first, table.shape[0]].map(|value| value as u32);
         let inputs = [&bind(table), &bind(rows)];
         let outs = [&bind(y), self.status];
         let constants = [self.add()];
-        self.dispatch(
-            &shader::GATHER_ROWS,
-            &constants,
-            &inputs,
-            &outs,
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::GATHER_ROWS, &constants, &inputs, &outs, &params, flat(len))
     }
 
     /// `table` holds rows from `first` on of a table of `count` rows.
-    pub fn scatter_rows(
-        &mut self,
-        y: &View,
-        rows: &View,
-        table: &View,
-        first: usize,
-        count: usize,
-    ) -> Result<()> {
+    pub fn scatter_rows(&mut self, y: &View, rows: &View, table: &View, first: usize, count: usize) -> Result<()> {
         let (len, width) = (table.storage.len(), table.shape[1]);
         let params = [len, width, count, rows.storage.len(), first].map(|value| value as u32);
         let inputs = [&bind(y), &bind(rows)];
         let outs = [&bind(table), self.status];
         let constants = [self.add()];
-        self.dispatch(
-            &shader::SCATTER_ROWS,
-            &constants,
-            &inputs,
-            &outs,
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::SCATTER_ROWS, &constants, &inputs, &outs, &params, flat(len))
     }
 
     /// Writes the first `len` bytes of `word` at byte `at` of a block, a multiple of 4, by a kernel.
@@ -166,14 +111,7 @@ impl Launch<'_> {
         params[..4].copy_from_slice(&[len as u32, 0, within as u32, len as u32]);
         params[3 + MAX_AXES] = 1;
         params[3 + 2 * MAX_AXES] = 1;
-        self.dispatch(
-            &shader::COPY,
-            &[1, 0, 1],
-            &[&from],
-            &[&to],
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::COPY, &[1, 0, 1], &[&from], &[&to], &params, flat(len))
     }
 }
 
@@ -227,11 +165,7 @@ impl Walk {
                 let moved = self.at[k] as isize + from as isize * steps[k][axis];
                 moved as usize
             });
-            Self {
-                sizes,
-                at,
-                unit: self.unit,
-            }
+            Self { sizes, at, unit: self.unit }
         };
         Some((part(first, 0), part(self.sizes[axis] - first, first)))
     }
@@ -246,10 +180,8 @@ pub(super) fn merged(shape: &[usize], steps: Vec<Vec<isize>>) -> (Vec<usize>, Ve
         if size == 1 {
             continue;
         }
-        let follows = |(old, new): (&Vec<isize>, &Vec<isize>)| {
-            old.last()
-                .is_some_and(|&old| old == new[axis] * size as isize)
-        };
+        let follows =
+            |(old, new): (&Vec<isize>, &Vec<isize>)| old.last().is_some_and(|&old| old == new[axis] * size as isize);
         let joins = merged.iter().zip(&steps).all(follows);
         match sizes.last_mut().filter(|_| joins) {
             Some(last) => {
@@ -271,10 +203,5 @@ pub(super) fn merged(shape: &[usize], steps: Vec<Vec<isize>>) -> (Vec<usize>, Ve
 }
 
 pub(super) fn too_many_axes(op: &'static str, shape: &[usize]) -> Error {
-    Error::shape(
-        op,
-        format!(
-            "a GPU takes {MAX_AXES} axes that do not lie together, got {shape:?}; reshape it first"
-        ),
-    )
+    Error::shape(op, format!("a GPU takes {MAX_AXES} axes that do not lie together, got {shape:?}; reshape it first"))
 }

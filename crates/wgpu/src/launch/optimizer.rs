@@ -11,10 +11,7 @@ impl Launch<'_> {
     /// `grad → params, m, v, state, average?`.
     pub fn adam(&mut self, step: &AdamStep, grad: &View, outs: &[&View]) -> Result<()> {
         if self.accumulate {
-            return Err(Error::shape(
-                self.op,
-                "a step is taken in place; it cannot be accumulated",
-            ));
+            return Err(Error::shape(self.op, "a step is taken in place; it cannot be accumulated"));
         }
         let all = chunks(grad.storage.len(), self.largest() / 4 / ROWS * ROWS);
         let all: Vec<_> = all.collect();
@@ -28,32 +25,13 @@ impl Launch<'_> {
             let groups = [checks(len) as u32, 1, 1];
             first_flag += checks(len);
             let grad = bind(&part(grad, first, len)?);
-            self.dispatch(
-                &shader::ADAM_CHECK,
-                &[],
-                &[&grad],
-                &[&flags],
-                &params,
-                groups,
-            )?;
+            self.dispatch(&shader::ADAM_CHECK, &[], &[&grad], &[&flags], &params, groups)?;
         }
         // The logarithm of β = 0 is a number so small that its exponential is 0.
         let log = |beta: f64| float(beta.ln().max(-1e4));
-        let params = [
-            count as u32,
-            float(step.rate),
-            log(step.beta1),
-            log(step.beta2),
-        ];
+        let params = [count as u32, float(step.rate), log(step.beta1), log(step.beta2)];
         let outs_of_step = [&bind(outs[3]), &control];
-        self.dispatch(
-            &shader::ADAM_STEP,
-            &[],
-            &[&flags],
-            &outs_of_step,
-            &params,
-            [1, 1, 1],
-        )?;
+        self.dispatch(&shader::ADAM_STEP, &[], &[&flags], &outs_of_step, &params, [1, 1, 1])?;
         for &(first, len) in &all {
             let part = |view: &View| part(view, first, len).map(|part| bind(&part));
             let average = outs.get(4).map(|average| part(average)).transpose()?;
@@ -76,14 +54,7 @@ impl Launch<'_> {
         let [weights, m, v] = changed;
         if let Some(average) = average {
             let params = [len as u32, float(step.average_beta)];
-            self.dispatch(
-                &shader::ADAM_AVERAGE,
-                &[],
-                &[weights, control],
-                &[&average],
-                &params,
-                flat(len),
-            )?;
+            self.dispatch(&shader::ADAM_AVERAGE, &[], &[weights, control], &[&average], &params, flat(len))?;
         }
         let params = [
             len as u32,
@@ -93,13 +64,6 @@ impl Launch<'_> {
             float(1.0 - step.beta2),
             float(step.epsilon),
         ];
-        self.dispatch(
-            &shader::ADAM,
-            &[],
-            &[grad, control],
-            &[weights, m, v],
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::ADAM, &[], &[grad, control], &[weights, m, v], &params, flat(len))
     }
 }

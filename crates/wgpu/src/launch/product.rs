@@ -81,17 +81,10 @@ impl Product<'_> {
                 let most = room(limits) / self.out_len.max(1);
                 // A run is worth 64 terms at least.
                 let least = 64 / terms;
-                (BUSY / self.tiles(tile))
-                    .min(steps / least)
-                    .min(most)
-                    .max(1)
+                (BUSY / self.tiles(tile)).min(steps / least).min(most).max(1)
             }
         };
-        Plan {
-            tile,
-            runs,
-            cooperative,
-        }
+        Plan { tile, runs, cooperative }
     }
 
     fn tiles(&self, [m, n]: Tile) -> usize {
@@ -137,48 +130,24 @@ impl Launch<'_> {
         let params = |add: bool| {
             let sizes = [runs, tiles_n, usize::from(add), product.out_len];
             let sizes = sizes.map(|value| value as u32);
-            sizes
-                .into_iter()
-                .chain(product.params.iter().copied())
-                .collect::<Vec<_>>()
+            sizes.into_iter().chain(product.params.iter().copied()).collect::<Vec<_>>()
         };
         let (shader, shape) = match plan.cooperative {
             None => (product.shader, vec![tm, tn]),
-            Some(by) => (
-                product.cooperative,
-                vec![by.side, usize::from(by.half), by.invocations],
-            ),
+            Some(by) => (product.cooperative, vec![by.side, usize::from(by.half), by.invocations]),
         };
         let constants = |y: &Binding| {
             let operands = [(product.a, 0), (product.b, 1), (y, 2)];
             let operands = operands.map(|(operand, which)| operand.form(product.widths[which]));
             let shape = shape.iter().map(|&size| size as u32);
-            operands
-                .into_iter()
-                .chain(shape)
-                .chain(along)
-                .collect::<Vec<_>>()
+            operands.into_iter().chain(shape).chain(along).collect::<Vec<_>>()
         };
         let (inputs, y) = ([product.a, product.b], product.y);
         if runs == 1 {
-            return self.dispatch(
-                shader,
-                &constants(y),
-                &inputs,
-                &[y],
-                &params(self.accumulate),
-                groups,
-            );
+            return self.dispatch(shader, &constants(y), &inputs, &[y], &params(self.accumulate), groups);
         }
         let (_parts, parts) = self.workspace(runs * product.out_len)?;
-        self.dispatch(
-            shader,
-            &constants(&parts),
-            &inputs,
-            &[&parts],
-            &params(false),
-            groups,
-        )?;
+        self.dispatch(shader, &constants(&parts), &inputs, &[&parts], &params(false), groups)?;
         if y.form(1) != form::SCALAR {
             return self.sum_runs(runs, &parts, y, product.out_len / 4);
         }
@@ -190,33 +159,14 @@ impl Launch<'_> {
     fn sum_runs(&mut self, runs: usize, parts: &Binding, y: &Binding, len: usize) -> Result<()> {
         let constants = [parts.form(4), y.form(4), self.add()];
         let params = [len as u32, runs as u32];
-        self.dispatch(
-            &shader::SUM_RUNS,
-            &constants,
-            &[parts],
-            &[y],
-            &params,
-            flat(len),
-        )
+        self.dispatch(&shader::SUM_RUNS, &constants, &[parts], &[y], &params, flat(len))
     }
 
     pub fn matmul(&mut self, a: &View, b: &View, transpose: [bool; 2], y: &View) -> Result<()> {
         let [batch, m, n] = [y.shape[0], y.shape[1], y.shape[2]];
         let k = if transpose[0] { a.shape[1] } else { a.shape[2] };
-        let steps = [a, b].map(|x| {
-            if x.shape[0] == 1 {
-                0
-            } else {
-                x.shape[1] * x.shape[2]
-            }
-        });
-        self.products(
-            [&bind(a), &bind(b), &bind(y)],
-            transpose,
-            [m, n, k],
-            batch,
-            steps,
-        )
+        let steps = [a, b].map(|x| if x.shape[0] == 1 { 0 } else { x.shape[1] * x.shape[2] });
+        self.products([&bind(a), &bind(b), &bind(y)], transpose, [m, n, k], batch, steps)
     }
 
     /// `count` products y of m rows and n columns, each a sum of k terms; a and b begin so many elements after another.
@@ -242,9 +192,7 @@ impl Launch<'_> {
             count,
             terms: k,
             out_len: count * m * n,
-            params: [m, n, k, steps[0], steps[1]]
-                .map(|value| value as u32)
-                .to_vec(),
+            params: [m, n, k, steps[0], steps[1]].map(|value| value as u32).to_vec(),
             algorithm: Algorithm::Auto,
         })
     }
@@ -327,36 +275,14 @@ impl Launch<'_> {
         let width = width(&[channels]);
         let len = y.storage.len() / width;
         let [height, wide] = [x.shape[1], x.shape[2]];
-        let sizes = [
-            len,
-            channels / width,
-            height,
-            wide,
-            y.shape[1],
-            y.shape[2],
-            p.down,
-        ];
+        let sizes = [len, channels / width, height, wide, y.shape[1], y.shape[2], p.down];
         let mut params = sizes.map(|value| value as u32).to_vec();
         params.extend([p.padding[0], p.padding[2]].map(|value| (value as i32).cast_unsigned()));
         params.extend(p.taps.iter().map(|&tap| float(tap)));
         let (x, y, add) = (bind(x), bind(y), self.add());
         let [from, to] = [&x, &y].map(|operand| operand.form(width));
-        let constants = [
-            from,
-            to,
-            width as u32,
-            add,
-            p.taps.len() as u32,
-            p.up as u32,
-        ];
-        self.dispatch(
-            &shader::UPFIRDN2D,
-            &constants,
-            &[&x],
-            &[&y],
-            &params,
-            flat(len),
-        )
+        let constants = [from, to, width as u32, add, p.taps.len() as u32, p.up as u32];
+        self.dispatch(&shader::UPFIRDN2D, &constants, &[&x], &[&y], &params, flat(len))
     }
 }
 

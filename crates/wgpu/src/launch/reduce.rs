@@ -56,22 +56,11 @@ impl Launch<'_> {
             Reduce::Mean => (false, 1.0 / count as f64),
             Reduce::Max => (true, 1.0),
         };
-        self.reduce_axes(
-            is_max,
-            scale,
-            &bind(x),
-            &x.shape,
-            axes,
-            &bind(y),
-            self.accumulate,
-        )
+        self.reduce_axes(is_max, scale, &bind(x), &x.shape, axes, &bind(y), self.accumulate)
     }
 
     /// y (+)= scale · Σ x over `axes` of its `shape`.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one level of a reduction is all of these"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "one level of a reduction is all of these")]
     pub fn reduce_axes(
         &mut self,
         is_max: bool,
@@ -84,37 +73,22 @@ impl Launch<'_> {
     ) -> Result<()> {
         let (kept, reduced, is_inner) = split_axes(shape, axes);
         let (Some(kept_params), Some(reduced_params)) = (kept.params(), reduced.params()) else {
-            let message =
-                format!("a GPU reduces at most 3 groups of axes, got {axes:?} of {shape:?}");
+            let message = format!("a GPU reduces at most 3 groups of axes, got {axes:?} of {shape:?}");
             return Err(Error::shape(self.op, message));
         };
         let is_plain = reduced.sizes.len() <= 1;
         let (kept, reduced) = (kept.count(), reduced.count());
         let lanes = lanes(kept, reduced, is_inner);
         let tiles = kept.div_ceil(SIZE / lanes);
-        let runs = (BUSY / tiles.max(1))
-            .min(reduced.div_ceil(lanes * DEPTH))
-            .max(1);
+        let runs = (BUSY / tiles.max(1)).min(reduced.div_ceil(lanes * DEPTH)).max(1);
         let chunk = reduced.div_ceil(runs);
         let is_last = runs == 1;
         let in_subgroups = self.subgroups && lanes == SIZE && !is_max;
-        let shader = if in_subgroups {
-            &shader::REDUCE_SUBGROUPS
-        } else {
-            &shader::REDUCE
-        };
+        let shader = if in_subgroups { &shader::REDUCE_SUBGROUPS } else { &shader::REDUCE };
         let constants = |add: bool| {
             let flags = [is_max, is_inner, add, is_plain].map(u32::from);
             let [is_max, is_inner, add, is_plain] = flags;
-            [
-                x.form(1),
-                SCALAR,
-                is_max,
-                is_inner,
-                lanes as u32,
-                add,
-                is_plain,
-            ]
+            [x.form(1), SCALAR, is_max, is_inner, lanes as u32, add, is_plain]
         };
         let mut params = vec![kept as u32, reduced as u32, chunk as u32, runs as u32];
         params.push(float(if is_last { scale } else { 1.0 }));

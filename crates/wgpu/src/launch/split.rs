@@ -23,12 +23,7 @@ impl Launch<'_> {
         usize::try_from(self.limits.max_storage_buffer_binding_size).unwrap_or(usize::MAX)
     }
 
-    pub fn run_in_parts(
-        &mut self,
-        kernel: &Kernel,
-        inputs: &[&View],
-        outs: &[&View],
-    ) -> Result<()> {
+    pub fn run_in_parts(&mut self, kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> Result<()> {
         match kernel {
             Kernel::GatherRows => return self.gather_in_parts(inputs[0], inputs[1], outs[0]),
             Kernel::ScatterRows => return self.scatter_in_parts(inputs[0], inputs[1], outs[0]),
@@ -37,9 +32,7 @@ impl Launch<'_> {
         let (inputs, outs) = flattened(kernel, inputs, outs);
         let (inputs, outs): (Vec<_>, Vec<_>) = (inputs.iter().collect(), outs.iter().collect());
         let parts = Parts::of(kernel, &inputs, &outs);
-        let chunk = parts
-            .as_ref()
-            .and_then(|parts| self.chunk(parts, &inputs, &outs));
+        let chunk = parts.as_ref().and_then(|parts| self.chunk(parts, &inputs, &outs));
         let (Some(parts), Some(chunk)) = (parts, chunk) else {
             let operands: Vec<_> = inputs.into_iter().chain(outs).collect();
             return Err(self.too_large(&operands));
@@ -52,25 +45,14 @@ impl Launch<'_> {
         for first in (0..parts.batch).step_by(chunk) {
             let count = chunk.min(parts.batch - first);
             let part = |view: &View, is_split: bool| {
-                if is_split {
-                    part(view, first, count)
-                } else {
-                    Ok(view.clone())
-                }
+                if is_split { part(view, first, count) } else { Ok(view.clone()) }
             };
-            let x = inputs
-                .iter()
-                .zip(&parts.inputs)
-                .map(|(view, &is_split)| part(view, is_split));
+            let x = inputs.iter().zip(&parts.inputs).map(|(view, &is_split)| part(view, is_split));
             let x = x.collect::<Result<Vec<_>>>()?;
             let y = outs.iter().map(|view| part(view, parts.outs));
             let y = y.collect::<Result<Vec<_>>>()?;
             self.accumulate = accumulate || (!parts.outs && first > 0);
-            self.run_whole(
-                &moved(kernel, first),
-                &x.iter().collect::<Vec<_>>(),
-                &y.iter().collect::<Vec<_>>(),
-            )?;
+            self.run_whole(&moved(kernel, first), &x.iter().collect::<Vec<_>>(), &y.iter().collect::<Vec<_>>())?;
         }
         Ok(())
     }
@@ -123,23 +105,16 @@ impl Launch<'_> {
     fn chunk(&self, parts: &Parts, inputs: &[&View], outs: &[&View]) -> Option<usize> {
         let most = self.largest();
         let inputs = inputs.iter().zip(parts.inputs.iter().copied());
-        let operands: Vec<_> = inputs
-            .chain(outs.iter().map(|out| (out, parts.outs)))
-            .collect();
-        if operands
-            .iter()
-            .any(|(view, is_split)| !is_split && bytes(view) > most)
-        {
+        let operands: Vec<_> = inputs.chain(outs.iter().map(|out| (out, parts.outs))).collect();
+        if operands.iter().any(|(view, is_split)| !is_split && bytes(view) > most) {
             return None;
         }
         let items = operands.iter().filter(|(_, is_split)| *is_split);
         let items: Vec<usize> = items.map(|(view, _)| bytes(view) / parts.batch).collect();
         let fits = items.iter().map(|item| most / (*item).max(1)).min()?;
-        (1..=fits.min(parts.batch)).rev().find(|chunk| {
-            items
-                .iter()
-                .all(|item| (item * chunk).is_multiple_of(Storage::ALIGNMENT))
-        })
+        (1..=fits.min(parts.batch))
+            .rev()
+            .find(|chunk| items.iter().all(|item| (item * chunk).is_multiple_of(Storage::ALIGNMENT)))
     }
 }
 
@@ -149,15 +124,8 @@ impl Parts {
         let y = outs[0];
         // A reduction's result may be one number, without axes.
         let batch = y.shape.first().copied().unwrap_or(1);
-        let with = |inputs: &[bool]| {
-            Some(Self {
-                inputs: inputs.to_vec(),
-                outs: true,
-                batch,
-            })
-        };
-        let has_batch =
-            |x: &View| x.shape.len() == y.shape.len() && x.shape[0] == batch && batch > 1;
+        let with = |inputs: &[bool]| Some(Self { inputs: inputs.to_vec(), outs: true, batch });
+        let has_batch = |x: &View| x.shape.len() == y.shape.len() && x.shape[0] == batch && batch > 1;
         match kernel {
             Kernel::Fill { .. } | Kernel::Uniform(_) | Kernel::Normal(_) => with(&[]),
             Kernel::Cast | Kernel::Unary(_) | Kernel::Upfirdn2d(_) => with(&[true]),
@@ -172,11 +140,9 @@ impl Parts {
             Kernel::Binary(_) | Kernel::Select | Kernel::Matmul { .. } => {
                 with(&inputs.iter().map(|x| has_batch(x)).collect::<Vec<_>>())
             }
-            Kernel::Conv2dWeightGrad(_) => Some(Self {
-                inputs: vec![true, true],
-                outs: false,
-                batch: inputs[0].shape[0],
-            }),
+            Kernel::Conv2dWeightGrad(_) => {
+                Some(Self { inputs: vec![true, true], outs: false, batch: inputs[0].shape[0] })
+            }
             Kernel::Reduce { op, axes } => {
                 let is_summed = axes.first() == Some(&0);
                 let adds_up = is_summed && *op != Reduce::Max;
@@ -204,10 +170,7 @@ pub(super) fn chunks(len: usize, chunk: usize) -> impl Iterator<Item = (usize, u
 fn flattened(kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> (Vec<View>, Vec<View>) {
     let len = outs[0].storage.len();
     let all_of = |views: &[&View], shape: &dyn Fn(&View) -> Vec<usize>| {
-        let view = |view: &&View| View {
-            storage: view.storage.clone(),
-            shape: shape(view),
-        };
+        let view = |view: &&View| View { storage: view.storage.clone(), shape: shape(view) };
         views.iter().map(view).collect::<Vec<_>>()
     };
     let as_they_are = |view: &View| view.shape.clone();
@@ -246,10 +209,7 @@ fn flattened(kernel: &Kernel, inputs: &[&View], outs: &[&View]) -> (Vec<View>, V
 
 /// The kernel for a part whose first element is `first`.
 fn moved(kernel: &Kernel, first: usize) -> Kernel {
-    let on = |position: &Position| Position {
-        offset: position.offset + first as u64,
-        ..*position
-    };
+    let on = |position: &Position| Position { offset: position.offset + first as u64, ..*position };
     match kernel {
         Kernel::Uniform(position) => Kernel::Uniform(on(position)),
         Kernel::Normal(position) => Kernel::Normal(on(position)),
@@ -266,8 +226,5 @@ pub(super) fn part(view: &View, first: usize, count: usize) -> Result<View> {
     let item = view.storage.len() / view.shape[0];
     let mut shape = view.shape.clone();
     shape[0] = count;
-    Ok(View {
-        storage: view.storage.slice(first * item, count * item)?,
-        shape,
-    })
+    Ok(View { storage: view.storage.slice(first * item, count * item)?, shape })
 }

@@ -11,10 +11,7 @@ pub fn gpu() -> Gpu {
 
 /// Kernels of this one see 48 KiB of a tensor at once.
 pub fn limited() -> Gpu {
-    let options = Options {
-        tensor_limit: 48 << 10,
-        ..Options::default()
-    };
+    let options = Options { tensor_limit: 48 << 10, ..Options::default() };
     open("wgpu", &options).expect("a GPU, or Mesa's software Vulkan")
 }
 
@@ -33,10 +30,7 @@ pub fn half(device: &Gpu, shape: &[usize], dtype: DType) -> View {
     let len = shape.iter().product();
     let storage = device.allocate("upload", len, dtype).expect("room");
     write_f64(device, &storage, &numbers(len));
-    View {
-        storage,
-        shape: shape.to_vec(),
-    }
+    View { storage, shape: shape.to_vec() }
 }
 
 pub fn tensor(device: &Gpu, shape: &[usize]) -> View {
