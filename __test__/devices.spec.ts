@@ -29,7 +29,7 @@ const gpu = (device: string, kind: string, auto: boolean): GpuInfo => ({
   maxBufferBytes: 2 ** 31,
   f16: true,
   subgroups: [8, 32],
-  matrices: { f16: 16 },
+  matrices: 16,
   timestamps: true,
   auto,
 })

@@ -33,7 +33,6 @@ function cpuRows({ name, cores, simd, memoryBytes }: CpuInfo): Row[] {
 
 function gpuRows(gpu: GpuInfo): Row[] {
   const [least, most] = gpu.subgroups
-  const matrices = Object.entries(gpu.matrices).map(([type, side]) => `${type} ${side}x${side}`)
   return [
     ['name', gpu.name],
     ['type', gpu.kind === 'software' ? 'software: for tests, slower than cpu' : gpu.kind],
@@ -44,7 +43,7 @@ function gpuRows(gpu: GpuInfo): Row[] {
     // What feature maps can be stored in, whatever kernels compute in: no GPU needs a feature for it.
     ['precision', precisions.join(', ')],
     ['subgroups', least === undefined ? 'no' : least === most ? `of ${least}` : `of ${least} to ${most}`],
-    ['matrices', matrices.join(', ') || 'no'],
+    ['matrices', gpu.matrices === undefined ? 'no' : `f16 ${gpu.matrices}x${gpu.matrices}`],
     ['timestamps', yes(gpu.timestamps)],
   ]
 }

@@ -29,8 +29,8 @@ export interface GpuInfo {
   readonly f16: boolean
   /** Fewest and most invocations that run together; empty where kernels cannot use it. */
   readonly subgroups: readonly number[]
-  /** Sides of the cooperative matrices that products use, by the type of their factors. */
-  readonly matrices: { readonly f16?: number; readonly f32?: number }
+  /** Rows and columns of the cooperative matrices that products of f16 are made of, if the GPU has such units. */
+  readonly matrices?: number
   /** Whether the GPU tells how long a kernel took. */
   readonly timestamps: boolean
   readonly auto: boolean

@@ -3,7 +3,7 @@ use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use stylegan_autograd::{Arena, Device, Tensor};
 use stylegan_tensor::{Cost, DType, Done, Reference};
-use stylegan_wgpu::{AdapterInfo, Matrices, Options};
+use stylegan_wgpu::{AdapterInfo, Options};
 
 use crate::error::{Result, invalid, native, rejected};
 use crate::table::{self, Handle};
@@ -60,16 +60,9 @@ pub struct NativeAdapter {
     pub max_buffer_bytes: f64,
     pub f16: bool,
     pub subgroups: Vec<u32>,
-    pub matrices: NativeMatrices,
+    pub matrices: Option<u32>,
     pub timestamps: bool,
     pub is_hardware: bool,
-}
-
-/// Sides of cooperative matrices by the type of their factors; see [`Matrices`].
-#[napi(object)]
-pub struct NativeMatrices {
-    pub f16: Option<u32>,
-    pub f32: Option<u32>,
 }
 
 /// The adapters by which `wgpu:0`, `wgpu:1`, … are opened.
@@ -80,7 +73,6 @@ pub fn adapters() -> Vec<NativeAdapter> {
 
 impl From<AdapterInfo> for NativeAdapter {
     fn from(adapter: AdapterInfo) -> Self {
-        let Matrices { f16, f32 } = adapter.matrices;
         Self {
             is_hardware: adapter.is_hardware(),
             device: adapter.device,
@@ -92,7 +84,7 @@ impl From<AdapterInfo> for NativeAdapter {
             max_buffer_bytes: adapter.max_buffer_bytes as f64,
             f16: adapter.f16,
             subgroups: adapter.subgroups.map_or_else(Vec::new, |(least, most)| vec![least, most]),
-            matrices: NativeMatrices { f16, f32 },
+            matrices: adapter.matrices,
             timestamps: adapter.timestamps,
         }
     }

@@ -30,8 +30,9 @@ pub struct AdapterInfo {
     pub f16: bool,
     /// The smallest and the largest number of invocations that run together, where kernels can make use of it.
     pub subgroups: Option<(u32, u32)>,
-    /// The small matrices that products can be made of.
-    pub matrices: Matrices,
+    /// Rows and columns (8 or 16) of the cooperative matrices that products of f16 can be made of: units of the GPU that multiply
+    /// f16 and add up in f32.
+    pub matrices: Option<u32>,
     /// Whether the GPU tells when a kernel began and ended.
     pub timestamps: bool,
 }
@@ -41,16 +42,6 @@ impl AdapterInfo {
     pub fn is_hardware(&self) -> bool {
         self.kind != "software"
     }
-}
-
-/// Cooperative matrices: their side (8 or 16) by the type of the factors; sums are f32. NVIDIA's and AMD's GPUs multiply f16, Apple's
-/// f32 as well. They are square here, as WGSL has no others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Matrices {
-    /// Factors in f16.
-    pub f16: Option<u32>,
-    /// Factors in f32.
-    pub f32: Option<u32>,
 }
 
 /// How a GPU is opened.
@@ -106,12 +97,10 @@ pub fn open(name: &str, options: &Options) -> Result<Gpu> {
     limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(options.tensor_limit);
     let mut wanted = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
     wanted.set(wgpu::Features::SUBGROUP, options.subgroups);
-    let matrices = match options.matrices && options.subgroups {
-        true => matrices(adapter),
-        false => Matrices::default(),
-    };
-    wanted.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrices != Matrices::default());
-    wanted.set(wgpu::Features::SHADER_F16, matrices.f16.is_some());
+    let is_wanted = options.matrices && options.subgroups;
+    let matrices = is_wanted.then(|| matrices(adapter)).flatten();
+    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+    wanted.set(needed, matrices.is_some());
     let features = wgpu::Features::IMMEDIATES | (adapter.features() & wanted);
     let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
         label: Some("stylegan"),
@@ -172,22 +161,20 @@ fn rank(kind: wgpu::DeviceType) -> u8 {
     }
 }
 
-/// The cooperative matrices that gemm_cooperative.wgsl can use.
-fn matrices(adapter: &wgpu::Adapter) -> Matrices {
+/// The side of the largest cooperative matrices that gemm_cooperative.wgsl can use: square ones, since WGSL has no others.
+fn matrices(adapter: &wgpu::Adapter) -> Option<u32> {
     use wgpu::CooperativeScalarType::{F16, F32};
-    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SUBGROUP;
+    let needed =
+        wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP;
     if !adapter.features().contains(needed) {
-        return Matrices::default();
+        return None;
     }
-    let sizes = adapter.cooperative_matrix_properties();
-    let largest = |factors| {
-        let fits = sizes.iter().filter(|size| {
-            size.m_size == size.n_size && size.n_size == size.k_size && size.ab_type == factors && size.cr_type == F32
-        });
-        fits.map(|size| size.m_size).max()
-    };
-    let half = adapter.features().contains(wgpu::Features::SHADER_F16);
-    Matrices { f16: half.then(|| largest(F16)).flatten(), f32: largest(F32) }
+    let sizes = adapter.cooperative_matrix_properties().into_iter();
+    let fits = sizes.filter(|size| {
+        let is_square = size.m_size == size.n_size && size.n_size == size.k_size;
+        is_square && size.ab_type == F16 && size.cr_type == F32
+    });
+    fits.map(|size| size.m_size).max()
 }
 
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {

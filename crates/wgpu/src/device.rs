@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use stylegan_tensor::{Backend, Cost, DType, Done, Error, Kernel, Memory, Result, Storage, View};
 
-use crate::adapter::{Matrices, Options};
+use crate::adapter::Options;
 use crate::fault::Faults;
 use crate::launch::Launch;
 use crate::memory::{Block, Pool, Slot, lock};
@@ -28,7 +28,7 @@ pub struct Gpu {
     status: Slot,
     /// Whether kernels may use subgroups.
     subgroups: bool,
-    matrices: Matrices,
+    matrices: Option<u32>,
     /// The most invocations in a subgroup.
     lanes: u32,
     /// Launches until the device is lost on purpose.
@@ -45,7 +45,7 @@ impl Gpu {
     pub(crate) fn new(
         name: &str,
         adapter: &wgpu::AdapterInfo,
-        matrices: Matrices,
+        matrices: Option<u32>,
         device: wgpu::Device,
         queue: wgpu::Queue,
         options: &Options,

@@ -13,5 +13,5 @@ mod recorder;
 mod shader;
 mod wait;
 
-pub use adapter::{AdapterInfo, Matrices, Options, adapters, open};
+pub use adapter::{AdapterInfo, Options, adapters, open};
 pub use device::Gpu;

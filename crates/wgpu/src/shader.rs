@@ -10,8 +10,7 @@ pub(crate) struct Shader {
     pub parts: &'static [&'static str],
     /// Constants that each launch sets. `WIDTH` also gives `alias V`, a vector of so many floats, and `U`, their bits. A name in lower case is an
     /// operand at the next binding, and its value one of the `form`s below: kernels read and write it by the functions of `operand_*.wgsl` and
-    /// `result_*.wgsl`, and do not see how it is stored. `SIDE` and `HALF` give the types of cooperative.wgsl: the matrices' side, and
-    /// 1 for factors in f16, 0 in f32.
+    /// `result_*.wgsl`, and do not see how it is stored. `SIDE` is that of the matrices of cooperative.wgsl.
     pub constants: &'static [&'static str],
     /// How many operands are only read.
     pub inputs: usize,
@@ -67,22 +66,15 @@ impl Shader {
         }
         source += half;
         source.extend(self.parts.iter().copied());
-        let value = |name| Some(values[self.constants.iter().position(|at| *at == name)?]);
-        match (value("SIDE"), value("HALF")) {
-            (Some(side), Some(half)) => cooperative(side, half) + &source,
-            _ => source,
+        match self.constants.iter().position(|name| *name == "SIDE") {
+            // WGSL wants first what allows the types.
+            Some(at) => {
+                let types = include_str!("shaders/cooperative.wgsl");
+                types.replace("SIDE", &values[at].to_string()) + &source
+            }
+            None => source,
         }
     }
-}
-
-/// The types of cooperative matrices, and what allows them: WGSL wants that first.
-fn cooperative(side: u32, half: u32) -> String {
-    let (enabled, factor) = match half {
-        1 => ("enable f16;\n", "f16"),
-        _ => ("", "f32"),
-    };
-    let types = include_str!("shaders/cooperative.wgsl").replace("FACTOR", factor);
-    enabled.to_owned() + &types.replace("SIDE", &side.to_string())
 }
 
 macro_rules! shader {
@@ -110,7 +102,7 @@ macro_rules! product {
             $cooperative,
             $name,
             ["prelude", $($loader),*, "gemm_cooperative"],
-            ["a", "b", "y", "SIDE", "HALF", "INVOCATIONS", "A_ALONG_K", "B_ALONG_K"],
+            ["a", "b", "y", "SIDE", "INVOCATIONS", "A_ALONG_K", "B_ALONG_K"],
             2
         );
     };

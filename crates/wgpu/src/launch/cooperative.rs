@@ -11,8 +11,6 @@ use crate::shader::form;
 #[derive(Clone, Copy)]
 pub struct Cooperative {
     pub side: usize,
-    /// Whether factors are in f16.
-    pub half: bool,
     pub invocations: usize,
 }
 
@@ -27,25 +25,20 @@ impl Cooperative {
 
     /// Bytes of workgroup memory; operands that lie along the terms take the most.
     fn bytes(self) -> usize {
-        let (size, pad) = if self.half { (2, 8) } else { (4, 4) };
-        size * 12 * self.side * (Self::TERMS + pad) + 32 * self.side * self.side
+        2 * 12 * self.side * (Self::TERMS + 8) + 32 * self.side * self.side
     }
 }
 
 impl Launch<'_> {
-    /// Cooperative matrices for products of two factors, if the GPU has them. A factor in f16 has the other rounded to f16 as well, as
-    /// mixed precision does everywhere (Micikevicius et al. 2018, §3.3: products of f16 added up in f32); factors in f32 stay what
-    /// they are. WGSL has no matrices of bf16.
+    /// Cooperative matrices for products of two factors of which one at least is in f16, if the GPU has them. The other is rounded
+    /// to f16 as well, as mixed precision does everywhere (Micikevicius et al. 2018, §3.3: products of f16 added up in f32).
     pub fn cooperative(&self, factors: [&Binding; 2]) -> Option<Cooperative> {
-        let forms = factors.map(|factor| factor.form(1));
-        let (half, side) = match forms {
-            [form::SCALAR, form::SCALAR] => (false, self.matrices.f32?),
-            _ if forms.contains(&form::BF16) => return None,
-            _ => (true, self.matrices.f16?),
-        };
+        let side = self.matrices?;
+        if factors.iter().all(|factor| factor.form(1) != form::F16) {
+            return None;
+        }
         let cooperative = Cooperative {
             side: side as usize,
-            half,
             // Four subgroups of any size that the driver may choose; fewer invocations would load for too long.
             invocations: 4 * self.lanes.max(32) as usize,
         };
@@ -55,10 +48,10 @@ impl Launch<'_> {
         fits.then_some(cooperative)
     }
 
-    /// Whether products of these are by cooperative matrices of f16.
-    pub fn multiplies_halves(&self, factors: [&View; 2]) -> bool {
+    /// Whether products of these are by cooperative matrices.
+    pub fn cooperates(&self, factors: [&View; 2]) -> bool {
         let [a, b] = factors.map(bind);
-        self.cooperative([&a, &b]).is_some_and(|by| by.half)
+        self.cooperative([&a, &b]).is_some()
     }
 }
 
@@ -69,20 +62,20 @@ mod tests {
 
     use crate::shader::{self, form};
 
-    /// No software driver has matrices of f32, nor of 16 by 16.
+    /// No software driver has matrices of 16 by 16.
     #[test]
-    fn products_by_cooperative_matrices_of_every_type_and_side_are_valid() {
+    fn products_by_cooperative_matrices_of_every_side_are_valid() {
         let shaders = [
             &shader::MATMUL_COOPERATIVE,
             &shader::CONV2D_COOPERATIVE,
             &shader::CONV2D_TRANSPOSE_COOPERATIVE,
             &shader::CONV2D_WEIGHT_GRAD_COOPERATIVE,
         ];
-        for form in 0..32 {
+        for form in 0..16 {
             let bit = |at: u32| form >> at & 1;
-            let (half, side, invocations) = (bit(0), 8 << bit(1), 128 << bit(2));
-            let (a, y) = ([form::VECTOR, form::F16][half as usize], form::VECTOR);
-            let values = [a, form::VECTOR, y, side, half, invocations, bit(3), bit(4)];
+            let operands = [form::F16, form::VECTOR, form::VECTOR];
+            let (sizes, along) = ([8 << bit(0), 128 << bit(1)], [bit(2), bit(3)]);
+            let values = [&operands[..], &sizes, &along].concat();
             for shader in shaders {
                 let source = shader.source(&values);
                 let options = wgsl::Options { parse_doc_comments: false, capabilities: Capabilities::all() };

@@ -198,7 +198,7 @@ impl Launch<'_> {
             let weights = 4 * pass.points() * pass.depth() * pass.results[2];
             let fits = pass.tile_count() * weights > 0 && weights <= self.largest();
             match p.algorithm {
-                Algorithm::Auto => fits && pass.is_worth() && !self.multiplies_halves(factors),
+                Algorithm::Auto => fits && pass.is_worth() && !self.cooperates(factors),
                 Algorithm::Winograd => fits,
                 Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct => false,
             }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use stylegan_tensor::{DType, Error, Kernel, Result, Storage, View};
 
-use crate::adapter::Matrices;
 use crate::device::block;
 use crate::memory::{Block, Pool};
 use crate::recorder::{Binding, Dispatch, Recorder};
@@ -29,8 +28,8 @@ pub(crate) struct Launch<'a> {
     pub limits: &'a wgpu::Limits,
     /// Whether kernels may use subgroups.
     pub subgroups: bool,
-    /// The cooperative matrices that products may use.
-    pub matrices: Matrices,
+    /// The side of the cooperative matrices that products may use.
+    pub matrices: Option<u32>,
     /// The most invocations in a subgroup.
     pub lanes: u32,
     pub accumulate: bool,

@@ -133,14 +133,14 @@ impl Launch<'_> {
             sizes.into_iter().chain(product.params.iter().copied()).collect::<Vec<_>>()
         };
         let (shader, shape) = match plan.cooperative {
-            None => (product.shader, vec![tm, tn]),
-            Some(by) => (product.cooperative, vec![by.side, usize::from(by.half), by.invocations]),
+            None => (product.shader, [tm, tn]),
+            Some(by) => (product.cooperative, [by.side, by.invocations]),
         };
         let constants = |y: &Binding| {
             let operands = [(product.a, 0), (product.b, 1), (y, 2)];
-            let operands = operands.map(|(operand, which)| operand.form(product.widths[which]));
-            let shape = shape.iter().map(|&size| size as u32);
-            operands.into_iter().chain(shape).chain(along).collect::<Vec<_>>()
+            let [a, b, y] = operands.map(|(operand, which)| operand.form(product.widths[which]));
+            let [rows, columns] = shape.map(|size| size as u32);
+            [a, b, y, rows, columns, along[0], along[1]]
         };
         let (inputs, y) = ([product.a, product.b], product.y);
         if runs == 1 {

@@ -1,5 +1,5 @@
+enable f16;
 enable wgpu_cooperative_matrix;
-alias Factor = FACTOR;
-alias MatrixA = coop_matSIDExSIDE<FACTOR, A>;
-alias MatrixB = coop_matSIDExSIDE<FACTOR, B>;
+alias MatrixA = coop_matSIDExSIDE<f16, A>;
+alias MatrixB = coop_matSIDExSIDE<f16, B>;
 alias MatrixY = coop_matSIDExSIDE<f32, C>;

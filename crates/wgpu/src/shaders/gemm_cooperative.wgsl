@@ -1,5 +1,5 @@
-// The product of gemm.wgsl, with the same loaders, on the GPU's units for small matrices. Each multiplies SIDE by SIDE factors,
-// stored as Factor, and adds up in f32; all invocations of a subgroup call it together.
+// The product of gemm.wgsl, with the same loaders, on the GPU's units for small matrices. Each multiplies SIDE by SIDE factors
+// of f16 and adds up in f32; all invocations of a subgroup call it together.
 //
 // A workgroup computes 8·SIDE rows and 4·SIDE columns of y. Four of its subgroups have a strip of 2 by 4 matrices each, below one
 // another: 6 loads feed 8 multiplications, whose sums stay in registers (64 of an NVIDIA GPU's 255). INVOCATIONS is four times the
@@ -15,7 +15,7 @@ const QUADS_B: u32 = COLUMNS / 4u;
 const LANES_A: u32 = INVOCATIONS / QUADS_A;
 const LANES_B: u32 = INVOCATIONS / QUADS_B;
 // 16 bytes more than needed: rows start in different banks, and as aligned as cooperative loads demand.
-const PAD: u32 = 4u + 4u * HALF;
+const PAD: u32 = 8u;
 const PITCH_A: u32 = PAD + A_ALONG_K * TERMS + (1u - A_ALONG_K) * ROWS;
 const PITCH_B: u32 = PAD + B_ALONG_K * TERMS + (1u - B_ALONG_K) * COLUMNS;
 const LINES_A: u32 = A_ALONG_K * ROWS + (1u - A_ALONG_K) * TERMS;
@@ -23,22 +23,22 @@ const LINES_B: u32 = B_ALONG_K * COLUMNS + (1u - B_ALONG_K) * TERMS;
 // A part of the results on its way to `store`: SIDE rows and two matrices' columns of every strip.
 const QUADS_Y: u32 = SIDE / 2u;
 
-var<workgroup> tile_a: array<Factor, PITCH_A * LINES_A>;
-var<workgroup> tile_b: array<Factor, PITCH_B * LINES_B>;
+var<workgroup> tile_a: array<f16, PITCH_A * LINES_A>;
+var<workgroup> tile_b: array<f16, PITCH_B * LINES_B>;
 var<workgroup> tile_y: array<f32, 4u * QUADS_Y * SIDE * STRIPS>;
 
 fn line_a(at: u32, v: vec4<f32>) {
-    tile_a[at] = Factor(v.x);
-    tile_a[at + 1u] = Factor(v.y);
-    tile_a[at + 2u] = Factor(v.z);
-    tile_a[at + 3u] = Factor(v.w);
+    tile_a[at] = f16(v.x);
+    tile_a[at + 1u] = f16(v.y);
+    tile_a[at + 2u] = f16(v.z);
+    tile_a[at + 3u] = f16(v.w);
 }
 
 fn line_b(at: u32, v: vec4<f32>) {
-    tile_b[at] = Factor(v.x);
-    tile_b[at + 1u] = Factor(v.y);
-    tile_b[at + 2u] = Factor(v.z);
-    tile_b[at + 3u] = Factor(v.w);
+    tile_b[at] = f16(v.x);
+    tile_b[at + 1u] = f16(v.y);
+    tile_b[at + 2u] = f16(v.z);
+    tile_b[at + 3u] = f16(v.w);
 }
 
 // A block as the loader gives it: four rows of terms, or four terms of rows.
