@@ -15,6 +15,7 @@ const layers = [
   ['dataset', 'schedule'],
   ['attributes'],
   ['networks/configurations'],
+  ['networks/precision'],
   ['networks/params'],
   ['networks/layers'],
   ['networks/mapping', 'networks/synthesis', 'networks/traditional'],

@@ -7,6 +7,7 @@ import { resolveConfig, scheduleOptions, type ConfigOverrides } from '../ts/conf
 import { chooseDevice, Device, grad, Rng, scope } from '../ts/native.ts'
 import { configurations } from '../ts/networks/configurations.ts'
 import { pixelNorm } from '../ts/networks/layers.ts'
+import { checkProducts } from '../ts/networks/precision.ts'
 import { imagesOf } from '../ts/pictures.ts'
 import { progressAt } from '../ts/schedule.ts'
 import { readSafetensors } from '../ts/snapshot.ts'
@@ -56,6 +57,21 @@ for (const [precision, halfStep] of [
     t.true(apart[0]! > 1e-5, 'the same to f32: nothing was stored in 16 bits')
   })
 }
+
+test('a GPU that multiplies wrongly in f16 is refused before it trains', async (t) => {
+  const gpu = Device.open(device)
+  await checkProducts({ precision: 'f16' }, gpu)
+  const live = gpu.memory().live
+  const wrong = checkProducts({ precision: 'f16' }, gpu, (x, w, algorithm) => {
+    const right = x.conv2d(w, { padding: [1, 1, 1, 1], algorithm })
+    return algorithm === 'direct' ? right : right.mul(1.01)
+  })
+  await t.throwsAsync(wrong, {
+    name: 'RangeError',
+    message: /wgpu multiplies wrongly in f16: off by 0.0\d+ of .*bf16/,
+  })
+  t.is(gpu.memory().live, live)
+})
 
 test('vectors whose squares f16 cannot hold are normalised, and so are their gradients', async (t) => {
   const x = Device.open(device).tensor([600, -600, 1200, 0], [1, 1, 1, 4]).cast('f16').tracked()

@@ -4,7 +4,8 @@ import { BUILTIN_AVATARS } from './dataset.ts'
 import { losses, type LossName } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metrics/catalogue.ts'
 import { configurationOf, configurations, type ConfigurationName } from './networks/configurations.ts'
-import { featureMaps, precisions, type NetworkOptions } from './networks/params.ts'
+import { featureMaps, type NetworkOptions } from './networks/params.ts'
+import { precisions } from './networks/precision.ts'
 import {
   configurationRow,
   presets,

@@ -2,7 +2,7 @@
 import { BUILTIN_AVATARS } from './dataset.ts'
 import type { LossName } from './losses.ts'
 import { configurations, type ConfigurationName } from './networks/configurations.ts'
-import type { Precision } from './networks/params.ts'
+import type { Precision } from './networks/precision.ts'
 
 /** The options of a training run. Lengths in kimg are thousands of real images shown to the discriminator. */
 export interface TrainConfig {

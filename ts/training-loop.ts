@@ -5,7 +5,7 @@ import { secondsLeft } from './cost.ts'
 import { emitting } from './emitting.ts'
 import { openDataset, readLabels, Sampler, type Dataset } from './dataset.ts'
 import { DataError, Device, scope, type Tensor } from './native.ts'
-import { checkPrecision } from './networks/params.ts'
+import { checkPrecision, checkProducts } from './networks/precision.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { measurePeak, type Peak, profileTable } from './profile.ts'
 import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
@@ -75,6 +75,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   await checkMetrics(options)
   const device = hooks.device ?? Device.open(options.device)
   checkPrecision(options, device)
+  await checkProducts(options, device)
   await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks.signal)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined

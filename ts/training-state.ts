@@ -4,15 +4,8 @@ import { streams } from './dataset.ts'
 import { Rng, type Device, type RngState, type Tensor } from './native.ts'
 import { discriminatorSpecs } from './networks/discriminator.ts'
 import { generatorSpecs } from './networks/generator.ts'
-import {
-  checkPrecision,
-  copyNetwork,
-  createNetwork,
-  frozen,
-  get,
-  type Network,
-  type NetworkOptions,
-} from './networks/params.ts'
+import { copyNetwork, createNetwork, frozen, get, type Network, type NetworkOptions } from './networks/params.ts'
+import { checkPrecision, checkProducts } from './networks/precision.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor, type TensorFile } from './snapshot.ts'
@@ -136,6 +129,7 @@ export async function loadGenerator(
 ): Promise<{ Gs: Network; options: NetworkOptions; classes: readonly string[]; height: number; nimg: number }> {
   const file = await readSafetensors(path)
   const { network, config, classes, position } = trainingMetadata(path, file)
+  await checkProducts(network, device)
   const Gs = createNetwork(device, generatorSpecs(network), new Rng(0))
   for (const [name, tensor] of Gs.params) fill(tensor, `Gs/${name}`, path, file)
   const drawn = { ...Gs, params: frozen(Gs.params) }

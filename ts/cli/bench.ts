@@ -10,7 +10,7 @@ import {
   type Measurement,
   type NetworkShape,
 } from '../benchmark.ts'
-import { precisions, type Precision } from '../networks/params.ts'
+import { precisions, type Precision } from '../networks/precision.ts'
 import { deviceHelp, openDevice, parsePositive } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */

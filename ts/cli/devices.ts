@@ -1,7 +1,7 @@
 /** `stylegan devices`: what there is to compute on. */
 import { Command } from 'commander'
 import { listDevices, type CpuInfo, type GpuInfo } from '../native.ts'
-import { precisions } from '../networks/params.ts'
+import { precisions } from '../networks/precision.ts'
 
 export function devicesCommand(): Command {
   return new Command('devices')

@@ -8,12 +8,12 @@ import {
   constant,
   featureMaps,
   growth,
-  mapsOf,
   weight,
   type NetworkOptions,
   type Params,
   type ParamSpec,
 } from './params.ts'
+import { mapsOf } from './precision.ts'
 
 export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
   const { resolution, numChannels, labelSize, mbstdGroup } = options

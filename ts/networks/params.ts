@@ -2,31 +2,11 @@
  * Parameters: named tensors. Names, shapes and order are those of the official variables, so that a file of ours and an
  * official one are the same thing.
  */
-import { freeze, scope, type Device, type FloatType, type Rng, type Tensor } from '../native.ts'
+import { freeze, scope, type Device, type Rng, type Tensor } from '../native.ts'
 import type { ConfigurationName } from './configurations.ts'
+import type { Precision } from './precision.ts'
 
 export type Params = ReadonlyMap<string, Tensor>
-
-/**
- * What the feature maps of both networks are stored in. With 16 bits they take half of the memory; a GPU computes in f32 all the same and
- * rounds what it stores. Weights, their gradients, styles, statistics, noise, images, logits and losses are f32.
- */
-export type Precision = (typeof precisions)[number]
-/** bf16 has f32's range and 8 significant bits; f16 has 11, but a range so small that training scales its losses (optimizer.ts). */
-export const precisions = ['f32', 'bf16', 'f16'] as const
-
-/** The element type of feature maps on a device: its own float is the `f32` of {@link Precision}. */
-export function mapsOf({ precision = 'f32' }: Pick<NetworkOptions, 'precision'>, device: Device): FloatType {
-  return precision === 'f32' ? device.float : precision
-}
-
-/** @throws RangeError if the device stores feature maps in 32 bits, the precision is of 16 */
-export function checkPrecision({ precision = 'f32' }: Pick<NetworkOptions, 'precision'>, device: Device): void {
-  if (precision === 'f32' || device.storesHalf) return
-  throw new RangeError(
-    `precision ${precision} needs a GPU: device ${device.name} stores feature maps in ${device.float === 'f32' ? 32 : 64} bits; leave --precision out or use --device wgpu`,
-  )
-}
 
 /** What fixes the shapes of both networks, and how they are stored. */
 export interface NetworkOptions {

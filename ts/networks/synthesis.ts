@@ -8,13 +8,13 @@ import {
   featureMaps,
   get,
   growth,
-  mapsOf,
   numLayers,
   weight,
   type Params,
   type ParamSpec,
   type SynthesisOptions,
 } from './params.ts'
+import { mapsOf } from './precision.ts'
 
 /**
  * Where noise comes from: drawn afresh, the network's own buffers, none at all, or one tensor `[N or 1, H, W, 1]` a layer.

@@ -5,16 +5,8 @@
 import { scope, type Tensor } from '../native.ts'
 import { configurationOf } from './configurations.ts'
 import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
-import {
-  bias,
-  featureMaps,
-  growth,
-  mapsOf,
-  weight,
-  type Params,
-  type ParamSpec,
-  type SynthesisOptions,
-} from './params.ts'
+import { bias, featureMaps, growth, weight, type Params, type ParamSpec, type SynthesisOptions } from './params.ts'
+import { mapsOf } from './precision.ts'
 
 export function traditionalSpecs(options: SynthesisOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options
