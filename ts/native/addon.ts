@@ -3,6 +3,9 @@ import * as native from '#native'
 
 export { native }
 
+// Not every way to end a process closes its devices.
+process.on('exit', () => native.settle())
+
 /** Sizes of axes, outermost first. */
 export type Shape = readonly number[]
 

@@ -1,6 +1,6 @@
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Weak};
 
 use stylegan_tensor::{Backend, DType, Error, Kernel, Result, Shape, Storage, View};
 
@@ -14,6 +14,11 @@ impl Device {
     /// Wraps a backend.
     pub fn new(backend: impl Backend) -> Self {
         Self(Arc::new(backend))
+    }
+
+    /// The backend, which this does not keep open.
+    pub fn downgrade(&self) -> Weak<dyn Backend> {
+        Arc::downgrade(&self.0)
     }
 
     /// What the device can do.

@@ -1,8 +1,11 @@
+use std::cell::RefCell;
+use std::sync::Weak;
+
 use napi::Env;
 use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use stylegan_autograd::{Arena, Device, Tensor};
-use stylegan_tensor::{Cost, DType, Done, Reference};
+use stylegan_tensor::{Backend, Cost, DType, Done, Reference};
 use stylegan_wgpu::{AdapterInfo, Options};
 
 use crate::error::{Result, invalid, native, rejected};
@@ -31,6 +34,17 @@ pub struct NativeCost {
     pub host_nanoseconds: f64,
     pub flop: f64,
     pub bytes: f64,
+}
+
+thread_local! {
+    static OPENED: RefCell<Vec<Weak<dyn Backend>>> = RefCell::default();
+}
+
+/// Returns when nothing is under way on the devices of this thread that a process must not end before.
+#[napi]
+pub fn settle() {
+    let opened = OPENED.with_borrow(|opened| opened.iter().filter_map(Weak::upgrade).collect::<Vec<_>>());
+    opened.iter().for_each(|backend| backend.settle());
 }
 
 /// The table of devices: name → what opens it.
@@ -120,7 +134,12 @@ pub fn simd() -> &'static str {
 impl NativeDevice {
     #[napi(factory)]
     pub fn open(name: String, memory_limit: Option<f64>) -> Result<Self> {
-        open(&name, memory_limit.map(|bytes| bytes as usize)).map(Self)
+        let device = open(&name, memory_limit.map(|bytes| bytes as usize))?;
+        OPENED.with_borrow_mut(|opened| {
+            opened.retain(|device| device.strong_count() > 0);
+            opened.push(device.downgrade());
+        });
+        Ok(Self(device))
     }
 
     #[napi(getter)]

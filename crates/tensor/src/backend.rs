@@ -46,6 +46,10 @@ pub trait Backend: Send + Sync + 'static {
     /// `done` is called when everything launched so far has run.
     fn synchronize(&self, done: Done<()>);
 
+    /// Returns when nothing is under way, where a process must not end before: it takes a GPU's driver apart, which must not be in
+    /// use then.
+    fn settle(&self) {}
+
     /// The memory of this device at the moment of the call.
     fn memory(&self) -> Memory;
 

@@ -1,7 +1,7 @@
 //! The device: what the contract asks for, in terms of the pool, the recorder and a thread that waits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::launch::Launch;
 use crate::memory::{Block, Pool, Slot, lock};
 use crate::pipelines::Pipelines;
 use crate::recorder::{Binding, Recorder};
-use crate::wait::{Answer, Wait, Waiter};
+use crate::wait::{Answer, Wait, Waiter, Waiting};
 
 /// An open GPU.
 pub struct Gpu {
@@ -33,7 +33,8 @@ pub struct Gpu {
     lanes: u32,
     /// Launches until the device is lost on purpose.
     fault_in: AtomicUsize,
-    waits: Sender<Wait>,
+    // Declared last: when its thread ends, all else has let go of the device.
+    waiting: Waiting,
 }
 
 const NO_FAULT: usize = usize::MAX;
@@ -66,12 +67,8 @@ impl Gpu {
         let kept = options.cache.as_deref();
         let kept = kept.and_then(|folder| Pipelines::open(&device, adapter, folder));
         let (kept, compiled) = (kept.map(Arc::new), Arc::default());
-        let (waits, received) = channel();
         let waiter = Waiter::new(&device, &faults, kept.clone(), &compiled);
-        std::thread::Builder::new()
-            .name(format!("device {name}"))
-            .spawn(move || waiter.run(&received))
-            .map_err(|error| Error::device("open", format!("no thread for the device: {error}")))?;
+        let waiting = waiter.start(format!("device {name}"))?;
         Ok(Self {
             name: name.to_owned(),
             recorder: Mutex::new(Recorder::new(device.clone(), queue.clone(), Arc::clone(&pool), kept, compiled)),
@@ -85,7 +82,7 @@ impl Gpu {
             queue,
             pool,
             faults,
-            waits,
+            waiting,
         })
     }
 
@@ -111,9 +108,7 @@ impl Gpu {
             let (status, size) = (&self.status.buffer, STATUS_BYTES as u64);
             encoder.copy_buffer_to_buffer(status, 0, &staging, padded as u64, size);
         });
-        let wait = Wait { staging, submission, bytes, done };
-        // The thread ends only when this sender is dropped.
-        let _ = self.waits.send(wait);
+        self.waiting.send(Wait { staging, submission, bytes, done });
     }
 
     fn launching<'a>(
@@ -235,6 +230,16 @@ impl Backend for Gpu {
 
     fn synchronize(&self, done: Done<()>) {
         self.wait("synchronize", None, Answer::Synchronize(done));
+    }
+
+    fn settle(&self) {
+        let (done, is_done) = channel();
+        self.synchronize(Box::new(move |_| {
+            // Somebody listens until this is called.
+            let _ = done.send(());
+        }));
+        // No answer comes if the thread has ended, which then waits for nothing.
+        let _ = is_done.recv();
     }
 
     fn memory(&self) -> Memory {

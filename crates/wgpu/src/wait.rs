@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Once};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use stylegan_tensor::{Cost, Done, Error};
+use stylegan_tensor::{Cost, Done, Error, Result};
 
 use crate::device::STATUS_BYTES;
 use crate::fault::Faults;
@@ -32,6 +33,30 @@ pub(crate) enum Answer {
     Read(Done<Vec<u8>>),
     Synchronize(Done<()>),
     Costs(Report, Done<Vec<Cost>>),
+}
+
+/// The thread that waits, for as long as this is there. Dropping it takes until the thread has ended: a process that ends takes
+/// the driver apart, which must not find a device in use.
+pub(crate) struct Waiting {
+    waits: Option<Sender<Wait>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    pub fn send(&self, wait: Wait) {
+        // The thread ends only when the sender is dropped.
+        let _ = self.waits.as_ref().map(|waits| waits.send(wait));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.waits = None;
+        // What the thread itself calls may have held the device last.
+        let others = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id());
+        // A panic there has been reported.
+        let _ = others.map(JoinHandle::join);
+    }
 }
 
 /// Waits for the GPU in a thread of its own, and answers in order.
@@ -62,10 +87,20 @@ impl Waiter {
         }
     }
 
+    /// The thread that waits, by this name.
+    pub fn start(self, name: String) -> Result<Waiting> {
+        let (waits, received) = channel();
+        let thread = thread::Builder::new().name(name).spawn(move || self.run(&received));
+        let thread = thread.map_err(|error| Error::device("open", format!("no thread for the device: {error}")))?;
+        Ok(Waiting { waits: Some(waits), thread: Some(thread) })
+    }
+
     /// Until nobody can wait any more.
-    pub fn run(mut self, received: &Receiver<Wait>) {
+    fn run(mut self, received: &Receiver<Wait>) {
         for wait in received {
             let bytes = self.fetch(&wait);
+            // Before the answer: after it, nothing may be under way.
+            self.save_when_steady();
             let answer = self.faults.check().map(|()| bytes);
             match wait.done {
                 Answer::Read(done) => done(answer),
@@ -75,7 +110,6 @@ impl Waiter {
                     done(self.faults.check().and(sums));
                 }
             }
-            self.save_when_steady();
         }
         self.save();
     }
@@ -138,7 +172,7 @@ impl Waiter {
         })
     }
 
-    fn mapped(&self, buffer: &wgpu::Buffer) -> Result<Vec<u8>, String> {
+    fn mapped(&self, buffer: &wgpu::Buffer) -> std::result::Result<Vec<u8>, String> {
         let (mapped, is_mapped) = channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| {
             // Nobody hears it if the wait below has failed.
@@ -159,7 +193,7 @@ impl Waiter {
         Ok(range.map_err(|error| error.to_string())?.to_vec())
     }
 
-    fn poll(&self, poll: wgpu::PollType) -> Result<(), String> {
+    fn poll(&self, poll: wgpu::PollType) -> std::result::Result<(), String> {
         match caught(|| self.device.poll(poll)) {
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(error.to_string()),

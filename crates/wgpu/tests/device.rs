@@ -1,5 +1,8 @@
 //! What the contract of a device asks for beside the kernels. Without an adapter these tests fail: a software one is enough.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use stylegan_tensor::conformance::{read_f64, synchronize, write_f64};
 use stylegan_tensor::{Backend, DType, Error, Kernel, Unary, View};
 use stylegan_wgpu::{Options, adapters, open};
@@ -139,4 +142,21 @@ fn a_row_that_is_not_there_is_reported_by_every_later_wait() {
     }
     let error = read_f64(&device, &table.storage).expect_err("the same fault");
     assert_eq!(error, Error::device("gather_rows", "rows must be in 0..4, got -5"));
+}
+
+#[test]
+fn a_settled_device_has_answered_everybody_and_its_thread_goes_on() {
+    let device = gpu();
+    let x = tensor(&device, &[1, 256, 256]);
+    let product = Kernel::Matmul { transpose_a: false, transpose_b: false };
+    for _ in 0..3 {
+        for _ in 0..10 {
+            device.launch(product.clone(), &[&x, &x], &[&tensor(&device, &[1, 256, 256])], false).expect("launched");
+        }
+        let answered = Arc::new(AtomicBool::new(false));
+        let answer = Arc::clone(&answered);
+        device.synchronize(Box::new(move |_| answer.store(true, Ordering::SeqCst)));
+        device.settle();
+        assert!(answered.load(Ordering::SeqCst));
+    }
 }
