@@ -33,6 +33,12 @@ function cargoLine(line) {
   count.failed += Number(result[2])
 }
 
+/** As {@link cargoLine}; what Vulkan's validation layer complains of is a failure. */
+function validatedLine(line) {
+  cargoLine(line)
+  if (/\bValidation (Error|Warning):/.test(line)) count.failed++
+}
+
 function tapLine(line) {
   const result = /^(not )?ok \d+/.exec(line)
   if (!result || /# (SKIP|TODO)/.test(line)) return
@@ -59,12 +65,18 @@ for (const [name, command, args] of builds) {
   }
 }
 await test('Rust', 'cargo', ['test', '--workspace', '--release', '--no-fail-fast'], cargoLine)
-// A program that runs another with a driver that has cooperative matrices; `.ci/run` names one.
+// A program that runs another with a driver that has cooperative matrices, and is validated; `.ci/run` names one.
 const runner = process.env.STYLEGAN_MATRICES
 if (runner) {
-  const suites = ['--test', 'cooperative', '--test', 'halves']
+  const suites = ['cooperative', 'halves', 'filtering', 'closing'].flatMap((name) => ['--test', name])
   const through = { [`CARGO_TARGET_${host.toUpperCase().replaceAll('-', '_')}_RUNNER`]: runner }
-  await test('cooperative matrices', 'cargo', ['test', '--workspace', '--release', '--no-fail-fast', ...suites], cargoLine, through)
+  await test(
+    'cooperative matrices',
+    'cargo',
+    ['test', '--workspace', '--release', '--no-fail-fast', ...suites],
+    validatedLine,
+    through,
+  )
 } else {
   console.log('\n== cooperative matrices: not tested, since STYLEGAN_MATRICES names no driver (CONTRIBUTING.md)')
 }

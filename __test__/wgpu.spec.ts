@@ -94,12 +94,17 @@ test('worker threads have devices of their own, and end', async (t) => {
   t.true(Number(results[0]!.value) > 1000)
 })
 
+// Through the driver of `.ci/matrices` if there is one: its validation layer crashes where a device outlives it.
+const runner = process.env['STYLEGAN_MATRICES']
+const through = runner === undefined ? [] : [runner]
+
 for (const [task, expected] of [
   ['exit', 7],
   ['result', 0],
 ] as const) {
   test(`a process ends by itself: ${task}`, async (t) => {
-    const process_ = spawn(process.execPath, [...loader, child, task], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const [command, ...args] = [...through, process.execPath, ...loader, child, task] as const
+    const process_ = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     const code = await new Promise((resolve) => process_.on('close', (code, signal) => resolve(signal ?? code)))
     t.is(code, expected)
   })
