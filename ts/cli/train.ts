@@ -70,7 +70,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   [
     'precision',
     '--precision <type>',
-    "what feature maps are stored in: f32, or on a GPU bf16 or f16, which halve their memory; all else is f32, but that a GPU with matrix units multiplies f16 by f16. bf16 has f32's range; f16 is finer, and scales losses",
+    "what feature maps are stored in: f32, or on a GPU bf16 or f16, which halve their memory; all else is f32, except that a GPU with matrix units multiplies f16 by f16. bf16 has f32's range; f16 is finer, and scales losses",
   ],
   ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],

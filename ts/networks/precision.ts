@@ -3,7 +3,7 @@ import { Rng, scope, type Device, type FloatType, type Tensor } from '../native.
 
 /**
  * What the feature maps of both networks are stored in. With 16 bits they take half of the memory; a GPU computes in f32 all the same and
- * rounds what it stores, but that one with units for small matrices multiplies f16 by f16. Weights, their gradients, styles, statistics,
+ * rounds what it stores, except that one with units for small matrices multiplies f16 by f16. Weights, their gradients, styles, statistics,
  * noise, images, logits and losses are f32.
  */
 export type Precision = (typeof precisions)[number]
