@@ -5,7 +5,7 @@ use stylegan_tensor::{Algorithm, Backend, Conv2d, DType, Kernel, View};
 use stylegan_wgpu::{Gpu, Options, adapters, open};
 
 mod gpu;
-use gpu::numbers;
+use gpu::{difference, numbers};
 
 /// The device with cooperative matrices; none is a failure, since everything else here would pass without.
 fn with() -> Gpu {
@@ -40,15 +40,6 @@ fn run(device: &Gpu, kernel: &Kernel, inputs: [Operand; 2], shape: &[usize]) -> 
     let [a, b] = &inputs;
     device.launch(kernel.clone(), &[a, b], &[&y], false).expect("launched");
     read_f64(device, &y.storage).expect("no fault")
-}
-
-/// The largest difference, as a part of the largest value.
-fn difference(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-    let pairs = a.iter().zip(b);
-    let most = pairs.fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
-    most / largest
 }
 
 /// The terms are added up in another order.

@@ -173,19 +173,15 @@ impl Launch<'_> {
         };
         let (points, depth, out) = (pass.points(), pass.depth(), pass.results[2]);
         let (_sums, sums) = self.workspace(points * depth * out)?;
-        let accumulate = self.accumulate;
         for chunk in pass.chunks(self.limits) {
             let count = chunk.1;
-            self.accumulate = false;
             let (_inputs, inputs) = self.transformed_input(&pass, x, chunk)?;
             let (_grads, grads) = self.workspace(points * count * out)?;
             let shader = &shader::FILTERING_OUTPUT_GRAD;
             self.tiles(shader, &pass, pass.written(), chunk, [&bind(y), &grads])?;
-            self.accumulate = chunk.0 > 0;
             let (size, steps) = ([depth, out, count], [count * depth, count * out]);
-            self.products([&inputs, &grads, &sums], [true, false], size, points, steps)?;
+            self.products([&inputs, &grads, &sums], [true, false], size, points, steps, chunk.0 > 0)?;
         }
-        self.accumulate = accumulate;
         self.taps(&shader::FILTERING_WEIGHTS_GRAD, &pass, w, [&sums, &bind(w)])?;
         Ok(true)
     }
@@ -208,21 +204,17 @@ impl Launch<'_> {
     /// `y (+)=` the pass over x; with `turned` weights a product is over their columns.
     fn correlate(&mut self, pass: &Pass, x: &View, w: &View, turned: bool, y: &View) -> Result<()> {
         let (points, depth, out) = (pass.points(), pass.depth(), pass.results[2]);
-        let accumulate = std::mem::replace(&mut self.accumulate, false);
         let (_weights, weights) = self.workspace(points * depth * out)?;
         self.taps(&shader::FILTERING_WEIGHTS, pass, w, [&bind(w), &weights])?;
         for chunk in pass.chunks(self.limits) {
             let count = chunk.1;
-            self.accumulate = false;
             let (_inputs, inputs) = self.transformed_input(pass, x, chunk)?;
             let (_sums, sums) = self.workspace(points * count * out)?;
             let steps = [count * depth, depth * out];
             let size = [count, out, depth];
-            self.products([&inputs, &weights, &sums], [false, turned], size, points, steps)?;
-            self.accumulate = accumulate;
+            self.products([&inputs, &weights, &sums], [false, turned], size, points, steps, false)?;
             self.tiles(&shader::FILTERING_OUTPUT, pass, pass.written(), chunk, [&sums, &bind(y)])?;
         }
-        self.accumulate = accumulate;
         Ok(())
     }
 
@@ -262,7 +254,7 @@ impl Launch<'_> {
         self.transform(shader, pass, operands, pass.phases.pow(2) * rows * columns, &params)
     }
 
-    /// Runs a transform of `items` squares of vectors.
+    /// Runs a transform of `items` squares of vectors; only those that make a convolution's results add to what is there.
     fn transform(
         &mut self,
         shader: &'static Shader,

@@ -63,6 +63,8 @@ struct Product<'a> {
     /// Parameters behind the common ones.
     params: Vec<u32>,
     algorithm: Algorithm,
+    /// Whether y is added to.
+    add: bool,
 }
 
 impl Product<'_> {
@@ -144,20 +146,20 @@ impl Launch<'_> {
         };
         let (inputs, y) = ([product.a, product.b], product.y);
         if runs == 1 {
-            return self.dispatch(shader, &constants(y), &inputs, &[y], &params(self.accumulate), groups);
+            return self.dispatch(shader, &constants(y), &inputs, &[y], &params(product.add), groups);
         }
         let (_parts, parts) = self.workspace(runs * product.out_len)?;
         self.dispatch(shader, &constants(&parts), &inputs, &[&parts], &params(false), groups)?;
         if y.form(1) != form::SCALAR {
-            return self.sum_runs(runs, &parts, y, product.out_len / 4);
+            return self.sum_runs(runs, &parts, y, product.out_len / 4, product.add);
         }
         let shape = [runs, product.out_len];
-        self.reduce_axes(false, 1.0, &parts, &shape, &[0], y, self.accumulate)
+        self.reduce_axes(false, 1.0, &parts, &shape, &[0], y, product.add)
     }
 
     /// y (+)= the sum of `runs` parts of `len` times four elements, where y is stored in 16 bits.
-    fn sum_runs(&mut self, runs: usize, parts: &Binding, y: &Binding, len: usize) -> Result<()> {
-        let constants = [parts.form(4), y.form(4), self.add()];
+    fn sum_runs(&mut self, runs: usize, parts: &Binding, y: &Binding, len: usize, add: bool) -> Result<()> {
+        let constants = [parts.form(4), y.form(4), u32::from(add)];
         let params = [len as u32, runs as u32];
         self.dispatch(&shader::SUM_RUNS, &constants, &[parts], &[y], &params, flat(len))
     }
@@ -166,10 +168,10 @@ impl Launch<'_> {
         let [batch, m, n] = [y.shape[0], y.shape[1], y.shape[2]];
         let k = if transpose[0] { a.shape[1] } else { a.shape[2] };
         let steps = [a, b].map(|x| if x.shape[0] == 1 { 0 } else { x.shape[1] * x.shape[2] });
-        self.products([&bind(a), &bind(b), &bind(y)], transpose, [m, n, k], batch, steps)
+        self.products([&bind(a), &bind(b), &bind(y)], transpose, [m, n, k], batch, steps, self.accumulate)
     }
 
-    /// `count` products y of m rows and n columns, each a sum of k terms; a and b begin so many elements after another.
+    /// `count` products y (+)= of m rows and n columns, each a sum of k terms; a and b begin so many elements after another.
     pub(super) fn products(
         &mut self,
         [a, b, y]: [&Binding; 3],
@@ -177,6 +179,7 @@ impl Launch<'_> {
         [m, n, k]: [usize; 3],
         count: usize,
         steps: [usize; 2],
+        add: bool,
     ) -> Result<()> {
         let columns_a = if transpose[0] { m } else { k };
         let columns_b = if transpose[1] { k } else { n };
@@ -194,6 +197,7 @@ impl Launch<'_> {
             out_len: count * m * n,
             params: [m, n, k, steps[0], steps[1]].map(|value| value as u32).to_vec(),
             algorithm: Algorithm::Auto,
+            add,
         })
     }
 
@@ -216,6 +220,7 @@ impl Launch<'_> {
             out_len: y.storage.len(),
             params: geometry(p, x, w, y),
             algorithm: p.algorithm,
+            add: self.accumulate,
         })
     }
 
@@ -241,6 +246,7 @@ impl Launch<'_> {
             out_len: x.storage.len(),
             params: geometry(p, x, w, y),
             algorithm: p.algorithm,
+            add: self.accumulate,
         })
     }
 
@@ -263,6 +269,7 @@ impl Launch<'_> {
             out_len: w.storage.len(),
             params: geometry(p, x, w, y),
             algorithm: p.algorithm,
+            add: self.accumulate,
         })
     }
 

@@ -23,55 +23,41 @@ const LINES_B: u32 = B_ALONG_K * COLUMNS + (1u - B_ALONG_K) * TERMS;
 // A part of the results on its way to `store`: SIDE rows and two matrices' columns of every strip.
 const QUADS_Y: u32 = SIDE / 2u;
 
-var<workgroup> tile_a: array<f16, PITCH_A * LINES_A>;
-var<workgroup> tile_b: array<f16, PITCH_B * LINES_B>;
+// The factors of a, then those of b.
+const FIRST_B: u32 = PITCH_A * LINES_A;
+var<workgroup> factors: array<f16, FIRST_B + PITCH_B * LINES_B>;
 var<workgroup> tile_y: array<f32, 4u * QUADS_Y * SIDE * STRIPS>;
 
-fn line_a(at: u32, v: vec4<f32>) {
-    tile_a[at] = f16(v.x);
-    tile_a[at + 1u] = f16(v.y);
-    tile_a[at + 2u] = f16(v.z);
-    tile_a[at + 3u] = f16(v.w);
-}
-
-fn line_b(at: u32, v: vec4<f32>) {
-    tile_b[at] = f16(v.x);
-    tile_b[at + 1u] = f16(v.y);
-    tile_b[at + 2u] = f16(v.z);
-    tile_b[at + 3u] = f16(v.w);
+fn stage_line(at: u32, v: vec4<f32>) {
+    factors[at] = f16(v.x);
+    factors[at + 1u] = f16(v.y);
+    factors[at + 2u] = f16(v.z);
+    factors[at + 3u] = f16(v.w);
 }
 
 // A block as the loader gives it: four rows of terms, or four terms of rows.
-fn stage_a(quad: u32, term: u32, v: mat4x4<f32>) {
-    let at = select(term * PITCH_A + quad * 4u, quad * 4u * PITCH_A + term, A_ALONG_K == 1u);
-    line_a(at, v[0]);
-    line_a(at + PITCH_A, v[1]);
-    line_a(at + 2u * PITCH_A, v[2]);
-    line_a(at + 3u * PITCH_A, v[3]);
-}
-
-fn stage_b(quad: u32, term: u32, v: mat4x4<f32>) {
-    let at = select(term * PITCH_B + quad * 4u, quad * 4u * PITCH_B + term, B_ALONG_K == 1u);
-    line_b(at, v[0]);
-    line_b(at + PITCH_B, v[1]);
-    line_b(at + 2u * PITCH_B, v[2]);
-    line_b(at + 3u * PITCH_B, v[3]);
+fn stage(first: u32, pitch: u32, along_k: u32, quad: u32, term: u32, v: mat4x4<f32>) {
+    let at = first + select(term * pitch + quad * 4u, quad * 4u * pitch + term, along_k == 1u);
+    stage_line(at, v[0]);
+    stage_line(at + pitch, v[1]);
+    stage_line(at + 2u * pitch, v[2]);
+    stage_line(at + 3u * pitch, v[3]);
 }
 
 // The matrix of a whose first element is at row m and term k of the tile.
 fn matrix_a(m: u32, k: u32) -> MatrixA {
     if (A_ALONG_K == 1u) {
-        return coopLoadT<MatrixA>(&tile_a[m * PITCH_A + k], PITCH_A);
+        return coopLoadT<MatrixA>(&factors[m * PITCH_A + k], PITCH_A);
     }
-    return coopLoad<MatrixA>(&tile_a[k * PITCH_A + m], PITCH_A);
+    return coopLoad<MatrixA>(&factors[k * PITCH_A + m], PITCH_A);
 }
 
 // The matrix of b whose first element is at term k and column n of the tile.
 fn matrix_b(k: u32, n: u32) -> MatrixB {
     if (B_ALONG_K == 1u) {
-        return coopLoad<MatrixB>(&tile_b[n * PITCH_B + k], PITCH_B);
+        return coopLoad<MatrixB>(&factors[FIRST_B + n * PITCH_B + k], PITCH_B);
     }
-    return coopLoadT<MatrixB>(&tile_b[k * PITCH_B + n], PITCH_B);
+    return coopLoadT<MatrixB>(&factors[FIRST_B + k * PITCH_B + n], PITCH_B);
 }
 
 // Two matrices side by side into the strip's part of tile_y. `idle` is 1 for a subgroup without a strip: naga does not see that
@@ -145,9 +131,9 @@ fn main(
     var c00 = MatrixY(); var c01 = MatrixY(); var c02 = MatrixY(); var c03 = MatrixY();
     var c10 = MatrixY(); var c11 = MatrixY(); var c12 = MatrixY(); var c13 = MatrixY();
     for (var step = begin; step < end; step++) {
-        if (loads_a) { stage_a(quad_a, term_a, next_a); }
-        if (loads_more_a) { stage_a(quad_a, more_a, next_more_a); }
-        if (loads_b) { stage_b(quad_b, term_b, next_b); }
+        if (loads_a) { stage(0u, PITCH_A, A_ALONG_K, quad_a, term_a, next_a); }
+        if (loads_more_a) { stage(0u, PITCH_A, A_ALONG_K, quad_a, more_a, next_more_a); }
+        if (loads_b) { stage(FIRST_B, PITCH_B, B_ALONG_K, quad_b, term_b, next_b); }
         workgroupBarrier();
         if (step + 1u < end) {
             advance();

@@ -36,3 +36,12 @@ pub fn half(device: &Gpu, shape: &[usize], dtype: DType) -> View {
 pub fn tensor(device: &Gpu, shape: &[usize]) -> View {
     upload(device, &numbers(shape.iter().product()), shape).expect("room")
 }
+
+/// The largest difference, as a part of the largest value.
+pub fn difference(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let pairs = a.iter().zip(b);
+    let most = pairs.fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+    most / largest
+}
