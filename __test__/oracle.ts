@@ -74,24 +74,23 @@ export async function openCase(name: CaseName, device: Device): Promise<Case> {
 }
 
 /** The numbers of a case that do not depend on lod: w, its mean, truncated images. */
-export function latentResults(
-  { config, options, G, input, labels, noise }: Case,
-  mapped: (z: Tensor) => Tensor,
-): Results {
-  const results: Results = new Map([
-    ['w', mapped(input('z'))],
-    ['w2', mapped(input('z2'))],
-  ])
-  const training = { labels, noise, lod: 0, dlatentAvgBeta: 0.995 }
-  results.set('dlatent_avg_new', generateForTraining(G.params, input('z'), training, options).dlatentAvg!)
-  for (const [truncationPsi, truncationCutoff] of config.truncations) {
-    const sampling = { labels, noise, truncationPsi, truncationCutoff }
-    results.set(
-      `image_psi${truncationPsi}_cutoff${truncationCutoff}`,
-      generate(G.params, input('z'), sampling, options),
-    )
-  }
-  return results
+export function latents({ config, options, G, input, labels, noise }: Case): Results {
+  return scope(() => {
+    const results: Results = new Map([
+      ['w', mapping(G.params, input('z'), labels, options)],
+      ['w2', mapping(G.params, input('z2'), labels, options)],
+    ])
+    const training = { labels, noise, lod: 0, dlatentAvgBeta: 0.995 }
+    results.set('dlatent_avg_new', generateForTraining(G.params, input('z'), training, options).dlatentAvg!)
+    for (const [truncationPsi, truncationCutoff] of config.truncations) {
+      const sampling = { labels, noise, truncationPsi, truncationCutoff }
+      results.set(
+        `image_psi${truncationPsi}_cutoff${truncationCutoff}`,
+        generate(G.params, input('z'), sampling, options),
+      )
+    }
+    return results
+  })
 }
 
 /** Everything that is expected at a lod: images, scores, losses, and gradients of all of them. */
@@ -203,12 +202,6 @@ export function expectedAt({ expected }: Case, lod: number): Map<string, HostTen
   const prefix = `lod${lod}/`
   const entries = [...expected].filter(([name]) => name.startsWith(prefix))
   return new Map(entries.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
-}
-
-/** W, truncated W and what else comes of the latents of a case. */
-export function latents(oracle: Case): Map<string, Tensor> {
-  const { G, labels, options } = oracle
-  return scope(() => latentResults(oracle, (z) => mapping(G.params, z, labels, options)))
 }
 
 const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] satisfies Algorithm[]
