@@ -83,33 +83,3 @@ test('imports in ts point to the left, and only one file imports the addon', asy
     }
   }
 })
-
-test('Rust crates depend only on crates above them', async (t) => {
-  const order = ['tensor', 'kernels', 'candle', 'wgpu', 'autograd', 'data', 'linalg', 'node']
-  const allowed: Record<string, string[]> = {
-    tensor: [],
-    kernels: [],
-    candle: ['tensor', 'kernels'],
-    wgpu: ['tensor'],
-    autograd: ['tensor'],
-    data: [],
-    linalg: [],
-    node: ['autograd', 'candle', 'data', 'linalg', 'tensor', 'wgpu'],
-  }
-  for (const crate of await readdir(join(root, 'crates'))) {
-    t.true(order.includes(crate), crate)
-    const manifest = await readFile(join(root, 'crates', crate, 'Cargo.toml'), 'utf8')
-    const dependencies = manifest.split('[dev-dependencies]')[0]!
-    const found = [...dependencies.matchAll(/^stylegan-(\w+)/gm)].map((match) => match[1]!)
-    for (const name of found) t.true(allowed[crate]!.includes(name), `${crate} must not depend on ${name}`)
-  }
-})
-
-test('only crate node knows Node, only crate candle knows candle', async (t) => {
-  for (const crate of await readdir(join(root, 'crates'))) {
-    const manifest = await readFile(join(root, 'crates', crate, 'Cargo.toml'), 'utf8')
-    t.is(/^napi/m.test(manifest), crate === 'node', crate)
-    t.is(/^candle-core/m.test(manifest), crate === 'candle', crate)
-    t.is(/^wgpu/m.test(manifest), crate === 'wgpu', crate)
-  }
-})

@@ -3,10 +3,10 @@
  *
  *     node --import @oxc-node/core/register benchmark/features.ts [device] [batch] [--profile]
  */
-import { Device, scope } from '../ts/native.ts'
-import { inceptionFeatures, inceptionLayers, inceptionOf } from '../ts/metrics/inception.ts'
-import { measurePeak, profileTable } from '../ts/profile.ts'
-import { type Weight, type Weights } from '../ts/weights/weights.ts'
+import { Device, scope } from '../ts/native/index.ts'
+import { inceptionFeatures, inceptionLayers, inceptionOf } from '../ts/metrics/networks/inception.ts'
+import { measurePeak, profileTable } from '../ts/performance/profile.ts'
+import { type Weight, type Weights } from '../ts/files/weights.ts'
 
 const [name = 'cpu', batch = '8'] = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const device = Device.open(name)

@@ -2,16 +2,16 @@
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import { benchmarkConfig, generationWorkload, measure, type NetworkShape, type Workload } from '../ts/benchmark.ts'
-import { networkOptions, scheduleOptions, type TrainConfig } from '../ts/config.ts'
-import { Device, Rng, type Tensor } from '../ts/native.ts'
+import { benchmarkConfig, generationWorkload, measure, type NetworkShape, type Workload } from '../ts/performance/benchmark.ts'
+import { networkOptions, scheduleOptions, type TrainConfig } from '../ts/training/config.ts'
+import { Device, Rng, type Tensor } from '../ts/native/index.ts'
 import { discriminator } from '../ts/networks/discriminator.ts'
 import { generate } from '../ts/networks/generator.ts'
 import { numLayers } from '../ts/networks/params.ts'
-import { emaBeta, progressAt, type Progress } from '../ts/schedule.ts'
-import { encodeSafetensors, type HostTensor } from '../ts/snapshot.ts'
-import { createState, encodeState, type TrainingState } from '../ts/training-state.ts'
-import { trainingStep } from '../ts/training-step.ts'
+import { emaBeta, progressAt, type Progress } from '../ts/training/schedule.ts'
+import { encodeSafetensors, type HostTensor } from '../ts/files/safetensors.ts'
+import { createState, encodeState, type TrainingState } from '../ts/training/state.ts'
+import { trainingStep } from '../ts/training/step.ts'
 
 /** Steps whose latents and noise the peers are given, so that their losses can be compared. */
 const givenSteps = 2

@@ -9,8 +9,8 @@ import {
   networkWorkloads,
   type Measurement,
   type Workload,
-} from '../ts/benchmark.ts'
-import { Device, Rng, scope, type Tensor } from '../ts/native.ts'
+} from '../ts/performance/benchmark.ts'
+import { Device, Rng, scope, type Tensor } from '../ts/native/index.ts'
 
 const name = process.argv[2] ?? 'cpu'
 const device = Device.open(name)

@@ -1,5 +1,5 @@
 /** The comparison as a Markdown table of ratios. */
-import type { NetworkShape } from '../ts/benchmark.ts'
+import type { NetworkShape } from '../ts/performance/benchmark.ts'
 import type { Answer } from './side.ts'
 
 /** What was measured for one shape and number of threads; seconds by side. */

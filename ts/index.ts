@@ -1,6 +1,6 @@
 /** StyleGAN (Karras, Laine, Aila 2018): train, sample, explore. */
-export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './config.ts'
-export { estimateRun, type Estimate, type ResolutionCost } from './estimate.ts'
+export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './training/config.ts'
+export { estimateRun, type Estimate, type ResolutionCost } from './runs/estimate.ts'
 export {
   imageOf,
   mixingFigure,
@@ -10,16 +10,16 @@ export {
   uncuratedFigure,
   type FigureOptions,
   type Generator,
-} from './figures.ts'
+} from './figures/figures.ts'
 export {
   mixingOfPaper,
   noiseComponentsOfPaper,
   noiseDetailOfPaper,
   truncationOfPaper,
   uncuratedOfPaper,
-} from './paper-figures.ts'
-export { measurePeak, profileTable, type Peak } from './profile.ts'
-export { openDataset, readLabels, type Dataset, type PrepareOptions } from './dataset.ts'
+} from './figures/paper.ts'
+export { measurePeak, profileTable, type Peak } from './performance/profile.ts'
+export { openDataset, readLabels, type Dataset, type PrepareOptions } from './data/dataset.ts'
 export {
   dHinge,
   dLogisticR1,
@@ -33,7 +33,7 @@ export {
   r1Penalty,
   toBytes,
   type LossName,
-} from './losses.ts'
+} from './training/losses.ts'
 export {
   concat,
   type Cost,
@@ -48,14 +48,14 @@ export {
   scope,
   ShapeError,
   Tensor,
-} from './native.ts'
+} from './native/index.ts'
 export { discriminator, discriminatorSpecs } from './networks/discriminator.ts'
 export { configurations, type Configuration, type ConfigurationName } from './networks/configurations.ts'
 export { generate, generatorSpecs, type Sampling } from './networks/generator.ts'
 export { countParams, createNetwork, type Network, type NetworkOptions } from './networks/params.ts'
 export type { Precision } from './networks/precision.ts'
-export { imagesOf } from './pictures.ts'
-export { attributesOf, type Attributes } from './attributes.ts'
+export { imagesOf } from './runs/pictures.ts'
+export { attributesOf, type Attributes } from './data/attributes.ts'
 export { metricNames, type MetricName } from './metrics/catalogue.ts'
 export {
   classify,
@@ -66,8 +66,8 @@ export {
   type ClassifierOptions,
 } from './metrics/classifier.ts'
 export { measure, metricText, type MeasureHooks, type MeasureOptions, type MetricLine } from './metrics/measure.ts'
-export { progressAt, timeline, type Progress } from './schedule.ts'
-export { readSafetensors, SnapshotError } from './snapshot.ts'
-export { animatedPng, encodeVideo, walk, type Walk } from './video.ts'
-export { DivergedError, train, type TrainEvent, type TrainHooks } from './training-loop.ts'
-export { loadGenerator } from './training-state.ts'
+export { progressAt, timeline, type Progress } from './training/schedule.ts'
+export { readSafetensors, SnapshotError } from './files/safetensors.ts'
+export { animatedPng, encodeVideo, walk, type Walk } from './figures/video.ts'
+export { DivergedError, train, type TrainEvent, type TrainHooks } from './runs/loop.ts'
+export { loadGenerator } from './training/state.ts'

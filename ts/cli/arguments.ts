@@ -2,12 +2,12 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { FigureOptions, Generator } from '../drawing.ts'
-import type { Picture } from '../grid.ts'
-import { chooseDevice, Device, encodePng } from '../native.ts'
+import type { FigureOptions, Generator } from '../figures/render.ts'
+import type { Picture } from '../figures/grid.ts'
+import { chooseDevice, Device, encodePng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
-import { writeAtomic } from '../run-dir.ts'
-import { loadGenerator } from '../training-state.ts'
+import { writeAtomic } from '../runs/run-dir.ts'
+import { loadGenerator } from '../training/state.ts'
 
 /** Options of every command that draws from a network. */
 export interface DrawOptions {

@@ -9,7 +9,7 @@ import {
   type ConvolutionShape,
   type Measurement,
   type NetworkShape,
-} from '../benchmark.ts'
+} from '../performance/benchmark.ts'
 import { precisions, type Precision } from '../networks/precision.ts'
 import { deviceHelp, openDevice, parsePositive } from './arguments.ts'
 

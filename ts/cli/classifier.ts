@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { attributesOf } from '../attributes.ts'
-import { BUILTIN_AVATARS, openDataset } from '../dataset.ts'
+import { attributesOf } from '../data/attributes.ts'
+import { BUILTIN_AVATARS, openDataset } from '../data/dataset.ts'
 import {
   classifierName,
   loadClassifier,
@@ -12,9 +12,9 @@ import {
   type ClassifierInfo,
   type ClassifierOptions,
 } from '../metrics/classifier.ts'
-import type { Device } from '../native.ts'
-import { formatTime } from '../run-dir.ts'
-import { SnapshotError } from '../snapshot.ts'
+import type { Device } from '../native/index.ts'
+import { formatTime } from '../runs/run-dir.ts'
+import { SnapshotError } from '../files/safetensors.ts'
 import { deviceHelp, openDevice, parseNumber, parseWhole } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'
 

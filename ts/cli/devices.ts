@@ -1,6 +1,6 @@
 /** `stylegan devices`: what there is to compute on. */
 import { Command } from 'commander'
-import { listDevices, type CpuInfo, type GpuInfo } from '../native.ts'
+import { listDevices, type CpuInfo, type GpuInfo } from '../native/index.ts'
 import { precisions } from '../networks/precision.ts'
 
 export function devicesCommand(): Command {

@@ -1,13 +1,13 @@
 /** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import { streams } from '../dataset.ts'
-import { labelOf, latentOf, shownRows, type FigureOptions, type Generator } from '../drawing.ts'
-import { uncuratedFigure } from '../figures.ts'
-import { middleRows, tileImages } from '../grid.ts'
-import { encodePng, Rng, scope } from '../native.ts'
-import { uncuratedOfPaper } from '../paper-figures.ts'
-import { imagesOf } from '../pictures.ts'
+import { streams } from '../data/dataset.ts'
+import { labelOf, latentOf, shownRows, type FigureOptions, type Generator } from '../figures/render.ts'
+import { uncuratedFigure } from '../figures/figures.ts'
+import { middleRows, tileImages } from '../figures/grid.ts'
+import { encodePng, Rng, scope } from '../native/index.ts'
+import { uncuratedOfPaper } from '../figures/paper.ts'
+import { imagesOf } from '../runs/pictures.ts'
 import {
   drawOptions,
   figureOf,

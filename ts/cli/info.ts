@@ -1,10 +1,10 @@
 /** `stylegan info`: what a snapshot holds. */
 import { Command } from 'commander'
-import { layerTable } from '../layer-table.ts'
+import { layerTable } from '../networks/layer-table.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import { readMetadata } from '../snapshot.ts'
-import { trainingMetadata } from '../training-state.ts'
+import { readMetadata } from '../files/safetensors.ts'
+import { trainingMetadata } from '../training/state.ts'
 import { findSnapshot } from './arguments.ts'
 
 export function infoCommand(): Command {

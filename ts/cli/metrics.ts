@@ -1,10 +1,10 @@
 /** `stylegan metrics`: how good a network is, in the numbers of the literature. */
 import { Command, Option } from 'commander'
-import { parseMetrics } from '../config.ts'
+import { parseMetrics } from '../training/config.ts'
 import { catalogue, metricNames } from '../metrics/catalogue.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
-import type { ResizeMode } from '../metrics/resize.ts'
+import type { ResizeMode } from '../metrics/networks/resize.ts'
 import { deviceHelp, findSnapshot, openDevice, parsePositive, parseWhole } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'
 

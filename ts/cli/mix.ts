@@ -1,8 +1,8 @@
 /** `stylegan mix`: style mixing, as in the paper's Fig. 3. */
 import { Command, InvalidArgumentError } from 'commander'
-import { mixingFigure } from '../figures.ts'
+import { mixingFigure } from '../figures/figures.ts'
 import { numLayers } from '../networks/params.ts'
-import { mixingOfPaper } from '../paper-figures.ts'
+import { mixingOfPaper } from '../figures/paper.ts'
 import { drawOptions, figureOf, openGenerator, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
 
 interface Options extends DrawOptions {

@@ -1,7 +1,7 @@
 /** `stylegan noise`: what noise adds, as in the paper's Fig. 4 and Fig. 5. */
 import { Command, InvalidArgumentError } from 'commander'
-import { noiseComponentsFigure, noiseDetailFigure } from '../figures.ts'
-import { noiseComponentsOfPaper, noiseDetailOfPaper } from '../paper-figures.ts'
+import { noiseComponentsFigure, noiseDetailFigure } from '../figures/figures.ts'
+import { noiseComponentsOfPaper, noiseDetailOfPaper } from '../figures/paper.ts'
 import {
   drawOptions,
   figureOf,

@@ -10,17 +10,17 @@ import {
   scheduleOptions,
   type ConfigKey,
   type TrainConfig,
-} from '../config.ts'
-import { estimateRun, type Estimate, type ResolutionCost } from '../estimate.ts'
-import { layerTable } from '../layer-table.ts'
-import { losses } from '../losses.ts'
-import { chooseDevice, Device } from '../native.ts'
+} from '../training/config.ts'
+import { estimateRun, type Estimate, type ResolutionCost } from '../runs/estimate.ts'
+import { layerTable } from '../networks/layer-table.ts'
+import { losses } from '../training/losses.ts'
+import { chooseDevice, Device } from '../native/index.ts'
 import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import { formatTime } from '../run-dir.ts'
-import { timeline, type Phase } from '../schedule.ts'
-import { train, type TrainEvent } from '../training-loop.ts'
+import { formatTime } from '../runs/run-dir.ts'
+import { timeline, type Phase } from '../training/schedule.ts'
+import { train, type TrainEvent } from '../runs/loop.ts'
 import { deviceHelp, parseNumber } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'
 

@@ -1,7 +1,7 @@
 /** `stylegan truncate`: the truncation trick, as in the paper's Fig. 8. */
 import { Command } from 'commander'
-import { truncationFigure } from '../figures.ts'
-import { truncationOfPaper } from '../paper-figures.ts'
+import { truncationFigure } from '../figures/figures.ts'
+import { truncationOfPaper } from '../figures/paper.ts'
 import {
   drawOptions,
   figureOf,

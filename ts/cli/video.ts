@@ -1,6 +1,6 @@
 /** `stylegan video`: a looping walk through W. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { animatedPng, easings, encodeVideo, hasFfmpeg, walk, type Easing } from '../video.ts'
+import { animatedPng, easings, encodeVideo, hasFfmpeg, walk, type Easing } from '../figures/video.ts'
 import {
   drawOptions,
   makeFolder,

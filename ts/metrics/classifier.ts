@@ -4,14 +4,14 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Sampler, streams, type Dataset } from '../dataset.ts'
-import { fromBytes } from '../losses.ts'
-import { grad, Rng, scope, type Device, type Tensor } from '../native.ts'
+import { Sampler, streams, type Dataset } from '../data/dataset.ts'
+import { fromBytes } from '../training/losses.ts'
+import { grad, Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { discriminator, discriminatorSpecs } from '../networks/discriminator.ts'
 import { createNetwork, frozen, tracked, type Network, type NetworkOptions } from '../networks/params.ts'
-import { createOptimizer, step } from '../optimizer.ts'
-import { writeAtomic } from '../run-dir.ts'
-import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor } from '../snapshot.ts'
+import { createOptimizer, step } from '../training/optimizer.ts'
+import { writeAtomic } from '../runs/run-dir.ts'
+import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor } from '../files/safetensors.ts'
 import { hashFile } from './images.ts'
 
 /** What fixes a classifier, its data aside. */

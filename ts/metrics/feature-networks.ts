@@ -1,14 +1,14 @@
 /** The networks of published weights: which files are theirs, and opening each when it is first needed. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Device } from '../native.ts'
-import { knownWeights } from '../weights/weight-file.ts'
+import type { Device } from '../native/index.ts'
+import { knownWeights } from '../files/weight-file.ts'
 import { entryOf, type MetricName, type Need } from './catalogue.ts'
 import { listClassifiers, loadClassifier } from './classifier.ts'
-import { loadInception } from './inception.ts'
-import { loadLpips } from './lpips.ts'
+import { loadInception } from './networks/inception.ts'
+import { loadLpips } from './networks/lpips.ts'
 import type { FeatureNetworks } from './metric.ts'
-import { loadVgg } from './vgg.ts'
+import { loadVgg } from './networks/vgg.ts'
 
 export interface WeightOptions {
   /** Folder with weight files under the names that they are published with. */

@@ -1,12 +1,12 @@
 /** Features of images, and their statistics, kept in the cache. */
-import { concat, FeatureStatistics, scope, type Tensor } from '../native.ts'
+import { concat, FeatureStatistics, scope, type Tensor } from '../native/index.ts'
 import type { FeatureKey, Rows } from './feature-cache.ts'
 import { floatsOf, rgbTensor, type ImageSource } from './images.ts'
-import { inceptionFeatures } from './inception.ts'
+import { inceptionFeatures } from './networks/inception.ts'
 import type { Measurement, Side } from './metric.ts'
 import type { Moments } from './moments.ts'
-import { resizeForInception } from './resize.ts'
-import { vggFc } from './vgg.ts'
+import { resizeForInception } from './networks/resize.ts'
+import { vggFc } from './networks/vgg.ts'
 
 /** Images that go through a feature network at once: more would not be faster, and need memory. */
 const networkBatch = 16

@@ -1,5 +1,5 @@
 /** Fréchet inception distance (Heusel et al. 2017; official frechet_inception_distance.py). */
-import { frechetDistance } from '../native.ts'
+import { frechetDistance } from '../native/index.ts'
 import { momentsOf, pool3, type Extractor } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
 import type { Moments } from './moments.ts'

@@ -1,5 +1,5 @@
 /** Inception score (Salimans et al. 2016), with logits without bias, as its published code computes them. */
-import { scope } from '../native.ts'
+import { scope } from '../native/index.ts'
 import { get } from '../networks/params.ts'
 import { featureRows, imagesOfSide, pool3, type Extractor } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'

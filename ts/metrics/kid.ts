@@ -1,5 +1,5 @@
 /** Kernel inception distance (Bińkowski et al. 2018), with the numbers of StyleGAN2-ADA's kid50k: 50,000 images, 100 subsets of 1000. */
-import { kernelDistance } from '../native.ts'
+import { kernelDistance } from '../native/index.ts'
 import { featureRows, imagesOfSide, pool3 } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
 

@@ -1,14 +1,14 @@
 /** What a metric is, and what it is computed from. */
-import type { Device } from '../native.ts'
+import type { Device } from '../native/index.ts'
 import type { MetricName } from './catalogue.ts'
 import type { LoadedClassifier } from './classifier.ts'
 import type { FeatureCache } from './feature-cache.ts'
 import type { ImageSource, Sampled } from './images.ts'
-import type { Inception } from './inception.ts'
-import type { Lpips } from './lpips.ts'
+import type { Inception } from './networks/inception.ts'
+import type { Lpips } from './networks/lpips.ts'
 import type { Moments } from './moments.ts'
-import type { ResizeMode } from './resize.ts'
-import type { Vgg } from './vgg.ts'
+import type { ResizeMode } from './networks/resize.ts'
+import type { Vgg } from './networks/vgg.ts'
 
 /** The networks of published weights, opened when a metric first needs them. */
 export interface FeatureNetworks {

@@ -1,7 +1,7 @@
 /** Means and covariances of features: ours, and files of pytorch-fid. */
 import { readFile } from 'node:fs/promises'
-import { DataError } from '../native.ts'
-import { readZip } from '../weights/zip.ts'
+import { DataError } from '../native/index.ts'
+import { readZip } from '../files/zip.ts'
 
 export interface Moments {
   /** `[d]` */

@@ -2,7 +2,7 @@
  * MS-SSIM (Wang, Simoncelli, Bovik 2003) as Progressive GAN reports it: the mean over pairs of generated images is a measure
  * of variation; the higher, the more alike they are.
  */
-import { multiScaleSimilarity, type Shape, ShapeError } from '../native.ts'
+import { multiScaleSimilarity, type Shape, ShapeError } from '../native/index.ts'
 
 /**
  * MS-SSIM of each pair of images: five scales with the weights of the paper, an 11×11 Gaussian window of deviation 1.5, inside

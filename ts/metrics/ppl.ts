@@ -1,11 +1,11 @@
 /** Perceptual path length (StyleGAN, Section 4.1; official perceptual_path_length.py). */
-import { Rng, scope, type Tensor } from '../native.ts'
+import { Rng, scope, type Tensor } from '../native/index.ts'
 import { draw } from '../networks/generator.ts'
 import { downscale, lerp } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
 import { numLayers } from '../networks/params.ts'
 import { batchSizeOf, drawLabels, floatsOf, networkKey, rngOf, toRgbChannels, type Sampled } from './images.ts'
-import { lpips } from './lpips.ts'
+import { lpips } from './networks/lpips.ts'
 import type { Measured, Measurement } from './metric.ts'
 
 export interface PathOptions {

@@ -1,5 +1,5 @@
 /** Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020). */
-import { neighbourhoods } from '../native.ts'
+import { neighbourhoods } from '../native/index.ts'
 import { featureRows, imagesOfSide, vggFeatures } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
 

@@ -1,5 +1,5 @@
 /** Linear separability (StyleGAN, Section 4.2; official linear_separability.py). */
-import { concat, linearSvm, scope } from '../native.ts'
+import { concat, linearSvm, scope } from '../native/index.ts'
 import { draw } from '../networks/generator.ts'
 import { downscale } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'

@@ -7,7 +7,7 @@
  * 1. Along 4 × 128 random directions the sorted projections of both sets are compared: the mean absolute difference, times
  * 1000. The paper takes 8192 images of each set, its code 16384.
  */
-import { Descriptors, type Shape, ShapeError } from '../native.ts'
+import { Descriptors, type Shape, ShapeError } from '../native/index.ts'
 
 /** The descriptors of one set of images, added batch by batch. */
 export class SwdDescriptors {

@@ -1,5 +1,5 @@
 /** The discriminator of Karras et al. 2017 (official D_paper), from configuration B on with a low-pass filter before each downscale (D_basic). */
-import { scope, ShapeError, type Tensor } from '../native.ts'
+import { scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { act, blur, conv2d, dense, downConv2d, downscale, fromRgb, lerp, withMinibatchStddev } from './layers.ts'
 import { checkLabels } from './mapping.ts'

@@ -1,6 +1,6 @@
 /** The generator: mapping, mean of w, mixing regularisation, truncation, synthesis (official G_style). */
-import { scope, type Rng, type Tensor } from '../native.ts'
-import { mixingLayers } from '../schedule.ts'
+import { scope, type Rng, type Tensor } from '../native/index.ts'
+import { mixingLayers } from '../training/schedule.ts'
 import { configurationOf } from './configurations.ts'
 import { lerp } from './layers.ts'
 import { mapping, mappingSpecs } from './mapping.ts'

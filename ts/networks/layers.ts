@@ -1,5 +1,5 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
-import { concat, scope, type FloatType, type Tensor } from '../native.ts'
+import { concat, scope, type FloatType, type Tensor } from '../native/index.ts'
 import { equalised, gainOf, get, kernelOf, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */

@@ -1,5 +1,5 @@
 /** The mapping network f: Z → W (StyleGAN, section 2; official G_mapping). */
-import { concat, scope, ShapeError, type Tensor } from '../native.ts'
+import { concat, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { dense, pixelNorm } from './layers.ts'
 import { bias, get, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
 

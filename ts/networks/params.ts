@@ -2,7 +2,7 @@
  * Parameters: named tensors. Names, shapes and order are those of the official variables, so that a file of ours and an
  * official one are the same thing.
  */
-import { freeze, scope, type Device, type Rng, type Tensor } from '../native.ts'
+import { freeze, scope, type Device, type Rng, type Tensor } from '../native/index.ts'
 import type { ConfigurationName } from './configurations.ts'
 import type { Precision } from './precision.ts'
 

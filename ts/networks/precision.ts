@@ -1,5 +1,5 @@
 /** What feature maps are stored in, and what a device must be able to do for it. */
-import { Rng, scope, type Device, type FloatType, type Tensor } from '../native.ts'
+import { Rng, scope, type Device, type FloatType, type Tensor } from '../native/index.ts'
 
 /**
  * What the feature maps of both networks are stored in. With 16 bits they take half of the memory; a GPU computes in f32 all the same and

@@ -1,5 +1,5 @@
 /** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configurations C to F). */
-import { Rng, scope, ShapeError, type Tensor } from '../native.ts'
+import { Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { blur, conv2d, denseInput, epilogue, lerp, toRgb, upConv2d, upscale } from './layers.ts'
 import {

@@ -2,7 +2,7 @@
  * The generator of Progressive GAN (Karras et al. 2017, Table 2): z enters at the first layer. Configuration A has the official
  * names of G_paper (networks_progan.py), B those of G_synthesis with use_styles off (networks_stylegan.py).
  */
-import { scope, type Tensor } from '../native.ts'
+import { scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
 import { bias, featureMaps, growth, weight, type Params, type ParamSpec, type SynthesisOptions } from './params.ts'

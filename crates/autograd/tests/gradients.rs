@@ -242,7 +242,7 @@ fn compare_all(device: &Device) {
 
 #[test]
 fn gradients_of_both_orders_on_the_cpu_agree_with_the_reference() {
-    compare_all(&Device::new(stylegan_candle::open(usize::MAX)));
+    compare_all(&Device::new(stylegan_cpu::open(usize::MAX)));
 }
 
 /// Without an adapter this test fails: a software one is enough.

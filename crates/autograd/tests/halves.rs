@@ -184,7 +184,7 @@ fn what_cannot_be_stored_in_16_bits_is_an_error_that_says_what_to_do() {
     assert_eq!(message(ops::select(&x, &half, &x)), "select: operands must be f32, got bf16; cast first");
     assert_eq!(message(ops::cast(&half, DType::U8)), "cast: bf16 does not become u8; cast it to f32 first");
     for (device, name, float) in [
-        (Device::new(stylegan_candle::open(usize::MAX)), "cpu", "f32"),
+        (Device::new(stylegan_cpu::open(usize::MAX)), "cpu", "f32"),
         (Device::new(Reference::device(usize::MAX)), "reference", "f64"),
     ] {
         let expected = format!("cast: device '{name}' stores feature maps in {float}, got f16");

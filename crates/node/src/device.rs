@@ -51,7 +51,7 @@ pub fn settle() {
 fn open(name: &str, limit: Option<usize>) -> Result<Device> {
     let limit_or = |default: usize| limit.unwrap_or(default);
     match name {
-        "cpu" => Ok(Device::new(stylegan_candle::open(limit_or(stylegan_candle::default_limit())))),
+        "cpu" => Ok(Device::new(stylegan_cpu::open(limit_or(stylegan_cpu::default_limit())))),
         "reference" => Ok(Device::new(Reference::device(limit_or(usize::MAX)))),
         "test" => Ok(Device::new(Reference::test_device(limit_or(usize::MAX)))),
         _ if name.starts_with("wgpu") => {

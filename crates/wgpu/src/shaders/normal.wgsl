@@ -1,5 +1,5 @@
 // Standard normal numbers by Box–Muller, √(−2 ln u) · (cos 2πv, sin 2πv), with polynomials of our own: see
-// crates/kernels/src/random.rs, which computes the same in f64.
+// crates/cpu-kernels/src/random.rs, which computes the same in f64.
 // −2 ln u for u in (0, 1]: u = 2ᵉ·m, ln m = 2·artanh((m − 1) / (m + 1)).
 fn minus_twice_log(u: f32) -> f32 {
     let bits = bitcast<i32>(u);

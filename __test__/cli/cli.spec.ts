@@ -1,0 +1,158 @@
+/** The built command line in real processes: help that teaches, one line for what is wrong, the whole way to a picture. */
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { stylegan, tinyFlags } from '../support/command.ts'
+import { tinyDataset } from '../support/tiny.ts'
+
+const folder = () => mkdtemp(join(tmpdir(), 'stylegan-cli-'))
+
+test('help names the commands and gives examples', async (t) => {
+  const { code, out } = await stylegan(['--help'])
+  t.is(code, 0)
+  for (const words of ['train [options]', 'generate [options]', 'Examples:', 'stylegan train --preset demo']) {
+    t.true(out.includes(words), words)
+  }
+})
+
+test('train --help has a line for every flag, with its default', async (t) => {
+  const { out } = await stylegan(['train', '--help'])
+  for (const flag of [
+    '--data',
+    '--outdir',
+    '--resolution',
+    '--kimg',
+    '--batch',
+    '--gamma',
+    '--mirror',
+    '--tick',
+    '--snap',
+    '--seed',
+    '--device',
+    '--fmap-base',
+    '--fmap-max',
+    '--lod-initial-resolution',
+    '--lod-training-kimg',
+    '--lod-transition-kimg',
+    '--resume',
+    '--desc',
+    '--dry-run',
+    '--preset',
+    '--skip-bad',
+  ]) {
+    t.true(out.includes(flag), flag)
+  }
+  t.regex(out, /Ctrl-C saves/)
+})
+
+test('a dry run prints options, layers and what each phase of the timeline will take, and touches nothing', async (t) => {
+  const outdir = await folder()
+  const { code, out } = await stylegan(['train', '--preset', 'demo', '--kimg', '33', '--outdir', outdir, '-n'])
+  t.is(code, 0)
+  t.regex(out, /"resolution": 32/)
+  t.regex(out, /G [\d,]+, D [\d,]+/)
+  t.regex(out, /G_synthesis\/4x4\/Const +[\d,]+ +4x4x64 +1x64x4x4/)
+  t.regex(out, /32x32\/Conv1_down +[\d,]+ +16x16x64 +3x3x32x64/)
+  t.regex(out, /Estimate +.* and \d+ MiB of memory for tensors/)
+  t.regex(out, /12-20 kimg +16x16 fades in +\d+\.\d\d sec\/kimg +.* MiB memory/)
+  t.regex(out, /32-33 kimg +32x32 fades in/)
+  t.regex(out, /Measured +8x8.* in \d+ s/)
+  t.deepEqual(await readdir(outdir), [])
+})
+
+const bad: [name: string, args: string[], message: RegExp][] = [
+  ['an unknown option', ['train', '--kimgs', '4'], /unknown option '--kimgs'\n\(Did you mean --kimg\?\)/],
+  ['an unknown command', ['trian'], /unknown command 'trian'/],
+  ['an unknown preset', ['train', '--preset', 'fast'], /preset: expected one of stylegan, ffhq, .*found "fast"/],
+  [
+    'a resolution that is no power of two',
+    ['train', '--data', 'x', '--resolution', '100'],
+    /resolution: expected a power of two/,
+  ],
+  ['a number that is none', ['train', '--kimg', 'many'], /a number is expected, got 'many'/],
+  ['no data', ['train'], /data: expected a folder of images/],
+  [
+    'missing data',
+    ['train', '--data', 'no-such-folder', '--outdir', join(tmpdir(), 'stylegan-none')],
+    /no-such-folder: a folder of images is expected, there is nothing/,
+  ],
+  [
+    'an outdir that is no folder',
+    ['train', '--preset', 'demo', '--outdir', '/dev/null/results'],
+    /\/dev\/null\/results: expected a folder, found a file \(ENOTDIR\); choose another outdir/,
+  ],
+  ['a seed that is no number', ['train', '--preset', 'demo', '--seed', 'one'], /a number is expected, got 'one'/],
+  [
+    'two options that contradict each other',
+    ['train', '--preset', 'demo', '--loss', 'hinge', '--gamma', '4'],
+    /gamma and loss: expected options that fit together, found 4 and "hinge"/,
+  ],
+  [
+    'an unknown device',
+    ['train', '--preset', 'demo', '--device', 'gpu'],
+    /device: expected one of auto, cpu, .*found 'gpu'/,
+  ],
+  [
+    'a missing network',
+    ['generate', '--network', 'nothing', '--seeds', '1'],
+    /nothing: a snapshot or a folder with one is expected/,
+  ],
+  [
+    'seeds that are none',
+    ['generate', '--network', 'x', '--seeds', 'a-b'],
+    /seeds such as 0,1,4-6 are expected, got 'a-b'/,
+  ],
+]
+for (const [name, args, message] of bad) {
+  test(`${name} gives one clear line and an exit code`, async (t) => {
+    const { code, err, out } = await stylegan(args)
+    t.is(code, 1)
+    t.regex(err, message)
+    t.false(/\n\s+at /.test(err + out), 'no stack')
+  })
+}
+
+test('from a folder of images to a picture: train, Ctrl-C, the same command again, generate', async (t) => {
+  const outdir = await folder()
+  const train = ['train', '--preset', 'demo', '--data', await tinyDataset(), '--outdir', outdir, ...tinyFlags]
+  let interrupted = false
+  const first = await stylegan(train, {
+    onOutput: (out, kill) => {
+      if (interrupted || !out.includes('tick 1')) return
+      interrupted = true
+      kill('SIGINT')
+    },
+  })
+  t.is(first.code, 0, first.err)
+  // A tiny run may be over before the signal arrives.
+  t.regex(first.out, /Stopped after|Done:/)
+  const second = await stylegan(train)
+  t.is(second.code, 0, second.err)
+  t.regex(second.out, /Going on from .*network-snapshot-000000\.safetensors/)
+  t.regex(second.out, /Done: 0\.1 kimg/)
+  const pictures = join(outdir, 'pictures')
+  const drawn = await stylegan([
+    'generate',
+    '--network',
+    outdir,
+    '--seeds',
+    '0,2-3',
+    '--trunc',
+    '0.7',
+    '--outdir',
+    pictures,
+  ])
+  t.is(drawn.code, 0, drawn.err)
+  t.deepEqual((await readdir(pictures)).sort(), ['seed0000.png', 'seed0002.png', 'seed0003.png'])
+  t.is((await readFile(join(pictures, 'seed0000.png'))).toString('latin1', 1, 4), 'PNG')
+})
+
+test('a snapshot of something else is refused by generate', async (t) => {
+  const dir = await folder()
+  await mkdir(dir, { recursive: true })
+  await writeFile(join(dir, 'network-snapshot-000001.safetensors'), 'not one at all')
+  const { code, err } = await stylegan(['generate', '--network', dir, '--seeds', '0'])
+  t.is(code, 1)
+  t.regex(err, /network-snapshot-000001\.safetensors: no safetensors file/)
+})

@@ -1,0 +1,186 @@
+/** The commands that draw, in real processes, on tiny trained networks; one after the other, since each takes a core or two. */
+import { spawnSync } from 'node:child_process'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { stylegan, tinyFlags } from '../support/command.ts'
+import { tinyDataset } from '../support/tiny.ts'
+
+const folder = () => mkdtemp(join(tmpdir(), 'stylegan-figures-'))
+
+async function train(...more: string[]): Promise<string> {
+  const outdir = await folder()
+  const start = ['train', '--preset', 'demo', '--data', await tinyDataset(), '--outdir', outdir]
+  const { code, err } = await stylegan([...start, ...tinyFlags, '--kimg', '0.016', ...more])
+  if (code !== 0) throw new Error(err)
+  return outdir
+}
+let trained: Promise<string> | undefined
+const network = () => (trained ??= train())
+const draw = async (command: string, ...more: string[]) => stylegan([command, '--network', await network(), ...more])
+
+test.serial('every figure command writes its picture', async (t) => {
+  const out = await folder()
+  const file = (name: string) => join(out, name)
+  const commands: [string, ...string[]][] = [
+    ['mix', '--rows', '0-1', '--cols', '2,3', '--styles', '0-1+3', '--output', file('mix.png')],
+    ['mix', '--paper', '--output', file('mix-paper.png')],
+    ['truncate', '--seeds', '0', '--psis=1,0,-0.5', '--output', file('truncate.png')],
+    ['truncate', '--paper', '--output', file('truncate-paper.png')],
+    ['noise', '--seeds', '0', '--halves', '--mirrored', '0', '--output', file('noise.png')],
+    ['noise', '--paper', '--output', file('noise-paper.png')],
+    ['noise', '--seeds', '0', '--detail', '--realisations', '4', '--output', file('detail.png')],
+    ['noise', '--paper', '--detail', '--output', file('detail-paper.png')],
+    ['generate', '--seeds', '0-3', '--grid', '2x2', '--outdir', out],
+    ['generate', '--seeds', '0', '--uncurated', '--lods', '0,1', '--outdir', out],
+    ['generate', '--uncurated', '--paper', 'bedroom', '--outdir', file('bedroom')],
+  ]
+  for (const [command, ...options] of commands) {
+    const { code, err } = await draw(command, ...options)
+    t.is(code, 0, err)
+  }
+  const both = ['detail', 'mix', 'noise', 'truncate'].flatMap((name) => [`${name}-paper.png`, `${name}.png`])
+  t.deepEqual((await readdir(out)).sort(), ['bedroom', ...both, 'grid.png', 'uncurated.png'].sort())
+  const info = await stylegan(['info', await network()])
+  t.regex(info.out, /G_synthesis\/8x8\/Conv0_up +[\d,]+ +8x8x8 +3x3x8x8/)
+  t.regex(info.out, /Total +[\d,]+/)
+})
+
+const refused: [args: string[], message: RegExp][] = [
+  [['generate', '--seeds', '0', '--class', '1'], /class: expected none/],
+  [['generate', '--seeds', '0', '--class', 'cat'], /class: expected none, .* found cat/],
+  [['generate', '--seeds', '0-2', '--grid', '2x2'], /expected as many seeds as 2x2 = 4, found 3/],
+  [['generate', '--seeds', '0', '--grid', '1x1', '--uncurated'], /--grid and --uncurated: one of them/],
+  [
+    ['generate', '--seeds', '0', '--uncurated', '--paper', 'cat'],
+    /--seeds and --paper: one of them is expected, found/,
+  ],
+  [['generate', '--seeds', '0', '--paper', 'cat'], /--paper: --uncurated is expected with it/],
+  [['generate'], /--seeds: seeds are expected/],
+  [['generate', '--seeds', '0', '--trunc', 'half'], /a number is expected, got 'half'/],
+  [['generate', '--seeds', '0', '--height', '5'], /height: expected an even number of at most 8 rows, found 5/],
+  [['generate', '--seeds', '0', '--outdir', '/dev/null/out'], /\/dev\/null\/out.*: expected a folder/],
+  [['mix', '--rows', '0', '--cols', '1', '--styles', '9'], /styles: expected layers from 0 to 3, found 9/],
+  [['mix', '--rows', '0'], /--rows and --cols: both are expected, found one/],
+  [['mix', '--rows', '0', '--cols', '1', '--paper'], /--rows and --cols and --paper: one of them/],
+  [['mix', '--paper', '--styles', '0'], /--styles and --paper: one of them is expected, found both/],
+  [['truncate', '--seeds', '0', '--psis', 'x'], /got 'x'/],
+  [['truncate'], /--seeds: seeds are expected, or --paper/],
+  [['noise', '--seeds', 'many'], /seeds such as 0,1,4-6 are expected, got 'many'/],
+  [['noise', '--seeds', '0', '--split', '4'], /split: expected a layer from 1 to 3, found 4/],
+  [['video', '--seeds', '0', '--output', 'x.png'], /seeds: expected two or more/],
+]
+for (const [args, message] of refused) {
+  test.serial(`one clear line refuses: ${args.join(' ')}`, async (t) => {
+    const { code, err, out } = await draw(args[0]!, ...args.slice(1))
+    t.is(code, 1)
+    t.regex(err, message)
+    t.is(err.trim().split('\n').length, 1, err)
+    t.false(/\n\s+at /.test(err + out), 'no stack')
+  })
+}
+
+test.serial('a height keeps the middle rows of every picture', async (t) => {
+  const out = await folder()
+  await draw('generate', '--seeds', '1', '--height', '6', '--outdir', out)
+  const png = await readFile(join(out, 'seed0001.png'))
+  t.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [8, 6])
+})
+
+test.serial('pictures of preset car leave out the black rows', async (t) => {
+  const outdir = await folder()
+  const data = ['--data', await tinyDataset(), '--outdir', outdir]
+  const made = await stylegan(['train', '--preset', 'car', ...data, ...tinyFlags, '--kimg', '0.016'])
+  t.is(made.code, 0, made.err)
+  await stylegan(['generate', '--network', outdir, '--seeds', '1', '--outdir', outdir])
+  const png = await readFile(join(outdir, 'seed0001.png'))
+  t.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [8, 6])
+  const run = (await readdir(outdir)).find((name) => name.startsWith('car-'))!
+  const fakes = await readFile(join(outdir, run, 'fakes000000.png'))
+  t.deepEqual([fakes.readUInt32BE(16), fakes.readUInt32BE(20)], [16 * 8, 9 * 6])
+})
+
+const video = (path: string | undefined, output: string) =>
+  network().then((dir) =>
+    stylegan(['video', '--network', dir, '--seeds', '0-3', '--grid', '2x1', '--w-frames', '3', '--output', output], {
+      ...(path === undefined ? {} : { path }),
+    }),
+  )
+
+test.serial('a video is handed to ffmpeg as raw frames, with the size and rate of the walk', async (t) => {
+  const [bin, out] = [await folder(), join(await folder(), 'new/walk.mp4')]
+  // A stand-in that writes down what it was given: arguments and length.
+  const script = `#!${process.execPath}
+const { readFileSync, writeFileSync } = require('node:fs')
+const args = process.argv.slice(2)
+if (args[0] !== '-version') writeFileSync(args.at(-1), JSON.stringify({ args, bytes: readFileSync(0).length }))
+`
+  await writeFile(join(bin, 'ffmpeg'), script)
+  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const { code, out: printed, err } = await video(bin, out)
+  t.is(code, 0, err)
+  t.regex(printed, /walk\.mp4 \(encoded by ffmpeg\)/)
+  const { args, bytes } = JSON.parse(await readFile(out, 'utf8')) as { args: string[]; bytes: number }
+  // 8×8 images are shown at 128×128, two side by side.
+  const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', '256x128', '-r', '30', '-i', '-']
+  t.deepEqual(args, ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p', out])
+  t.is(bytes, 6 * 256 * 128 * 3)
+})
+
+test.serial('an ffmpeg that fails is quoted in one line', async (t) => {
+  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
+  await writeFile(join(bin, 'ffmpeg'), '#!/bin/sh\n[ "$1" = -version ] && exit 0\necho "no such codec" >&2\nexit 3\n')
+  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const { code, err } = await video(bin, out)
+  t.is(code, 1)
+  t.regex(err, /walk\.mp4: ffmpeg ended with code 3: no such codec\n$/)
+})
+
+test.serial('without ffmpeg a video becomes an animated PNG, and the command says so', async (t) => {
+  const out = join(await folder(), 'walk.mp4')
+  const { code, out: printed, err } = await video(await folder(), out)
+  t.is(code, 0, err)
+  t.regex(printed, /ffmpeg was not found on this machine: writing an animated PNG, .*walk\.png, instead of .*walk\.mp4/)
+  const png = await readFile(out.replace('.mp4', '.png'))
+  t.true(png.includes('acTL'))
+})
+
+const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0
+const ifFfmpeg = hasFfmpeg ? test.serial : test.serial.skip
+ifFfmpeg("this machine's ffmpeg makes a film of it", async (t) => {
+  const out = join(await folder(), 'walk.mp4')
+  const { code, err } = await video(undefined, out)
+  t.is(code, 0, err)
+  const decode = ['-loglevel', 'error', '-i', out, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-']
+  const { stdout } = spawnSync('ffmpeg', decode, { maxBuffer: 2 ** 26 })
+  t.is(stdout.length, 6 * 256 * 128 * 3)
+  t.is((await readFile(out)).toString('latin1', 4, 8), 'ftyp')
+})
+
+test.serial('classes come from folders or from dataset.json, and generate draws them by name or number', async (t) => {
+  const [folders, listed, plain] = [await folder(), await folder(), await tinyDataset()]
+  for (const name of ['ape', 'bee', 'cat']) await cp(plain, join(folders, name), { recursive: true })
+  await mkdir(join(listed, 'all'))
+  await cp(plain, join(listed, 'all'), { recursive: true })
+  const files = (await readdir(plain)).filter((name) => name.endsWith('.png'))
+  const labels = files.map((name, i) => [`all/${name}`, i % 2])
+  await writeFile(join(listed, 'dataset.json'), JSON.stringify({ labels }))
+  const [named, numbered] = await Promise.all([folders, listed].map((data) => train('--data', data, '--cond')))
+  const drawn = async (dir: string, one: string) => {
+    const out = await folder()
+    const { code, err } = await stylegan(
+      ['generate', '--network', dir, '--seeds', '0', '--trunc', '1', '--class', one, '--outdir', out], // untruncated
+    )
+    return code === 0 ? (await readFile(join(out, 'seed0000.png'))).toString('base64') : err.trim()
+  }
+  const [bee, one, ape] = [await drawn(named!, 'bee'), await drawn(named!, '1'), await drawn(named!, 'ape')]
+  t.is(bee, one)
+  t.not(bee, ape)
+  t.not(await drawn(numbered!, '0'), await drawn(numbered!, '1'))
+  const known = 'class: expected a whole number from 0 to 2 or one of "ape", "bee", "cat"'
+  t.is(await drawn(named!, 'bea'), `stylegan: ${known}, found "bea"; did you mean "bee"?`)
+  t.is(await drawn(named!, '3'), `stylegan: ${known}, found 3`)
+  t.is(await drawn(numbered!, '2'), 'stylegan: class: expected a whole number from 0 to 1, found 2')
+  t.regex((await stylegan(['info', named!])).out, /Classes +0 ape, 1 bee, 2 cat/)
+})

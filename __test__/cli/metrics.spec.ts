@@ -1,0 +1,101 @@
+/** `stylegan metrics` and `stylegan classifier train` in real processes. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { resolveConfig } from '../../ts/training/config.ts'
+import { metricNames } from '../../ts/metrics/catalogue.ts'
+import { Device } from '../../ts/native/index.ts'
+import { writeAtomic } from '../../ts/runs/run-dir.ts'
+import { createState, encodeState } from '../../ts/training/state.ts'
+import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const folder = () => mkdtemp(join(tmpdir(), 'stylegan-cli-metrics-'))
+
+function stylegan(args: readonly string[], killAfterMs?: number) {
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    const child = spawn(process.execPath, [main, ...args])
+    let [out, err] = ['', '']
+    child.stdout.on('data', (data) => (out += data))
+    child.stderr.on('data', (data) => (err += data))
+    const timer = killAfterMs === undefined ? undefined : setInterval(() => void interruptWhenBusy(), killAfterMs)
+    const cache = args[args.indexOf('--cache') + 1]!
+    const interruptWhenBusy = async () => {
+      const files = await readdir(join(cache, 'metrics')).catch(() => [])
+      // Once: a second signal ends the process at once, with or without an exit code.
+      if (child.killed || !files.some((name) => name.endsWith('.u8'))) return
+      child.kill('SIGINT')
+    }
+    child.on('close', (code) => {
+      clearInterval(timer)
+      resolve({ code, out, err })
+    })
+  })
+}
+
+async function network(): Promise<string> {
+  const config = resolveConfig('demo', { ...tinyConfig, resolution: 16, data: await tinyDataset() })
+  const path = join(await folder(), 'network-snapshot-000000.safetensors')
+  await writeAtomic(path, await encodeState(createState(Device.open('cpu'), config), config))
+  return path
+}
+
+test('metrics --help lists every metric', async (t) => {
+  const { code, out } = await stylegan(['metrics', '--help'])
+  t.is(code, 0)
+  for (const name of metricNames) t.true(out.includes(`  ${name} `), name)
+})
+
+const bad: [name: string, args: string[], message: RegExp][] = [
+  [
+    'an unknown metric',
+    ['metrics', '--network', 'NETWORK', '--metrics', 'fid50'],
+    /metrics: expected some of fid50k, .*, found "fid50"; did you mean fid50k\?/,
+  ],
+  ['no network', ['metrics'], /network and images: one of them is expected, found none/],
+  ['no images to generate', ['metrics', '--network', 'NETWORK', '--num', '0'], /a number above 0 is expected, got '0'/],
+  [
+    'an unknown mode',
+    ['metrics', '--network', 'NETWORK', '--mode', 'best'],
+    /legacy_tensorflow, legacy_pytorch, clean/,
+  ],
+  [
+    'weights that are not there',
+    ['metrics', '--network', 'NETWORK', '--metrics', 'is50k'],
+    /found none; give --inception/,
+  ],
+  ['unlabelled images', ['classifier', 'train', '--data', 'DATA', '--resolution', '8'], /labels are expected/],
+]
+for (const [name, args, message] of bad) {
+  test(`${name} gives one clear line and an exit code`, async (t) => {
+    const given = await Promise.all(
+      args.map(async (arg) => (arg === 'NETWORK' ? network() : arg === 'DATA' ? tinyDataset() : arg)),
+    )
+    const { code, out, err } = await stylegan([...given, '--cache', await folder()])
+    t.is(code, 1)
+    t.regex(err, message)
+    t.false(/\n\s+at /.test(err + out), 'no stack')
+  })
+}
+
+test('Ctrl-C, then the same command: the number of a run that was not interrupted', async (t) => {
+  const path = await network()
+  const [cache, other] = [await folder(), await folder()]
+  const of = (dir: string) => [
+    ...['metrics', '--network', path, '--metrics', 'ms_ssim', '--num', '20000'],
+    ...['--cache', dir, '--outdir', dir],
+  ]
+  const stopped = await stylegan(of(cache), 5)
+  t.is(stopped.code, 130, stopped.err)
+  t.regex(stopped.out, /Stopping; the same command goes on/)
+  const resumed = await stylegan(of(cache))
+  t.is(resumed.code, 0, resumed.err)
+  const whole = await stylegan(of(other))
+  const result = async (dir: string) =>
+    (JSON.parse(await readFile(join(dir, 'metric-ms_ssim.jsonl'), 'utf8')) as { results: unknown }).results
+  t.deepEqual(await result(cache), await result(other))
+  t.regex(whole.out, /^ms_ssim +\d\.\d{4} +network-snapshot-000000\.safetensors/m)
+})

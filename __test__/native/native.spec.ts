@@ -1,0 +1,310 @@
+/** Tensors, scopes, gradients, devices and random numbers as TypeScript sees them. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import test from 'ava'
+import {
+  concat,
+  Device,
+  DeviceError,
+  DisposedError,
+  freeze,
+  grad,
+  Rng,
+  scope,
+  ShapeError,
+  Tensor,
+  type Values,
+} from '../../ts/native/index.ts'
+
+const cpu = Device.open('cpu')
+const list = async (x: Tensor): Promise<number[]> => [...((await x.data()) as Values)]
+
+test.serial('a device that nobody waits for takes no processor time', async (t) => {
+  const x = new Rng(1).normal(cpu, [512, 512])
+  for (let i = 0; i < 100; i++) x.matmul(x).dispose()
+  await cpu.synchronize()
+  const before = process.cpuUsage()
+  await sleep(400)
+  const { user, system } = process.cpuUsage(before)
+  // A thread that looks for work without a rest takes 400 ms.
+  t.true(user + system < 200_000, `${(user + system) / 1000} ms`)
+})
+
+test('a tensor goes to the device and back in its own element type', async (t) => {
+  t.deepEqual(await cpu.tensor([1, 2.5], [2]).data(), new Float32Array([1, 2.5]))
+  t.deepEqual(await Device.open('reference').tensor([1, 2.5], [2]).data(), new Float64Array([1, 2.5]))
+  t.deepEqual(await cpu.tensor(new Uint8Array([1, 255]), [2]).data(), new Uint8Array([1, 255]))
+  t.deepEqual(await cpu.tensor(new Int32Array([-7, 2 ** 30]), [2]).data(), new Int32Array([-7, 2 ** 30]))
+})
+
+test('elementwise ops broadcast as NumPy does', async (t) => {
+  const a = cpu.tensor([1, 2, 3, 4, 5, 6], [2, 3])
+  t.deepEqual(await list(a.add(cpu.tensor([10, 20], [2, 1]))), [11, 12, 13, 24, 25, 26])
+  t.deepEqual(
+    await list(
+      a
+        .mul(2)
+        .sub(1)
+        .div(cpu.tensor([1, 3, 5], [3])),
+    ),
+    [1, 1, 1, 7, 3, 11 / 5].map(Math.fround),
+  )
+  t.deepEqual(await list(a.greater(3).select(a, a.neg())), [-1, -2, -3, 4, 5, 6])
+  t.deepEqual(await list(a.maximum(cpu.tensor([4, 1, NaN], [3]))), [4, 2, NaN, 4, 5, NaN])
+})
+
+test('movement ops agree with what they say', async (t) => {
+  const a = cpu.tensor([1, 2, 3, 4, 5, 6], [2, 3])
+  t.deepEqual(await list(a.permute([1, 0])), [1, 4, 2, 5, 3, 6])
+  t.deepEqual(await list(a.slice([0, 1], [2, 2])), [2, 3, 5, 6])
+  t.deepEqual(
+    await list(
+      a.pad([
+        [0, 1],
+        [1, 0],
+      ]),
+    ),
+    [0, 1, 2, 3, 0, 4, 5, 6, 0, 0, 0, 0],
+  )
+  t.deepEqual(await list(a.flip([1])), [3, 2, 1, 6, 5, 4])
+  t.deepEqual(await list(concat([a, a.mul(10)], 1)), [1, 2, 3, 10, 20, 30, 4, 5, 6, 40, 50, 60])
+  t.deepEqual(await Promise.all(a.unstack(0).map(list)), [
+    [1, 2, 3],
+    [4, 5, 6],
+  ])
+  t.deepEqual(await list(a.gatherRows(cpu.tensor(new Int32Array([1, 1]), [2]))), [4, 5, 6, 4, 5, 6])
+})
+
+test('the gradient of a gradient', async (t) => {
+  const x = cpu.tensor([2, 3], [2]).tracked()
+  const [first] = grad(x.square().mul(x), [x], { createGraph: true })
+  const [second] = grad(first!, [x])
+  t.deepEqual(
+    [await list(first!), await list(second!)],
+    [
+      [12, 27],
+      [12, 18],
+    ],
+  )
+})
+
+test('a wrong shape throws where it is asked for, naming op, expectation and what was given', (t) => {
+  const error = t.throws(() => cpu.zeros([1, 4, 4, 8]).conv2d(cpu.zeros([3, 3, 7, 32])), { instanceOf: ShapeError })
+  t.is(error.message, 'conv2d: w must be [3, 3, 8, O], got [3, 3, 7, 32]')
+  t.is(error.code, 'ERR_SHAPE')
+})
+
+const wrong: [name: string, op: (x: Tensor) => unknown, message: RegExp][] = [
+  ['reshape', (x) => x.reshape([5]), /reshape: \[2, 3\] has 6 elements/],
+  ['reshape with a fraction', (x) => x.reshape([1.5, 4]), /reshape: whole numbers/],
+  ['permute', (x) => x.permute([0, 0]), /permute: axes must be a permutation/],
+  ['slice', (x) => x.slice([1, 0], [2, 3]), /slice: .* must lie inside of \[2, 3\]/],
+  ['sum', (x) => x.sum([2]), /sum: axes must name different axes/],
+  ['matmul', (x) => x.matmul(x), /matmul: a must be/],
+  ['concat', (x) => concat([x, x.reshape([3, 2])], 0), /concat: shapes must agree/],
+  ['concat of nothing', () => concat([], 0), /concat: at least one tensor/],
+  ['broadcastTo', (x) => x.broadcastTo([3, 3]), /broadcast_to/],
+  ['upfirdn2d', (x) => x.upfirdn2d({ taps: [1] }), /upfirdn2d: x must be \[N, H, W, C\]/],
+  ['biasAct', (x) => x.biasAct(x.sum([0]), -0.1), /alpha must be in \[0, 1\]/],
+  ['adain', (x) => x.adain(x), /adain: x must be/],
+  ['noiseBiasAct', (x) => x.noiseBiasAct(x, x, x, 0.2), /noise_bias_act: x must be/],
+  ['minibatchStddev', (x) => x.reshape([6, 1, 1, 1]).minibatchStddev(4), /group must divide 6/],
+  ['conv2d padding', (x) => x.reshape([1, 2, 3, 1]).conv2d(cpu.zeros([4, 4, 1, 1])), /kernel must fit/],
+  ['gatherRows', (x) => x.gatherRows(x), /rows must be i32/],
+  ['clamp', (x) => x.clamp(1, 0), /low must be at most high/],
+  ['grad', (x) => grad(x, [x]), /input 0 must be tracked/],
+  ['dtype', (x) => x.cast('u8').exp(), /exp: operands must be f32, got u8; cast first/],
+  ['device', (x) => x.add(Device.open('reference').zeros([2, 3])), /operands must be on one device/],
+  ['tensor', () => cpu.tensor([1, 2, 3], [2]), /tensor: shape \[2\] has 2 elements, got 3/],
+]
+for (const [name, op, message] of wrong) {
+  test(`${name} refuses what it cannot do`, (t) => {
+    t.throws(() => op(cpu.tensor([1, 2, 3, 4, 5, 6], [2, 3])), { instanceOf: ShapeError, message })
+  })
+}
+
+test('a disposed tensor is a named error', (t) => {
+  const x = cpu.zeros([2])
+  x.dispose()
+  t.true(x.disposed)
+  const error = t.throws(() => x.add(1), { instanceOf: DisposedError })
+  t.regex(error.message, /affine: the tensor was disposed/)
+})
+
+test('a handle is not taken for the tensor that has its place now', (t) => {
+  const x = cpu.zeros([2])
+  x.dispose()
+  const y = cpu.zeros([3])
+  t.throws(() => x.neg(), { instanceOf: DisposedError })
+  t.deepEqual(y.shape, [3])
+})
+
+test('a scope disposes of what it does not return, in whatever it is returned', (t) => {
+  const inside: Tensor[] = []
+  const kept = scope(() => {
+    const x = cpu.zeros([2])
+    const [a, b, c] = [x.add(1), x.add(2), x.add(3)]
+    inside.push(x)
+    return { list: [a], map: new Map([['b', b]]), deep: { c } }
+  })
+  t.true(inside[0]!.disposed)
+  t.deepEqual([kept.list[0]!.disposed, kept.map.get('b')!.disposed, kept.deep.c.disposed], [false, false, false])
+})
+
+test('a scope inside a scope hands its result to the outer one', (t) => {
+  let inner: Tensor | undefined
+  scope(() => {
+    inner = scope(() => cpu.zeros([1]))
+    t.false(inner.disposed)
+  })
+  t.true(inner!.disposed)
+})
+
+test('a scope that throws disposes of everything', (t) => {
+  let inside: Tensor | undefined
+  t.throws(() =>
+    scope(() => {
+      inside = cpu.zeros([1])
+      throw new Error('no')
+    }),
+  )
+  t.true(inside!.disposed)
+})
+
+test('a scope refuses a function that returns a promise', (t) => {
+  t.throws(() => scope(async () => 1), { message: /must not be async/ })
+})
+
+test('a history lives on when the handles it came from are disposed', async (t) => {
+  const x = cpu.tensor([3], [1]).tracked()
+  const y = scope(() => x.square().exp().log())
+  t.deepEqual(await list(grad(y, [x])[0]!), [6])
+})
+
+test('`using` disposes at the end of a block', (t) => {
+  let seen: Tensor
+  {
+    using x = cpu.zeros([1])
+    seen = x
+    t.false(x.disposed)
+  }
+  t.true(seen.disposed)
+})
+
+test('memory that does not fit is refused on that line, with the op and a way out', (t) => {
+  const small = Device.open('cpu', { memoryLimit: 1 << 20 })
+  const error = t.throws(() => small.zeros([1 << 20]), { instanceOf: DeviceError })
+  t.is(error.code, 'ERR_MEMORY')
+  t.regex(error.message, /full: out of memory: \d+ bytes asked for, \d+ live of at most 1048576; a smaller minibatch/)
+})
+
+test('while an op is held, timers fire and nothing is done', async (t) => {
+  const device = Device.open('test')
+  device.hold(true)
+  let done = false
+  const data = device
+    .zeros([2])
+    .add(1)
+    .data()
+    .then(() => (done = true))
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.false(done)
+  device.hold(false)
+  await data
+  t.true(done)
+})
+
+test('after a fault every wait rejects with the first error and its op', async (t) => {
+  const device = Device.open('test')
+  const good = device.zeros([2])
+  device.injectFault(1)
+  const bad = good.add(1).exp().neg()
+  const first = await t.throwsAsync(bad.data(), { instanceOf: DeviceError })
+  t.is(first.message, 'unary: the device failed: injected fault')
+  t.is((await t.throwsAsync(good.data())).message, first.message)
+  t.is((await t.throwsAsync(device.synchronize())).message, first.message)
+})
+
+test('an unknown device is refused with those that exist', (t) => {
+  t.throws(() => Device.open('gpu'), { instanceOf: TypeError, message: /device must be cpu, .*got 'gpu'/ })
+})
+
+test('random numbers depend on seed, stream and offset alone, on every device alike', async (t) => {
+  const reference = Device.open('reference')
+  const draw = (device: Device, rng: Rng) => device.float && rng.uniform(device, [5]).data()
+  t.deepEqual([...(await draw(cpu, new Rng(3, 1)))], [...(await draw(reference, new Rng(3, 1)))])
+  t.notDeepEqual([...(await draw(cpu, new Rng(3, 1)))], [...(await draw(cpu, new Rng(3, 2)))])
+  const rng = new Rng(3)
+  rng.normal(cpu, [10])
+  const again = Rng.from(rng.state)
+  t.is(rng.nextUniform(), again.nextUniform())
+  t.deepEqual(rng.state, { seed: 3, stream: 0, offset: 16 })
+})
+
+test('normal numbers have mean 0 and deviation 1', async (t) => {
+  const values = await list(new Rng(1).normal(cpu, [100_000]))
+  const mean = values.reduce((a, b) => a + b) / values.length
+  const deviation = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
+  // Standard errors: 0.003 and 0.002.
+  t.true(Math.abs(mean) < 0.01 && Math.abs(deviation - 1) < 0.01, `${mean} ${deviation}`)
+})
+
+test('a permutation holds every number once, and another seed another order', (t) => {
+  const order = new Rng(1).permutation(1000)
+  t.deepEqual(
+    [...order].sort((a, b) => a - b),
+    Array.from({ length: 1000 }, (_, i) => i),
+  )
+  t.notDeepEqual(order, new Rng(2).permutation(1000))
+})
+
+test('tensors forgotten outside of scopes are freed once the collector runs', async (t) => {
+  const device = Device.open('cpu')
+  const before = device.memory().live
+  for (let i = 0; i < 2000; i++) device.zeros([1000])
+  const peak = device.memory().live
+  for (let i = 0; i < 200 && device.memory().live > (before + peak) / 2; i++) {
+    // Garbage of another kind makes V8 collect; finalizers run between turns.
+    const garbage = Array.from({ length: 100_000 }, (_, j) => ({ j }))
+    await new Promise((resolve) => setTimeout(resolve, garbage.length > 0 ? 5 : 0))
+  }
+  t.true(device.memory().live < peak, `${device.memory().live} of ${peak}`)
+})
+
+test('each worker thread has tensors of its own', async (t) => {
+  const script = `
+    import('${new URL('../../dist/native/index.js', import.meta.url).href}').then(async ({ Device }) => {
+      const { parentPort } = await import('node:worker_threads')
+      const x = Device.open('cpu').tensor([1, 2], [2]).mul(3)
+      parentPort.postMessage([...(await x.data())])
+    })`
+  const results = await Promise.all(
+    [1, 2].map(
+      () =>
+        new Promise((resolve, reject) => {
+          const worker = new Worker(script, { eval: true, execArgv: [] })
+          worker.on('message', resolve).on('error', reject)
+        }),
+    ),
+  )
+  t.deepEqual(results, [
+    [3, 6],
+    [3, 6],
+  ])
+})
+
+test('a frozen tensor outlives scopes and refuses other values', async (t) => {
+  const device = Device.open('reference')
+  const frozen = scope(() => (freeze(device.full([2], 3)), freeze(device.full([2], 4))))
+  t.deepEqual([...(await frozen.data())], [4, 4])
+  const kept = scope(() => {
+    const inner = scope(() => ({ x: freeze(device.full([2], 5)) }))
+    return inner
+  })
+  t.deepEqual([...(await kept.x.data())], [5, 5])
+  t.throws(() => frozen.assign(device.zeros([2])), {
+    message: 'assign: the tensor is frozen; its values do not change',
+  })
+  frozen.dispose()
+  t.true(frozen.disposed)
+})

@@ -1,0 +1,206 @@
+import test from 'ava'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { presets, resolveConfig } from '../../ts/training/config.ts'
+import type { WriteStep } from '../../ts/runs/run-dir.ts'
+import { formatTime, RunDir, statusLine, writeAtomic } from '../../ts/runs/run-dir.ts'
+import { progressAt } from '../../ts/training/schedule.ts'
+import { scheduleOptions } from '../../ts/training/config.ts'
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'stylegan-run-'))
+const text = (path: string): string => readFileSync(path, 'utf8')
+const steps: WriteStep[] = ['open', 'write', 'sync', 'rename', 'sync-dir']
+const diskFull = (): Error => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+
+test('a file is written, synced and renamed in this order, from one piece or several', async (t) => {
+  const path = join(folder(), 'a.bin')
+  const seen: string[] = []
+  await writeAtomic(path, 'one', (step) => void seen.push(step))
+  t.deepEqual(seen, steps)
+  await writeAtomic(path, [new Uint8Array([1, 2]), new Uint8Array(0), new Uint8Array([3])])
+  t.deepEqual([...readFileSync(path)], [1, 2, 3])
+  async function* pieces() {
+    yield new Uint8Array([4])
+    yield new Uint8Array([5])
+  }
+  await writeAtomic(path, pieces())
+  t.deepEqual([...readFileSync(path)], [4, 5])
+})
+
+test('a process killed at any step leaves the old file or the new one, whole', (t) => {
+  const source = new URL('../../ts/runs/run-dir.ts', import.meta.url).href
+  for (const step of steps) {
+    const path = join(folder(), 'a.txt')
+    writeFileSync(path, 'old')
+    const program = `
+      import { writeAtomic } from ${JSON.stringify(source)}
+      const pieces = [Buffer.from('ne'), Buffer.from('w')]
+      const kill = (step) => step === ${JSON.stringify(step)} && process.kill(process.pid, 'SIGKILL')
+      await writeAtomic(${JSON.stringify(path)}, pieces, kill)`
+    const loader = ['--import', '@oxc-node/core/register', '--input-type=module']
+    const child = spawnSync(process.execPath, [...loader, '--eval', program])
+    t.is(child.signal, 'SIGKILL', child.stderr.toString())
+    t.is(text(path), step === 'sync-dir' ? 'new' : 'old', `killed before ${step}`)
+  }
+})
+
+test('a full disk at any step is one clear error, and leaves a whole file and nothing temporary', async (t) => {
+  for (const step of steps) {
+    const dir = folder()
+    const path = join(dir, 'a.txt')
+    writeFileSync(path, 'old')
+    const fail = (now: WriteStep): void => {
+      if (now === step) throw diskFull()
+    }
+    await t.throwsAsync(writeAtomic(path, 'new', fail), {
+      message: `${path}: expected room on the disk, found it full (ENOSPC); free some space and run the same command again`,
+    })
+    t.deepEqual(readdirSync(dir), ['a.txt'])
+    t.is(text(path), step === 'sync-dir' ? 'new' : 'old')
+  }
+})
+
+test('pieces that fail half-way leave the previous file', async (t) => {
+  const dir = folder()
+  const path = join(dir, 'a.txt')
+  writeFileSync(path, 'old')
+  function* pieces() {
+    yield Buffer.from('new')
+    throw new Error('the tensor is gone')
+  }
+  await t.throwsAsync(writeAtomic(path, pieces()), { message: 'the tensor is gone' })
+  t.deepEqual([readdirSync(dir), text(path)], [['a.txt'], 'old'])
+})
+
+test('a run directory keeps its options, and opens again for the same run with another length', async (t) => {
+  const out = folder()
+  const run = await RunDir.create(out, 'r', presets.demo)
+  t.deepEqual(await run.savedConfig(), presets.demo)
+  run.log('hello')
+  writeFileSync(run.file('.x.safetensors.1.tmp'), 'left by a kill')
+  const again = await RunDir.create(out, 'r', resolveConfig('demo', { kimg: 7 }))
+  t.is((await again.savedConfig())?.kimg, 7)
+  t.deepEqual(readdirSync(run.path).sort(), ['log.txt', 'training_options.json'])
+})
+
+test('a run directory of other options is refused with both values and left as it was', async (t) => {
+  const out = folder()
+  const run = await RunDir.create(out, 'r', presets.demo)
+  await t.throwsAsync(RunDir.create(out, 'r', resolveConfig('demo', { gamma: 5, seed: 2 })), {
+    message: `${run.path}: expected the options of this run, found seed 0 there, 2 here; gamma ${presets.demo.gamma} there, 5 here; use the same options, another desc or another outdir`,
+  })
+  t.deepEqual(await run.savedConfig(), presets.demo)
+})
+
+test('damaged options and a file in place of the folder are named', async (t) => {
+  const out = folder()
+  const run = await RunDir.create(out, 'r', presets.demo)
+  writeFileSync(run.file('training_options.json'), '{"preset": "de')
+  await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
+    message:
+      /r\/training_options\.json: expected the options of a run, found .*JSON.*; repair it or use another outdir$/,
+  })
+  writeFileSync(join(out, 'file'), '')
+  await t.throwsAsync(RunDir.create(join(out, 'file'), 'r', presets.demo), {
+    message: /file\/r: expected a folder, found a file \(ENOTDIR\)/,
+  })
+})
+
+test('snapshots are listed newest first, and unfinished or foreign files are not', async (t) => {
+  const run = await RunDir.create(folder(), 'r', presets.demo)
+  t.deepEqual(await run.newestSnapshots(), [])
+  for (const nimg of [9_999, 1_234_567_000, 120_016]) await run.write(RunDir.snapshotName(nimg), 'x')
+  writeFileSync(run.file('.network-snapshot-000130.safetensors.7.tmp'), '')
+  writeFileSync(run.file('network-snapshot-latest.safetensors'), '')
+  t.deepEqual(
+    (await run.newestSnapshots()).map(({ path, kimg }) => [path, kimg]),
+    [
+      [run.file('network-snapshot-1234567.safetensors'), 1_234_567],
+      [run.file('network-snapshot-000120.safetensors'), 120],
+      [run.file('network-snapshot-000009.safetensors'), 9],
+    ],
+  )
+})
+
+async function threeTicks(): Promise<RunDir> {
+  const run = await RunDir.create(folder(), 'r', presets.demo)
+  run.log('begin')
+  for (const nimg of [1000, 2000, 3000]) {
+    run.log(`tick at ${nimg} — é`)
+    run.appendStats({ nimg, 'Loss/r1_penalty': nimg === 2000 ? NaN : 0.5 })
+    run.log(`saved ${nimg}`)
+  }
+  return run
+}
+
+test('cutting back to a snapshot drops later records and the log lines after its own', async (t) => {
+  const run = await threeTicks()
+  t.is(await run.cutBack(2000), 2)
+  t.is(text(run.file('log.txt')), 'begin\ntick at 1000 — é\nsaved 1000\ntick at 2000 — é\n')
+  const records = text(run.file('stats.jsonl'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.like(records, [
+    { nimg: 1000, 'Loss/r1_penalty': 0.5 },
+    { nimg: 2000, 'Loss/r1_penalty': null },
+  ])
+  t.is(await run.cutBack(2000), 2, 'a second cut changes nothing')
+})
+
+test('a run that is cut back and repeated has the same files as one that was never interrupted', async (t) => {
+  const whole = await threeTicks()
+  const run = await threeTicks()
+  await run.cutBack(1000)
+  run.log('saved 1000')
+  for (const nimg of [2000, 3000]) {
+    run.log(`tick at ${nimg} — é`)
+    run.appendStats({ nimg, 'Loss/r1_penalty': nimg === 2000 ? NaN : 0.5 })
+    run.log(`saved ${nimg}`)
+  }
+  for (const name of ['log.txt', 'stats.jsonl']) t.is(text(run.file(name)), text(whole.file(name)))
+})
+
+test('a record that was cut off half-way is dropped, and starting over empties both files', async (t) => {
+  const run = await threeTicks()
+  appendFileSync(run.file('stats.jsonl'), '{"nimg": 4000, "Loss')
+  t.is(await run.cutBack(9999), 3)
+  t.true(text(run.file('stats.jsonl')).endsWith('}\n'))
+  t.is(await run.cutBack(-1), 0)
+  t.deepEqual([text(run.file('stats.jsonl')), text(run.file('log.txt'))], ['', ''])
+  await t.throwsAsync(run.cutBack(NaN), { instanceOf: RangeError })
+})
+
+test('times are written as the official code writes them', (t) => {
+  t.deepEqual([0, 59.4, 59.6, 3599, 3600, 86_399, 86_400 + 2 * 3600 + 3 * 60 + 4, Infinity].map(formatTime), [
+    '0s',
+    '59s',
+    '1m 00s',
+    '59m 59s',
+    '1h 00m 00s',
+    '23h 59m 59s',
+    '1d 02h 03m',
+    '-',
+  ])
+})
+
+test('status lines align from tick to tick', (t) => {
+  const config = resolveConfig('demo', { batch: 16, lodTrainingKimg: 6, lodTransitionKimg: 6 })
+  const line = (tick: number, nimg: number, leftSec: number): string =>
+    statusLine({
+      tick,
+      progress: progressAt(nimg, scheduleOptions(config)),
+      totalSec: tick * 100,
+      secPerTick: 9.87,
+      secPerKimg: 1.234,
+      maintenanceSec: 0.5,
+      leftSec,
+    })
+  t.is(
+    line(3, 9_000, 3700),
+    'tick 3     kimg 9.0      lod 1.50  res 16    minibatch 16   time 5m 00s       sec/tick 9.9     sec/kimg 1.23    maintenance 0.5    left 1h 01m 40s',
+  )
+  t.is(line(3, 9_000, 60).indexOf('left'), line(1200, 149_000, 9e5).indexOf('left'))
+})

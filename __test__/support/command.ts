@@ -1,0 +1,38 @@
+/** The built command line in a process of its own. */
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { tinyConfig } from './tiny.ts'
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+export interface Result {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+interface Surroundings {
+  /** Called with all that was printed so far. */
+  readonly onOutput?: (out: string, kill: (signal: NodeJS.Signals) => void) => void
+  /** Where programs are looked for. */
+  readonly path?: string
+}
+
+export function stylegan(args: readonly string[], { onOutput, path }: Surroundings = {}): Promise<Result> {
+  return new Promise((resolve) => {
+    const env = path === undefined ? process.env : { ...process.env, PATH: path }
+    const child = spawn(process.execPath, [main, ...args], { env })
+    let [out, err] = ['', '']
+    child.stdout.on('data', (data) => {
+      out += data
+      onOutput?.(out, (signal) => child.kill(signal))
+    })
+    child.stderr.on('data', (data) => (err += data))
+    child.on('close', (code) => resolve({ code, out, err }))
+  })
+}
+
+const kebab = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+/** Options that make a training run of `--preset demo` tiny. */
+export const tinyFlags = Object.entries(tinyConfig).flatMap(([key, value]) => [kebab(key), String(value)])

@@ -1,0 +1,242 @@
+import type { ExecutionContext } from 'ava'
+import test from 'ava'
+import { configFromJson, nearest, presets, resolveConfig, runName, sameRun, scheduleOptions } from '../../ts/training/config.ts'
+import { BUILTIN_AVATARS } from '../../ts/data/dataset.ts'
+import { featureMaps } from '../../ts/networks/params.ts'
+import { progressAt, timeline } from '../../ts/training/schedule.ts'
+
+function refuses(t: ExecutionContext, overrides: Readonly<Record<string, unknown>>, message: string): void {
+  t.throws(() => resolveConfig('demo', overrides), { instanceOf: RangeError, message })
+}
+
+test('the stylegan preset holds the official numbers for FFHQ', (t) => {
+  const config = resolveConfig('stylegan', { data: 'ffhq' })
+  t.like(config, { resolution: 1024, kimg: 25_000, gamma: 10, fmapBase: 8192, fmapMax: 512, latentSize: 512 })
+  t.like(config, {
+    mappingLayers: 8,
+    mappingLrmul: 0.01,
+    mixingProb: 0.9,
+    mbstdGroup: 4,
+    emaKimg: 10,
+    dlatentAvgBeta: 0.995,
+  })
+  const options = scheduleOptions(config)
+  t.is(timeline(options, config.kimg).at(-1)?.fromKimg, 8400)
+  t.like(progressAt(0, options), { resolution: 8, minibatch: 128, gLrate: 0.001, dLrate: 0.001, tickKimg: 140 })
+  t.like(progressAt(9e6, options), { resolution: 1024, minibatch: 4, gLrate: 0.003, dLrate: 0.003, tickKimg: 20 })
+})
+
+// StyleGAN, Appendices C and E; official train.py.
+for (const [preset, options, lrates] of [
+  ['ffhq', { resolution: 1024, kimg: 25_000, loss: 'logistic', gamma: 10, mirror: true }, [0.001, 0.003]],
+  ['ffhq512', { resolution: 512, kimg: 25_000, loss: 'logistic', gamma: 10, mirror: true }, [0.001, 0.003]],
+  ['ffhq256', { resolution: 256, kimg: 25_000, loss: 'logistic', gamma: 10, mirror: true }, [0.001, 0.002]],
+  ['celebahq', { resolution: 1024, kimg: 25_000, loss: 'wgan-gp', gamma: 0, mirror: true }, [0.001, 0.002]],
+  ['bedroom', { resolution: 256, kimg: 70_000, loss: 'logistic', gamma: 10, mirror: false }, [0.001, 0.002]],
+  ['car', { resolution: 512, kimg: 46_000, loss: 'logistic', gamma: 10, mirror: false }, [0.001, 0.003]],
+  ['cat', { resolution: 256, kimg: 70_000, loss: 'logistic', gamma: 10, mirror: false }, [0.001, 0.002]],
+] as const) {
+  test(`preset ${preset} holds the paper's numbers`, (t) => {
+    const config = resolveConfig(preset, { data: 'x' })
+    t.like(config, { preset, ...options })
+    const schedule = scheduleOptions(config)
+    const [first, last] = [progressAt(0, schedule), progressAt(24e6, schedule)]
+    t.deepEqual([first.gLrate, last.gLrate, first.dLrate, last.dLrate], [...lrates, ...lrates])
+  })
+}
+
+test('automatic minibatches are the official ones of 1, 2, 4 and 8 GPUs', (t) => {
+  const at = (gpus: number) => {
+    const schedule = scheduleOptions(resolveConfig('ffhq', { data: 'x', gpus, lodInitialResolution: 4 }))
+    return [0, 1300, 2500, 3700, 4900, 6100, 7300, 8500, 9700].map(
+      (kimg) => progressAt(kimg * 1000, schedule).minibatch,
+    )
+  }
+  t.deepEqual(at(1), [128, 128, 128, 64, 32, 16, 8, 4, 4])
+  t.deepEqual(at(2), [256, 256, 128, 64, 32, 16, 8, 8, 8])
+  t.deepEqual(at(4), [512, 256, 128, 64, 32, 16, 16, 16, 16])
+  t.deepEqual(at(8), [512, 256, 128, 64, 32, 32, 32, 32, 32])
+})
+
+test('configurations A to F set what Table 1 says, and options given by name win', (t) => {
+  const of = (config: string, more = {}) => resolveConfig('ffhq', { data: 'x', config, ...more })
+  t.like(of('A'), { loss: 'wgan-gp', gamma: 0, lodInitialResolution: 4, kimg: 12_000, mixingProb: 0, mappingLayers: 0 })
+  t.like(of('B'), {
+    loss: 'logistic',
+    gamma: 10,
+    lodInitialResolution: 8,
+    kimg: 25_000,
+    mixingProb: 0,
+    mappingLayers: 0,
+  })
+  for (const config of ['C', 'D', 'E']) t.like(of(config), { gamma: 10, mixingProb: 0, mappingLayers: 8 })
+  t.like(of('F'), { mixingProb: 0.9, mappingLayers: 8 })
+  t.like(of('A', { loss: 'logistic', kimg: 5 }), { loss: 'logistic', gamma: 10, kimg: 5 })
+  // Table 2 and Table 4.
+  for (const mixingProb of [0, 0.5, 0.9, 1]) t.is(of('F', { mixingProb }).mixingProb, mixingProb)
+  t.is(of('B', { mappingLayers: 8 }).mappingLayers, 8)
+  t.is(of('F', { mappingLayers: 0 }).mappingLayers, 0)
+  // A short run stays short.
+  t.is(resolveConfig('demo', { config: 'A' }).kimg, presets.demo.kimg)
+})
+
+const contradictions: [Record<string, unknown>, RegExp][] = [
+  [{ loss: 'hinge', gamma: 4 }, /^gamma and loss: expected options that fit together, found 4 and "hinge"; R1 and R2/],
+  [{ loss: 'wgan-gp', r2Gamma: 1 }, /^r2Gamma and loss: .*found 1 and "wgan-gp"/],
+  [{ config: 'B', mixingProb: 0.9 }, /^mixingProb and config: .*found 0.9 and "B"; A and B have no styles to mix/],
+  [{ config: 'A', mappingLayers: 8 }, /^mappingLayers and config: .*found 8 and "A"; A has no mapping network/],
+  [{ config: 'A', cond: true }, /^cond and config: .*found true and "A"/],
+  [{ cond: true, mappingLayers: 0 }, /^cond and mappingLayers: .*found true and 0/],
+  [{ labelSize: 3 }, /^labelSize and cond: .*found 3 and false/],
+  [{ batch: 16, gpus: 8 }, /^batch and gpus: .*found 16 and 8/],
+]
+for (const [overrides, message] of contradictions) {
+  test(`options that contradict each other are both named: ${Object.keys(overrides).join(' and ')} ${message.source.slice(0, 24)}`, (t) => {
+    t.throws(() => resolveConfig('demo', overrides), { instanceOf: RangeError, message })
+  })
+}
+
+test('the demo preset trains the built-in avatars and reaches full resolution well before its end', (t) => {
+  const config = resolveConfig('demo', {})
+  t.is(config.data, BUILTIN_AVATARS)
+  const phases = timeline(scheduleOptions(config), config.kimg)
+  t.is(phases.at(-1)?.resolution, config.resolution)
+  t.true(phases.at(-1)!.fromKimg < config.kimg / 2)
+})
+
+test('numbers for batch, learning rates and tick replace the tables at every resolution', (t) => {
+  const options = scheduleOptions(resolveConfig('stylegan', { data: 'x', batch: 12, glr: 0.01, dlr: 0.02, tick: 3 }))
+  for (const kimg of [0, 9000]) {
+    t.like(progressAt(kimg * 1000, options), { minibatch: 12, gLrate: 0.01, dLrate: 0.02, tickKimg: 3 })
+  }
+})
+
+test('a configuration is frozen, and JSON gives it back unchanged', (t) => {
+  const config = resolveConfig('demo', { seed: 7, emaRampup: null })
+  t.true(Object.isFrozen(config) && Object.isFrozen(presets.demo))
+  t.deepEqual(configFromJson(JSON.parse(JSON.stringify(config))), config)
+})
+
+test('an override that is undefined was not given', (t) => {
+  t.is(resolveConfig('demo', { gamma: undefined }).gamma, presets.demo.gamma)
+})
+
+test('a saved configuration without some option is refused instead of filled with a default', (t) => {
+  const { gamma: _, ...rest } = resolveConfig('demo', {})
+  t.throws(() => configFromJson(rest), {
+    instanceOf: RangeError,
+    message: 'gamma: expected a number of at least 0, found nothing; add it to the file',
+  })
+  t.throws(() => configFromJson([1]), { instanceOf: RangeError, message: /expected an object of options, found \[1\]/ })
+})
+
+test('an unknown option is refused with the nearest known one', (t) => {
+  refuses(t, { gama: 1 }, 'unknown option "gama"; did you mean gamma?')
+  refuses(t, { 'fmap-max': 1 }, 'unknown option "fmap-max"; did you mean fmapMax?')
+  refuses(t, { batchSize: 1 }, 'unknown option "batchSize"; did you mean batch?')
+  t.throws(() => resolveConfig('demo', { constructor: 1 }), { message: /^unknown option "constructor"/ })
+  t.throws(() => resolveConfig('demo', { qqqqqqqq: 1 }), {
+    message: /^unknown option "qqqqqqqq"; known ones: preset, data, /,
+  })
+  t.throws(() => resolveConfig('toString', {}), {
+    message:
+      'preset: expected one of stylegan, ffhq, ffhq512, ffhq256, celebahq, bedroom, car, cat, demo, found "toString"',
+  })
+})
+
+test('nearest prefers the fewest edits, counts a swap as one, and gives nothing for a word that is far from all', (t) => {
+  t.is(nearest('kmig', ['king', 'kimg']), 'kimg')
+  t.is(nearest('LODINITIALRESOLUTION', ['resolution', 'lodInitialResolution']), 'lodInitialResolution')
+  t.is(nearest('reslution', ['resolution', 'lodInitialResolution']), 'resolution')
+  t.is(nearest('zebra', ['gamma', 'kimg']), undefined)
+  t.is(nearest('gamma', []), undefined)
+})
+
+// One impossible value an option: expected, found, what to do.
+const impossible: [Record<string, unknown>, string][] = [
+  [
+    { resolution: 48 },
+    'resolution: expected a power of two from 4 to 1024, found 48; images of other sizes are cropped and resized to it',
+  ],
+  [
+    { resolution: 2048 },
+    'resolution: expected a power of two from 4 to 1024, found 2048; images of other sizes are cropped and resized to it',
+  ],
+  [
+    { resolution: '64' },
+    'resolution: expected a power of two from 4 to 1024, found "64"; images of other sizes are cropped and resized to it',
+  ],
+  [{ numChannels: 2 }, 'numChannels: expected 1 (gray), 3 (RGB) or 4 (RGBA), found 2'],
+  [{ kimg: 0 }, 'kimg: expected a number above 0, found 0'],
+  [{ kimg: NaN }, 'kimg: expected a number above 0, found NaN'],
+  [{ gamma: -1 }, 'gamma: expected a number of at least 0, found -1; 0 turns R1 off'],
+  [{ gamma: Infinity }, 'gamma: expected a number of at least 0, found Infinity; 0 turns R1 off'],
+  [{ batch: 0 }, 'batch: expected a whole number from 1 to 65536, or auto, found 0'],
+  [{ batch: 'all' }, 'batch: expected a whole number from 1 to 65536, or auto, found "all"'],
+  [{ batch: 18 }, 'batch: expected a multiple of mbstdGroup, 4, found 18; use 20, or another mbstdGroup'],
+  [
+    { batch: 'auto', mbstdGroup: 5 },
+    'batch: expected a multiple of mbstdGroup, 5, found 128 at 8x8; use 130, or another mbstdGroup',
+  ],
+  [{ config: 'G' }, 'config: expected one of A, B, C, D, E, F, found "G"'],
+  [{ gpus: 3 }, 'gpus: expected 1, 2, 4 or 8, found 3'],
+  [{ loss: 'mse' }, 'loss: expected one of logistic, logistic-saturating, wgan, wgan-gp, hinge, hinge-gp, found "mse"'],
+  [{ seed: 1.5 }, 'seed: expected a whole number from 0 to 4294967295, found 1.5'],
+  [{ mirror: 'yes' }, 'mirror: expected true or false, found "yes"'],
+  [{ glr: 0 }, 'glr: expected a number above 0, or auto, found 0'],
+  [{ mixingProb: 1.1 }, 'mixingProb: expected a number from 0 to 1, found 1.1'],
+  [{ dlatentAvgBeta: 1 }, 'dlatentAvgBeta: expected a number from 0 up to, but not including, 1, found 1'],
+  [{ desc: '../x' }, 'desc: expected letters, digits, ".", "_" and "-", found "../x"'],
+  [{ data: '' }, 'data: expected a folder of images or a prepared dataset, found ""; name one, or use builtin:avatars'],
+  [
+    { lodInitialResolution: 64 },
+    'lodInitialResolution: expected at most the resolution, 32, found 64; lower it to 32 or less',
+  ],
+  [
+    { lodTrainingKimg: 0, lodTransitionKimg: 0 },
+    'lodTrainingKimg: expected above 0 here or in lodTransitionKimg, found 0 in both; to train at 32 from the start, set lodInitialResolution to 32',
+  ],
+  [
+    { fmapBase: 15 },
+    'fmapBase: expected at least 16 for one feature map at 32x32, found 15; raise it or lower fmapDecay',
+  ],
+]
+for (const [overrides, message] of impossible) test(`refused: ${message}`, (t) => refuses(t, overrides, message))
+
+test('a batch smaller than the group of the minibatch deviation is one group', (t) => {
+  t.is(resolveConfig('demo', { batch: 3 }).batch, 3)
+})
+
+test('no growing needs no phases', (t) => {
+  const config = resolveConfig('demo', { lodInitialResolution: 32, lodTrainingKimg: 0, lodTransitionKimg: 0 })
+  t.is(progressAt(0, scheduleOptions(config)).lod, 0)
+})
+
+test('a run goes on with another length, device or place, and not with other training', (t) => {
+  const a = resolveConfig('demo', {})
+  t.deepEqual(
+    sameRun(a, resolveConfig('demo', { kimg: 1, snap: 1, tick: 1, device: 'gpu', outdir: 'o', desc: 'd' })),
+    [],
+  )
+  t.deepEqual(sameRun(a, resolveConfig('demo', { gamma: 5, seed: 1, resume: 'x', kimg: 1 })), [
+    'seed',
+    'resume',
+    'gamma',
+  ])
+})
+
+test('feature maps halve with each stage after the largest: official networks_stylegan.py', (t) => {
+  const config = presets.stylegan
+  t.deepEqual(
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((stage) => featureMaps(config, stage)),
+    [512, 512, 512, 512, 512, 256, 128, 64, 32, 16],
+  )
+})
+
+test("a run's name tells its options and depends on nothing else", (t) => {
+  t.is(runName(resolveConfig('demo', {})), 'demo-avatars-32px-gamma20-seed0')
+  t.is(
+    runName(resolveConfig('stylegan', { data: '/a b/my faces/', resolution: 64, desc: 'try2' })),
+    'stylegan-my-faces-64px-gamma10-seed0-try2',
+  )
+})

@@ -1,0 +1,274 @@
+//! The convolutions against plain f64 loops, for every algorithm and many geometries.
+
+use rayon::ThreadPoolBuilder;
+use stylegan_cpu_kernels::conv::{Algorithm, Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad};
+
+const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
+const KINDS: [Kind; 3] = [Kind::Forward, Kind::Transpose, Kind::WeightGrad];
+
+/// The three operands; a kind writes one of them from the other two.
+#[derive(Clone)]
+struct Operands {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    w: Vec<f32>,
+}
+
+/// Numbers in [−1, 1) from a linear congruential generator.
+fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn operands(g: &Conv) -> Operands {
+    Operands {
+        x: numbers(g.n * g.h * g.w * g.c, 1),
+        y: numbers(g.n * g.oh * g.ow * g.o, 2),
+        w: numbers(g.kh * g.kw * g.c * g.o, 3),
+    }
+}
+
+fn conv(n: usize, [h, w, c]: [usize; 3], [kh, kw, o]: [usize; 3], stride: usize, padding: [usize; 4]) -> Option<Conv> {
+    let [top, bottom, left, right] = padding;
+    let oh = (h + top + bottom).checked_sub(kh)? / stride + 1;
+    let ow = (w + left + right).checked_sub(kw)? / stride + 1;
+    Some(Conv { n, h, w, c, kh, kw, o, oh, ow, stride, padding })
+}
+
+/// The definition, in f64: visits every product `x · w` that is part of a `y`.
+fn reference(kind: Kind, g: &Conv, operands: &Operands) -> Vec<f64> {
+    let Operands { x, y, w } = operands;
+    let mut out = vec![0.0; [y.len(), x.len(), w.len()][kind as usize]];
+    for place in 0..g.n * g.oh * g.ow {
+        let (n, i, j) = (place / (g.oh * g.ow), place / g.ow % g.oh, place % g.ow);
+        for (u, v) in (0..g.kh * g.kw).map(|tap| (tap / g.kw, tap % g.kw)) {
+            let (p, q) = ((i * g.stride + u).wrapping_sub(g.padding[0]), (j * g.stride + v).wrapping_sub(g.padding[2]));
+            if p >= g.h || q >= g.w {
+                continue;
+            }
+            for (c, o) in (0..g.c * g.o).map(|k| (k / g.o, k % g.o)) {
+                let at_x = ((n * g.h + p) * g.w + q) * g.c + c;
+                let at_w = ((u * g.kw + v) * g.c + c) * g.o + o;
+                let at_y = place * g.o + o;
+                match kind {
+                    Kind::Forward => out[at_y] += f64::from(x[at_x]) * f64::from(w[at_w]),
+                    Kind::Transpose => out[at_x] += f64::from(y[at_y]) * f64::from(w[at_w]),
+                    Kind::WeightGrad => out[at_w] += f64::from(x[at_x]) * f64::from(y[at_y]),
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Computes into a copy of the operand that the kind writes.
+fn compute(
+    kind: Kind,
+    g: &Conv,
+    with: &Operands,
+    algorithm: Option<Algorithm>,
+    accumulate: bool,
+    scratch: &mut Scratch,
+) -> Vec<f32> {
+    let Operands { mut x, mut y, mut w } = with.clone();
+    match kind {
+        Kind::Forward => conv2d(g, &x, &w, &mut y, algorithm, accumulate, scratch),
+        Kind::Transpose => conv2d_transpose(g, &y, &w, &mut x, algorithm, accumulate, scratch),
+        Kind::WeightGrad => conv2d_weight_grad(g, &x, &y, &mut w, algorithm, accumulate, scratch),
+    }
+    match kind {
+        Kind::Forward => y,
+        Kind::Transpose => x,
+        Kind::WeightGrad => w,
+    }
+}
+
+fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {
+    let with = operands(g);
+    let expected = reference(kind, g, &with);
+    let before = [&with.y, &with.x, &with.w][kind as usize];
+    let terms = [g.kh * g.kw * g.c, g.kh * g.kw * g.o, g.n * g.oh * g.ow][kind as usize];
+    // A running sum of k products below 1 in size is about √k, so k roundings to 24 bits add up to about √k · √k · 2⁻²⁴.
+    let tolerance = 2.0 * (terms as f64 + 8.0) / f64::from(1 << 24);
+    for algorithm in ALGORITHMS.map(Some).into_iter().chain([None]) {
+        for accumulate in [false, true] {
+            let found = compute(kind, g, &with, algorithm, accumulate, scratch);
+            // Entries of the matrices of minimal filtering reach 8, and cancel: 2.1 was measured.
+            let filters = matches!(algorithm, None | Some(Algorithm::Winograd));
+            let tolerance = tolerance * if filters { 3.0 } else { 1.0 };
+            for (i, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
+                let expected = if accumulate { expected + f64::from(before[i]) } else { expected };
+                assert!(
+                    (f64::from(found) - expected).abs() <= tolerance,
+                    "{kind:?} {algorithm:?} accumulate {accumulate} element {i}: expected {expected}, found {found}; {g:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_agrees_with_the_definition_on_every_geometry() {
+    let mut scratch = Scratch::new();
+    let paddings = [[0; 4], [1; 4], [1, 0, 0, 2], [0, 3, 2, 1], [4, 4, 5, 5]];
+    let mut geometries = 0;
+    for [kh, kw] in [[1, 1], [2, 2], [3, 3], [4, 4], [1, 3], [3, 1], [5, 2]] {
+        for stride in 1..=3 {
+            for padding in paddings {
+                for [h, w] in [[1, 1], [2, 3], [5, 4], [7, 9]] {
+                    for [n, c, o] in [[1, 1, 1], [2, 3, 5], [3, 5, 2], [1, 0, 2], [2, 3, 0]] {
+                        if let Some(g) = conv(n, [h, w, c], [kh, kw, o], stride, padding) {
+                            KINDS.iter().for_each(|&kind| check(kind, &g, &mut scratch));
+                            geometries += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(geometries > 900, "only {geometries} geometries were tried");
+}
+
+/// Shapes with several tiles, chunks and blocks, and with channels on both sides of every lane count.
+fn large() -> Vec<Conv> {
+    [
+        conv(3, [32, 32, 16], [3, 3, 24], 1, [1; 4]),
+        conv(5, [8, 8, 65], [3, 3, 64], 1, [1; 4]),
+        conv(7, [4, 4, 64], [3, 3, 65], 1, [1; 4]),
+        conv(3, [32, 32, 17], [4, 4, 20], 2, [1; 4]),
+        conv(2, [20, 33, 8], [3, 2, 7], 3, [2, 0, 1, 1]),
+        conv(9, [16, 16, 3], [1, 1, 64], 1, [0; 4]),
+        conv(9, [16, 16, 64], [1, 1, 3], 1, [0; 4]),
+        conv(9, [16, 16, 19], [3, 3, 3], 1, [1; 4]),
+        conv(5, [4, 4, 130], [4, 4, 70], 1, [0; 4]),
+        conv(17, [8, 6, 40], [3, 1, 30], 1, [0; 4]),
+        conv(1, [64, 300, 5], [3, 3, 6], 1, [1; 4]),
+        // Few tiles and several panels of outputs, and many of both.
+        conv(1, [16, 16, 70], [3, 3, 130], 1, [1; 4]),
+        conv(2, [16, 16, 100], [4, 4, 70], 2, [1; 4]),
+        conv(12, [24, 40, 20], [3, 3, 100], 1, [1; 4]),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[test]
+fn every_algorithm_agrees_with_the_definition_where_work_is_split() {
+    let mut scratch = Scratch::new();
+    for g in large() {
+        KINDS.iter().for_each(|&kind| check(kind, &g, &mut scratch));
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    let pools: Vec<_> = [1, 2, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap()).into();
+    let mut scratch = Scratch::new();
+    for g in large() {
+        let with = operands(&g);
+        for (kind, algorithm) in KINDS.iter().flat_map(|&kind| ALGORITHMS.map(|algorithm| (kind, algorithm))) {
+            let mut bits = |pool: &rayon::ThreadPool| -> Vec<u32> {
+                let out = pool.install(|| compute(kind, &g, &with, Some(algorithm), true, &mut scratch));
+                out.iter().map(|value| value.to_bits()).collect()
+            };
+            let one = bits(&pools[0]);
+            for pool in &pools[1..] {
+                assert!(
+                    bits(pool) == one,
+                    "{kind:?} {algorithm:?} differs on {} threads; {g:?}",
+                    pool.current_num_threads()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn forward_and_transpose_are_adjoint() {
+    let mut scratch = Scratch::new();
+    for g in large() {
+        let with = operands(&g);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+        let forward = dot(&compute(Kind::Forward, &g, &with, None, false, &mut scratch), &with.y);
+        let transpose = dot(&compute(Kind::Transpose, &g, &with, None, false, &mut scratch), &with.x);
+        let weights = dot(&compute(Kind::WeightGrad, &g, &with, None, false, &mut scratch), &with.w);
+        // Three sums of the same products x · w · y; f32 rounding of each, measured below 1e-6 of their count's root.
+        let scale = ((with.y.len() * g.kh * g.kw * g.c) as f64).sqrt();
+        assert!((forward - transpose).abs() < 1e-5 * scale, "{forward} and {transpose}; {g:?}");
+        assert!((forward - weights).abs() < 1e-5 * scale, "{forward} and {weights}; {g:?}");
+    }
+}
+
+#[test]
+fn a_second_step_takes_no_workspace() {
+    let mut scratch = Scratch::new();
+    let step = |scratch: &mut Scratch| {
+        for g in large() {
+            for kind in KINDS {
+                compute(kind, &g, &operands(&g), None, false, scratch);
+            }
+        }
+        scratch.bytes()
+    };
+    let first = step(&mut scratch);
+    assert!(first > 0);
+    assert_eq!(step(&mut scratch), first);
+}
+
+#[test]
+#[should_panic(expected = "conv2d: expected [16, 4, 9] elements of x, y and w, found [15, 4, 9]")]
+fn a_slice_of_the_wrong_length_is_named() {
+    let g = conv(1, [4, 4, 1], [3, 3, 1], 1, [0; 4]).unwrap();
+    conv2d(&g, &[0.0; 15], &[0.0; 9], &mut [0.0; 4], None, false, &mut Scratch::new());
+}
+
+#[test]
+fn what_is_kept_of_frozen_weights_gives_the_same_bits_until_they_are_forgotten() {
+    let shapes = [([3, 3], 1, Algorithm::Winograd), ([4, 4], 2, Algorithm::Winograd), ([4, 4], 2, Algorithm::Im2col)];
+    for (size, stride, algorithm) in shapes {
+        let g = conv(2, [16, 16, 8], [size[0], size[1], 12], stride, [1; 4]).expect("the kernel fits");
+        let (mut with, mut scratch) = (operands(&g), Scratch::new());
+        let run = |with: &mut Operands, scratch: &mut Scratch, frozen: bool| {
+            let Operands { x, y, w } = with;
+            let (mut to_y, mut to_x) = (y.clone(), x.clone());
+            scratch.freeze(frozen.then_some(&w[..]));
+            conv2d(&g, x, w, &mut to_y, Some(algorithm), false, scratch);
+            conv2d_transpose(&g, y, w, &mut to_x, Some(algorithm), false, scratch);
+            (to_y, to_x)
+        };
+        let expected = run(&mut with, &mut scratch, false);
+        let before = scratch.bytes();
+        for _ in 0..2 {
+            assert_eq!(run(&mut with, &mut scratch, true), expected);
+        }
+        assert!(scratch.bytes() > before, "{size:?} {algorithm:?}: nothing was kept");
+        scratch.forget(&with.w[1..2]);
+        with.w.iter_mut().for_each(|w| *w = -*w);
+        let negated = run(&mut with, &mut scratch, true);
+        assert!(negated.0.iter().zip(&expected.0).all(|(a, b)| *a == -b), "{size:?} {algorithm:?}");
+        assert!(negated.1.iter().zip(&expected.1).all(|(a, b)| *a == -b), "{size:?} {algorithm:?}");
+    }
+}
+
+#[test]
+fn minimal_filtering_rounds_to_a_hundred_thousandth_of_the_largest_result() {
+    for (size, stride) in [(3, 1), (4, 2)] {
+        let g = conv(2, [16, 16, 256], [size, size, 64], stride, [1; 4]).expect("the kernel fits");
+        let (with, mut scratch) = (operands(&g), Scratch::new());
+        for kind in KINDS {
+            let expected = reference(kind, &g, &with);
+            let largest = expected.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+            let mut error = |algorithm| {
+                let found = compute(kind, &g, &with, Some(algorithm), false, &mut scratch);
+                found.iter().zip(&expected).map(|(&f, e)| (f64::from(f) - e).abs()).fold(0.0, f64::max) / largest
+            };
+            let [plain, filtered] = [error(Algorithm::Im2col), error(Algorithm::Winograd)];
+            assert!(filtered <= 1e-5, "{kind:?} {size}x{size}: {filtered:e}, by windows {plain:e}");
+        }
+    }
+}

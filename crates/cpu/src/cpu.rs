@@ -1,0 +1,142 @@
+//! The executor: locks operands, runs a kernel, adds its result where the kernel itself cannot.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::Tensor;
+use rayon::ThreadPoolBuilder;
+use stylegan_cpu_kernels::conv::Scratch;
+use stylegan_cpu_kernels::is_large;
+use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
+
+use crate::launch::Launch;
+use crate::memory::{Slice, SliceMut, allocate, with_slices};
+
+/// Runs kernels on this machine's cores. Workspace is kept from kernel to kernel.
+#[derive(Default)]
+pub struct Cpu {
+    conv: Scratch,
+    /// Results of kernels that cannot add to their output themselves, by output.
+    results: Vec<Vec<f32>>,
+    /// Set while the pool's threads look for work without a rest.
+    busy: Option<Arc<AtomicBool>>,
+}
+
+impl Cpu {
+    /// Has the pool's other threads look for work until [`Executor::rest`]: to wake one up takes longer than many kernels.
+    fn stay_awake(&mut self) {
+        if self.busy.is_some() || rayon::current_num_threads() == 1 {
+            return;
+        }
+        let busy = Arc::new(AtomicBool::new(true));
+        self.busy = Some(Arc::clone(&busy));
+        let own = rayon::current_thread_index();
+        rayon::spawn_broadcast(move |thread| {
+            while Some(thread.index()) != own && busy.load(Ordering::Relaxed) {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+    }
+}
+
+impl Executor for Cpu {
+    type Memory = Tensor;
+
+    fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
+        allocate(len, dtype)
+    }
+
+    /// The loop runs inside of a pool of its own: the thread that launches a kernel computes its share of it. From outside
+    /// of the pool every kernel would wait for threads to wake up, a fifth of the time of a small network's step.
+    fn spawn(name: String, run: impl FnOnce() + Send + 'static) {
+        let pool = ThreadPoolBuilder::new().thread_name(move |i| format!("{name} {i}"));
+        let pool = Arc::new(pool.build().expect("the system starts threads"));
+        let kept = Arc::clone(&pool);
+        pool.spawn(move || {
+            run();
+            // The other threads of the pool end with it.
+            drop(kept);
+        });
+    }
+
+    fn execute(
+        &mut self,
+        kernel: &Kernel,
+        inputs: &[Operand<Tensor>],
+        outs: &[Operand<Tensor>],
+        accumulate: bool,
+    ) -> Result<()> {
+        if inputs.iter().chain(outs).any(|operand| is_large(operand.len)) {
+            self.stay_awake();
+        }
+        with_slices(kernel.name(), inputs, outs, |x, y| {
+            for y in y.iter() {
+                self.conv.forget(y.floats());
+            }
+            // Convolutions have their weights second.
+            let weights = match (inputs.get(1), x.get(1)) {
+                (Some(Operand { frozen: true, .. }), Some(Slice::F32(weights))) => Some(*weights),
+                _ => None,
+            };
+            self.conv.freeze(weights);
+            let launch = Launch { kernel, inputs, outs, x };
+            if accumulate && !adds_itself(kernel) {
+                launch.run_and_add(&mut self.conv, &mut self.results, y)
+            } else {
+                launch.run(&mut self.conv, y, accumulate)
+            }
+        })
+    }
+
+    fn rest(&mut self) {
+        if let Some(busy) = self.busy.take() {
+            busy.store(false, Ordering::Relaxed);
+            // This thread's own part of the broadcast, which does nothing, may still be waiting.
+            while rayon::yield_local() == Some(rayon::Yield::Executed) {}
+        }
+    }
+
+    fn write(&mut self, to: &Operand<Tensor>, bytes: &[u8]) {
+        let written = with_slices("write", &[], std::slice::from_ref(to), |_, y| {
+            self.conv.forget(y[0].floats());
+            let to: &mut [u8] = match &mut y[0] {
+                SliceMut::F32(y) => bytemuck::cast_slice_mut(y),
+                SliceMut::F64(y) => bytemuck::cast_slice_mut(y),
+                SliceMut::I32(y) => bytemuck::cast_slice_mut(y),
+                SliceMut::U8(y) => y,
+            };
+            to.copy_from_slice(bytes);
+            Ok(())
+        });
+        // The stream turns a panic into the device's fault.
+        written.expect("a storage lies inside of its block");
+    }
+
+    fn read(&mut self, from: &Operand<Tensor>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = with_slices("read", std::slice::from_ref(from), &[], |x, _| {
+            let from: &[u8] = match x[0] {
+                Slice::F32(x) => bytemuck::cast_slice(x),
+                Slice::F64(x) => bytemuck::cast_slice(x),
+                Slice::I32(x) => bytemuck::cast_slice(x),
+                Slice::U8(x) => x,
+            };
+            bytes.extend_from_slice(from);
+            Ok(())
+        });
+        read.expect("a storage lies inside of its block");
+        bytes
+    }
+}
+
+/// Whether the kernel's function takes `accumulate`.
+fn adds_itself(kernel: &Kernel) -> bool {
+    use Kernel::{Adam, BiasAct, BiasActGrad, Conv2d, Conv2dTranspose, Conv2dWeightGrad, Copy, Matmul, Select};
+    matches!(kernel, Kernel::Binary(_) | Kernel::Unary(_) | BiasAct { .. } | BiasActGrad { .. } | Select)
+        || matches!(
+            kernel,
+            Conv2d(_) | Conv2dTranspose(_) | Conv2dWeightGrad(_) | Matmul { .. } | Copy { .. } | Adam(_)
+        )
+}

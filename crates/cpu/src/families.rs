@@ -1,0 +1,162 @@
+//! Kernels whose operands take more than a line to prepare.
+
+use stylegan_cpu_kernels::adam::{self, Arenas};
+use stylegan_cpu_kernels::conv::Conv;
+use stylegan_cpu_kernels::normalize::{self, Image};
+use stylegan_cpu_kernels::resample::{self, upfirdn2d};
+use stylegan_cpu_kernels::stddev::{self, Groups};
+use stylegan_cpu_kernels::{elementwise, movement};
+use stylegan_tensor::{AdamStep, Conv2d, Kernel, Result, Upfirdn2d};
+
+use crate::launch::Launch;
+use crate::memory::{Slice, SliceMut};
+
+impl Launch<'_> {
+    pub(crate) fn copy(&self, strided: &movement::Strided, y: &mut [SliceMut], accumulate: bool) -> Result<()> {
+        match (self.x.first(), self.first(y)?) {
+            (Some(Slice::F32(x)), SliceMut::F32(y)) if accumulate => movement::copy(strided, x, y, |y, x| *y += x),
+            _ if accumulate => return Err(self.error("results are added to f32 outputs only")),
+            (Some(Slice::F32(x)), SliceMut::F32(y)) => movement::copy(strided, x, y, |y, x| *y = x),
+            (Some(Slice::F64(x)), SliceMut::F64(y)) => movement::copy(strided, x, y, |y, x| *y = x),
+            (Some(Slice::U8(x)), SliceMut::U8(y)) => movement::copy(strided, x, y, |y, x| *y = x),
+            (Some(Slice::I32(x)), SliceMut::I32(y)) => movement::copy(strided, x, y, |y, x| *y = x),
+            _ => return Err(self.error("expected an input of the output's type")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn cast(&self, y: &mut [SliceMut]) -> Result<()> {
+        fn to<S: Copy + Sync + Into<f64>>(x: &[S], y: &mut SliceMut) {
+            // f64 holds every value of the other types; `as` truncates and clamps.
+            match y {
+                SliceMut::F32(y) => movement::cast(x, y, |x| x.into() as f32),
+                SliceMut::F64(y) => movement::cast(x, y, |x| x.into()),
+                SliceMut::U8(y) => movement::cast(x, y, |x| x.into() as u8),
+                SliceMut::I32(y) => movement::cast(x, y, |x| x.into() as i32),
+            }
+        }
+        let y = self.first(y)?;
+        match self.x.first() {
+            Some(Slice::F32(x)) => to(x, y),
+            Some(Slice::F64(x)) => to(x, y),
+            Some(Slice::U8(x)) => to(x, y),
+            Some(Slice::I32(x)) => to(x, y),
+            None => return Err(self.error("expected one input, got none")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn rows(&self, y: &mut [SliceMut]) -> Result<()> {
+        let [Slice::F32(x), Slice::I32(rows)] = self.x else {
+            return Err(self.error("expected an f32 and an i32 input"));
+        };
+        let [y] = self.floats_mut(y)?;
+        let [_, width] = self.sizes(self.shape(0))?;
+        let done = match self.kernel {
+            Kernel::GatherRows => movement::gather_rows(x, rows, width, y),
+            _ => movement::scatter_rows(x, rows, width, y),
+        };
+        done.map_err(|e| self.error(&format!("rows must be in 0..{}, got {}", e.count, e.row)))
+    }
+
+    pub(crate) fn upfirdn2d(&self, p: &Upfirdn2d, y: &mut [SliceMut]) -> Result<()> {
+        let ([x], [y]) = (self.floats()?, self.floats_mut(y)?);
+        let [_, height, width, _] = self.sizes(&self.outs[0].shape)?;
+        let taps: Vec<f32> = p.taps.iter().map(|&tap| tap as f32).collect();
+        let p = resample::Upfirdn2d {
+            shape: self.sizes(self.shape(0))?,
+            out: [height, width],
+            up: p.up,
+            down: p.down,
+            taps: &taps,
+            before: [p.padding[0], p.padding[2]],
+        };
+        upfirdn2d(&p, x, y);
+        Ok(())
+    }
+
+    pub(crate) fn activate(&self, y: &mut [SliceMut], accumulate: bool) -> Result<()> {
+        let [y] = self.floats_mut(y)?;
+        match self.kernel {
+            Kernel::BiasActGrad { alpha } => {
+                let [g, saved] = self.floats()?;
+                elementwise::bias_act_grad(g, saved, *alpha as f32, y, accumulate);
+            }
+            Kernel::BiasAct { alpha } if self.x.len() == 1 => {
+                let [x] = self.floats()?;
+                elementwise::bias_act(x, None, *alpha as f32, y, accumulate);
+            }
+            Kernel::BiasAct { alpha } => {
+                let [x, b] = self.floats()?;
+                elementwise::bias_act(x, Some(b), *alpha as f32, y, accumulate);
+            }
+            Kernel::NoiseBiasAct { alpha } => {
+                let [x, noise, strength, b] = self.floats()?;
+                elementwise::noise_bias_act(x, noise, [strength, b], *alpha as f32, y);
+            }
+            _ => return Err(self.error("is no activation")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn normalize(&self, y: &mut [SliceMut]) -> Result<()> {
+        let at = usize::from(!matches!(self.kernel, Kernel::Adain));
+        let [_, height, width, channels] = self.sizes(self.shape(at))?;
+        let image = Image { pixels: height * width, channels };
+        match self.kernel {
+            Kernel::Adain => {
+                let ([x, style], [y, stats]) = (self.floats()?, self.floats_mut(y)?);
+                normalize::adain(image, x, style, y, stats);
+            }
+            Kernel::AdainInputGrad => {
+                let ([g, x, style, stats], [dx]) = (self.floats()?, self.floats_mut(y)?);
+                normalize::adain_input_grad(image, g, x, style, stats, dx);
+            }
+            _ => {
+                let ([g, x, stats], [dstyle]) = (self.floats()?, self.floats_mut(y)?);
+                normalize::adain_style_grad(image, g, x, stats, dstyle);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn deviate(&self, size: usize, y: &mut [SliceMut]) -> Result<()> {
+        let [y] = self.floats_mut(y)?;
+        let groups = |x: usize| {
+            let (images, elements) = (self.shape(x)[0], self.inputs[x].len);
+            Groups { count: images / size, size, image: elements / images.max(1) }
+        };
+        if let Kernel::MinibatchStddev { .. } = self.kernel {
+            let [x] = self.floats()?;
+            stddev::minibatch_stddev(groups(0), x, y);
+        } else {
+            let [g, x] = self.floats()?;
+            stddev::minibatch_stddev_grad(groups(1), g, x, y);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn adam(&self, step: &AdamStep, y: &mut [SliceMut], accumulate: bool) -> Result<()> {
+        if accumulate {
+            return Err(self.error("a step is taken in place; it cannot be accumulated"));
+        }
+        let &AdamStep { rate, beta1, beta2, epsilon, average_beta } = step;
+        let step = adam::AdamStep { rate, beta1, beta2, epsilon, average_beta };
+        let [grad] = self.floats()?;
+        let arenas = if y.len() == 4 {
+            let [params, m, v, state] = self.floats_mut(y)?;
+            Arenas { params, m, v, state, average: None }
+        } else {
+            let [params, m, v, state, average] = self.floats_mut(y)?;
+            Arenas { params, m, v, state, average: Some(average) }
+        };
+        adam::adam(&step, grad, arenas);
+        Ok(())
+    }
+
+    pub(crate) fn geometry(&self, p: &Conv2d, x: &[usize], w: &[usize], y: &[usize]) -> Result<Conv> {
+        let ([n, h, width, c], [kh, kw, _, o]) = (self.sizes(x)?, self.sizes(w)?);
+        let [_, oh, ow, _] = self.sizes(y)?;
+        Ok(Conv { n, h, w: width, c, kh, kw, o, oh, ow, stride: p.stride, padding: p.padding })
+    }
+}

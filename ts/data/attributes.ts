@@ -1,0 +1,44 @@
+/** Yes-or-no attributes of the images of a labelled data set. */
+import { avatarAttributes } from './avatars.ts'
+import { BUILTIN_AVATARS, readLabels, type Dataset } from './dataset.ts'
+import { DataError } from '../native/index.ts'
+
+export interface Attributes {
+  /** The names that {@link attributeOf} knows; a column of the labels can be named too. */
+  readonly names: readonly string[]
+  /** Of each image: 1 if it has the attribute. */
+  of(name: string): Uint8Array
+}
+
+/**
+ * The attributes of a data set: the columns of its labels; of the built-in avatars also what several columns say together.
+ *
+ * @throws DataError if the data set has no labels
+ */
+export async function attributesOf(dataset: Dataset): Promise<Attributes> {
+  const { source, count } = dataset.info
+  const labels = await readLabels(dataset)
+  if (labels === undefined) {
+    throw new DataError(
+      `${source}: labels are expected; put each class into a folder of its own, or list attributes in dataset.json`,
+    )
+  }
+  const { names: columns, values } = labels
+  const groups = source === BUILTIN_AVATARS ? avatarAttributes : {}
+  const names = source === BUILTIN_AVATARS ? Object.keys(groups) : columns
+  const of = (name: string): Uint8Array => {
+    const members = (groups[name] ?? [name]).map((column) => columns.indexOf(column)).filter((column) => column >= 0)
+    if (members.length === 0) {
+      throw new RangeError(`attributes: expected some of ${shortened(names)}, found '${name}'`)
+    }
+    return Uint8Array.from({ length: count }, (_, image) =>
+      Number(members.some((column) => values[image * columns.length + column] === 1)),
+    )
+  }
+  return { names, of }
+}
+
+/** A list that fits into an error message. */
+function shortened(names: readonly string[]): string {
+  return names.length <= 40 ? names.join(', ') : `${names.slice(0, 40).join(', ')} and ${names.length - 40} more`
+}

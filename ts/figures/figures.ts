@@ -1,0 +1,267 @@
+/** The figures of the paper, drawn from a trained network: each function returns one picture. */
+import { streams } from '../data/dataset.ts'
+import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './render.ts'
+import type { Picture } from './grid.ts'
+import { Rng, scope, type Tensor } from '../native/index.ts'
+import { configurationOf } from '../networks/configurations.ts'
+import { get, numLayers, type NetworkOptions } from '../networks/params.ts'
+import { blank, crop, enlarge, mirror, panel, place, shrink, stretch } from './panel.ts'
+
+export { imageOf, labelOf, latentOf, stylesOf, type FigureOptions, type Generator } from './render.ts'
+
+/** Small images are enlarged until labels of a few words fit over them. */
+function visible(picture: Picture): Picture {
+  return picture.width >= 128 ? picture : enlarge(picture, Math.ceil(128 / picture.width))
+}
+
+export interface MixingFigure extends FigureOptions {
+  /** Seeds that most styles come from, a row each. */
+  readonly rows: readonly number[]
+  /** Seeds whose styles are copied, a column each. */
+  readonly cols: readonly number[]
+  /** Layers whose styles are copied, for each row; one list serves all rows. */
+  readonly styles: readonly (readonly number[])[]
+}
+
+/** Style mixing (StyleGAN, Fig. 3): at row r and column c, the styles `styles[r]` of seed c in the image of seed r. */
+export async function mixingFigure(generator: Generator, figure: MixingFigure): Promise<Picture> {
+  const { rows, cols, styles } = figure
+  requireStyles(generator.options, 'mixing')
+  const layers = numLayers(generator.options.resolution)
+  if (styles.length !== 1 && styles.length !== rows.length) {
+    throw new RangeError(`styles: expected one list of layers, or one a row, ${rows.length}, found ${styles.length}`)
+  }
+  for (const layer of styles.flat()) {
+    if (!(Number.isInteger(layer) && layer >= 0 && layer < layers)) {
+      throw new RangeError(`styles: expected layers from 0 to ${layers - 1}, found ${layer}`)
+    }
+  }
+  const of = (seed: number) => stylesOf(generator, seed, figure)
+  const image = async (w: readonly Tensor[]) => visible(await imageOf(generator, w, 'const'))
+  const sources = cols.map(of)
+  const cells: (Picture | undefined)[][] = [[undefined]]
+  for (const source of sources) cells[0]!.push(await image(source))
+  for (const [r, seed] of rows.entries()) {
+    const [own, copied] = [of(seed), new Set(styles[r] ?? styles[0]!)]
+    const row = [await image(own)]
+    for (const source of sources) row.push(await image(own.map((w, layer) => (copied.has(layer) ? source[layer]! : w))))
+    cells.push(row)
+  }
+  const rowLabels = rows.map((seed, r) => `${seed}: ${rangesOf(styles[r] ?? styles[0]!)}`)
+  return panel(cells, { columnLabels: ['', ...cols.map((seed) => `seed ${seed}`)], rowLabels: ['', ...rowLabels] })
+}
+
+/** 0, 1, 2, 5 as 0-2+5. */
+function rangesOf(layers: readonly number[]): string {
+  const sorted = [...new Set(layers)].sort((a, b) => a - b)
+  const starts = sorted.filter((layer) => !sorted.includes(layer - 1))
+  const ends = sorted.filter((layer) => !sorted.includes(layer + 1))
+  return starts.map((start, i) => (start === ends[i] ? `${start}` : `${start}-${ends[i]}`)).join('+')
+}
+
+function requireStyles(options: NetworkOptions, what: string): void {
+  if (!configurationOf(options).traditional) return
+  throw new RangeError(`${what}: expected a network with styles (C to F), found configuration ${options.config}`)
+}
+
+/** The truncation trick (StyleGAN, Fig. 8): a row a seed, a column a ψ, fixed noise. The paper truncates all layers. */
+export async function truncationFigure(
+  generator: Generator,
+  {
+    seeds,
+    psis,
+    classes,
+    truncationCutoff,
+  }: Omit<FigureOptions, 'truncationPsi'> & { readonly seeds: readonly number[]; readonly psis: readonly number[] },
+): Promise<Picture> {
+  const cells: Picture[][] = []
+  for (const seed of seeds) {
+    const row: Picture[] = []
+    for (const truncationPsi of psis) {
+      const styles = stylesOf(generator, seed, { classes, truncationPsi, truncationCutoff })
+      row.push(visible(await imageOf(generator, styles, 'const')))
+    }
+    cells.push(row)
+  }
+  return panel(cells, { columnLabels: psis.map((psi) => `ψ = ${psi}`), rowLabels: seeds.map((seed) => `seed ${seed}`) })
+}
+
+export interface NoiseFigure extends FigureOptions {
+  readonly seeds: readonly number[]
+}
+
+/** The part that official generate_figures.py shows, (650, 180) to (906, 436) of 1024, as shares of the side. */
+export const NOISE_CROP = { left: 650 / 1024, top: 180 / 1024, side: 256 / 1024 }
+
+/**
+ * What noise changes (StyleGAN, Fig. 4): the image, a part of it under four realisations of the noise, and the deviation of each
+ * pixel over all of them, bright where noise matters.
+ *
+ * @param realisations official generate_figures.py: 100
+ */
+export async function noiseDetailFigure(
+  generator: Generator,
+  {
+    seeds,
+    realisations = 100,
+    part = NOISE_CROP,
+    ...sampling
+  }: NoiseFigure & { realisations?: number; part?: typeof NOISE_CROP },
+): Promise<Picture> {
+  requireNoise(generator.options)
+  if (!(Number.isInteger(realisations) && realisations >= 4)) {
+    throw new RangeError(`realisations: expected a whole number of at least 4, found ${realisations}`)
+  }
+  const width = generator.options.resolution
+  const { height } = shownRows(generator)
+  const size = Math.max(1, Math.min(Math.floor(part.side * width), height))
+  const [left, top] = [Math.floor(part.left * width), Math.min(Math.floor(part.top * height), height - size)]
+  const cells: Picture[][] = []
+  for (const seed of seeds) {
+    const styles = stylesOf(generator, seed, sampling)
+    const noise = new Rng(seed, streams.noise)
+    const images: Picture[] = []
+    for (let i = 0; i < realisations; i++) images.push(await imageOf(generator, styles, noise))
+    const shown = visible(images[0]!)
+    const four = blank(shown.width, shown.height)
+    const box = Math.floor(Math.min(four.width, four.height) / 2) - 2
+    for (const [i, image] of images.slice(0, 4).entries()) {
+      const [x, y] = [i % 2 ? four.width - box : 0, i < 2 ? 0 : four.height - box]
+      place(four, stretch(crop(image, left, top, size, size), box, box), x, y)
+    }
+    cells.push([shown, four, visible(deviationMap(images))])
+  }
+  const columnLabels = ['image', 'four of noise', 'deviation']
+  return panel(cells, { columnLabels, rowLabels: seeds.map((seed) => `seed ${seed}`) })
+}
+
+/** Four times the deviation of the mean of the colours (official generate_figures.py). */
+export function deviationMap(images: readonly Picture[]): Picture {
+  const { width, height } = images[0]!
+  const map = blank(width, height)
+  for (let i = 0; i < width * height; i++) {
+    const grays = images.map(({ pixels }) => (pixels[3 * i]! + pixels[3 * i + 1]! + pixels[3 * i + 2]!) / 3)
+    const mean = grays.reduce((sum, gray) => sum + gray, 0) / grays.length
+    const deviation = Math.sqrt(grays.reduce((sum, gray) => sum + (gray - mean) ** 2, 0) / grays.length)
+    map.pixels.fill(Math.min(255, Math.floor(4 * deviation + 0.5)), 3 * i, 3 * i + 3)
+  }
+  return map
+}
+
+/**
+ * Noise of some layers (StyleGAN, Fig. 5): in all, in none, in the fine ones, in the coarse ones; elsewhere it is 0.
+ *
+ * @param split first fine layer; the paper's 8 of 18 by default, in proportion
+ * @param halves only the left half of each image is shown, as in the paper
+ * @param mirrored seeds whose images are turned left to right first
+ */
+export async function noiseComponentsFigure(
+  generator: Generator,
+  {
+    seeds,
+    split,
+    halves = false,
+    mirrored = [],
+    ...sampling
+  }: NoiseFigure & {
+    split?: number | undefined
+    halves?: boolean | undefined
+    mirrored?: readonly number[] | undefined
+  },
+): Promise<Picture> {
+  requireNoise(generator.options)
+  const layers = numLayers(generator.options.resolution)
+  const first = split ?? Math.round((layers * 8) / 18)
+  if (!(Number.isInteger(first) && first > 0 && first < layers)) {
+    throw new RangeError(`split: expected a layer from 1 to ${layers - 1}, found ${first}`)
+  }
+  const kinds: [string, (layer: number) => boolean][] = [
+    ['all', () => true],
+    ['none', () => false],
+    [`fine ${first}-${layers - 1}`, (layer) => layer >= first],
+    [`coarse 0-${first - 1}`, (layer) => layer < first],
+  ]
+  const cells: Picture[][] = []
+  for (const seed of seeds) {
+    const styles = stylesOf(generator, seed, sampling)
+    const row: Picture[] = []
+    for (const [, keep] of kinds) {
+      const noise = buffers(generator, keep)
+      const image = visible(await imageOf(generator, styles, noise))
+      const turned = mirrored.includes(seed) ? mirror(image) : image
+      row.push(halves ? crop(turned, 0, 0, Math.floor(turned.width / 2), turned.height) : turned)
+      for (const tensor of noise) tensor.dispose()
+    }
+    cells.push(row)
+  }
+  return panel(cells, {
+    columnLabels: kinds.map(([name]) => name),
+    rowLabels: seeds.map((seed) => `seed ${seed}`),
+  })
+}
+
+/** The network's noise buffers, zeros in the layers that are not kept. */
+function buffers({ Gs, options }: Generator, keep: (layer: number) => boolean): Tensor[] {
+  return scope(() =>
+    Array.from({ length: numLayers(options.resolution) }, (_, layer) => {
+      const buffer = get(Gs.params, `G_synthesis/noise${layer}`)
+      const side = buffer.shape[2]!
+      return buffer.reshape([1, side, side, 1]).mul(keep(layer) ? 1 : 0)
+    }),
+  )
+}
+
+function requireNoise(options: NetworkOptions): void {
+  if (configurationOf(options).noise) return
+  throw new RangeError(`noise: expected a network with noise inputs (E or F), found configuration ${options.config}`)
+}
+
+/**
+ * Images that nobody chose (StyleGAN, Fig. 2): columns of rows · 2^lod images, each 2^lod times smaller.
+ *
+ * @param seed the images are those of seed, seed + 1, …
+ */
+export async function uncuratedFigure(
+  generator: Generator,
+  {
+    seed,
+    rows = 3,
+    lods = [0, 1, 2, 2, 3, 3],
+    ...sampling
+  }: FigureOptions & {
+    readonly seed: number
+    readonly rows?: number | undefined
+    readonly lods?: readonly number[] | undefined
+  },
+): Promise<Picture> {
+  const { height } = shownRows(generator)
+  const side = generator.options.resolution
+  for (const lod of lods) {
+    if (!(Number.isInteger(lod) && lod >= 0 && height % 2 ** lod === 0)) {
+      const most = Math.log2(height & -height)
+      throw new RangeError(`lods: expected whole numbers from 0 to ${most}, found ${lod}`)
+    }
+  }
+  if (!(Number.isInteger(rows) && rows > 0)) {
+    throw new RangeError(`rows: expected a whole number above 0, found ${rows}`)
+  }
+  const factor = Math.ceil(128 / Math.min(side, 128))
+  // Gaps shrink with the images, to a whole number of pixels in each column.
+  const gap = 2 ** Math.max(...lods) * Math.max(1, Math.round((factor * side) / 512))
+  const widths = lods.map((lod) => (factor * side) / 2 ** lod)
+  const canvas = blank(
+    widths.reduce((sum, width) => sum + width + gap, gap),
+    rows * (factor * height + gap) + gap,
+  )
+  let [left, next] = [gap, seed]
+  for (const [column, lod] of lods.entries()) {
+    for (let row = 0; row < rows * 2 ** lod; row++) {
+      const image = await imageOf(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
+      next++
+      const top = gap + (row * (factor * height + gap)) / 2 ** lod
+      place(canvas, enlarge(shrink(image, 2 ** lod), factor), left, top)
+    }
+    left += widths[column]! + gap
+  }
+  return canvas
+}

@@ -1,0 +1,97 @@
+/** Images of a trained network by seed: what the commands and figures draw with. */
+import { nearest } from '../training/config.ts'
+import { streams } from '../data/dataset.ts'
+import type { Picture } from './grid.ts'
+import { toBytes } from '../training/losses.ts'
+import { Rng, scope, type Tensor } from '../native/index.ts'
+import { draw, truncate } from '../networks/generator.ts'
+import { mapping } from '../networks/mapping.ts'
+import type { Network, NetworkOptions } from '../networks/params.ts'
+import type { Noise } from '../networks/synthesis.ts'
+import { crop, rgbPicture } from './panel.ts'
+
+/** What loadGenerator returns. */
+export interface Generator {
+  readonly Gs: Network
+  readonly options: NetworkOptions
+  /** Names of the classes of a conditional network, in the order of its labels; empty if the data had none. */
+  readonly classes?: readonly string[]
+  /** Rows that pictures show, from the middle of the images; all by default. */
+  readonly height?: number | undefined
+}
+
+export interface FigureOptions {
+  /** Classes of a conditional network's images, by number or name: those whose label is 1. */
+  readonly classes?: readonly (number | string)[] | undefined
+  readonly truncationPsi?: number | undefined
+  readonly truncationCutoff?: number | undefined
+}
+
+/** z of a seed, the same for every command: `[1, latentSize]`. */
+export function latentOf({ Gs, options }: Generator, seed: number): Tensor {
+  return new Rng(seed, streams.grid).normal(Gs.device, [1, options.latentSize])
+}
+
+/**
+ * The label of some classes, `[1, labelSize]`; none for a network without classes.
+ *
+ * @param classes numbers from 0, or names; a number is never taken for a name
+ * @throws RangeError if a class is unknown, missing, or given to a network that has none
+ */
+export function labelOf(generator: Generator, classes?: readonly (number | string)[]): Tensor | undefined {
+  const { Gs, options } = generator
+  const { labelSize } = options
+  if (labelSize === 0) {
+    if (classes === undefined) return undefined
+    throw new RangeError(`class: expected none, since the network was trained without labels, found ${classes}`)
+  }
+  if (classes === undefined) throw unknownClass(generator, 'nothing; the network has classes')
+  const values = new Float32Array(labelSize)
+  for (const one of classes) {
+    const index = typeof one === 'number' ? one : (generator.classes ?? []).indexOf(one)
+    if (!(Number.isInteger(index) && index >= 0 && index < labelSize)) {
+      const near = typeof one === 'string' && nearest(one, generator.classes ?? [])
+      throw unknownClass(generator, `${JSON.stringify(one)}${near ? `; did you mean ${JSON.stringify(near)}?` : ''}`)
+    }
+    values[index] = 1
+  }
+  return Gs.device.tensor(values, [1, labelSize])
+}
+
+function unknownClass({ options, classes = [] }: Generator, found: string): RangeError {
+  // Names that are numbers say nothing; of many, some show what they look like.
+  const names = classes.filter((name) => !/^\d+$/.test(name)).map((name) => JSON.stringify(name))
+  const some = names.length > 8 ? [...names.slice(0, 8), '…'] : names
+  const named = some.length > 0 ? ` or one of ${some.join(', ')}` : ''
+  return new RangeError(`class: expected a whole number from 0 to ${options.labelSize - 1}${named}, found ${found}`)
+}
+
+/** The w of a seed for each layer, truncated. */
+export function stylesOf(generator: Generator, seed: number, sampling: FigureOptions): Tensor[] {
+  const { Gs, options } = generator
+  return scope(() => {
+    const w = mapping(Gs.params, latentOf(generator, seed), labelOf(generator, sampling.classes), options)
+    const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
+    return truncate(Gs.params, w, { truncationPsi, truncationCutoff }, options)
+  })
+}
+
+/** Rows of the generator's pictures, and the first of them in its images. */
+export function shownRows({ options, height = options.resolution }: Generator): { height: number; top: number } {
+  const { resolution } = options
+  if (!(Number.isInteger(height) && height > 0 && height <= resolution && (resolution - height) % 2 === 0)) {
+    throw new RangeError(`height: expected an even number of at most ${resolution} rows, found ${height}`)
+  }
+  return { height, top: (resolution - height) / 2 }
+}
+
+/** The image of one w a layer. */
+export async function imageOf(generator: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
+  const { Gs, options } = generator
+  const { resolution, numChannels } = options
+  const { height, top } = shownRows(generator)
+  const image = scope(() => toBytes(draw(Gs.params, styles, noise, 0, options)))
+  const pixels = (await image.data()) as Uint8Array
+  image.dispose()
+  return crop(rgbPicture(pixels, resolution, resolution, numChannels), 0, top, resolution, height)
+}

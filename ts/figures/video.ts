@@ -1,0 +1,172 @@
+/** Looping walks through W, and files that show them. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { crc32 } from 'node:zlib'
+import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './render.ts'
+import type { Picture } from './grid.ts'
+import { encodePng, scope, type Tensor } from '../native/index.ts'
+import { blank, enlarge, place } from './panel.ts'
+
+export const easings = ['cubic', 'linear', 'smooth'] as const
+export type Easing = (typeof easings)[number]
+
+export interface Walk extends FigureOptions {
+  /** Key frames: in a grid, seed i is key frame ⌊i / cells⌋ of cell i mod cells. */
+  readonly seeds: readonly number[]
+  readonly columns: number
+  readonly rows: number
+  /** Frames from one key frame to the next. */
+  readonly framesPerKey: number
+  readonly easing: Easing
+  /** Each pixel so often along both axes. */
+  readonly scale?: number | undefined
+}
+
+/**
+ * Weights of the key frames around a moment of a loop: position 1.5 is halfway from key frame 1 to 2. `cubic` passes through each
+ * without a turn (Catmull-Rom), `linear` turns at each, `smooth` rests at each.
+ *
+ * @returns [key frame, weight] pairs; the weights add up to 1
+ */
+export function keyWeights(position: number, keys: number, easing: Easing): [key: number, weight: number][] {
+  const key = Math.floor(position)
+  const t = position - key
+  const at = (offset: number) => (((key + offset) % keys) + keys) % keys
+  if (easing === 'cubic') {
+    return [
+      [at(-1), (-t + 2 * t ** 2 - t ** 3) / 2],
+      [at(0), (2 - 5 * t ** 2 + 3 * t ** 3) / 2],
+      [at(1), (t + 4 * t ** 2 - 3 * t ** 3) / 2],
+      [at(2), (t ** 3 - t ** 2) / 2],
+    ]
+  }
+  const share = easing === 'linear' ? t : (1 - Math.cos(Math.PI * t)) / 2
+  return [
+    [at(0), 1 - share],
+    [at(1), share],
+  ]
+}
+
+/** The frames of a loop, one after the other: the last leads to the first. */
+export async function* walk(generator: Generator, options: Walk): AsyncGenerator<Picture, void> {
+  const { seeds, columns, rows, framesPerKey, easing, scale = 1 } = options
+  const cells = columns * rows
+  if (seeds.length === 0 || seeds.length % cells !== 0 || seeds.length < 2 * cells) {
+    throw new RangeError(
+      `seeds: expected two or more for each of the ${columns}x${rows} cells, a multiple of ${cells}, found ${seeds.length}`,
+    )
+  }
+  const keys = seeds.length / cells
+  const styles = seeds.map((seed) => stylesOf(generator, seed, options))
+  const width = generator.options.resolution
+  const { height } = shownRows(generator)
+  for (let frame = 0; frame < keys * framesPerKey; frame++) {
+    const weights = keyWeights(frame / framesPerKey, keys, easing)
+    const picture = blank(columns * width, rows * height)
+    for (let cell = 0; cell < cells; cell++) {
+      const w = scope(() => mixOf(weights.map(([key, weight]) => [styles[key * cells + cell]!, weight])))
+      const image = await imageOf(generator, w, 'const')
+      for (const tensor of new Set(w)) tensor.dispose()
+      place(picture, image, (cell % columns) * width, Math.floor(cell / columns) * height)
+    }
+    yield scale === 1 ? picture : enlarge(picture, scale)
+  }
+}
+
+/** Sums of w's, layer by layer; layers that share one w share the sum. */
+function mixOf(parts: readonly (readonly [styles: readonly Tensor[], weight: number])[]): Tensor[] {
+  const sums = new Map<Tensor, Tensor>()
+  return parts[0]![0].map((first, layer) => {
+    const sum =
+      sums.get(first) ?? parts.map(([styles, weight]) => styles[layer]!.mul(weight)).reduce((a, b) => a.add(b))
+    sums.set(first, sum)
+    return sum
+  })
+}
+
+/** An animated PNG that loops for ever: the frames' own compressed data, in animation chunks (PNG, third edition). */
+export async function animatedPng(
+  frames: AsyncIterable<Picture> | Iterable<Picture>,
+  fps: number,
+): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let header: Buffer = Buffer.alloc(0)
+  let [sequence, count] = [0, 0]
+  for await (const { pixels, width, height } of frames) {
+    const png = Buffer.from(await encodePng(pixels, width, height, 3))
+    const parts = [...pngChunks(png)]
+    header = parts.find(({ type }) => type === 'IHDR')!.data
+    const control = Buffer.alloc(26)
+    ;[sequence++, width, height, 0, 0].forEach((value, i) => control.writeUInt32BE(value, 4 * i))
+    control.writeUInt16BE(1, 20)
+    control.writeUInt16BE(fps, 22)
+    chunks.push(pngChunk('fcTL', control))
+    const data = Buffer.concat(parts.filter(({ type }) => type === 'IDAT').map((part) => part.data))
+    const number = Buffer.alloc(4)
+    // The first frame is also what readers without animation show.
+    if (count++ > 0) number.writeUInt32BE(sequence++)
+    chunks.push(count === 1 ? pngChunk('IDAT', data) : pngChunk('fdAT', Buffer.concat([number, data])))
+  }
+  const animation = Buffer.alloc(8)
+  animation.writeUInt32BE(count)
+  const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10])
+  return Buffer.concat([
+    signature,
+    pngChunk('IHDR', header),
+    pngChunk('acTL', animation),
+    ...chunks,
+    pngChunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+function* pngChunks(png: Buffer): globalThis.Generator<{ type: string; data: Buffer }> {
+  for (let at = 8; at < png.length;) {
+    const length = png.readUInt32BE(at)
+    yield { type: png.toString('latin1', at + 4, at + 8), data: png.subarray(at + 8, at + 8 + length) }
+    at += 12 + length
+  }
+}
+
+function pngChunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(data.length)
+  check.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, check])
+}
+
+/** Whether this machine has ffmpeg. */
+export async function hasFfmpeg(): Promise<boolean> {
+  const child = spawn('ffmpeg', ['-version'], { stdio: 'ignore' })
+  return new Promise((resolve) => child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0)))
+}
+
+/** Hands the frames to ffmpeg, which picks the format by the file's name. */
+export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, path: string): Promise<void> {
+  let child: ReturnType<typeof startFfmpeg> | undefined
+  for await (const { pixels, width, height } of frames) {
+    const { stdin, done } = (child ??= startFfmpeg(width, height, fps, path))
+    // A pipe that breaks tells less than how ffmpeg ended.
+    if (!stdin.write(pixels)) await Promise.race([once(stdin, 'drain').catch(() => done), done])
+  }
+  child?.stdin.end()
+  await child?.done
+}
+
+function startFfmpeg(width: number, height: number, fps: number, path: string) {
+  const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', String(fps), '-i', '-']
+  const child = spawn('ffmpeg', ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p', path], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  let message = ''
+  child.stderr.on('data', (text) => (message += text))
+  child.stdin.on('error', () => {}) // ffmpeg's own message says more
+  const done = new Promise<void>((resolve, reject) => {
+    child.on('error', reject).on('close', (code) => {
+      if (code === 0) resolve()
+      else reject(new Error(`${path}: ffmpeg ended with code ${code}: ${message.trim().split('\n')[0] ?? ''}`))
+    })
+  })
+  done.catch(() => {}) // thrown where it is awaited
+  return { stdin: child.stdin, done }
+}

@@ -1,0 +1,166 @@
+/** How long a training run will take on a device, and how much memory: a few of its own steps, multiplied by its timeline. */
+import { scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { imageMemory, imageWork } from './cost.ts'
+import { Device, scope } from '../native/index.ts'
+import { progressAt, timeline, type Phase, type Progress } from '../training/schedule.ts'
+import { createState, type TrainingState } from '../training/state.ts'
+import { trainingStep } from '../training/step.ts'
+
+/** The cost of training at one resolution. */
+export interface ResolutionCost {
+  readonly resolution: number
+  /** Images a step by the schedule, and the most that a measured step had; 0 if the cost follows from a smaller resolution. */
+  readonly minibatch: number
+  readonly measuredImages: number
+  readonly secPerKimg: number
+  /** Most memory that tensors take, in bytes. */
+  readonly memory: number
+}
+
+export interface Estimate {
+  readonly costs: readonly ResolutionCost[]
+  readonly phases: readonly (Phase & { readonly seconds: number })[]
+  readonly totalSeconds: number
+  /** The most memory of any resolution, in bytes. */
+  readonly memory: number
+  /** What the measurement took. */
+  readonly measuringSec: number
+}
+
+/**
+ * Measures training steps on noise, from the smallest resolution up, with two minibatches each: what a step costs without and
+ * with each image. They are no larger than the budget allows; a resolution of which not even two images fit is extrapolated by
+ * the work of its convolutions and the size of its feature maps. A fade counts as training at its new resolution; pictures and
+ * snapshots are not counted.
+ *
+ * @param budgetSec about what the measurement may take, beside making the networks
+ */
+export async function estimateRun(config: TrainConfig, device: Device, budgetSec = 12): Promise<Estimate> {
+  const schedule = scheduleOptions(config)
+  const began = performance.now()
+  const phases = timeline(schedule, config.kimg)
+  const measurement = new Measurement(createState(device, config), config, budgetSec)
+  const costs: ResolutionCost[] = []
+  for (const resolution of new Set(phases.map((phase) => phase.resolution))) {
+    const phase = phases.findLast((one) => one.resolution === resolution)!
+    const progress = progressAt(((phase.fromKimg + phase.toKimg) / 2) * 1000, schedule)
+    costs.push(await measurement.costAt({ ...progress, lod: Math.floor(progress.lod) }))
+  }
+  const timed = phases.map((phase) => {
+    const { secPerKimg } = costs.find(({ resolution }) => resolution === phase.resolution)!
+    return { ...phase, seconds: (phase.toKimg - phase.fromKimg) * secPerKimg }
+  })
+  return {
+    costs,
+    phases: timed,
+    totalSeconds: timed.reduce((sum, { seconds }) => sum + seconds, 0),
+    memory: Math.max(...costs.map(({ memory }) => memory)),
+    measuringSec: (performance.now() - began) / 1000,
+  }
+}
+
+/** Seconds and bytes of a step: `once`, and for each image. */
+interface StepCost {
+  readonly resolution: number
+  readonly onceSec: number
+  readonly imageSec: number
+  readonly onceBytes: number
+  readonly imageBytes: number
+}
+
+class Measurement {
+  readonly #state: TrainingState
+  readonly #config: TrainConfig
+  #leftSec: number
+  #last: StepCost | undefined
+
+  constructor(state: TrainingState, config: TrainConfig, budgetSec: number) {
+    this.#state = state
+    this.#config = config
+    this.#leftSec = budgetSec
+  }
+
+  async costAt(progress: Progress): Promise<ResolutionCost> {
+    const { resolution, minibatch } = progress
+    const expected = this.#last ? this.#scaled(this.#last, resolution) : await this.#firstGuess(progress)
+    const most = this.#fitting(expected, minibatch)
+    const measuredImages = most > 1 || this.#last === undefined ? most : 0
+    this.#last = measuredImages > 0 ? await this.#measured(progress, most, expected) : expected
+    const { onceSec, imageSec, onceBytes, imageBytes } = this.#last
+    const secPerKimg = ((onceSec + imageSec * minibatch) / minibatch) * 1000
+    return { resolution, minibatch, measuredImages, secPerKimg, memory: onceBytes + imageBytes * minibatch }
+  }
+
+  /** The cost of another resolution, from the one before. */
+  #scaled(cost: StepCost, resolution: number): StepCost {
+    const growth = (of: typeof imageWork) => of(this.#config, resolution) / of(this.#config, cost.resolution)
+    const [imageSec, imageBytes] = [cost.imageSec * growth(imageWork), cost.imageBytes * growth(imageMemory)]
+    return { ...cost, resolution, imageSec, imageBytes }
+  }
+
+  /** The first step ever also starts threads and takes memory from the system; the second tells what others may take. */
+  async #firstGuess(progress: Progress): Promise<StepCost> {
+    await this.#step(progress, 1)
+    const imageSec = await this.#step(progress, 1)
+    return { resolution: progress.resolution, onceSec: 0, imageSec, onceBytes: this.#peak(), imageBytes: 0 }
+  }
+
+  /** Images of which two steps and a smaller one take half of the time left: the larger resolutions need the rest. */
+  #fitting({ onceSec, imageSec }: StepCost, minibatch: number): number {
+    const images = Math.max(1, Math.floor((this.#leftSec / 5 - onceSec) / imageSec))
+    const group = Math.min(this.#config.mbstdGroup, minibatch)
+    if (images >= minibatch) return minibatch
+    return images < group ? images : images - (images % group)
+  }
+
+  async #measured(progress: Progress, most: number, expected: StepCost): Promise<StepCost> {
+    const group = Math.min(this.#config.mbstdGroup, most)
+    const few = most > group ? Math.ceil(most / group / 2) * group : Math.max(1, Math.floor(most / 2))
+    const before = this.#peak()
+    const small = await this.#steady(progress, few)
+    const smallPeak = this.#peak()
+    const large = few < most ? await this.#steady(progress, most) : small
+    const slope = few < most ? (large - small) / (most - few) : 0
+    // On a busy machine the larger step may have been the faster one.
+    const imageSec = slope > 0 ? slope : large / most
+    const onceSec = Math.max(0, large - imageSec * most)
+    const peak = this.#peak()
+    if (peak === before) return { ...expected, imageSec, onceSec } // an earlier resolution takes more
+    const onceBytes = this.#last?.onceBytes ?? (few < most ? peak - ((peak - smallPeak) / (most - few)) * most : peak)
+    return { ...expected, imageSec, onceSec, onceBytes, imageBytes: (peak - onceBytes) / most }
+  }
+
+  #peak(): number {
+    return this.#state.G.device.memory().peak
+  }
+
+  /** Seconds of a step after one for the memory pool to grow; of several, if they are short, since those vary more. */
+  async #steady(progress: Progress, images: number): Promise<number> {
+    await this.#step(progress, images)
+    const times: number[] = []
+    const enough = Math.min(0.3, this.#leftSec / 8)
+    do times.push(await this.#step(progress, images))
+    while (times.reduce((sum, sec) => sum + sec, 0) < enough)
+    return times.reduce((sum, sec) => sum + sec, 0) / times.length
+  }
+
+  /** Seconds of one training step. */
+  async #step(progress: Progress, images: number): Promise<number> {
+    const { device } = this.#state.G
+    const { numChannels, cond, labelSize } = this.#config
+    const side = progress.resolution
+    const bytes = Uint8Array.from({ length: images * side * side * numChannels }, (_, i) => (i * 97) % 256)
+    const began = performance.now()
+    const stats = scope(() => {
+      const reals = device.tensor(bytes, [images, side, side, numChannels])
+      const table = () => device.tensor(new Float32Array(labelSize).fill(1, 0, 1), [1, labelSize])
+      const labels = cond && labelSize > 0 ? { table: table(), indices: Array(images).fill(0) } : undefined
+      return trainingStep(this.#state, reals, { ...progress, minibatch: images }, this.#config, labels)
+    })
+    await stats.data()
+    stats.dispose()
+    const sec = (performance.now() - began) / 1000
+    this.#leftSec -= sec
+    return sec
+  }
+}

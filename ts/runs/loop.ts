@@ -1,0 +1,382 @@
+/** Training, as an async iterable of events (official training_loop.py). */
+import { dirname, join } from 'node:path'
+import { runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { secondsLeft } from './cost.ts'
+import { emitting } from './emitting.ts'
+import { openDataset, readLabels, Sampler, type Dataset } from '../data/dataset.ts'
+import { DataError, Device, scope, type Tensor } from '../native/index.ts'
+import { checkPrecision, checkProducts } from '../networks/precision.ts'
+import { imageGrid, realsGrid } from './pictures.ts'
+import { measurePeak, type Peak, profileTable } from '../performance/profile.ts'
+import { makeOutdir, RunDir, statusLine, type OnStep } from './run-dir.ts'
+import { progressAt, type Progress } from '../training/schedule.ts'
+import { SnapshotError } from '../files/safetensors.ts'
+import { checkMetrics, snapshotMetrics, type MetricEvent } from './metrics.ts'
+import { createState, encodeState, loadState, type TrainingState } from '../training/state.ts'
+import { statNames, trainingStep } from '../training/step.ts'
+
+export type TrainEvent =
+  /** The data set is being prepared. */
+  | { readonly type: 'prepare'; readonly done: number; readonly total: number }
+  /** Training begins, or goes on after `nimg` images from `snapshot`. */
+  | {
+      readonly type: 'start'
+      readonly dir: string
+      readonly nimg: number
+      readonly snapshot: string | undefined
+      /** Images in the data set, and files that were left out of it. */
+      readonly count: number
+      readonly skipped: number
+    }
+  /** A step is under way; `sec` is its share of the time so far. */
+  | { readonly type: 'step'; readonly nimg: number; readonly secPerKimg: number; readonly leftSec: number }
+  /** A tick has ended; `line` is its status line. */
+  | {
+      readonly type: 'tick'
+      readonly nimg: number
+      readonly line: string
+      readonly stats: Readonly<Record<string, number>>
+    }
+  /** Pictures were written. */
+  | { readonly type: 'images'; readonly path: string }
+  /** Where the time of the tick went: a table, also in the run directory's `profile.txt`. */
+  | { readonly type: 'profile'; readonly table: string }
+  | { readonly type: 'snapshot'; readonly path: string; readonly nimg: number }
+  | MetricEvent
+  | { readonly type: 'end'; readonly nimg: number; readonly aborted: boolean }
+
+export interface TrainHooks {
+  /** Stops training after the step under way, with a snapshot. */
+  readonly signal?: AbortSignal
+  /** Counts what kernels cost, and shows it with each tick. */
+  readonly profile?: boolean | undefined
+  /** Called before each step of writing a file: for tests. */
+  readonly onWrite?: OnStep
+  /** The device to train on, instead of opening `config.device`: for tests. */
+  readonly device?: Device
+  /** A line for the beginning of the log. */
+  readonly note?: string | undefined
+}
+
+/** A loss or weight that is no longer finite. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError'
+}
+
+/** Steps that may be enqueued and not done. */
+const stepsAhead = 2
+
+/**
+ * Trains a StyleGAN. The same configuration goes on from its newest whole snapshot, bit for bit.
+ *
+ * @throws DataError for unusable data, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
+ */
+export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+  await checkMetrics(options)
+  const device = hooks.device ?? Device.open(options.device)
+  checkPrecision(options, device)
+  await checkProducts(options, device)
+  await makeOutdir(options.outdir)
+  const dataset = yield* prepare(options, hooks.signal)
+  const labels = options.cond ? await labelsFor(dataset, options) : undefined
+  const config = labels ? { ...options, labelSize: labels.names.length } : options
+  const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
+  const { state, snapshot } = await resume(run, device, config)
+  const { nimg } = state.position
+  await run.cutBack(nimg === 0 ? -1 : nimg)
+  if (hooks.note) run.log(hooks.note)
+  const { count, source, transform, skipped } = dataset.info
+  run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
+  if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
+  yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
+  const peak = hooks.profile ? await measurePeak(device) : undefined
+  device.profile(peak !== undefined)
+  const training = new Training(config, run, dataset, state, labels, peak)
+  // Metrics that an interruption cut off go on with the features that were computed.
+  if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
+    yield* training.metrics(snapshot, hooks.signal)
+  }
+  if (state.position.step === 0) yield* training.firstPictures()
+  yield* training.run(hooks.signal)
+}
+
+type Labels = NonNullable<Awaited<ReturnType<typeof readLabels>>>
+
+/** @throws DataError if a conditional network cannot be trained on this data set */
+async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Promise<Labels> {
+  const labels = await readLabels(dataset)
+  if (labels === undefined) {
+    throw new DataError(
+      `${data}: labels are expected with --cond; put each class into a folder of its own, or add dataset.json`,
+    )
+  }
+  if (labelSize !== 0 && labelSize !== labels.names.length) {
+    throw new DataError(`${data}: labelSize ${labelSize} is expected, the data set has ${labels.names.length} classes`)
+  }
+  return labels
+}
+
+/** Opens the data set, telling how far its preparation has come. */
+async function* prepare(config: TrainConfig, signal?: AbortSignal): AsyncGenerator<TrainEvent, Dataset> {
+  const cache = join(config.outdir, 'datasets')
+  const { data, resolution, numChannels: channels, skipBad } = config
+  return yield* emitting<TrainEvent, Dataset>((emit) => {
+    const onProgress = (done: number, total: number) => emit({ type: 'prepare', done, total })
+    return openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress })
+  })
+}
+
+/** The newest whole snapshot of the run, else the one that `resume` names, else a fresh start. */
+async function resume(
+  run: RunDir,
+  device: Device,
+  config: TrainConfig,
+): Promise<{ state: TrainingState; snapshot: string | undefined }> {
+  for (const { path } of await run.newestSnapshots()) {
+    try {
+      return { state: await loadState(path, device, config), snapshot: path }
+    } catch (error) {
+      if (!(error instanceof SnapshotError)) throw error
+      run.log(`${error.message}; trying the one before`)
+    }
+  }
+  const snapshot = config.resume ?? undefined
+  const state = snapshot === undefined ? createState(device, config) : await loadState(snapshot, device, config)
+  return { state, snapshot }
+}
+
+interface Minibatch {
+  readonly bytes: Uint8Array
+  readonly indices: readonly number[]
+}
+
+interface Pending {
+  readonly stats: Promise<ArrayLike<number>>
+  readonly nimg: number
+}
+
+class Training {
+  readonly #config: TrainConfig
+  readonly #run: RunDir
+  readonly #state: TrainingState
+  readonly #dataset: Dataset
+  readonly #sampler: Sampler
+  readonly #labels: Tensor | undefined
+  readonly #classes: readonly string[]
+  #pending: Pending[] = []
+  #maintenanceSec = 0
+  #dataWaitSec = 0
+  #lastSnapshot: string | undefined
+  #secPerKimg = 0
+  readonly #peak: Peak | undefined
+  #tickSteps = 0
+
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels, peak?: Peak) {
+    this.#peak = peak
+    this.#config = config
+    this.#run = run
+    this.#dataset = dataset
+    this.#state = state
+    this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
+    this.#labels = labels && state.G.device.tensor(labels.values, [dataset.levels.count, config.labelSize])
+    this.#classes = labels?.names ?? []
+  }
+
+  async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const { position } = this.#state
+    const totalNimg = this.#config.kimg * 1000
+    let clock = performance.now()
+    let batch = this.#load()
+    while (position.nimg < totalNimg && !signal?.aborted) {
+      const progress = this.#progress()
+      const [before, images] = [position.nimg, await this.#waitFor(batch)]
+      this.#enqueue(images, progress)
+      batch = this.#load()
+      while (this.#pending.length > stepsAhead) await this.#settle()
+      const now = performance.now()
+      position.seconds += (now - clock) / 1000
+      clock = now
+      yield { type: 'step', nimg: position.nimg, ...this.#pace(before) }
+      const done = position.nimg >= totalNimg
+      if (position.nimg < position.tickNimg + progress.tickKimg * 1000 && !done && !signal?.aborted) continue
+
+      await this.#drain()
+      position.seconds += (performance.now() - clock) / 1000
+      const began = performance.now()
+      if (!signal?.aborted || done) {
+        yield this.#endTick(progress)
+        if (this.#peak) yield await this.#profile(this.#peak)
+        yield await this.#fakes(progress)
+        if (this.isSnapshotDue()) yield* this.#measured(signal)
+      }
+      clock = performance.now()
+      this.#maintenanceSec = (clock - began) / 1000
+      position.seconds += this.#maintenanceSec
+      if (position.tickNimg === position.nimg) position.tickSeconds = position.seconds
+    }
+    await this.#drain()
+    const aborted = position.nimg < totalNimg
+    if (aborted && position.step > 0) yield await this.#snapshot()
+    yield { type: 'end', nimg: position.nimg, aborted }
+  }
+
+  /** A tick has just ended whose network is kept and measured. */
+  isSnapshotDue(): boolean {
+    const { nimg, tick, tickNimg } = this.#state.position
+    if (tick === 0 || nimg !== tickNimg) return false
+    return nimg >= this.#config.kimg * 1000 || tick === 1 || tick % this.#config.snap === 0
+  }
+
+  /** `reals.png`, and the fakes of random weights. */
+  async *firstPictures(): AsyncGenerator<TrainEvent, void> {
+    await this.#run.write('reals.png', await realsGrid(this.#dataset, this.#config))
+    yield { type: 'images', path: this.#run.file('reals.png') }
+    yield await this.#fakes(progressAt(0, scheduleOptions(this.#config)))
+  }
+
+  /** The official loop looks at the schedule once for `minibatchRepeats` steps. */
+  #progress(): Progress {
+    const { position } = this.#state
+    if (position.step % this.#config.minibatchRepeats === 0) position.scheduleNimg = position.nimg
+    return progressAt(position.scheduleNimg, scheduleOptions(this.#config))
+  }
+
+  /** The real images of the next step, and which they are. */
+  #load(): Promise<Minibatch> {
+    const { resolution, minibatch } = this.#progress()
+    const { indices, mirror } = this.#sampler.at(this.#state.position.nimg, minibatch)
+    const images = this.#dataset.levels.batch(resolution, indices, mirror).then((bytes) => ({ bytes, indices }))
+    images.catch(() => {}) // thrown where it is awaited
+    return images
+  }
+
+  /** The device waits at most as long for images: it has up to {@link stepsAhead} steps to do meanwhile. */
+  async #waitFor(batch: Promise<Minibatch>): Promise<Minibatch> {
+    const began = performance.now()
+    const images = await batch
+    this.#dataWaitSec += (performance.now() - began) / 1000
+    return images
+  }
+
+  #enqueue({ bytes, indices }: Minibatch, progress: Progress): void {
+    const { device } = this.#state.G
+    const { minibatch, resolution } = progress
+    const values = scope(() => {
+      const images = device.tensor(bytes, [minibatch, resolution, resolution, this.#config.numChannels])
+      const labels = this.#labels && { table: this.#labels, indices }
+      return trainingStep(this.#state, images, progress, this.#config, labels)
+    })
+    const stats = values.data()
+    values.dispose()
+    stats.catch(() => {}) // thrown where it is awaited
+    this.#pending.push({ stats, nimg: this.#state.position.nimg })
+    this.#tickSteps++
+  }
+
+  /** Waits for the oldest step and checks its losses. */
+  async #settle(): Promise<void> {
+    const { stats, nimg } = this.#pending.shift()!
+    const values = await stats
+    const { position } = this.#state
+    position.sums = statNames(this.#config).map((name, i) => {
+      if (!Number.isFinite(values[i])) throw this.#diverged(`${name} is ${values[i]}`, nimg)
+      return (position.sums[i] ?? 0) + values[i]!
+    })
+    position.sumSteps++
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) await this.#settle()
+  }
+
+  #diverged(what: string, nimg: number): DivergedError {
+    const last = this.#lastSnapshot ? `the last good snapshot is ${this.#lastSnapshot}` : 'there is no snapshot yet'
+    return new DivergedError(
+      `training diverged after ${(nimg / 1000).toFixed(1)} kimg: ${what}; ${last}; try lower learning rates (--glr, --dlr) or another --gamma`,
+    )
+  }
+
+  #pace(nimg: number): { secPerKimg: number; leftSec: number } {
+    const { position } = this.#state
+    const kimg = (position.nimg - position.tickNimg) / 1000
+    if (kimg > 0) this.#secPerKimg = (position.seconds - position.tickSeconds) / kimg
+    return { secPerKimg: this.#secPerKimg, leftSec: secondsLeft(this.#config, nimg, this.#secPerKimg) }
+  }
+
+  #endTick(progress: Progress): TrainEvent {
+    const { position } = this.#state
+    const secPerTick = position.seconds - position.tickSeconds
+    const { secPerKimg, leftSec } = this.#pace(position.nimg)
+    position.tick++
+    position.tickNimg = position.nimg
+    const status = {
+      tick: position.tick,
+      progress: { ...progress, kimg: position.nimg / 1000 },
+      totalSec: position.seconds,
+      secPerTick,
+      secPerKimg,
+      maintenanceSec: this.#maintenanceSec,
+      leftSec,
+    }
+    const line = this.#run.log(statusLine(status))
+    const means = statNames(this.#config).map((name, i) => [name, position.sums[i]! / position.sumSteps] as const)
+    const stats: Record<string, number> = Object.fromEntries(means)
+    Object.assign(stats, {
+      'Progress/tick': position.tick,
+      'Progress/kimg': position.nimg / 1000,
+      'Progress/lod': progress.lod,
+      'Progress/minibatch': progress.minibatch,
+      'Timing/total_sec': position.seconds,
+      'Timing/sec_per_tick': secPerTick,
+      'Timing/sec_per_kimg': secPerKimg,
+      'Timing/maintenance_sec': this.#maintenanceSec,
+      'Timing/data_wait_share': this.#dataWaitSec / secPerTick,
+      'Resources/peak_memory_gb': this.#state.G.device.memory().peak / 2 ** 30,
+    })
+    this.#run.appendStats({ nimg: position.nimg, ...stats })
+    position.sums = []
+    position.sumSteps = 0
+    this.#dataWaitSec = 0
+    return { type: 'tick', nimg: position.nimg, line, stats }
+  }
+
+  async #profile(peak: Peak): Promise<TrainEvent> {
+    const table = profileTable(await this.#state.G.device.costs(), peak, this.#tickSteps)
+    this.#tickSteps = 0
+    await this.#run.write('profile.txt', `${table}\n`)
+    return { type: 'profile', table }
+  }
+
+  async #fakes({ lod }: Progress): Promise<TrainEvent> {
+    const name = `fakes${String(Math.floor(this.#state.position.nimg / 1000)).padStart(6, '0')}.png`
+    await this.#run.write(name, await imageGrid(this.#state.Gs, lod, this.#config, this.#labels))
+    return { type: 'images', path: this.#run.file(name) }
+  }
+
+  /** A snapshot, then its metrics. */
+  async *#measured(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const snapshot = await this.#snapshot()
+    yield snapshot
+    yield* this.metrics(snapshot.path, signal)
+  }
+
+  /** The metrics of the snapshot that training stands at. */
+  async *metrics(path: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    const { position, G } = this.#state
+    for await (const event of snapshotMetrics(path, this.#config, G.device, signal)) {
+      if (event.type === 'metric' && event.results) this.#run.appendMetrics(position.nimg, event.results)
+      yield event
+    }
+  }
+
+  async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
+    const { nimg } = this.#state.position
+    const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
+      throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
+    })
+    const name = RunDir.snapshotName(nimg)
+    await this.#run.write(name, bytes)
+    this.#lastSnapshot = this.#run.file(name)
+    return { type: 'snapshot', path: this.#lastSnapshot, nimg }
+  }
+}

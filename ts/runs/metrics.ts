@@ -1,0 +1,86 @@
+/** Metrics of a run's snapshots, as events (official training_loop.py runs them after each network snapshot). */
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { parseMetrics, type TrainConfig } from '../training/config.ts'
+import { emitting } from './emitting.ts'
+import type { MetricName } from '../metrics/catalogue.ts'
+import { checkNeeds, defaultMetrics } from '../metrics/feature-networks.ts'
+import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
+import type { Device } from '../native/index.ts'
+
+export type MetricEvent =
+  /** A metric of the newest snapshot is being computed. */
+  | {
+      readonly type: 'measuring'
+      readonly metric: string
+      readonly what: string
+      readonly done: number
+      readonly total: number
+    }
+  /** A metric was computed, or is hard to compare; `line` says so. */
+  | { readonly type: 'metric'; readonly line: string; readonly results?: Readonly<Record<string, number>> }
+
+/** The metrics of a run: those of `auto` need nothing that is not there. */
+function metricsOf({ metrics, resolution, ...config }: TrainConfig): MetricName[] {
+  if (metrics !== 'auto') return parseMetrics(metrics)
+  const names = defaultMetrics(weightsOf(config))
+  // The smallest level of the pyramid has 16 pixels.
+  return resolution < 16 && config.weights === null ? [] : names
+}
+
+const weightsOf = ({ weights, classifiers }: Pick<TrainConfig, 'weights' | 'classifiers'>) => ({
+  weights: weights ?? undefined,
+  classifiers: classifiers ?? undefined,
+})
+
+/** @throws RangeError if a metric lacks something: before training, not hours later */
+export async function checkMetrics(config: TrainConfig): Promise<void> {
+  await checkNeeds(metricsOf(config), weightsOf(config))
+}
+
+/** Computes the metrics of a snapshot that have no line in its run yet; ends early if the signal is aborted. */
+export async function* snapshotMetrics(
+  path: string,
+  config: TrainConfig,
+  device: Device,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<MetricEvent, void> {
+  const metrics: MetricName[] = []
+  for (const name of metricsOf(config)) if (!(await isMeasured(name, path))) metrics.push(name)
+  if (metrics.length === 0) return
+  const options: MeasureOptions = {
+    ...weightsOf(config),
+    network: path,
+    data: config.data,
+    metrics,
+    num: config.metricsNum ?? undefined,
+    seed: config.seed,
+    mode: 'legacy_tensorflow',
+    mirror: config.mirror,
+    device: config.device,
+    cache: config.outdir,
+  }
+  // Whoever stops reading events stops the work.
+  const own = new AbortController()
+  try {
+    yield* emitting<MetricEvent, unknown>((emit) =>
+      measure(options, {
+        device,
+        signal: signal ? AbortSignal.any([signal, own.signal]) : own.signal,
+        onProgress: (metric, what, done, total) => emit({ type: 'measuring', metric, what, done, total }),
+        onWarning: (line) => emit({ type: 'metric', line: `Warning        ${line}` }),
+        onLine: (line) => emit({ type: 'metric', line: metricText(line), results: line.results }),
+      }),
+    )
+  } catch (error) {
+    if (!signal?.aborted) throw error
+  } finally {
+    own.abort()
+  }
+}
+
+/** The same snapshot of a run has the same metrics: training is the same bit for bit. */
+async function isMeasured(name: MetricName, path: string): Promise<boolean> {
+  const lines = await readFile(join(dirname(path), `metric-${name}.jsonl`), 'utf8').catch(() => '')
+  return lines.includes(`"snapshot_pkl":${JSON.stringify(basename(path))}`)
+}

@@ -1,0 +1,347 @@
+/** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
+import { appendFileSync, statSync } from 'node:fs'
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import type { TrainConfig } from '../training/config.ts'
+import { configFromJson, sameRun } from '../training/config.ts'
+import { encodeEvent, wholeLength, type EventContent } from './events.ts'
+import type { Progress } from '../training/schedule.ts'
+
+/** The steps of {@link writeAtomic}. */
+export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
+/** Called before each step; what it throws is treated as a failure of that step. */
+export type OnStep = (step: WriteStep) => void | Promise<void>
+
+/** One line of stats.jsonl. */
+export interface StatsRecord {
+  /** Real images shown so far. */
+  readonly nimg: number
+  readonly [name: string]: number | string | null
+}
+
+export interface SnapshotFile {
+  readonly path: string
+  readonly kimg: number
+}
+
+/** What the status line of a tick says. */
+export interface Status {
+  readonly tick: number
+  readonly progress: Progress
+  /** Seconds since training began, over all its starts. */
+  readonly totalSec: number
+  readonly secPerTick: number
+  readonly secPerKimg: number
+  /** Seconds between the ticks: snapshots, images, metrics. */
+  readonly maintenanceSec: number
+  /** Estimate of the seconds left. */
+  readonly leftSec: number
+}
+
+/**
+ * Write a file so that at every moment, a loss of power included, either the old or the new content is there, whole.
+ *
+ * @param data all of the content, or its pieces in order
+ * @throws Error if the disk is full or refuses; the previous file is untouched and no temporary file stays
+ */
+export async function writeAtomic(
+  path: string,
+  data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  onStep: OnStep = () => {},
+): Promise<void> {
+  const folder = dirname(path)
+  // In the same folder, since a rename is atomic within one file system only.
+  const temporary = join(folder, `.${basename(path)}.${process.pid}${TEMPORARY}`)
+  try {
+    await onStep('open')
+    const file = await open(temporary, 'w')
+    try {
+      await onStep('write')
+      if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data)
+      else for await (const piece of data) await file.writeFile(piece)
+      await onStep('sync')
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await onStep('rename')
+    await rename(temporary, path)
+    await onStep('sync-dir')
+    await syncFolder(folder)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw diskError(path, error)
+  }
+}
+
+/**
+ * Makes the folder of all results, before anything is done that would be lost.
+ *
+ * @throws Error if it cannot be written to
+ */
+export async function makeOutdir(outdir: string): Promise<void> {
+  try {
+    await mkdir(outdir, { recursive: true })
+    await access(outdir, constants.W_OK)
+  } catch (error) {
+    throw diskError(outdir, error)
+  }
+}
+
+/** The files of one run. */
+export class RunDir {
+  readonly path: string
+  readonly #onStep: OnStep
+  #eventsName: string | undefined
+
+  private constructor(path: string, onStep: OnStep) {
+    this.path = path
+    this.#onStep = onStep
+  }
+
+  /**
+   * Make the directory `outdir/name`, or open the one that an earlier start of the same run has made, and write
+   * training_options.json.
+   *
+   * @throws Error if the directory holds a run whose options make another training (see sameRun)
+   */
+  static async create(outdir: string, name: string, config: TrainConfig, onStep: OnStep = () => {}): Promise<RunDir> {
+    const run = new RunDir(join(outdir, name), onStep)
+    await mkdir(run.path, { recursive: true }).catch((error: unknown) => {
+      throw diskError(run.path, error)
+    })
+    const saved = await run.savedConfig()
+    if (saved) refuseOtherRun(run.path, saved, config)
+    for (const file of await readdir(run.path)) {
+      if (file.startsWith('.') && file.endsWith(TEMPORARY)) await rm(run.file(file), { force: true })
+    }
+    await run.write('training_options.json', JSON.stringify(config, null, 2) + '\n')
+    return run
+  }
+
+  /** Path of a file of the run. */
+  file(name: string): string {
+    return join(this.path, name)
+  }
+
+  /** {@link writeAtomic} to a file of the run. */
+  async write(name: string, data: Parameters<typeof writeAtomic>[1]): Promise<void> {
+    await writeAtomic(this.file(name), data, this.#onStep)
+  }
+
+  /** Name of the snapshot after `nimg` images: network-snapshot-NNNNNN.safetensors, numbered in kimg. */
+  static snapshotName(nimg: number): string {
+    return `network-snapshot-${String(Math.floor(nimg / 1000)).padStart(6, '0')}.safetensors`
+  }
+
+  /** The snapshots of the run, newest first. */
+  async newestSnapshots(): Promise<SnapshotFile[]> {
+    const found: SnapshotFile[] = []
+    for (const name of await readdir(this.path)) {
+      const match = /^network-snapshot-(\d{6,})\.safetensors$/.exec(name)
+      if (match) found.push({ path: this.file(name), kimg: Number(match[1]) })
+    }
+    return found.sort((a, b) => b.kimg - a.kimg)
+  }
+
+  /** Add a line to log.txt. Returns the line. */
+  log(line: string): string {
+    append(this.file('log.txt'), line + '\n', false)
+    return line
+  }
+
+  /**
+   * Add a record to stats.jsonl; values that are not finite become null. The record also notes how long log.txt is, for
+   * {@link cutBack}. Write a tick's log lines before its record, and its record before its snapshot.
+   *
+   * Its finite numbers also go to TensorBoard's event file, at global step kimg, as StyleGAN3 writes it.
+   */
+  appendStats(record: StatsRecord): void {
+    const scalars = Object.entries(record).filter((entry): entry is [string, number] => {
+      return entry[0] !== 'nimg' && typeof entry[1] === 'number' && Number.isFinite(entry[1])
+    })
+    this.#appendEvent({ step: Math.floor(record.nimg / 1000), scalars })
+    const logBytes = statSync(this.file('log.txt'), { throwIfNoEntry: false })?.size ?? 0
+    append(this.file('stats.jsonl'), JSON.stringify({ ...record, logBytes }) + '\n', true)
+  }
+
+  /** Add the metrics of a snapshot to TensorBoard's event file, as Metrics/<name>. */
+  appendMetrics(nimg: number, results: Readonly<Record<string, number>>): void {
+    const scalars = Object.entries(results).map(([name, value]) => [`Metrics/${name}`, value] as [string, number])
+    this.#appendEvent({ step: Math.floor(nimg / 1000), scalars })
+  }
+
+  /**
+   * Make stats.jsonl and log.txt what they were when the snapshot after `nimg` images was saved, so that a resumed
+   * run writes each record once. A record that was cut off half-way ends the file too. TensorBoard may be reading its event
+   * file, so that only loses a last event that was cut off, and gains one that takes back the later ticks.
+   *
+   * @param nimg images seen by the snapshot that training goes on from; -1 to start over
+   * @returns the number of records kept
+   */
+  async cutBack(nimg: number): Promise<number> {
+    if (Number.isNaN(nimg)) throw new RangeError('cutBack: nimg must be a number, got NaN')
+    const stats = await readIfThere(this.file('stats.jsonl'))
+    let [kept, statsBytes, logBytes] = [0, 0, 0]
+    for (let end = stats.indexOf(10); end >= 0; end = stats.indexOf(10, statsBytes)) {
+      const record = parseRecord(stats.toString('utf8', statsBytes, end))
+      if (!record || record.nimg > nimg) break
+      kept++
+      statsBytes = end + 1
+      logBytes = record.logBytes
+    }
+    await cut(this.file('stats.jsonl'), statsBytes)
+    await cut(this.file('log.txt'), logBytes)
+    await this.#restartEvents(nimg)
+    return kept
+  }
+
+  async #restartEvents(nimg: number): Promise<void> {
+    const found = (await readdir(this.path)).filter((name) => name.startsWith(EVENTS)).sort()
+    this.#eventsName = found.at(-1)
+    if (this.#eventsName === undefined) return
+    const file = this.file(this.#eventsName)
+    await cut(file, wholeLength(await readIfThere(file)))
+    if (statSync(file).size > 0) this.#appendEvent({ restartAt: nimg < 0 ? 0 : Math.floor(nimg / 1000) + 1 })
+  }
+
+  /** Appends to events.out.tfevents.<seconds>.<host>, which it makes first if need be. */
+  #appendEvent(content: EventContent): void {
+    const now = Date.now() / 1000
+    this.#eventsName ??= `${EVENTS}${String(Math.floor(now)).padStart(10, '0')}.${hostname()}`
+    const path = this.file(this.#eventsName)
+    const begun = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
+    const first = begun ? [] : [encodeEvent(now, { fileVersion: 'brain.Event:2' })]
+    append(path, Buffer.concat([...first, encodeEvent(now, content)]), false)
+  }
+
+  /** What training_options.json holds, or undefined if it is not there. */
+  async savedConfig(): Promise<TrainConfig | undefined> {
+    const path = this.file('training_options.json')
+    const text = (await readIfThere(path)).toString('utf8')
+    if (text === '') return undefined
+    try {
+      return configFromJson(JSON.parse(text))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Error(`${path}: expected the options of a run, found ${reason}; repair it or use another outdir`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+/** Seconds as the official code writes them: 59s, 1m 05s, 2h 03m 04s, 1d 02h 03m. */
+export function formatTime(seconds: number): string {
+  if (!(seconds >= 0 && seconds < Infinity)) return '-'
+  const s = Math.round(seconds)
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
+  if (s < 60) return `${s}s`
+  if (s < 3600) return `${Math.floor(s / 60)}m ${two(s % 60)}s`
+  if (s < 86_400) return `${Math.floor(s / 3600)}h ${two((s / 60) % 60)}m ${two(s % 60)}s`
+  return `${Math.floor(s / 86_400)}d ${two((s / 3600) % 24)}h ${two((s / 60) % 60)}m`
+}
+
+/** The line of a tick: the official columns, with the side and the time left in place of the GPU's memory. */
+export function statusLine({ tick, progress, ...times }: Status): string {
+  const { kimg, lod, resolution, minibatch } = progress
+  const columns: [name: string, value: string, width: number][] = [
+    ['tick', String(tick), 5],
+    ['kimg', kimg.toFixed(1), 8],
+    ['lod', lod.toFixed(2), 5],
+    ['res', String(resolution), 5],
+    ['minibatch', String(minibatch), 4],
+    ['time', formatTime(times.totalSec), 12],
+    ['sec/tick', times.secPerTick.toFixed(1), 7],
+    ['sec/kimg', times.secPerKimg.toFixed(2), 7],
+    ['maintenance', times.maintenanceSec.toFixed(1), 6],
+    ['left', formatTime(times.leftSec), 12],
+  ]
+  return columns
+    .map(([name, value, width]) => `${name} ${value.padEnd(width)}`)
+    .join(' ')
+    .trimEnd()
+}
+
+/** Ends the name of a file that is not yet whole. */
+const TEMPORARY = '.tmp'
+/** Begins the name of an event file, as TensorBoard looks for it. */
+const EVENTS = 'events.out.tfevents.'
+
+function refuseOtherRun(path: string, saved: TrainConfig, config: TrainConfig): void {
+  const keys = sameRun(saved, config)
+  if (keys.length === 0) return
+  const differences = keys.map(
+    (key) => `${key} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`,
+  )
+  throw new Error(
+    `${path}: expected the options of this run, found ${differences.join('; ')}; use the same options, another desc or another outdir`,
+  )
+}
+
+function parseRecord(line: string): { nimg: number; logBytes: number } | undefined {
+  try {
+    const { nimg, logBytes } = JSON.parse(line) as Record<string, unknown>
+    return typeof nimg === 'number' && typeof logBytes === 'number' ? { nimg, logBytes } : undefined
+  } catch {
+    return undefined // a line that was cut off, by a full disk or a loss of power
+  }
+}
+
+function append(path: string, data: string | Uint8Array, flush: boolean): void {
+  try {
+    appendFileSync(path, data, { flush })
+  } catch (error) {
+    throw diskError(path, error)
+  }
+}
+
+async function readIfThere(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return Buffer.alloc(0)
+    throw diskError(path, error)
+  }
+}
+
+/** Shorten a file; one that is shorter already, or not there, stays as it is. */
+async function cut(path: string, bytes: number): Promise<void> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size > bytes) await truncate(path, bytes)
+}
+
+/** Without this a rename may be lost with the power. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return // folders cannot be opened there
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}
+
+function diskError(path: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new Error(
+      `${path}: expected room on the disk, found it full (${code}); free some space and run the same command again`,
+      { cause: error },
+    )
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new Error(`${path}: expected a place to write, found no permission (${code}); choose another outdir`, {
+      cause: error,
+    })
+  }
+  if (code === 'EEXIST' || code === 'ENOTDIR') {
+    return new Error(`${path}: expected a folder, found a file (${code}); choose another outdir`, { cause: error })
+  }
+  return error
+}

@@ -1,0 +1,381 @@
+/** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
+import { basename } from 'node:path'
+import { BUILTIN_AVATARS } from '../data/dataset.ts'
+import { losses, type LossName } from './losses.ts'
+import { isMetric, metricNames, type MetricName } from '../metrics/catalogue.ts'
+import { configurationOf, configurations, type ConfigurationName } from '../networks/configurations.ts'
+import { featureMaps, type NetworkOptions } from '../networks/params.ts'
+import { precisions } from '../networks/precision.ts'
+import {
+  configurationRow,
+  presets,
+  type ConfigKey,
+  type ConfigOverrides,
+  type PresetName,
+  type TrainConfig,
+} from './presets.ts'
+import type { ScheduleOptions } from './schedule.ts'
+import { OFFICIAL_LRATE, OFFICIAL_MINIBATCH, OFFICIAL_TICK_KIMG } from './schedule.ts'
+
+export { presets, type ConfigKey, type ConfigOverrides, type PresetName, type TrainConfig } from './presets.ts'
+
+/**
+ * A preset with overrides, checked.
+ *
+ * @throws RangeError naming the first option that is unknown or impossible: what was expected, what was found, what to do
+ */
+export function resolveConfig(
+  preset: string,
+  overrides: ConfigOverrides | Readonly<Record<string, unknown>>,
+): TrainConfig {
+  if (!isPreset(preset)) {
+    throw new RangeError(`preset: expected one of ${Object.keys(presets).join(', ')}, found ${show(preset)}`)
+  }
+  const given: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(overrides)) {
+    if (!Object.hasOwn(presets.stylegan, key)) throw unknownOption(key)
+    if (value !== undefined) given[key] = value
+  }
+  const row = isConfiguration(given['config']) ? configurationRow(given['config'], presets[preset]) : {}
+  const config: Record<string, unknown> = { ...presets[preset], ...row, ...given }
+  // R1 belongs to the logistic losses: another loss turns it off, and theirs turns it on.
+  if (given['gamma'] === undefined) {
+    config['gamma'] = isLogistic(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
+  }
+  config['preset'] = preset
+  for (const key of CONFIG_KEYS) {
+    const { ok, expected, advice } = rules[key]
+    if (!ok(config[key]))
+      throw new RangeError(`${key}: expected ${expected}, found ${show(config[key])}${advice ? `; ${advice}` : ''}`)
+  }
+  // Every key has passed its rule, which is the check of its type.
+  const checked = Object.freeze(config) as unknown as TrainConfig
+  checkTogether(checked)
+  return checked
+}
+
+/**
+ * A configuration as JSON holds it, for instance a run's training_options.json.
+ *
+ * @throws RangeError as {@link resolveConfig}, if a key is missing, or if it is not an object
+ */
+export function configFromJson(value: unknown): TrainConfig {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RangeError(`configuration: expected an object of options, found ${show(value)}`)
+  }
+  const options = { ...value } as Record<string, unknown>
+  // A default may change between versions; a saved run must not change with it.
+  const missing = CONFIG_KEYS.find((key) => !Object.hasOwn(options, key) && !MAY_CHANGE.has(key))
+  if (missing)
+    throw new RangeError(`${missing}: expected ${rules[missing].expected}, found nothing; add it to the file`)
+  return resolveConfig(String(options['preset']), options)
+}
+
+/**
+ * The options that differ and that change the course of training, so that one run cannot go on with the other's.
+ * Its length, its output, the device and the handling of bad files may change.
+ */
+export function sameRun(a: TrainConfig, b: TrainConfig): ConfigKey[] {
+  return CONFIG_KEYS.filter((key) => !MAY_CHANGE.has(key) && a[key] !== b[key])
+}
+
+/** What the schedule reads from a configuration: numbers replace the official tables where given. */
+export function scheduleOptions(config: TrainConfig): ScheduleOptions {
+  type Table = { base: number; dict: Readonly<Record<number, number>> }
+  const table = (value: number | 'auto', official: Table): Table =>
+    value === 'auto' ? official : { base: value, dict: {} }
+  const minibatch = table(config.batch, OFFICIAL_MINIBATCH[config.gpus])
+  const lrate = atMost(OFFICIAL_LRATE, config.lrateMax ?? Infinity)
+  const gLrate = table(config.glr, lrate)
+  const dLrate = table(config.dlr, lrate)
+  const tick = table(config.tick, OFFICIAL_TICK_KIMG)
+  return {
+    resolution: config.resolution,
+    lodInitialResolution: config.lodInitialResolution,
+    lodTrainingKimg: config.lodTrainingKimg,
+    lodTransitionKimg: config.lodTransitionKimg,
+    minibatchBase: minibatch.base,
+    minibatchDict: minibatch.dict,
+    gLrateBase: gLrate.base,
+    gLrateDict: gLrate.dict,
+    dLrateBase: dLrate.base,
+    dLrateDict: dLrate.dict,
+    lrateRampupKimg: config.lrateRampupKimg,
+    tickKimgBase: tick.base,
+    tickKimgDict: tick.dict,
+  }
+}
+
+/** CelebA-HQ's learning rates are the official ones, none above a limit (official train.py). */
+function atMost({ base, dict }: typeof OFFICIAL_LRATE, limit: number) {
+  const capped = Object.entries(dict).map(([side, rate]) => [side, Math.min(rate, limit)] as const)
+  return { base: Math.min(base, limit), dict: Object.fromEntries(capped) as Readonly<Record<number, number>> }
+}
+
+/** The networks that a configuration asks for. */
+export function networkOptions(options: TrainConfig): NetworkOptions {
+  const { config, resolution, numChannels, latentSize, mappingLayers, mappingLrmul, mbstdGroup } = options
+  const { fmapBase, fmapDecay, fmapMax, cond, labelSize, precision } = options
+  const widths = { latentSize, dlatentSize: latentSize, mappingLayers, mappingFmaps: latentSize, mappingLrmul }
+  const networks = { config, precision, resolution, numChannels, fmapBase, fmapDecay, fmapMax, ...widths, mbstdGroup }
+  // Progressive GAN's resampling convolutions are fused at every size (official networks_progan.py).
+  return { ...networks, labelSize: cond ? labelSize : 0, fusedScale: config === 'A' ? true : 'auto' }
+}
+
+/** Name of a run's directory. It has no running number: the same command finds its own run again. */
+export function runName(config: TrainConfig): string {
+  const dataset = config.data === BUILTIN_AVATARS ? 'avatars' : basename(config.data).replace(/[^\w.-]+/g, '-')
+  const loss = config.loss === 'logistic' ? `gamma${config.gamma}` : config.loss
+  const configuration = config.config === 'F' ? '' : `config${config.config}`
+  const cond = config.cond ? 'cond' : ''
+  const words = [config.preset, dataset, `${config.resolution}px`, configuration, cond, loss, `seed${config.seed}`]
+  return [...words, config.desc].filter((word) => word !== '').join('-')
+}
+
+/**
+ * `fid50k,ppl_wend` as names of metrics; `none` as no names.
+ *
+ * @throws RangeError for a name that is unknown, with the nearest known one
+ */
+export function parseMetrics(text: string): MetricName[] {
+  if (text === 'none') return []
+  return text.split(',').map((part) => {
+    const name = part.trim()
+    if (isMetric(name)) return name
+    const near = nearest(name, metricNames)
+    throw new RangeError(
+      `metrics: expected some of ${metricNames.join(', ')}, found ${show(name)}${near ? `; did you mean ${near}?` : ''}`,
+    )
+  })
+}
+
+/**
+ * The candidate with the smallest edit distance to `word`, upper and lower case and dashes aside.
+ *
+ * @returns undefined if none is closer than half of the word
+ */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '')
+  let best: string | undefined
+  let bestDistance = Math.max(2, plain(word).length / 2)
+  for (const candidate of candidates) {
+    const distance = editDistance(plain(word), plain(candidate))
+    if (distance < bestDistance || (distance === bestDistance && best === undefined)) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+const CONFIG_KEYS = Object.keys(presets.stylegan) as ConfigKey[]
+const MAY_CHANGE = new Set<ConfigKey>([
+  ...(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap'] as const),
+  ...(['metrics', 'metricsNum', 'weights', 'classifiers'] as const),
+])
+
+interface Rule {
+  readonly ok: (value: unknown) => boolean
+  readonly expected: string
+  readonly advice?: string
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value))
+const isPreset = (value: unknown): value is PresetName => typeof value === 'string' && Object.hasOwn(presets, value)
+
+const isConfiguration = (value: unknown): value is ConfigurationName =>
+  typeof value === 'string' && Object.hasOwn(configurations, value)
+const isLoss = (value: unknown): value is LossName => typeof value === 'string' && Object.hasOwn(losses, value)
+const isLogistic = (value: unknown): boolean => isLoss(value) && losses[value].penalty === 'r1_penalty'
+
+const text: Rule = { ok: (v) => typeof v === 'string', expected: 'text' }
+const flag: Rule = { ok: (v) => typeof v === 'boolean', expected: 'true or false' }
+const above0: Rule = { ok: (v) => isNumber(v) && v > 0, expected: 'a number above 0' }
+const from0: Rule = { ok: (v) => isNumber(v) && v >= 0, expected: 'a number of at least 0' }
+const from0To1: Rule = { ok: (v) => isNumber(v) && v >= 0 && v <= 1, expected: 'a number from 0 to 1' }
+const whole = (min: number, max: number): Rule => ({
+  ok: (v) => Number.isInteger(v) && Number(v) >= min && Number(v) <= max,
+  expected: `a whole number from ${min} to ${max}`,
+})
+const side: Rule = {
+  ok: (v) => isNumber(v) && v >= 4 && v <= 1024 && isPowerOfTwo(v),
+  expected: 'a power of two from 4 to 1024',
+  advice: 'images of other sizes are cropped and resized to it',
+}
+const orAuto = (rule: Rule): Rule => ({ ok: (v) => v === 'auto' || rule.ok(v), expected: `${rule.expected}, or auto` })
+const orNull = (rule: Rule): Rule => ({ ok: (v) => v === null || rule.ok(v), expected: `${rule.expected}, or null` })
+
+const rules: { readonly [K in ConfigKey]: Rule } = {
+  preset: { ok: isPreset, expected: `one of ${Object.keys(presets).join(', ')}` },
+  data: {
+    ok: (v) => typeof v === 'string' && v !== '',
+    expected: 'a folder of images or a prepared dataset',
+    advice: `name one, or use ${BUILTIN_AVATARS}`,
+  },
+  outdir: { ok: (v) => typeof v === 'string' && v !== '', expected: 'a folder for the results' },
+  desc: { ok: (v) => typeof v === 'string' && /^[\w.-]*$/.test(v), expected: 'letters, digits, ".", "_" and "-"' },
+  resolution: side,
+  numChannels: {
+    ok: (v) => v === 1 || v === 3 || v === 4,
+    expected: '1 (gray), 3 (RGB) or 4 (RGBA)',
+  },
+  cond: flag,
+  labelSize: whole(0, 1 << 14),
+  config: { ok: isConfiguration, expected: `one of ${Object.keys(configurations).join(', ')}` },
+  seed: whole(0, 2 ** 32 - 1),
+  device: { ok: (v) => typeof v === 'string' && v !== '', expected: 'the name of a device', advice: 'use cpu' },
+  precision: { ok: (v) => precisions.some((one) => one === v), expected: `one of ${precisions.join(', ')}` },
+  resume: orNull(text),
+  skipBad: flag,
+  kimg: above0,
+  batch: orAuto(whole(1, 65536)),
+  gpus: { ok: (v) => v === 1 || v === 2 || v === 4 || v === 8, expected: '1, 2, 4 or 8' },
+  minibatchRepeats: whole(1, 1024),
+  loss: { ok: isLoss, expected: `one of ${Object.keys(losses).join(', ')}` },
+  gamma: { ...from0, advice: '0 turns R1 off' },
+  r2Gamma: { ...from0, advice: '0 turns R2 off' },
+  mirror: flag,
+  tick: orAuto(above0),
+  snap: whole(1, 1_000_000),
+  metrics: { ok: (v) => typeof v === 'string' && v !== '', expected: 'names of metrics, auto or none' },
+  metricsNum: orNull(whole(1, 1e9)),
+  weights: orNull(text),
+  classifiers: orNull(text),
+  fmapBase: whole(1, 1 << 20),
+  fmapDecay: from0,
+  fmapMax: whole(1, 1 << 14),
+  latentSize: whole(1, 1 << 14),
+  mappingLayers: whole(0, 64),
+  mappingLrmul: above0,
+  mixingProb: from0To1,
+  mbstdGroup: { ...whole(1, 1024), advice: '1 turns it off' },
+  glr: orAuto(above0),
+  dlr: orAuto(above0),
+  lrateMax: orNull(above0),
+  lrateRampupKimg: from0,
+  lodInitialResolution: side,
+  lodTrainingKimg: from0,
+  lodTransitionKimg: from0,
+  emaKimg: { ...from0, advice: '0 turns the running average off' },
+  emaRampup: orNull(above0),
+  dlatentAvgBeta: {
+    ok: (v) => isNumber(v) && v >= 0 && v < 1,
+    expected: 'a number from 0 up to, but not including, 1',
+  },
+}
+
+/** Options that contradict each other; both are named. */
+function checkPairs(config: TrainConfig): void {
+  const { traditional } = configurationOf(config)
+  const { gamma, r2Gamma, loss, mappingLayers, batch, gpus } = config
+  const refuse = (key: ConfigKey, other: ConfigKey, advice: string) =>
+    new RangeError(
+      `${key} and ${other}: expected options that fit together, found ${show(config[key])} and ${show(config[other])}; ${advice}`,
+    )
+  if (!isLogistic(loss)) {
+    const advice = 'R1 and R2 belong to the logistic losses: set it to 0'
+    if (gamma > 0) throw refuse('gamma', 'loss', advice)
+    if (r2Gamma > 0) throw refuse('r2Gamma', 'loss', advice)
+  }
+  if (traditional && config.mixingProb > 0) {
+    throw refuse(
+      'mixingProb',
+      'config',
+      'A and B have no styles to mix: set mixingProb to 0, or config to C, D, E or F',
+    )
+  }
+  if (config.config === 'A' && mappingLayers > 0) {
+    throw refuse('mappingLayers', 'config', 'A has no mapping network: set mappingLayers to 0, or config to B')
+  }
+  if (config.cond && config.config === 'A') {
+    throw refuse(
+      'cond',
+      'config',
+      'Progressive GAN does not learn classes: take B with mappingLayers above 0, or C to F',
+    )
+  }
+  if (config.cond && mappingLayers === 0) {
+    throw refuse('cond', 'mappingLayers', 'classes are learned by the mapping network: give it layers')
+  }
+  if (!config.cond && config.labelSize > 0) throw refuse('labelSize', 'cond', 'labels are used with --cond only')
+  if (batch !== 'auto' && gpus > 1) throw refuse('batch', 'gpus', 'gpus picks official minibatches: set batch to auto')
+}
+
+/** What no single option can tell. */
+function checkTogether(config: TrainConfig): void {
+  checkPairs(config)
+  if (config.metrics !== 'auto') parseMetrics(config.metrics)
+  const { resolution, lodInitialResolution, mbstdGroup } = config
+  if (lodInitialResolution > resolution) {
+    throw new RangeError(
+      `lodInitialResolution: expected at most the resolution, ${resolution}, found ${lodInitialResolution}; lower it to ${resolution} or less`,
+    )
+  }
+  if (lodInitialResolution < resolution && config.lodTrainingKimg + config.lodTransitionKimg === 0) {
+    throw new RangeError(
+      `lodTrainingKimg: expected above 0 here or in lodTransitionKimg, found 0 in both; to train at ${resolution} from the start, set lodInitialResolution to ${resolution}`,
+    )
+  }
+  const { minibatchBase, minibatchDict } = scheduleOptions(config)
+  for (let s = lodInitialResolution; s <= resolution; s *= 2) {
+    const minibatch = minibatchDict[s] ?? minibatchBase
+    if (minibatch % Math.min(mbstdGroup, minibatch) !== 0) {
+      const fits = Math.ceil(minibatch / mbstdGroup) * mbstdGroup
+      throw new RangeError(
+        `batch: expected a multiple of mbstdGroup, ${mbstdGroup}, found ${minibatch}${config.batch === 'auto' ? ` at ${s}x${s}` : ''}; use ${fits}, or another mbstdGroup`,
+      )
+    }
+  }
+  const lastStage = Math.log2(resolution) - 1
+  if (featureMaps(config, lastStage) < 1) {
+    const least = Math.ceil(2 ** (lastStage * config.fmapDecay))
+    throw new RangeError(
+      `fmapBase: expected at least ${least} for one feature map at ${resolution}x${resolution}, found ${config.fmapBase}; raise it or lower fmapDecay`,
+    )
+  }
+  checkFours(config)
+}
+
+/** Kernels read feature maps of 16 bits in runs of four. */
+function checkFours(config: TrainConfig): void {
+  const { precision, resolution } = config
+  if (precision === 'f32') return
+  for (let side = 4; side <= resolution; side *= 2) {
+    const maps = featureMaps(config, Math.log2(side) - 1)
+    if (maps % 4 === 0) continue
+    throw new RangeError(
+      `precision: expected f32 or multiples of 4 feature maps, found ${precision} and ${maps} feature maps at ${side}x${side}; change fmapBase or fmapMax, or leave --precision out`,
+    )
+  }
+}
+
+function unknownOption(key: string): RangeError {
+  const near = nearest(key, CONFIG_KEYS)
+  return new RangeError(
+    `unknown option ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${CONFIG_KEYS.join(', ')}`}`,
+  )
+}
+
+/** Levenshtein distance with adjacent swaps counted as one step. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = []
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      let distance = Math.min(previous[j]! + 1, current[j - 1]! + 1, substitution)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        distance = Math.min(distance, before[j - 2]! + 1)
+      current.push(distance)
+    }
+    before = previous
+    previous = current
+  }
+  return previous[b.length]!
+}
+
+function show(value: unknown): string {
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+}

@@ -1,0 +1,246 @@
+/** Losses on logits, each the mean over a minibatch (official loss.py). */
+import { grad, scope, type Tensor } from '../native/index.ts'
+import { downscale, lerp, upscale } from '../networks/layers.ts'
+
+/** The discriminator on images at the size of the current level of detail. */
+export type Critic = (images: Tensor) => Tensor
+
+/** How a loss is brought up before it is differentiated, and its gradients down again: see loss scaling in optimizer.ts. */
+export interface Scaling {
+  readonly up: (loss: Tensor) => Tensor
+  readonly down: (gradient: Tensor) => Tensor
+}
+
+export const noScaling: Scaling = { up: (loss) => loss, down: (gradient) => gradient }
+
+/** `softplus(−D(G(z)))`: the generator's non-saturating loss (Goodfellow et al. 2014). */
+export function gLogisticNonsaturating(fakeScores: Tensor): Tensor {
+  return scope(() => fakeScores.neg().softplus().mean())
+}
+
+/** `−D(G(z))`. */
+export function gWgan(fakeScores: Tensor): Tensor {
+  return scope(() => fakeScores.neg().mean())
+}
+
+/** `−softplus(D(G(z)))`: the generator's saturating loss, as a minimax game has it (Goodfellow et al. 2014, Eq. 1). */
+export function gLogisticSaturating(fakeScores: Tensor): Tensor {
+  return scope(() => fakeScores.softplus().neg().mean())
+}
+
+export interface DiscriminatorLoss {
+  readonly loss: Tensor
+  readonly realScores: Tensor
+  readonly fakeScores: Tensor
+  /** Mean of all penalties on gradients, as it is in the loss. */
+  readonly penalty: Tensor
+}
+
+/**
+ * `softplus(D(fake)) + softplus(−D(real)) + γ/2 · ‖∇D(real)‖² + γ₂/2 · ‖∇D(fake)‖²`: logistic loss with R1 and R2 (Mescheder
+ * et al. 2018; official D_logistic_simplegp), evaluated in every step. A penalty whose weight is 0 is not computed.
+ *
+ * @param reals, fakes `[N, side, side, C]`
+ * @param resolution side of the network's full-size images: see {@link r1Penalty}
+ */
+export function dLogisticR1(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { gamma, r2Gamma = 0, resolution, scaling }: Omit<LossOptions, 'drawMix' | 'r2Gamma'> & { readonly r2Gamma?: number },
+): DiscriminatorLoss {
+  return scope(() => {
+    const score = (images: Tensor, weight: number) => {
+      if (weight === 0) return { scores: critic(images), penalty: reals.device.scalar(0) }
+      const tracked = images.detach().tracked()
+      const scores = critic(tracked)
+      return { scores, penalty: r1Penalty(scores, tracked, weight, resolution, scaling).mean() }
+    }
+    const { scores: fakeScores, penalty: r2 } = score(fakes, r2Gamma)
+    const { scores: realScores, penalty: r1 } = score(reals, gamma)
+    const penalty = r1.add(r2)
+    const logistic = fakeScores.softplus().add(realScores.neg().softplus()).mean()
+    return { loss: logistic.add(penalty), realScores, fakeScores, penalty }
+  })
+}
+
+/**
+ * `γ/2 · ‖∇D‖²` of each image, `[N]`.
+ *
+ * The official gradient is towards the images nearest-upscaled to full size, which D averages down again. With
+ * k = resolution / side, each of the k² copies of a pixel receives 1/k² of its gradient, so the squared norm is
+ * k² · (1/k²)² = 1/k² of the one at the images' own size.
+ *
+ * @param images tracked, at their own size
+ */
+export function r1Penalty(
+  scores: Tensor,
+  images: Tensor,
+  gamma: number,
+  resolution: number,
+  scaling: Scaling = noScaling,
+): Tensor {
+  return scope(() => {
+    const [gradient] = grad(scaling.up(scores), [images], { createGraph: true })
+    const k = resolution / images.dims4()[1]
+    return scaling
+      .down(gradient!)
+      .square()
+      .sum([1, 2, 3])
+      .mul(gamma / 2 / k ** 2)
+  })
+}
+
+export interface GradientPenaltyOptions {
+  /** Shares of the fakes in the mixed images, `[N, 1, 1, 1]`. */
+  readonly mix: Tensor
+  readonly resolution: number
+  readonly lambda?: number
+  readonly target?: number
+  readonly scaling?: Scaling | undefined
+}
+
+/** `λ/target² · (‖∇D(x̂)‖ − target)²` on images mixed of real and fake ones (Gulrajani et al. 2017), averaged. */
+export function gradientPenalty(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { mix, resolution, lambda = 10, target = 1, scaling = noScaling }: GradientPenaltyOptions,
+): Tensor {
+  return scope(() => {
+    const mixed = lerp(reals, fakes.detach(), mix).tracked()
+    const [gradient] = grad(scaling.up(critic(mixed)), [mixed], { createGraph: true })
+    // As in r1Penalty, the norm is taken at full size.
+    const k = resolution / mixed.dims4()[1]
+    const norm = scaling
+      .down(gradient!)
+      .square()
+      .sum([1, 2, 3])
+      .sqrt()
+      .mul(1 / k)
+    return norm
+      .sub(target)
+      .square()
+      .mean()
+      .mul(lambda / target ** 2)
+  })
+}
+
+/**
+ * WGAN with the drift of Karras et al. 2017, Appendix A.1: `D(fake) − D(real) + 0.001 · D(real)²`; with `gp` also its gradient
+ * penalty.
+ */
+export function dWgan(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { drift = 0.001, gp }: { drift?: number; gp?: GradientPenaltyOptions | undefined } = {},
+): DiscriminatorLoss {
+  return scope(() => {
+    const [realScores, fakeScores] = [critic(reals), critic(fakes)]
+    const distance = fakeScores.sub(realScores).add(realScores.square().mul(drift)).mean()
+    return penalised(distance, realScores, fakeScores, gp && gradientPenalty(critic, reals, fakes, gp))
+  })
+}
+
+/** WGAN with gradient penalty and drift: {@link dWgan} as the official D_wgan_gp. */
+export function dWganGp(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { drift = 0.001, ...gp }: GradientPenaltyOptions & { drift?: number },
+): DiscriminatorLoss {
+  return dWgan(critic, reals, fakes, { drift, gp })
+}
+
+/** `max(0, 1 + D(fake)) + max(0, 1 − D(real))`; with `gp` also the gradient penalty (official D_hinge, D_hinge_gp). */
+export function dHinge(
+  critic: Critic,
+  reals: Tensor,
+  fakes: Tensor,
+  { gp }: { gp?: GradientPenaltyOptions | undefined } = {},
+): DiscriminatorLoss {
+  return scope(() => {
+    const [realScores, fakeScores] = [critic(reals), critic(fakes)]
+    const hinge = relu(fakeScores.add(1))
+      .add(relu(realScores.neg().add(1)))
+      .mean()
+    return penalised(hinge, realScores, fakeScores, gp && gradientPenalty(critic, reals, fakes, gp))
+  })
+}
+
+const relu = (x: Tensor) => x.clamp(0, Infinity)
+
+function penalised(
+  distance: Tensor,
+  realScores: Tensor,
+  fakeScores: Tensor,
+  penalty = distance.device.scalar(0),
+): DiscriminatorLoss {
+  return { loss: distance.add(penalty), realScores, fakeScores, penalty }
+}
+
+export type LossName = 'logistic' | 'logistic-saturating' | 'wgan' | 'wgan-gp' | 'hinge' | 'hinge-gp'
+
+/** What the losses of a step read. */
+export interface LossOptions {
+  /** Weights of R1 and R2, which belong to the logistic losses. */
+  readonly gamma: number
+  readonly r2Gamma: number
+  readonly resolution: number
+  /** For the gradients that are part of the loss. */
+  readonly scaling?: Scaling | undefined
+  /** Shares `[N, 1, 1, 1]` of the mixed images, drawn only where a loss needs them. */
+  readonly drawMix: () => Tensor
+}
+
+export interface Loss {
+  readonly G: (fakeScores: Tensor) => Tensor
+  readonly D: (critic: Critic, reals: Tensor, fakes: Tensor, options: LossOptions) => DiscriminatorLoss
+  /** Name of the penalty in stats.jsonl. */
+  readonly penalty: 'r1_penalty' | 'gradient_penalty'
+}
+
+const gp = ({ drawMix, resolution, scaling }: LossOptions): GradientPenaltyOptions => {
+  return { mix: drawMix(), resolution, scaling }
+}
+
+/** The pairs that the official code trains with (official loss.py). */
+export const losses: Readonly<Record<LossName, Loss>> = {
+  logistic: { G: gLogisticNonsaturating, D: dLogisticR1, penalty: 'r1_penalty' },
+  'logistic-saturating': { G: gLogisticSaturating, D: dLogisticR1, penalty: 'r1_penalty' },
+  wgan: { G: gWgan, D: (critic, reals, fakes) => dWgan(critic, reals, fakes), penalty: 'gradient_penalty' },
+  'wgan-gp': {
+    G: gWgan,
+    D: (critic, reals, fakes, options) => dWgan(critic, reals, fakes, { gp: gp(options) }),
+    penalty: 'gradient_penalty',
+  },
+  hinge: { G: gWgan, D: (critic, reals, fakes) => dHinge(critic, reals, fakes), penalty: 'gradient_penalty' },
+  'hinge-gp': {
+    G: gWgan,
+    D: (critic, reals, fakes, options) => dHinge(critic, reals, fakes, { gp: gp(options) }),
+    penalty: 'gradient_penalty',
+  },
+}
+
+/**
+ * Real images as the networks see them during a fade: at the new size, with the old size blended in as G blends its own
+ * (official process_reals).
+ *
+ * @param images `[N, side, side, C]`, side = resolution / 2^⌊lod⌋
+ */
+export function fadeReals(images: Tensor, lod: number): Tensor {
+  const fade = lod - Math.floor(lod)
+  if (fade === 0) return images
+  return scope(() => lerp(images, upscale(downscale(images, 2), 2), fade))
+}
+
+/** Bytes 0 … 255 as −1 … 1. The official conversion in the other direction had a range that it never used. */
+export function fromBytes(images: Tensor): Tensor {
+  return scope(() => images.cast(images.device.float).affine(2 / 255, -1))
+}
+
+/** Images −1 … 1 as bytes: `127.5 x + 128`, truncated and clamped (official convert_images_to_uint8). */
+export function toBytes(images: Tensor): Tensor {
+  return scope(() => images.affine(127.5, 128).cast('u8'))
+}

@@ -1,0 +1,131 @@
+/** One step of the discriminator and one of the generator (official training_loop.py and loss.py). */
+import { networkOptions, type TrainConfig } from './config.ts'
+import { fadeReals, fromBytes, losses } from './losses.ts'
+import { concat, grad, scope, type Tensor } from '../native/index.ts'
+import { discriminator } from '../networks/discriminator.ts'
+import { drawMixing, generateForTraining } from '../networks/generator.ts'
+import { get, tracked } from '../networks/params.ts'
+import { reset, scalingOf, step } from './optimizer.ts'
+import { emaBeta, emaKimgAt, resetsOptimizer, type Progress } from './schedule.ts'
+import type { TrainingState } from './state.ts'
+
+/** What a step reports, in this order. */
+export function statNames({ loss }: TrainConfig): string[] {
+  const D = ['Loss/D', 'Loss/scores/real', 'Loss/scores/fake', `Loss/${losses[loss].penalty}`]
+  return [...D, 'Loss/G', 'Loss/scores/fake_G']
+}
+
+/** Labels of a data set, and which of them belong to the real images of a step. */
+export interface StepLabels {
+  /** `[count, labelSize]`, of all images. */
+  readonly table: Tensor
+  readonly indices: readonly number[]
+}
+
+/**
+ * Trains on one minibatch of real images; enqueues and returns.
+ *
+ * @param images uint8 `[minibatch, side, side, C]` at the schedule's resolution
+ * @param labels needed by conditional networks
+ * @returns the step's statistics, see {@link statNames}
+ */
+export function trainingStep(
+  state: TrainingState,
+  images: Tensor,
+  progress: Progress,
+  config: TrainConfig,
+  labels?: StepLabels,
+): Tensor {
+  const { position, dOptimizer, gOptimizer } = state
+  if (resetsOptimizer(position.lod, progress.lod)) [dOptimizer, gOptimizer].forEach(reset)
+  const stats = scope(() => {
+    const reals = fadeReals(fromBytes(images), progress.lod)
+    const own = labels && labels.table.gatherRows(rowsOf(labels.table, labels.indices))
+    const D = discriminatorStep(state, reals, own, progress, config)
+    // G's images have the labels of images drawn at random (official dataset.py, get_random_labels_tf).
+    const drawn = labels && labels.indices.map(() => state.rng.nextInteger(0, labels.table.shape[0]!))
+    const G = generatorStep(state, drawn && labels.table.gatherRows(rowsOf(labels.table, drawn)), progress, config)
+    return concat([D, G], 0)
+  })
+  position.lod = progress.lod
+  position.nimg += progress.minibatch
+  position.step++
+  return stats
+}
+
+const rowsOf = ({ device }: Tensor, rows: readonly number[]) => device.tensor(Int32Array.from(rows), [rows.length])
+
+type Labels = Tensor | undefined
+
+/** The fakes have the labels of the reals (official loss.py). */
+function discriminatorStep(
+  state: TrainingState,
+  reals: Tensor,
+  labels: Labels,
+  progress: Progress,
+  config: TrainConfig,
+): Tensor {
+  return scope(() => {
+    const options = networkOptions(config)
+    const fakes = generateFakes(state, state.G.params, labels, progress, config)
+    const { params, inputs } = tracked(state.D)
+    const critic = (images: Tensor) => discriminator(params, images, labels, progress.lod, options)
+    const drawMix = () => state.rng.uniform(reals.device, [progress.minibatch, 1, 1, 1])
+    const { gamma, r2Gamma, resolution } = config
+    const scaling = scalingOf(state.dOptimizer)
+    const penalties = { gamma, r2Gamma, resolution, drawMix, scaling }
+    const { loss, realScores, fakeScores, penalty } = losses[config.loss].D(critic, reals, fakes, penalties)
+    step(state.dOptimizer, grad(scaling.up(loss), inputs), { rate: progress.dLrate })
+    return stack([loss, realScores.mean(), fakeScores.mean(), penalty])
+  })
+}
+
+function generatorStep(state: TrainingState, labels: Labels, progress: Progress, config: TrainConfig): Tensor {
+  return scope(() => {
+    const { params, inputs } = tracked(state.G)
+    const fakes = generateFakes(state, params, labels, progress, config)
+    const scores = discriminator(state.D.params, fakes, labels, progress.lod, networkOptions(config))
+    const loss = losses[config.loss].G(scores)
+    const smoothingKimg = emaKimgAt(state.position.nimg, config.emaKimg, config.emaRampup)
+    const averageBeta = emaBeta(progress.minibatch, smoothingKimg)
+    const scaled = scalingOf(state.gOptimizer).up(loss)
+    step(state.gOptimizer, grad(scaled, inputs), { rate: progress.gLrate, averageBeta })
+    // What is not trained is copied to the average as it is (official network.py, setup_as_moving_average_of).
+    const dlatentAvg = state.G.params.get('dlatent_avg')
+    if (dlatentAvg) get(state.Gs.params, 'dlatent_avg').assign(dlatentAvg)
+    return stack([loss, scores.mean()])
+  })
+}
+
+/** Fakes of fresh latents; every forward pass of training moves the mean of w. */
+function generateFakes(
+  { G, rng }: TrainingState,
+  params: ReadonlyMap<string, Tensor>,
+  labels: Labels,
+  { lod, minibatch }: Progress,
+  config: TrainConfig,
+): Tensor {
+  return scope(() => {
+    const options = networkOptions(config)
+    const z = rng.normal(G.device, [minibatch, config.latentSize])
+    const mixing = drawMixing(z, rng, config.mixingProb, lod, config.resolution)
+    const { dlatentAvgBeta } = config
+    const { images, dlatentAvg } = generateForTraining(
+      params,
+      z,
+      { labels, mixing, noise: rng, lod, dlatentAvgBeta },
+      options,
+    )
+    if (dlatentAvg) get(G.params, 'dlatent_avg').assign(dlatentAvg)
+    return images
+  })
+}
+
+function stack(scalars: readonly Tensor[]): Tensor {
+  return scope(() =>
+    concat(
+      scalars.map((x) => x.detach().reshape([1])),
+      0,
+    ),
+  )
+}
