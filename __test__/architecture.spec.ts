@@ -1,85 +1,58 @@
-/** The layers of ARCHITECTURE.md, read off the imports. */
+/** The order of folders in ARCHITECTURE.md, read off the imports. */
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { posix } from 'node:path'
 import test from 'ava'
 
 const root = new URL('..', import.meta.url).pathname
-
-/** Data flows down this list: a file imports from its own line or from lines above. */
-const layers = [
-  ['native/addon'],
-  ['native/tensor', 'native/images', 'native/linalg', 'native/devices'],
-  ['native/random'],
-  ['native'],
-  ['avatars', 'emitting', 'events', 'grid', 'panel', 'profile'],
-  ['dataset', 'schedule'],
-  ['attributes'],
-  ['networks/configurations'],
-  ['networks/precision'],
-  ['networks/params'],
-  ['networks/layers'],
-  ['networks/mapping', 'networks/synthesis', 'networks/traditional'],
-  ['networks/generator', 'networks/discriminator'],
-  ['layer-table'],
-  ['losses'],
-  ['optimizer'],
-  ['snapshot'],
-  ['weights/weights', 'weights/pickle', 'weights/zip'],
-  ['weights/torch-file'],
-  ['weights/weight-file'],
-  ['metrics/pooling', 'metrics/resize'],
-  ['metrics/inception', 'metrics/vgg'],
-  ['metrics/lpips'],
-  ['metrics/ms-ssim', 'metrics/swd'],
-  ['metrics/catalogue'],
-  ['presets'],
-  ['config'],
-  ['cost', 'run-dir', 'pictures', 'training-state', 'drawing'],
-  ['figures', 'video'],
-  ['paper-figures'],
-  ['metrics/feature-cache', 'metrics/images', 'metrics/moments'],
-  ['metrics/classifier'],
-  ['metrics/metric'],
-  ['metrics/feature-networks', 'metrics/features'],
-  ['metrics/fid', 'metrics/inception-score', 'metrics/kid', 'metrics/pixels'],
-  ['metrics/ppl', 'metrics/precision-recall'],
-  ['metrics/separability'],
-  ['metrics/measure'],
-  ['training-metrics'],
-  ['training-step'],
-  ['benchmark'],
-  ['training-loop', 'estimate'],
-  ['cli/arguments', 'cli/progress', 'index'],
-  [
-    'cli/bench',
-    'cli/devices',
-    'cli/generate',
-    'cli/info',
-    'cli/mix',
-    'cli/noise',
-    'cli/train',
-    'cli/truncate',
-    'cli/video',
-  ],
-  ['cli/classifier', 'cli/metrics'],
-  ['cli/main'],
-]
-
-async function imports(file: string): Promise<string[]> {
-  const source = await readFile(join(root, 'ts', file), 'utf8')
-  return [...source.matchAll(/from '([^']+)'/g)].map((match) => match[1]!)
+const folders = orderOf(await readFile(`${root}ARCHITECTURE.md`, 'utf8'))
+const imports = new Map<string, string[]>()
+for (const name of await readdir(`${root}ts`, { recursive: true })) {
+  if (!name.endsWith('.ts')) continue
+  const file = name.replaceAll('\\', '/')
+  const source = await readFile(`${root}ts/${file}`, 'utf8')
+  imports.set(
+    file,
+    [...source.matchAll(/(?:\bfrom|\bimport\(?) ?'([^']+)'/g)].map((match) => match[1]!),
+  )
 }
 
-test('imports in ts point to the left, and only one file imports the addon', async (t) => {
-  const rank = new Map<string, number>(layers.flatMap((names, i) => names.map((name) => [`${name}.ts`, i] as const)))
-  const files = (await readdir(join(root, 'ts'), { recursive: true })).filter((name) => name.endsWith('.ts'))
-  for (const file of files) {
-    t.true(rank.has(file), `${file} stands in no layer: add it to the list and to ARCHITECTURE.md`)
-    for (const source of await imports(file)) {
-      if (source === '#native') t.is(file, 'native/addon.ts')
-      if (!source.startsWith('.')) continue
-      const target = join(file, '..', source)
-      t.true(rank.get(target)! <= rank.get(file)!, `${file} must not import ${target}`)
+/** The names in the fenced block below "Order of folders". */
+function orderOf(architecture: string): string[] {
+  const block = /Order of folders[^`]*```\w*\n([^`]+)```/.exec(architecture)
+  if (!block) throw new Error('ARCHITECTURE.md: a fenced block below the words "Order of folders" is expected')
+  return block[1]!.trim().split(/\s+/)
+}
+
+/** The files of ts/ that a file imports. */
+function neighbours(file: string): string[] {
+  const relative = imports.get(file)!.filter((source) => source.startsWith('.'))
+  return relative.map((source) => posix.join(posix.dirname(file), source))
+}
+
+test('a folder of ts/ imports only from itself and from folders before it', (t) => {
+  // index.ts is what the package exports: it may import from every folder, and nothing imports it.
+  const rank = (file: string) => (file === 'index.ts' ? folders.length : folders.indexOf(file.split('/')[0]!))
+  for (const file of imports.keys()) {
+    t.true(rank(file) >= 0, `${file}: its folder must be in the order of folders in ARCHITECTURE.md`)
+    for (const target of neighbours(file)) {
+      t.true(rank(target) <= rank(file), `${file} must not import ${target}`)
     }
   }
+})
+
+test('only one file imports the addon', (t) => {
+  const importers = [...imports].filter(([, sources]) => sources.includes('#native')).map(([file]) => file)
+  t.deepEqual(importers, ['native/addon.ts'])
+})
+
+test('no files of ts/ import each other in a circle', (t) => {
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) return t.fail([...path.slice(path.indexOf(file)), file].join(' imports '))
+    if (done.has(file)) return
+    for (const target of neighbours(file)) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of imports.keys()) visit(file, [])
+  t.is(done.size, imports.size)
 })

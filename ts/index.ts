@@ -2,14 +2,14 @@
 export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './training/config.ts'
 export { estimateRun, type Estimate, type ResolutionCost } from './runs/estimate.ts'
 export {
-  imageOf,
+  renderStyles,
   mixingFigure,
   noiseComponentsFigure,
   noiseDetailFigure,
   truncationFigure,
   uncuratedFigure,
   type FigureOptions,
-  type Generator,
+  type TrainedGenerator,
 } from './figures/figures.ts'
 export {
   mixingOfPaper,
@@ -25,15 +25,14 @@ export {
   dLogisticR1,
   dWgan,
   dWganGp,
-  fromBytes,
   gLogisticNonsaturating,
   gLogisticSaturating,
   gWgan,
   losses,
   r1Penalty,
-  toBytes,
   type LossName,
 } from './training/losses.ts'
+export { fromBytes, toBytes } from './data/pixels.ts'
 export {
   concat,
   type Cost,
@@ -54,9 +53,9 @@ export { configurations, type Configuration, type ConfigurationName } from './ne
 export { generate, generatorSpecs, type Sampling } from './networks/generator.ts'
 export { countParams, createNetwork, type Network, type NetworkOptions } from './networks/params.ts'
 export type { Precision } from './networks/precision.ts'
-export { imagesOf } from './runs/pictures.ts'
+export { renderLatents } from './figures/render.ts'
 export { attributesOf, type Attributes } from './data/attributes.ts'
-export { metricNames, type MetricName } from './metrics/catalogue.ts'
+export { metricNames, type MetricName } from './training/metric-names.ts'
 export {
   classify,
   loadClassifier,

@@ -10,7 +10,7 @@ import { measure, metricText, type MeasureHooks, type MeasureOptions } from '../
 import { attributesOf } from '../../ts/data/attributes.ts'
 import { openDataset } from '../../ts/data/dataset.ts'
 import { Device, encodePng, Rng } from '../../ts/native/index.ts'
-import { writeAtomic } from '../../ts/runs/run-dir.ts'
+import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { createState, encodeState } from '../../ts/training/state.ts'
 import { tinyConfig } from '../support/tiny.ts'

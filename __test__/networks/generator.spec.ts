@@ -1,6 +1,7 @@
 import test from 'ava'
 import { Device, grad, Rng, ShapeError, type Tensor } from '../../ts/native/index.ts'
-import { drawMixing, generate, generateForTraining, generatorSpecs, truncate } from '../../ts/networks/generator.ts'
+import { generate, generateForTraining, generatorSpecs, truncate } from '../../ts/networks/generator.ts'
+import { drawMixing } from '../../ts/networks/mixing.ts'
 import { lerp, upscale } from '../../ts/networks/layers.ts'
 import { mapping } from '../../ts/networks/mapping.ts'
 import {

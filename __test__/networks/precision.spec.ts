@@ -8,7 +8,7 @@ import { chooseDevice, Device, grad, Rng, scope } from '../../ts/native/index.ts
 import { configurations } from '../../ts/networks/configurations.ts'
 import { pixelNorm } from '../../ts/networks/layers.ts'
 import { checkProducts } from '../../ts/networks/precision.ts'
-import { imagesOf } from '../../ts/runs/pictures.ts'
+import { renderLatents } from '../../ts/figures/render.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
@@ -101,7 +101,7 @@ for (const precision of ['bf16', 'f16'] as const) {
     const draw = async (device: Device) => {
       const { Gs, options } = await loadGenerator(path, device)
       const z = new Rng(1).normal(device, [4, options.latentSize])
-      const images = scope(() => imagesOf(Gs, z, { noise: 'const' }, options))
+      const images = scope(() => renderLatents(Gs, z, { noise: 'const' }, options))
       return { precision: options.precision, bytes: await images.data() }
     }
     const [gpu, cpu] = [await draw(Device.open(device)), await draw(Device.open('cpu'))]

@@ -1,78 +1,14 @@
 import test from 'ava'
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { presets, resolveConfig } from '../../ts/training/config.ts'
-import type { WriteStep } from '../../ts/runs/run-dir.ts'
-import { formatTime, RunDir, statusLine, writeAtomic } from '../../ts/runs/run-dir.ts'
+import { RunDir, statusLine } from '../../ts/runs/run-dir.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { scheduleOptions } from '../../ts/training/config.ts'
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'stylegan-run-'))
 const text = (path: string): string => readFileSync(path, 'utf8')
-const steps: WriteStep[] = ['open', 'write', 'sync', 'rename', 'sync-dir']
-const diskFull = (): Error => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
-
-test('a file is written, synced and renamed in this order, from one piece or several', async (t) => {
-  const path = join(folder(), 'a.bin')
-  const seen: string[] = []
-  await writeAtomic(path, 'one', (step) => void seen.push(step))
-  t.deepEqual(seen, steps)
-  await writeAtomic(path, [new Uint8Array([1, 2]), new Uint8Array(0), new Uint8Array([3])])
-  t.deepEqual([...readFileSync(path)], [1, 2, 3])
-  async function* pieces() {
-    yield new Uint8Array([4])
-    yield new Uint8Array([5])
-  }
-  await writeAtomic(path, pieces())
-  t.deepEqual([...readFileSync(path)], [4, 5])
-})
-
-test('a process killed at any step leaves the old file or the new one, whole', (t) => {
-  const source = new URL('../../ts/runs/run-dir.ts', import.meta.url).href
-  for (const step of steps) {
-    const path = join(folder(), 'a.txt')
-    writeFileSync(path, 'old')
-    const program = `
-      import { writeAtomic } from ${JSON.stringify(source)}
-      const pieces = [Buffer.from('ne'), Buffer.from('w')]
-      const kill = (step) => step === ${JSON.stringify(step)} && process.kill(process.pid, 'SIGKILL')
-      await writeAtomic(${JSON.stringify(path)}, pieces, kill)`
-    const loader = ['--import', '@oxc-node/core/register', '--input-type=module']
-    const child = spawnSync(process.execPath, [...loader, '--eval', program])
-    t.is(child.signal, 'SIGKILL', child.stderr.toString())
-    t.is(text(path), step === 'sync-dir' ? 'new' : 'old', `killed before ${step}`)
-  }
-})
-
-test('a full disk at any step is one clear error, and leaves a whole file and nothing temporary', async (t) => {
-  for (const step of steps) {
-    const dir = folder()
-    const path = join(dir, 'a.txt')
-    writeFileSync(path, 'old')
-    const fail = (now: WriteStep): void => {
-      if (now === step) throw diskFull()
-    }
-    await t.throwsAsync(writeAtomic(path, 'new', fail), {
-      message: `${path}: expected room on the disk, found it full (ENOSPC); free some space and run the same command again`,
-    })
-    t.deepEqual(readdirSync(dir), ['a.txt'])
-    t.is(text(path), step === 'sync-dir' ? 'new' : 'old')
-  }
-})
-
-test('pieces that fail half-way leave the previous file', async (t) => {
-  const dir = folder()
-  const path = join(dir, 'a.txt')
-  writeFileSync(path, 'old')
-  function* pieces() {
-    yield Buffer.from('new')
-    throw new Error('the tensor is gone')
-  }
-  await t.throwsAsync(writeAtomic(path, pieces()), { message: 'the tensor is gone' })
-  t.deepEqual([readdirSync(dir), text(path)], [['a.txt'], 'old'])
-})
 
 test('a run directory keeps its options, and opens again for the same run with another length', async (t) => {
   const out = folder()
@@ -171,19 +107,6 @@ test('a record that was cut off half-way is dropped, and starting over empties b
   t.is(await run.cutBack(-1), 0)
   t.deepEqual([text(run.file('stats.jsonl')), text(run.file('log.txt'))], ['', ''])
   await t.throwsAsync(run.cutBack(NaN), { instanceOf: RangeError })
-})
-
-test('times are written as the official code writes them', (t) => {
-  t.deepEqual([0, 59.4, 59.6, 3599, 3600, 86_399, 86_400 + 2 * 3600 + 3 * 60 + 4, Infinity].map(formatTime), [
-    '0s',
-    '59s',
-    '1m 00s',
-    '59m 59s',
-    '1h 00m 00s',
-    '23h 59m 59s',
-    '1d 02h 03m',
-    '-',
-  ])
 })
 
 test('status lines align from tick to tick', (t) => {

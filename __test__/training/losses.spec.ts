@@ -10,13 +10,11 @@ import {
   dWgan,
   dWganGp,
   fadeReals,
-  fromBytes,
   gLogisticNonsaturating,
   gLogisticSaturating,
   gWgan,
   losses,
   r1Penalty,
-  toBytes,
 } from '../../ts/training/losses.ts'
 import { largestDifference } from '../support/oracle.ts'
 import { tinyNetwork } from '../support/tiny.ts'
@@ -232,17 +230,4 @@ test('halfway into a fade reals are the mean of themselves and their 2x2 means',
   const x = device.tensor([0, 2, 4, 6], [1, 2, 2, 1])
   t.deepEqual([...(await fadeReals(x, 1.5).data())], [1.5, 2.5, 3.5, 4.5])
   t.deepEqual([...(await fadeReals(x, 2).data())], [0, 2, 4, 6])
-})
-
-test('bytes become −1 … 1 and come back', async (t) => {
-  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)
-  const images = fromBytes(device.tensor(bytes, [256]))
-  const values = await images.data()
-  t.is(values[0], -1)
-  t.true(close(values[255]!, 1))
-  t.deepEqual(await toBytes(images).data(), bytes)
-})
-
-test('images beyond −1 … 1 become the darkest and brightest bytes', async (t) => {
-  t.deepEqual([...(await toBytes(device.tensor([-3, -1, 0, 1, 3], [5])).data())], [0, 0, 128, 255, 255])
 })

@@ -3,7 +3,6 @@ import type { ScheduleOptions } from '../../ts/training/schedule.ts'
 import {
   emaBeta,
   emaKimgAt,
-  mixingLayers,
   OFFICIAL_LRATE,
   OFFICIAL_MINIBATCH,
   OFFICIAL_TICK_KIMG,
@@ -193,13 +192,6 @@ test('Adam is reset at the start, when a fade begins and when it ends, and not w
   t.true(resetsOptimizer(-1, 0))
 })
 
-test('style mixing crosses over among the layers in use', (t) => {
-  t.is(mixingLayers(18, 0), 18)
-  t.is(mixingLayers(18, 0.5), 18)
-  t.is(mixingLayers(18, 6.5), 6)
-  t.is(mixingLayers(18, 7), 4)
-})
-
 test('impossible arguments are refused with what was expected and found', (t) => {
   const refuses = (run: () => unknown, message: string) => t.throws(run, { instanceOf: RangeError, message })
   refuses(() => progressAt(NaN, ffhq), 'progressAt: nimg must be finite and at least 0, got NaN')
@@ -213,5 +205,4 @@ test('impossible arguments are refused with what was expected and found', (t) =>
   refuses(() => at(0, { lodTrainingKimg: NaN }), 'schedule: lodTrainingKimg must be finite and at least 0, got NaN')
   refuses(() => timeline(ffhq, Infinity), 'timeline: totalKimg must be finite and at least 0, got Infinity')
   refuses(() => emaBeta(0, 10), 'emaBeta: minibatch must be above 0, got 0')
-  refuses(() => mixingLayers(18, NaN), 'mixingLayers: lod must be finite and at least 0, got NaN')
 })

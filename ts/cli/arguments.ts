@@ -2,11 +2,11 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { FigureOptions, Generator } from '../figures/render.ts'
+import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodePng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
-import { writeAtomic } from '../runs/run-dir.ts'
+import { writeAtomic } from '../files/write-atomic.ts'
 import { loadGenerator } from '../training/state.ts'
 
 /** Options of every command that draws from a network. */
@@ -49,7 +49,9 @@ export function openDevice(name: string): Device {
 }
 
 /** The network of a command, and how to draw from it. */
-export async function openGenerator(options: DrawOptions): Promise<{ generator: Generator; sampling: FigureOptions }> {
+export async function openGenerator(
+  options: DrawOptions,
+): Promise<{ generator: TrainedGenerator; sampling: FigureOptions }> {
   const device = openDevice(options.device)
   const loaded = await loadGenerator(await findSnapshot(options.network), device)
   const generator = { ...loaded, height: options.height ?? loaded.height }

@@ -13,7 +13,7 @@ import {
   type ClassifierOptions,
 } from '../metrics/classifier.ts'
 import type { Device } from '../native/index.ts'
-import { formatTime } from '../runs/run-dir.ts'
+import { formatTime } from '../files/units.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import { deviceHelp, openDevice, parseNumber, parseWhole } from './arguments.ts'
 import { interruptible, Progress } from './progress.ts'

@@ -2,12 +2,12 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { streams } from '../data/dataset.ts'
-import { labelOf, latentOf, shownRows, type FigureOptions, type Generator } from '../figures/render.ts'
+import { labelOf, latentOf, shownRows, type FigureOptions, type TrainedGenerator } from '../figures/render.ts'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { middleRows, tileImages } from '../figures/grid.ts'
 import { encodePng, Rng, scope } from '../native/index.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
-import { imagesOf } from '../runs/pictures.ts'
+import { renderLatents } from '../figures/render.ts'
 import {
   drawOptions,
   figureOf,
@@ -88,7 +88,7 @@ async function run(options: Options): Promise<void> {
 
 /** One file for each seed, or a grid of all. */
 async function drawSeeds(
-  generator: Generator,
+  generator: TrainedGenerator,
   { classes, truncationPsi = 1, truncationCutoff = Infinity }: FigureOptions,
   { seeds, noiseMode, grid, outdir }: Options & { seeds: number[] },
 ): Promise<void> {
@@ -100,7 +100,7 @@ async function drawSeeds(
     const image = scope(() => {
       const noise = noiseMode === 'random' ? new Rng(seed, streams.noise) : noiseMode
       const labels = labelOf(generator, classes)
-      return imagesOf(Gs, latentOf(generator, seed), { labels, truncationPsi, truncationCutoff, noise }, network)
+      return renderLatents(Gs, latentOf(generator, seed), { labels, truncationPsi, truncationCutoff, noise }, network)
     })
     const pixels = middleRows((await image.data()) as Uint8Array, { n: 1, h: w, w, c }, h)
     image.dispose()

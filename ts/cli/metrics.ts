@@ -1,7 +1,8 @@
 /** `stylegan metrics`: how good a network is, in the numbers of the literature. */
 import { Command, Option } from 'commander'
 import { parseMetrics } from '../training/config.ts'
-import { catalogue, metricNames } from '../metrics/catalogue.ts'
+import { catalogue } from '../metrics/catalogue.ts'
+import { metricNames } from '../training/metric-names.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
 import type { ResizeMode } from '../metrics/networks/resize.ts'

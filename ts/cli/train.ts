@@ -18,7 +18,7 @@ import { chooseDevice, Device } from '../native/index.ts'
 import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import { formatTime } from '../runs/run-dir.ts'
+import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { train, type TrainEvent } from '../runs/loop.ts'
 import { deviceHelp, parseNumber } from './arguments.ts'
@@ -163,10 +163,6 @@ function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }:
     `Measured       ${measured!.join(', ')}, in ${measuringSec.toFixed(0)} s`,
     ...(others!.length > 0 ? [`Extrapolated   ${others!.join(', ')}, by the size of their layers`] : []),
   ].join('\n')
-}
-
-function formatBytes(bytes: number): string {
-  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`
 }
 
 /** Events as a person likes to see them: a line a tick, a bar in between where there is a terminal. */

@@ -1,13 +1,13 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
 import { streams } from '../data/dataset.ts'
-import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './render.ts'
+import { renderStyles, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { get, numLayers, type NetworkOptions } from '../networks/params.ts'
 import { blank, crop, enlarge, mirror, panel, place, shrink, stretch } from './panel.ts'
 
-export { imageOf, labelOf, latentOf, stylesOf, type FigureOptions, type Generator } from './render.ts'
+export { renderStyles, labelOf, latentOf, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 
 /** Small images are enlarged until labels of a few words fit over them. */
 function visible(picture: Picture): Picture {
@@ -24,7 +24,7 @@ export interface MixingFigure extends FigureOptions {
 }
 
 /** Style mixing (StyleGAN, Fig. 3): at row r and column c, the styles `styles[r]` of seed c in the image of seed r. */
-export async function mixingFigure(generator: Generator, figure: MixingFigure): Promise<Picture> {
+export async function mixingFigure(generator: TrainedGenerator, figure: MixingFigure): Promise<Picture> {
   const { rows, cols, styles } = figure
   requireStyles(generator.options, 'mixing')
   const layers = numLayers(generator.options.resolution)
@@ -37,7 +37,7 @@ export async function mixingFigure(generator: Generator, figure: MixingFigure): 
     }
   }
   const of = (seed: number) => stylesOf(generator, seed, figure)
-  const image = async (w: readonly Tensor[]) => visible(await imageOf(generator, w, 'const'))
+  const image = async (w: readonly Tensor[]) => visible(await renderStyles(generator, w, 'const'))
   const sources = cols.map(of)
   const cells: (Picture | undefined)[][] = [[undefined]]
   for (const source of sources) cells[0]!.push(await image(source))
@@ -66,7 +66,7 @@ function requireStyles(options: NetworkOptions, what: string): void {
 
 /** The truncation trick (StyleGAN, Fig. 8): a row a seed, a column a ψ, fixed noise. The paper truncates all layers. */
 export async function truncationFigure(
-  generator: Generator,
+  generator: TrainedGenerator,
   {
     seeds,
     psis,
@@ -79,7 +79,7 @@ export async function truncationFigure(
     const row: Picture[] = []
     for (const truncationPsi of psis) {
       const styles = stylesOf(generator, seed, { classes, truncationPsi, truncationCutoff })
-      row.push(visible(await imageOf(generator, styles, 'const')))
+      row.push(visible(await renderStyles(generator, styles, 'const')))
     }
     cells.push(row)
   }
@@ -100,7 +100,7 @@ export const NOISE_CROP = { left: 650 / 1024, top: 180 / 1024, side: 256 / 1024 
  * @param realisations official generate_figures.py: 100
  */
 export async function noiseDetailFigure(
-  generator: Generator,
+  generator: TrainedGenerator,
   {
     seeds,
     realisations = 100,
@@ -121,7 +121,7 @@ export async function noiseDetailFigure(
     const styles = stylesOf(generator, seed, sampling)
     const noise = new Rng(seed, streams.noise)
     const images: Picture[] = []
-    for (let i = 0; i < realisations; i++) images.push(await imageOf(generator, styles, noise))
+    for (let i = 0; i < realisations; i++) images.push(await renderStyles(generator, styles, noise))
     const shown = visible(images[0]!)
     const four = blank(shown.width, shown.height)
     const box = Math.floor(Math.min(four.width, four.height) / 2) - 2
@@ -156,7 +156,7 @@ export function deviationMap(images: readonly Picture[]): Picture {
  * @param mirrored seeds whose images are turned left to right first
  */
 export async function noiseComponentsFigure(
-  generator: Generator,
+  generator: TrainedGenerator,
   {
     seeds,
     split,
@@ -187,7 +187,7 @@ export async function noiseComponentsFigure(
     const row: Picture[] = []
     for (const [, keep] of kinds) {
       const noise = buffers(generator, keep)
-      const image = visible(await imageOf(generator, styles, noise))
+      const image = visible(await renderStyles(generator, styles, noise))
       const turned = mirrored.includes(seed) ? mirror(image) : image
       row.push(halves ? crop(turned, 0, 0, Math.floor(turned.width / 2), turned.height) : turned)
       for (const tensor of noise) tensor.dispose()
@@ -201,7 +201,7 @@ export async function noiseComponentsFigure(
 }
 
 /** The network's noise buffers, zeros in the layers that are not kept. */
-function buffers({ Gs, options }: Generator, keep: (layer: number) => boolean): Tensor[] {
+function buffers({ Gs, options }: TrainedGenerator, keep: (layer: number) => boolean): Tensor[] {
   return scope(() =>
     Array.from({ length: numLayers(options.resolution) }, (_, layer) => {
       const buffer = get(Gs.params, `G_synthesis/noise${layer}`)
@@ -222,7 +222,7 @@ function requireNoise(options: NetworkOptions): void {
  * @param seed the images are those of seed, seed + 1, …
  */
 export async function uncuratedFigure(
-  generator: Generator,
+  generator: TrainedGenerator,
   {
     seed,
     rows = 3,
@@ -256,7 +256,7 @@ export async function uncuratedFigure(
   let [left, next] = [gap, seed]
   for (const [column, lod] of lods.entries()) {
     for (let row = 0; row < rows * 2 ** lod; row++) {
-      const image = await imageOf(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
+      const image = await renderStyles(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
       next++
       const top = gap + (row * (factor * height + gap)) / 2 ** lod
       place(canvas, enlarge(shrink(image, 2 ** lod), factor), left, top)

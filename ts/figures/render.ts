@@ -2,16 +2,17 @@
 import { nearest } from '../training/config.ts'
 import { streams } from '../data/dataset.ts'
 import type { Picture } from './grid.ts'
-import { toBytes } from '../training/losses.ts'
+import { toBytes } from '../data/pixels.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
-import { draw, truncate } from '../networks/generator.ts'
+import { draw, generate, truncate, type Sampling } from '../networks/generator.ts'
+import { upscale } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
 import type { Network, NetworkOptions } from '../networks/params.ts'
 import type { Noise } from '../networks/synthesis.ts'
 import { crop, rgbPicture } from './panel.ts'
 
 /** What loadGenerator returns. */
-export interface Generator {
+export interface TrainedGenerator {
   readonly Gs: Network
   readonly options: NetworkOptions
   /** Names of the classes of a conditional network, in the order of its labels; empty if the data had none. */
@@ -28,7 +29,7 @@ export interface FigureOptions {
 }
 
 /** z of a seed, the same for every command: `[1, latentSize]`. */
-export function latentOf({ Gs, options }: Generator, seed: number): Tensor {
+export function latentOf({ Gs, options }: TrainedGenerator, seed: number): Tensor {
   return new Rng(seed, streams.grid).normal(Gs.device, [1, options.latentSize])
 }
 
@@ -38,7 +39,7 @@ export function latentOf({ Gs, options }: Generator, seed: number): Tensor {
  * @param classes numbers from 0, or names; a number is never taken for a name
  * @throws RangeError if a class is unknown, missing, or given to a network that has none
  */
-export function labelOf(generator: Generator, classes?: readonly (number | string)[]): Tensor | undefined {
+export function labelOf(generator: TrainedGenerator, classes?: readonly (number | string)[]): Tensor | undefined {
   const { Gs, options } = generator
   const { labelSize } = options
   if (labelSize === 0) {
@@ -58,7 +59,7 @@ export function labelOf(generator: Generator, classes?: readonly (number | strin
   return Gs.device.tensor(values, [1, labelSize])
 }
 
-function unknownClass({ options, classes = [] }: Generator, found: string): RangeError {
+function unknownClass({ options, classes = [] }: TrainedGenerator, found: string): RangeError {
   // Names that are numbers say nothing; of many, some show what they look like.
   const names = classes.filter((name) => !/^\d+$/.test(name)).map((name) => JSON.stringify(name))
   const some = names.length > 8 ? [...names.slice(0, 8), '…'] : names
@@ -67,7 +68,7 @@ function unknownClass({ options, classes = [] }: Generator, found: string): Rang
 }
 
 /** The w of a seed for each layer, truncated. */
-export function stylesOf(generator: Generator, seed: number, sampling: FigureOptions): Tensor[] {
+export function stylesOf(generator: TrainedGenerator, seed: number, sampling: FigureOptions): Tensor[] {
   const { Gs, options } = generator
   return scope(() => {
     const w = mapping(Gs.params, latentOf(generator, seed), labelOf(generator, sampling.classes), options)
@@ -77,7 +78,7 @@ export function stylesOf(generator: Generator, seed: number, sampling: FigureOpt
 }
 
 /** Rows of the generator's pictures, and the first of them in its images. */
-export function shownRows({ options, height = options.resolution }: Generator): { height: number; top: number } {
+export function shownRows({ options, height = options.resolution }: TrainedGenerator): { height: number; top: number } {
   const { resolution } = options
   if (!(Number.isInteger(height) && height > 0 && height <= resolution && (resolution - height) % 2 === 0)) {
     throw new RangeError(`height: expected an even number of at most ${resolution} rows, found ${height}`)
@@ -86,7 +87,11 @@ export function shownRows({ options, height = options.resolution }: Generator): 
 }
 
 /** The image of one w a layer. */
-export async function imageOf(generator: Generator, styles: readonly Tensor[], noise: Noise): Promise<Picture> {
+export async function renderStyles(
+  generator: TrainedGenerator,
+  styles: readonly Tensor[],
+  noise: Noise,
+): Promise<Picture> {
   const { Gs, options } = generator
   const { resolution, numChannels } = options
   const { height, top } = shownRows(generator)
@@ -94,4 +99,17 @@ export async function imageOf(generator: Generator, styles: readonly Tensor[], n
   const pixels = (await image.data()) as Uint8Array
   image.dispose()
   return crop(rgbPicture(pixels, resolution, resolution, numChannels), 0, top, resolution, height)
+}
+
+/**
+ * Images of latents as bytes, at full size whatever the level of detail.
+ *
+ * @param z `[N, latentSize]`
+ * @returns uint8 `[N, resolution, resolution, C]`
+ */
+export function renderLatents(Gs: Network, z: Tensor, sampling: Sampling, options: NetworkOptions): Tensor {
+  return scope(() => {
+    const images = generate(Gs.params, z, sampling, options)
+    return toBytes(upscale(images, options.resolution / images.dims4()[1]))
+  })
 }

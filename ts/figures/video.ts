@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { crc32 } from 'node:zlib'
-import { imageOf, shownRows, stylesOf, type FigureOptions, type Generator } from './render.ts'
+import { renderStyles, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { encodePng, scope, type Tensor } from '../native/index.ts'
 import { blank, enlarge, place } from './panel.ts'
@@ -48,7 +48,7 @@ export function keyWeights(position: number, keys: number, easing: Easing): [key
 }
 
 /** The frames of a loop, one after the other: the last leads to the first. */
-export async function* walk(generator: Generator, options: Walk): AsyncGenerator<Picture, void> {
+export async function* walk(generator: TrainedGenerator, options: Walk): AsyncGenerator<Picture, void> {
   const { seeds, columns, rows, framesPerKey, easing, scale = 1 } = options
   const cells = columns * rows
   if (seeds.length === 0 || seeds.length % cells !== 0 || seeds.length < 2 * cells) {
@@ -65,7 +65,7 @@ export async function* walk(generator: Generator, options: Walk): AsyncGenerator
     const picture = blank(columns * width, rows * height)
     for (let cell = 0; cell < cells; cell++) {
       const w = scope(() => mixOf(weights.map(([key, weight]) => [styles[key * cells + cell]!, weight])))
-      const image = await imageOf(generator, w, 'const')
+      const image = await renderStyles(generator, w, 'const')
       for (const tensor of new Set(w)) tensor.dispose()
       place(picture, image, (cell % columns) * width, Math.floor(cell / columns) * height)
     }
@@ -119,7 +119,7 @@ export async function animatedPng(
   ])
 }
 
-function* pngChunks(png: Buffer): globalThis.Generator<{ type: string; data: Buffer }> {
+function* pngChunks(png: Buffer): Generator<{ type: string; data: Buffer }> {
   for (let at = 8; at < png.length;) {
     const length = png.readUInt32BE(at)
     yield { type: png.toString('latin1', at + 4, at + 8), data: png.subarray(at + 8, at + 8 + length) }

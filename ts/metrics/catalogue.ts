@@ -1,4 +1,5 @@
 /** Which metrics there are: their numbers of images, and what each must be given. */
+import type { MetricName } from '../training/metric-names.ts'
 
 /** A file of weights that a metric reads, or classifiers. */
 export type Need = 'inception' | 'vgg' | 'classifiers'
@@ -17,7 +18,6 @@ export interface MetricEntry {
 const fid = { num: 50_000, needs: ['inception'], reals: true, latents: false } as const
 const ppl = { num: 100_000, needs: ['vgg'], reals: false, latents: true } as const
 
-/** Names as the official code and StyleGAN3 write them, where they have them. */
 export const catalogue = {
   fid50k: { ...fid, help: 'Fréchet inception distance to the first 50,000 reals, mirrored as in training' },
   fid50k_full: { ...fid, help: 'Fréchet inception distance to all reals, not mirrored' },
@@ -42,12 +42,6 @@ export const catalogue = {
     latents: false,
     help: 'mean MS-SSIM of pairs: lower is more varied',
   },
-} as const satisfies Readonly<Record<string, MetricEntry>>
-
-export type MetricName = keyof typeof catalogue
-
-export const metricNames = Object.keys(catalogue) as MetricName[]
-
-export const isMetric = (name: string): name is MetricName => Object.hasOwn(catalogue, name)
+} as const satisfies Readonly<Record<MetricName, MetricEntry>>
 
 export const entryOf = (name: MetricName): MetricEntry => catalogue[name]

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeAtomic } from '../runs/run-dir.ts'
+import { writeAtomic } from '../files/write-atomic.ts'
 
 /** What features were computed from; everything that changes them. */
 export type FeatureKey = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 /** What a metric is, and what it is computed from. */
 import type { Device } from '../native/index.ts'
-import type { MetricName } from './catalogue.ts'
+import type { MetricName } from '../training/metric-names.ts'
 import type { LoadedClassifier } from './classifier.ts'
 import type { FeatureCache } from './feature-cache.ts'
 import type { ImageSource, Sampled } from './images.ts'

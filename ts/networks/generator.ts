@@ -1,9 +1,9 @@
 /** The generator: mapping, mean of w, mixing regularisation, truncation, synthesis (official G_style). */
-import { scope, type Rng, type Tensor } from '../native/index.ts'
-import { mixingLayers } from '../training/schedule.ts'
+import { scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { lerp } from './layers.ts'
 import { mapping, mappingSpecs } from './mapping.ts'
+import type { Mixing } from './mixing.ts'
 import { constant, get, numLayers, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
 import { synthesis, synthesisSpecs, type Noise } from './synthesis.ts'
 import { traditional, traditionalSpecs } from './traditional.ts'
@@ -33,28 +33,6 @@ function checkWidths({ config = 'F', mappingLayers, labelSize, latentSize, dlate
   if (latentSize !== dlatentSize) {
     throw refuse(`with mappingLayers 0 needs equal latentSize and dlatentSize, got ${latentSize} and ${dlatentSize}`)
   }
-}
-
-/** Layers below `cutoff` take the first latent, the others the second; `cutoff` = the number of layers: no mixing. */
-export interface Mixing {
-  readonly z2: Tensor
-  readonly cutoff: number
-}
-
-/**
- * Mixing regularisation (StyleGAN, section 3.1): with probability `mixingProb` two latents share an image, from a random
- * layer on that the current level of detail has. The official code decides once for a minibatch.
- */
-export function drawMixing(
-  z: Tensor,
-  rng: Rng,
-  mixingProb: number,
-  lod: number,
-  resolution: number,
-): Mixing | undefined {
-  const layers = mixingLayers(numLayers(resolution), lod)
-  if (mixingProb === 0 || rng.nextUniform() > mixingProb) return undefined
-  return { z2: rng.normal(z.device, z.shape), cutoff: rng.nextInteger(1, layers) }
 }
 
 export interface TrainingPass {

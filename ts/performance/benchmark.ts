@@ -6,7 +6,7 @@ import { streams } from '../data/dataset.ts'
 import { Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { frozen } from '../networks/params.ts'
 import { checkPrecision, mapsOf, type Precision } from '../networks/precision.ts'
-import { imagesOf } from '../runs/pictures.ts'
+import { renderLatents } from '../figures/render.ts'
 import { progressAt } from '../training/schedule.ts'
 import { createState, type TrainingState } from '../training/state.ts'
 import { trainingStep } from '../training/step.ts'
@@ -135,7 +135,7 @@ export function generationWorkload(state: TrainingState, config: TrainConfig, ba
   const Gs = { ...state.Gs, params: frozen(state.Gs.params) }
   const run = () =>
     scope(() => {
-      imagesOf(Gs, latents.normal(Gs.device, [batch, config.latentSize]), { noise: 'const' }, options)
+      renderLatents(Gs, latents.normal(Gs.device, [batch, config.latentSize]), { noise: 'const' }, options)
     })
   const name = `generate ${networkLabel({ ...config, batch })}, batch ${batch}`
   return { name, amount: batch, unit: 'images/s', run }

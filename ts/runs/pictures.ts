@@ -2,28 +2,13 @@
 import { networkOptions, type TrainConfig } from '../training/config.ts'
 import { Sampler, streams, type Dataset } from '../data/dataset.ts'
 import { gridSize, middleRows, tileImages } from '../figures/grid.ts'
-import { toBytes } from '../training/losses.ts'
+import { renderLatents } from '../figures/render.ts'
 import { encodePng, Rng, scope, type Tensor } from '../native/index.ts'
-import { generate, type Sampling } from '../networks/generator.ts'
-import { upscale } from '../networks/layers.ts'
-import type { Network, NetworkOptions } from '../networks/params.ts'
+import type { Network } from '../networks/params.ts'
 import { pictureHeight } from '../training/presets.ts'
 
 /** Images generated at once: more would not be faster, and need memory. */
 const batchSize = 16
-
-/**
- * Images of latents as bytes, at full size whatever the level of detail.
- *
- * @param z `[N, latentSize]`
- * @returns uint8 `[N, resolution, resolution, C]`
- */
-export function imagesOf(Gs: Network, z: Tensor, sampling: Sampling, options: NetworkOptions): Tensor {
-  return scope(() => {
-    const images = generate(Gs.params, z, sampling, options)
-    return toBytes(upscale(images, options.resolution / images.dims4()[1]))
-  })
-}
 
 /**
  * A grid of images of fixed latents, untruncated, as the official fakesNNNNNN.png.
@@ -42,7 +27,7 @@ export async function imageGrid(Gs: Network, lod: number, config: TrainConfig, l
       const z = latents.normal(Gs.device, [count, latentSize])
       const rows = labels && new Sampler(seed, labels.shape[0]!, false).at(first, count).indices
       const own = rows && labels.gatherRows(Gs.device.tensor(Int32Array.from(rows), [count]))
-      return imagesOf(Gs, z, { labels: own, noise, lod }, networkOptions(config))
+      return renderLatents(Gs, z, { labels: own, noise, lod }, networkOptions(config))
     })
     pixels.set((await images.data()) as Uint8Array, first * size)
     images.dispose()

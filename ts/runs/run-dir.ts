@@ -1,17 +1,14 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, statSync } from 'node:fs'
-import { access, constants, mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { formatTime } from '../files/units.ts'
+import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
 import type { TrainConfig } from '../training/config.ts'
 import { configFromJson, sameRun } from '../training/config.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
 import type { Progress } from '../training/schedule.ts'
-
-/** The steps of {@link writeAtomic}. */
-export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
-/** Called before each step; what it throws is treated as a failure of that step. */
-export type OnStep = (step: WriteStep) => void | Promise<void>
 
 /** One line of stats.jsonl. */
 export interface StatsRecord {
@@ -37,42 +34,6 @@ export interface Status {
   readonly maintenanceSec: number
   /** Estimate of the seconds left. */
   readonly leftSec: number
-}
-
-/**
- * Write a file so that at every moment, a loss of power included, either the old or the new content is there, whole.
- *
- * @param data all of the content, or its pieces in order
- * @throws Error if the disk is full or refuses; the previous file is untouched and no temporary file stays
- */
-export async function writeAtomic(
-  path: string,
-  data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  onStep: OnStep = () => {},
-): Promise<void> {
-  const folder = dirname(path)
-  // In the same folder, since a rename is atomic within one file system only.
-  const temporary = join(folder, `.${basename(path)}.${process.pid}${TEMPORARY}`)
-  try {
-    await onStep('open')
-    const file = await open(temporary, 'w')
-    try {
-      await onStep('write')
-      if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data)
-      else for await (const piece of data) await file.writeFile(piece)
-      await onStep('sync')
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await onStep('rename')
-    await rename(temporary, path)
-    await onStep('sync-dir')
-    await syncFolder(folder)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw diskError(path, error)
-  }
 }
 
 /**
@@ -232,17 +193,6 @@ export class RunDir {
   }
 }
 
-/** Seconds as the official code writes them: 59s, 1m 05s, 2h 03m 04s, 1d 02h 03m. */
-export function formatTime(seconds: number): string {
-  if (!(seconds >= 0 && seconds < Infinity)) return '-'
-  const s = Math.round(seconds)
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
-  if (s < 60) return `${s}s`
-  if (s < 3600) return `${Math.floor(s / 60)}m ${two(s % 60)}s`
-  if (s < 86_400) return `${Math.floor(s / 3600)}h ${two((s / 60) % 60)}m ${two(s % 60)}s`
-  return `${Math.floor(s / 86_400)}d ${two((s / 3600) % 24)}h ${two((s / 60) % 60)}m`
-}
-
 /** The line of a tick: the official columns, with the side and the time left in place of the GPU's memory. */
 export function statusLine({ tick, progress, ...times }: Status): string {
   const { kimg, lod, resolution, minibatch } = progress
@@ -264,8 +214,6 @@ export function statusLine({ tick, progress, ...times }: Status): string {
     .trimEnd()
 }
 
-/** Ends the name of a file that is not yet whole. */
-const TEMPORARY = '.tmp'
 /** Begins the name of an event file, as TensorBoard looks for it. */
 const EVENTS = 'events.out.tfevents.'
 
@@ -310,38 +258,4 @@ async function readIfThere(path: string): Promise<Buffer> {
 async function cut(path: string, bytes: number): Promise<void> {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size > bytes) await truncate(path, bytes)
-}
-
-/** Without this a rename may be lost with the power. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return // folders cannot be opened there
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
-}
-
-function diskError(path: string, error: unknown): unknown {
-  const code = codeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new Error(
-      `${path}: expected room on the disk, found it full (${code}); free some space and run the same command again`,
-      { cause: error },
-    )
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new Error(`${path}: expected a place to write, found no permission (${code}); choose another outdir`, {
-      cause: error,
-    })
-  }
-  if (code === 'EEXIST' || code === 'ENOTDIR') {
-    return new Error(`${path}: expected a folder, found a file (${code}); choose another outdir`, { cause: error })
-  }
-  return error
 }

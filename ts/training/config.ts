@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { BUILTIN_AVATARS } from '../data/dataset.ts'
 import { losses, type LossName } from './losses.ts'
-import { isMetric, metricNames, type MetricName } from '../metrics/catalogue.ts'
+import { isMetric, metricNames, type MetricName } from './metric-names.ts'
 import { configurationOf, configurations, type ConfigurationName } from '../networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from '../networks/params.ts'
 import { precisions } from '../networks/precision.ts'

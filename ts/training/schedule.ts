@@ -153,11 +153,6 @@ export function resetsOptimizer(previousLod: number, lod: number): boolean {
   return Math.floor(previousLod) !== Math.floor(lod) || Math.ceil(previousLod) !== Math.ceil(lod)
 }
 
-/** How many of the synthesis network's layers are in use at `lod`: style mixing draws its crossover among these (official G_style). */
-export function mixingLayers(numLayers: number, lod: number): number {
-  return numLayers - 2 * Math.floor(atLeast0('mixingLayers: lod', lod))
-}
-
 /** Number of times that the starting resolution doubles. */
 function initialLod({ resolution, lodInitialResolution }: ScheduleOptions): number {
   const log2 = Math.log2(resolution)

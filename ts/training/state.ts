@@ -8,7 +8,13 @@ import { copyNetwork, createNetwork, frozen, get, type Network, type NetworkOpti
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
-import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor, type TensorFile } from '../files/safetensors.ts'
+import {
+  encodeSafetensors,
+  readSafetensors,
+  SnapshotError,
+  type HostTensor,
+  type TensorFile,
+} from '../files/safetensors.ts'
 
 /** Where training stands; plain numbers. */
 export interface Position {

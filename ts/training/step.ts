@@ -1,9 +1,11 @@
 /** One step of the discriminator and one of the generator (official training_loop.py and loss.py). */
 import { networkOptions, type TrainConfig } from './config.ts'
-import { fadeReals, fromBytes, losses } from './losses.ts'
+import { fadeReals, losses } from './losses.ts'
+import { fromBytes } from '../data/pixels.ts'
 import { concat, grad, scope, type Tensor } from '../native/index.ts'
 import { discriminator } from '../networks/discriminator.ts'
-import { drawMixing, generateForTraining } from '../networks/generator.ts'
+import { generateForTraining } from '../networks/generator.ts'
+import { drawMixing } from '../networks/mixing.ts'
 import { get, tracked } from '../networks/params.ts'
 import { reset, scalingOf, step } from './optimizer.ts'
 import { emaBeta, emaKimgAt, resetsOptimizer, type Progress } from './schedule.ts'

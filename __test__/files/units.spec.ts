@@ -1,0 +1,19 @@
+import test from 'ava'
+import { formatBytes, formatTime } from '../../ts/files/units.ts'
+
+test('times are written as the official code writes them', (t) => {
+  t.deepEqual([0, 59.4, 59.6, 3599, 3600, 86_399, 86_400 + 2 * 3600 + 3 * 60 + 4, Infinity].map(formatTime), [
+    '0s',
+    '59s',
+    '1m 00s',
+    '59m 59s',
+    '1h 00m 00s',
+    '23h 59m 59s',
+    '1d 02h 03m',
+    '-',
+  ])
+})
+
+test('sizes are whole MiB, or GiB with one decimal', (t) => {
+  t.deepEqual([1, 2 ** 20, 1.5 * 2 ** 30].map(formatBytes), ['1 MiB', '1 MiB', '1.5 GiB'])
+})

@@ -1,0 +1,71 @@
+import test from 'ava'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeAtomic, type WriteStep } from '../../ts/files/write-atomic.ts'
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'stylegan-write-'))
+const text = (path: string): string => readFileSync(path, 'utf8')
+const steps: WriteStep[] = ['open', 'write', 'sync', 'rename', 'sync-dir']
+const diskFull = (): Error => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+
+test('a file is written, synced and renamed in this order, from one piece or several', async (t) => {
+  const path = join(folder(), 'a.bin')
+  const seen: string[] = []
+  await writeAtomic(path, 'one', (step) => void seen.push(step))
+  t.deepEqual(seen, steps)
+  await writeAtomic(path, [new Uint8Array([1, 2]), new Uint8Array(0), new Uint8Array([3])])
+  t.deepEqual([...readFileSync(path)], [1, 2, 3])
+  async function* pieces() {
+    yield new Uint8Array([4])
+    yield new Uint8Array([5])
+  }
+  await writeAtomic(path, pieces())
+  t.deepEqual([...readFileSync(path)], [4, 5])
+})
+
+test('a process killed at any step leaves the old file or the new one, whole', (t) => {
+  const source = new URL('../../ts/files/write-atomic.ts', import.meta.url).href
+  for (const step of steps) {
+    const path = join(folder(), 'a.txt')
+    writeFileSync(path, 'old')
+    const program = `
+      import { writeAtomic } from ${JSON.stringify(source)}
+      const pieces = [Buffer.from('ne'), Buffer.from('w')]
+      const kill = (step) => step === ${JSON.stringify(step)} && process.kill(process.pid, 'SIGKILL')
+      await writeAtomic(${JSON.stringify(path)}, pieces, kill)`
+    const loader = ['--import', '@oxc-node/core/register', '--input-type=module']
+    const child = spawnSync(process.execPath, [...loader, '--eval', program])
+    t.is(child.signal, 'SIGKILL', child.stderr.toString())
+    t.is(text(path), step === 'sync-dir' ? 'new' : 'old', `killed before ${step}`)
+  }
+})
+
+test('a full disk at any step is one clear error, and leaves a whole file and nothing temporary', async (t) => {
+  for (const step of steps) {
+    const dir = folder()
+    const path = join(dir, 'a.txt')
+    writeFileSync(path, 'old')
+    const fail = (now: WriteStep): void => {
+      if (now === step) throw diskFull()
+    }
+    await t.throwsAsync(writeAtomic(path, 'new', fail), {
+      message: `${path}: expected room on the disk, found it full (ENOSPC); free some space and run the same command again`,
+    })
+    t.deepEqual(readdirSync(dir), ['a.txt'])
+    t.is(text(path), step === 'sync-dir' ? 'new' : 'old')
+  }
+})
+
+test('pieces that fail half-way leave the previous file', async (t) => {
+  const dir = folder()
+  const path = join(dir, 'a.txt')
+  writeFileSync(path, 'old')
+  function* pieces() {
+    yield Buffer.from('new')
+    throw new Error('the tensor is gone')
+  }
+  await t.throwsAsync(writeAtomic(path, pieces()), { message: 'the tensor is gone' })
+  t.deepEqual([readdirSync(dir), text(path)], [['a.txt'], 'old'])
+})

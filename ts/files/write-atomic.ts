@@ -1,0 +1,83 @@
+/** Files that are whole at every moment: written beside their place, synced and renamed. */
+import { open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+
+/** The steps of {@link writeAtomic}. */
+export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
+/** Called before each step; what it throws is treated as a failure of that step. */
+export type OnStep = (step: WriteStep) => void | Promise<void>
+
+/** Ends the name of a file that is not yet whole. */
+export const TEMPORARY = '.tmp'
+
+/**
+ * Write a file so that at every moment, a loss of power included, either the old or the new content is there, whole.
+ *
+ * @param data all of the content, or its pieces in order
+ * @throws Error if the disk is full or refuses; the previous file is untouched and no temporary file stays
+ */
+export async function writeAtomic(
+  path: string,
+  data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  onStep: OnStep = () => {},
+): Promise<void> {
+  const folder = dirname(path)
+  // In the same folder, since a rename is atomic within one file system only.
+  const temporary = join(folder, `.${basename(path)}.${process.pid}${TEMPORARY}`)
+  try {
+    await onStep('open')
+    const file = await open(temporary, 'w')
+    try {
+      await onStep('write')
+      if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data)
+      else for await (const piece of data) await file.writeFile(piece)
+      await onStep('sync')
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await onStep('rename')
+    await rename(temporary, path)
+    await onStep('sync-dir')
+    await syncFolder(folder)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw diskError(path, error)
+  }
+}
+
+/** Without this a rename may be lost with the power. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return // folders cannot be opened there
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** `ENOENT`, `ENOSPC`, … of an error of the file system. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}
+
+/** An error of the file system that says what to do; any other stays as it is. */
+export function diskError(path: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new Error(
+      `${path}: expected room on the disk, found it full (${code}); free some space and run the same command again`,
+      { cause: error },
+    )
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new Error(`${path}: expected a place to write, found no permission (${code}); choose another outdir`, {
+      cause: error,
+    })
+  }
+  if (code === 'EEXIST' || code === 'ENOTDIR') {
+    return new Error(`${path}: expected a folder, found a file (${code}); choose another outdir`, { cause: error })
+  }
+  return error
+}
