@@ -18,7 +18,7 @@ for (const name of await readdir(`${root}ts`, { recursive: true })) {
 
 /** The names in the fenced block below "Order of folders". */
 function orderOf(architecture: string): string[] {
-  const block = /Order of folders[^`]*```\w*\n([^`]+)```/.exec(architecture)
+  const block = /^Order of folders[\s\S]*?```\w*\n([^`]+)```/m.exec(architecture)
   if (!block) throw new Error('ARCHITECTURE.md: a fenced block below the words "Order of folders" is expected')
   return block[1]!.trim().split(/\s+/)
 }
