@@ -19,7 +19,9 @@ export {
   uncuratedOfPaper,
 } from './figures/paper.ts'
 export { measurePeak, profileTable, type Peak } from './performance/profile.ts'
-export { openDataset, readLabels, type Dataset, type PrepareOptions } from './data/dataset.ts'
+export { openDataset, type Dataset } from './data/dataset.ts'
+export { type PrepareOptions } from './data/prepare.ts'
+export { readLabels } from './data/labels.ts'
 export {
   dHinge,
   dLogisticR1,

@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { attributesOf } from '../data/attributes.ts'
-import { BUILTIN_AVATARS, openDataset } from '../data/dataset.ts'
+import { BUILTIN_AVATARS } from '../data/info.ts'
+import { openDataset } from '../data/dataset.ts'
 import {
   classifierName,
   loadClassifier,

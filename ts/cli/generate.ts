@@ -1,7 +1,7 @@
 /** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import { streams } from '../data/dataset.ts'
+import { streams } from '../data/sampler.ts'
 import { labelOf, latentOf, shownRows, type FigureOptions, type TrainedGenerator } from '../figures/render.ts'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { middleRows, tileImages } from '../figures/grid.ts'

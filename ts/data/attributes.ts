@@ -1,6 +1,8 @@
 /** Yes-or-no attributes of the images of a labelled data set. */
 import { avatarAttributes } from './avatars.ts'
-import { BUILTIN_AVATARS, readLabels, type Dataset } from './dataset.ts'
+import { BUILTIN_AVATARS } from './info.ts'
+import type { Dataset } from './dataset.ts'
+import { readLabels } from './labels.ts'
 import { DataError } from '../native/index.ts'
 
 export interface Attributes {

@@ -1,5 +1,5 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
-import { streams } from '../data/dataset.ts'
+import { streams } from '../data/sampler.ts'
 import { renderStyles, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'

@@ -1,6 +1,6 @@
 /** Images of a trained network by seed: what the commands and figures draw with. */
 import { nearest } from '../training/config.ts'
-import { streams } from '../data/dataset.ts'
+import { streams } from '../data/sampler.ts'
 import type { Picture } from './grid.ts'
 import { toBytes } from '../data/pixels.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'

@@ -4,7 +4,8 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Sampler, streams, type Dataset } from '../data/dataset.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { Sampler, streams } from '../data/sampler.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { grad, Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { discriminator, discriminatorSpecs } from '../networks/discriminator.ts'

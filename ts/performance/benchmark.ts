@@ -2,7 +2,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { Bench } from 'tinybench'
 import { networkOptions, resolveConfig, scheduleOptions, type TrainConfig } from '../training/config.ts'
-import { streams } from '../data/dataset.ts'
+import { streams } from '../data/sampler.ts'
 import { Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { frozen } from '../networks/params.ts'
 import { checkPrecision, mapsOf, type Precision } from '../networks/precision.ts'

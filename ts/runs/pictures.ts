@@ -1,6 +1,7 @@
 /** Pictures of what a network has learned. */
 import { networkOptions, type TrainConfig } from '../training/config.ts'
-import { Sampler, streams, type Dataset } from '../data/dataset.ts'
+import type { Dataset } from '../data/dataset.ts'
+import { Sampler, streams } from '../data/sampler.ts'
 import { gridSize, middleRows, tileImages } from '../figures/grid.ts'
 import { renderLatents } from '../figures/render.ts'
 import { encodePng, Rng, scope, type Tensor } from '../native/index.ts'

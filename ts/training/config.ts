@@ -1,6 +1,6 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename } from 'node:path'
-import { BUILTIN_AVATARS } from '../data/dataset.ts'
+import { BUILTIN_AVATARS } from '../data/info.ts'
 import { losses, type LossName } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
 import { configurationOf, configurations, type ConfigurationName } from '../networks/configurations.ts'

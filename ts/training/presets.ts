@@ -1,5 +1,5 @@
 /** What a training run can be told, the official numbers, and the paper's experiments as named starting points. */
-import { BUILTIN_AVATARS } from '../data/dataset.ts'
+import { BUILTIN_AVATARS } from '../data/info.ts'
 import type { LossName } from './losses.ts'
 import { configurations, type ConfigurationName } from '../networks/configurations.ts'
 import type { Precision } from '../networks/precision.ts'

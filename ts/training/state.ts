@@ -1,6 +1,6 @@
 /** Everything that training changes, made fresh or taken from a snapshot: what is saved is what makes the next step. */
 import { networkOptions, type TrainConfig } from './config.ts'
-import { streams } from '../data/dataset.ts'
+import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type RngState, type Tensor } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
