@@ -1,9 +1,13 @@
 /** `dataset.json` of a prepared data set. */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkVersion } from '../files/version.ts'
 
 /** Value of `data` that means the avatar faces that come with the package. */
 export const BUILTIN_AVATARS = 'builtin:avatars'
+
+/** Version of what a prepared data set is. */
+const formatVersion = 1
 
 /** What `dataset.json` holds. */
 export interface DatasetInfo {
@@ -22,9 +26,17 @@ export interface DatasetInfo {
 
 /** What a folder says of itself, if it is a prepared data set. */
 export async function readInfo(dir: string): Promise<DatasetInfo | undefined> {
-  const info = await readJson<DatasetInfo>(join(dir, 'dataset.json'))
+  const path = join(dir, 'dataset.json')
+  const info = await readJson<DatasetInfo & { version?: unknown }>(path)
   // StyleGAN2-ADA's and 3's dataset.json holds labels alone.
-  return typeof info?.count === 'number' ? info : undefined
+  if (typeof info?.count !== 'number') return undefined
+  checkVersion(path, info.version, formatVersion)
+  return info
+}
+
+/** Makes a folder a whole prepared data set. */
+export async function writeInfo(dir: string, info: DatasetInfo): Promise<void> {
+  await writeJson(join(dir, 'dataset.json'), { version: formatVersion, ...info })
 }
 
 export async function readJson<T>(path: string): Promise<T | undefined> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { attributeTable, avatar } from './avatars.ts'
-import { BUILTIN_AVATARS, readInfo, readJson, writeJson, type DatasetInfo } from './info.ts'
+import { BUILTIN_AVATARS, readInfo, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import { classesOf, hot, type Classes } from './labels.ts'
 import { DataError, LevelWriter, listImages, writeNpy } from '../native/index.ts'
 
@@ -110,7 +110,7 @@ export async function prepareAvatars(
 }
 
 async function finish(dir: string, info: DatasetInfo): Promise<void> {
-  await writeJson(join(dir, 'dataset.json'), info)
+  await writeInfo(dir, info)
   await rm(join(dir, 'preparing.json'), { force: true })
 }
 

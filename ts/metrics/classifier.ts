@@ -13,6 +13,7 @@ import { createNetwork, frozen, tracked, type Network, type NetworkOptions } fro
 import { createOptimizer, step } from '../training/optimizer.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor } from '../files/safetensors.ts'
+import { isFormat } from '../files/version.ts'
 import { hashFile } from './images.ts'
 
 /** What fixes a classifier, its data aside. */
@@ -50,7 +51,7 @@ export interface Classifier {
 
 /** One image in this many is held out. */
 const heldOutShare = 10
-const format = 'stylegan-classifier-1'
+const [format, formatVersion] = ['stylegan-classifier', 1]
 
 /**
  * Trains a classifier of one attribute by the cross-entropy of softmax([l, −l]), the official probabilities (linear_separability.py).
@@ -122,7 +123,8 @@ export async function saveClassifier(path: string, { network, info }: Classifier
   for (const [name, tensor] of network.params) {
     tensors.set(name, { shape: tensor.shape, values: await tensor.data() })
   }
-  await writeAtomic(path, encodeSafetensors({ tensors, metadata: { format, classifier: JSON.stringify(info) } }))
+  const metadata = { format: `${format}-${formatVersion}`, classifier: JSON.stringify(info) }
+  await writeAtomic(path, encodeSafetensors({ tensors, metadata }))
 }
 
 export const classifierName = (attribute: string): string =>
@@ -133,10 +135,10 @@ export interface LoadedClassifier extends Classifier {
   readonly sha256: string
 }
 
-/** @throws SnapshotError if it is no classifier of `stylegan classifier train` */
+/** @throws SnapshotError if it is no classifier of `stylegan classifier train`, VersionError if a newer program wrote it */
 export async function loadClassifier(path: string, device: Device): Promise<LoadedClassifier> {
   const { tensors, metadata } = await readSafetensors(path)
-  if (metadata['format'] !== format) {
+  if (!isFormat(path, metadata['format'], format, formatVersion)) {
     throw new SnapshotError(`${path}: a classifier of 'stylegan classifier train' is expected, this is another file`)
   }
   const info = JSON.parse(metadata['classifier']!) as ClassifierInfo

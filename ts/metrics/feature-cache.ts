@@ -6,6 +6,10 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAtomic } from '../files/write-atomic.ts'
+import { checkVersion } from '../files/version.ts'
+
+/** Version of the rows and results on disk, and of how their files are named. */
+const formatVersion = 1
 
 /** What features were computed from; everything that changes them. */
 export type FeatureKey = Readonly<Record<string, unknown>>
@@ -94,7 +98,7 @@ export class FeatureCache {
   /** Rows of some images, computed as far as they are not there yet. */
   async rows(request: RowsRequest): Promise<Rows> {
     const { key, width, count, onProgress } = request
-    await mkdir(this.dir, { recursive: true })
+    await this.#open()
     const path = join(this.dir, `${nameOf(key)}.${request.type ?? 'f32'}`)
     ;(request.keep ? this.#kept : this.#temporary).add(path)
     if ((await sizeOf(path)) < count * rowBytes(request)) {
@@ -107,6 +111,15 @@ export class FeatureCache {
     }
     onProgress?.(count, count)
     return new Rows(path, width, count)
+  }
+
+  /** Makes the folder with its version, or checks the version of what is there. */
+  async #open(): Promise<void> {
+    await mkdir(this.dir, { recursive: true })
+    const path = join(this.dir, 'version.json')
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text === undefined) return writeAtomic(path, JSON.stringify({ version: formatVersion }) + '\n')
+    checkVersion(path, (JSON.parse(text) as { version?: unknown }).version, formatVersion)
   }
 
   async #extend(path: string, request: RowsRequest): Promise<void> {
@@ -136,6 +149,7 @@ export class FeatureCache {
 
   /** What was computed from all rows of a key, if it is there. */
   async result(key: FeatureKey): Promise<Uint8Array | undefined> {
+    await this.#open()
     try {
       return await readFile(join(this.dir, `${nameOf(key)}.result`))
     } catch {
@@ -144,7 +158,7 @@ export class FeatureCache {
   }
 
   async saveResult(key: FeatureKey, bytes: Uint8Array): Promise<void> {
-    await mkdir(this.dir, { recursive: true })
+    await this.#open()
     await writeAtomic(join(this.dir, `${nameOf(key)}.result`), bytes)
   }
 

@@ -7,6 +7,7 @@ import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
 import type { TrainConfig } from '../training/config.ts'
 import { configFromJson, sameRun } from '../training/config.ts'
+import { checkVersion, VersionError } from '../files/version.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
 import type { Progress } from '../training/schedule.ts'
 
@@ -77,7 +78,7 @@ export class RunDir {
     for (const file of await readdir(run.path)) {
       if (file.startsWith('.') && file.endsWith(TEMPORARY)) await rm(run.file(file), { force: true })
     }
-    await run.write('training_options.json', JSON.stringify(config, null, 2) + '\n')
+    await run.write('training_options.json', JSON.stringify({ version: formatVersion, ...config }, null, 2) + '\n')
     return run
   }
 
@@ -183,8 +184,11 @@ export class RunDir {
     const text = (await readIfThere(path)).toString('utf8')
     if (text === '') return undefined
     try {
-      return configFromJson(JSON.parse(text))
+      const { version, ...options } = JSON.parse(text) as Record<string, unknown>
+      checkVersion(path, version, formatVersion)
+      return configFromJson(options)
     } catch (error) {
+      if (error instanceof VersionError) throw error
       const reason = error instanceof Error ? error.message : String(error)
       throw new Error(`${path}: expected the options of a run, found ${reason}; repair it or use another outdir`, {
         cause: error,
@@ -214,6 +218,8 @@ export function statusLine({ tick, progress, ...times }: Status): string {
     .trimEnd()
 }
 
+/** Version of what training_options.json holds. */
+const formatVersion = 1
 /** Begins the name of an event file, as TensorBoard looks for it. */
 const EVENTS = 'events.out.tfevents.'
 

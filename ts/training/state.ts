@@ -15,6 +15,7 @@ import {
   type HostTensor,
   type TensorFile,
 } from '../files/safetensors.ts'
+import { isFormat } from '../files/version.ts'
 
 /** Where training stands; plain numbers. */
 export interface Position {
@@ -65,7 +66,7 @@ export function createState(device: Device, config: TrainConfig): TrainingState 
   return { G, D, Gs, gOptimizer, dOptimizer, rng, position }
 }
 
-const format = 'stylegan-training-1'
+const [format, formatVersion] = ['stylegan-training', 1]
 
 /**
  * The bytes of a snapshot, once every value is read and known to be finite.
@@ -88,7 +89,7 @@ export async function encodeState(
     tensors.set(name, tensor)
   }
   const metadata = {
-    format,
+    format: `${format}-${formatVersion}`,
     network: JSON.stringify(networkOptions(config)),
     config: JSON.stringify(config),
     classes: JSON.stringify(classes),
@@ -153,9 +154,9 @@ function fill(tensor: Tensor, name: string, path: string, { tensors }: TensorFil
   tensor.assign(tensor.device.tensor(saved.values, saved.shape))
 }
 
-/** @throws SnapshotError if it is no snapshot of a training run */
+/** @throws SnapshotError if it is no snapshot of a training run, VersionError if a newer program wrote it */
 export function trainingMetadata(path: string, { metadata }: Pick<TensorFile, 'metadata'>) {
-  if (metadata['format'] !== format) {
+  if (!isFormat(path, metadata['format'], format, formatVersion)) {
     throw new SnapshotError(`${path}: a snapshot of 'stylegan train' is expected, this is another safetensors file`)
   }
   return {
