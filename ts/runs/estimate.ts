@@ -1,6 +1,6 @@
 /** How long a training run will take on a device, and how much memory: a few of its own steps, multiplied by its timeline. */
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
-import { imageMemory, imageWork } from './cost.ts'
+import { imageMemory, imageWork, onceWork } from './cost.ts'
 import { Device, scope } from '../native/index.ts'
 import { progressAt, timeline, type Phase, type Progress } from '../training/schedule.ts'
 import { createState, type TrainingState } from '../training/state.ts'
@@ -28,10 +28,10 @@ export interface Estimate {
 }
 
 /**
- * Measures training steps on noise, from the smallest resolution up, with two minibatches each: what a step costs without and
- * with each image. They are no larger than the budget allows; a resolution of which not even two images fit is extrapolated by
- * the work of its convolutions and the size of its feature maps. A fade counts as training at its new resolution; pictures and
- * snapshots are not counted.
+ * Measures training steps on noise, from the smallest resolution up, with two minibatches each: what a step costs once, and
+ * for each image. The smallest resolution is always measured so; the others with no more images than the budget allows. A
+ * resolution of which not even one image fits is extrapolated by the work of its layers and the size of its feature maps. A fade
+ * counts as training at its new resolution; pictures and snapshots are not counted.
  *
  * @param budgetSec about what the measurement may take, beside making the networks
  */
@@ -82,10 +82,13 @@ class Measurement {
 
   async costAt(progress: Progress): Promise<ResolutionCost> {
     const { resolution, minibatch } = progress
-    const expected = this.#last ? this.#scaled(this.#last, resolution) : await this.#firstGuess(progress)
-    const most = this.#fitting(expected, minibatch)
-    const measuredImages = most > 1 || this.#last === undefined ? most : 0
-    this.#last = measuredImages > 0 ? await this.#measured(progress, most, expected) : expected
+    // What the smallest resolution costs is not guessed from one size: what a step costs once would count for each image.
+    const group = this.#group(minibatch)
+    const expected = this.#last ? this.#scaled(this.#last, resolution) : await this.#measured(progress, group)
+    const fitting = this.#fitting(expected, minibatch)
+    const measuredImages = this.#last ? fitting : Math.max(fitting, group)
+    const known = fitting === 0 || (!this.#last && fitting <= group)
+    this.#last = known ? expected : await this.#measured(progress, fitting, expected)
     const { onceSec, imageSec, onceBytes, imageBytes } = this.#last
     const secPerKimg = ((onceSec + imageSec * minibatch) / minibatch) * 1000
     return { resolution, minibatch, measuredImages, secPerKimg, memory: onceBytes + imageBytes * minibatch }
@@ -95,39 +98,44 @@ class Measurement {
   #scaled(cost: StepCost, resolution: number): StepCost {
     const growth = (of: typeof imageWork) => of(this.#config, resolution) / of(this.#config, cost.resolution)
     const [imageSec, imageBytes] = [cost.imageSec * growth(imageWork), cost.imageBytes * growth(imageMemory)]
-    return { ...cost, resolution, imageSec, imageBytes }
+    return { ...cost, resolution, onceSec: cost.onceSec * growth(onceWork), imageSec, imageBytes }
   }
 
-  /** The first step ever also starts threads and takes memory from the system; the second tells what others may take. */
-  async #firstGuess(progress: Progress): Promise<StepCost> {
-    await this.#step(progress, 1)
-    const imageSec = await this.#step(progress, 1)
-    return { resolution: progress.resolution, onceSec: 0, imageSec, onceBytes: this.#peak(), imageBytes: 0 }
+  #group(minibatch: number): number {
+    return Math.min(this.#config.mbstdGroup, minibatch)
   }
 
-  /** Images of which two steps and a smaller one take half of the time left: the larger resolutions need the rest. */
+  /**
+   * Images of which two steps and a smaller one take half of the time left: the larger resolutions need the rest. One image, if
+   * two steps of it fit at all.
+   */
   #fitting({ onceSec, imageSec }: StepCost, minibatch: number): number {
-    const images = Math.max(1, Math.floor((this.#leftSec / 5 - onceSec) / imageSec))
-    const group = Math.min(this.#config.mbstdGroup, minibatch)
+    const images = Math.floor((this.#leftSec / 5 - onceSec) / imageSec)
+    const group = this.#group(minibatch)
     if (images >= minibatch) return minibatch
-    return images < group ? images : images - (images % group)
+    if (images >= 1) return images < group ? images : images - (images % group)
+    return 2 * (onceSec + imageSec) < this.#leftSec ? 1 : 0
   }
 
-  async #measured(progress: Progress, most: number, expected: StepCost): Promise<StepCost> {
-    const group = Math.min(this.#config.mbstdGroup, most)
-    const few = most > group ? Math.ceil(most / group / 2) * group : Math.max(1, Math.floor(most / 2))
+  /** A step's cost from two sizes; of one size, if there is no smaller one, both parts in the expected proportion. */
+  async #measured(progress: Progress, most: number, expected?: StepCost): Promise<StepCost> {
+    const { resolution } = progress
+    const group = this.#group(most)
+    const few = most > group ? Math.ceil(most / group / 2) * group : Math.floor(most / 2)
     const before = this.#peak()
-    const small = await this.#steady(progress, few)
+    const small = few > 0 ? await this.#steady(progress, few) : 0
     const smallPeak = this.#peak()
-    const large = few < most ? await this.#steady(progress, most) : small
-    const slope = few < most ? (large - small) / (most - few) : 0
-    // On a busy machine the larger step may have been the faster one.
-    const imageSec = slope > 0 ? slope : large / most
-    const onceSec = Math.max(0, large - imageSec * most)
+    const large = await this.#steady(progress, most)
     const peak = this.#peak()
-    if (peak === before) return { ...expected, imageSec, onceSec } // an earlier resolution takes more
-    const onceBytes = this.#last?.onceBytes ?? (few < most ? peak - ((peak - smallPeak) / (most - few)) * most : peak)
-    return { ...expected, imageSec, onceSec, onceBytes, imageBytes: (peak - onceBytes) / most }
+    const slope = (large - small) / (most - few)
+    const share = expected ? expected.imageSec / (expected.onceSec + expected.imageSec * most) : 1 / most
+    // On a busy machine the larger step may have been the faster one.
+    const imageSec = few > 0 && slope > 0 ? slope : large * share
+    const onceSec = Math.max(0, large - imageSec * most)
+    const seconds = { resolution, imageSec, onceSec }
+    if (expected && peak === before) return { ...expected, ...seconds } // an earlier resolution takes more
+    const onceBytes = expected?.onceBytes ?? (few > 0 ? peak - ((peak - smallPeak) / (most - few)) * most : peak)
+    return { ...seconds, onceBytes, imageBytes: (peak - onceBytes) / most }
   }
 
   #peak(): number {
