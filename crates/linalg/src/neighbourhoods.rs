@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::error::argument;
-use crate::rows::{Columns, Rows};
+use crate::rows::{Columns, Rows, squared_distance};
 
 /// Rows of one block of distances: memory is a block of each set and their distances, whatever the number of rows.
 const BLOCK: usize = 1024;
@@ -23,7 +23,9 @@ pub struct Neighbourhoods {
 }
 
 /// Precision and recall with balls that reach to the `k`-th neighbour in the same set, borders included; density and
-/// coverage with balls that reach to the `density_k`-th, borders excluded. Distances are Euclidean.
+/// coverage with balls that reach to the `density_k`-th, borders excluded. Distances are Euclidean, and a distance that
+/// equals a radius is seen to: products of matrices give all distances, and those that their rounding could place on either
+/// side of a border are computed once more, exactly enough.
 ///
 /// # Errors
 ///
@@ -44,21 +46,22 @@ pub fn neighbourhoods(real: &[f32], fake: &[f32], width: usize, k: usize, densit
 }
 
 /// A block of rows, |x|² of each, and where it begins.
-struct Block {
+struct Block<'a> {
+    set: Rows<'a>,
     first: usize,
     rows: Columns,
     squares: Vec<f64>,
 }
 
-fn blocks<'a>(rows: Rows<'a>, centre: &'a [f64]) -> impl Iterator<Item = Block> + 'a {
-    (0..rows.count()).step_by(BLOCK).map(move |first| {
-        let rows = rows.columns(first..rows.count().min(first + BLOCK), centre);
+fn blocks<'a>(set: Rows<'a>, centre: &'a [f64]) -> impl Iterator<Item = Block<'a>> + 'a {
+    (0..set.count()).step_by(BLOCK).map(move |first| {
+        let rows = set.columns(first..set.count().min(first + BLOCK), centre);
         let squares = rows.squares();
-        Block { first, rows, squares }
+        Block { set, first, rows, squares }
     })
 }
 
-impl Block {
+impl Block<'_> {
     /// Squared distances: for each row of `self` one to each row of `other`.
     fn distances(&self, other: &Self, out: &mut Vec<f64>) {
         other.rows.products(&self.rows, out);
@@ -67,6 +70,18 @@ impl Block {
                 *product = (square + other - 2.0 * *product).max(0.0);
             }
         });
+    }
+
+    /// How far `distance` from row `i` to row `j` of `other` lies beyond a squared radius: below 0 inside, 0 on the border.
+    fn beyond(&self, i: usize, other: &Self, j: usize, distance: f64, radius: f64) -> f64 {
+        let beyond = distance - radius;
+        // Sums of `width` products err by at most width · ε/2 of the sum of their sizes, which |x|² + |y|² bounds; four times
+        // that covers both ways to compute a distance, and 8 the operations around the sums.
+        let width = (self.set.width() + 8) as f64;
+        if beyond.abs() > 2.0 * width * f64::EPSILON * (self.squares[i] + other.squares[j]) {
+            return beyond;
+        }
+        squared_distance(self.set.row(self.first + i), other.set.row(other.first + j)) - radius
     }
 }
 
@@ -81,8 +96,9 @@ fn nearest(rows: Rows, centre: &[f64], k: usize) -> Vec<f64> {
             let columns = distances.par_chunks_exact(to.rows.count());
             places.par_chunks_exact_mut(k).zip(columns).enumerate().for_each(|(i, (nearest, column))| {
                 for (j, &distance) in column.iter().enumerate() {
-                    if distance < nearest[k - 1] && from.first + i != to.first + j {
-                        insert(nearest, distance);
+                    let (row, other) = (from.first + i, to.first + j);
+                    if row != other && from.beyond(i, &to, j, distance, nearest[k - 1]) < 0.0 {
+                        insert(nearest, squared_distance(rows.row(row), rows.row(other)));
                     }
                 }
             });
@@ -119,21 +135,20 @@ fn cover(real: Rows, fake: Rows, centre: &[f64], nearest: &[Vec<f64>; 2], k: [us
         for to in blocks(fake, centre) {
             let there = to.first..to.first + to.rows.count();
             from.distances(&to, &mut distances);
-            let columns = distances.par_chunks_exact(to.rows.count());
+            let beyond =
+                |i: usize, j: usize, radius: f64| from.beyond(i, &to, j, distances[i * to.rows.count() + j], radius);
             let flags = recalled[here.clone()].par_iter_mut().zip(&mut covered[here.clone()]);
-            columns.zip(flags).zip(&density_radii[here.clone()]).for_each(|((column, (recalled, covered)), radius)| {
-                *recalled |= column.iter().zip(&fake_radii[there.clone()]).any(|(distance, radius)| distance <= radius);
-                *covered |= column.iter().any(|distance| distance < radius);
+            flags.zip(&density_radii[here.clone()]).enumerate().for_each(|(i, ((recalled, covered), &radius))| {
+                *recalled |=
+                    fake_radii[there.clone()].iter().enumerate().any(|(j, &radius)| beyond(i, j, radius) <= 0.0);
+                *covered |= (0..to.rows.count()).any(|j| beyond(i, j, radius) < 0.0);
             });
-            // Fakes are rows of `distances`: each thread walks down its own ones.
             let counts = precise[there.clone()].par_iter_mut().zip(&mut balls[there]);
             counts.enumerate().for_each(|(j, (precise, balls))| {
-                let row = distances.iter().skip(j).step_by(to.rows.count());
-                for ((distance, radius), density_radius) in
-                    row.zip(&real_radii[here.clone()]).zip(&density_radii[here.clone()])
-                {
-                    *precise |= distance <= radius;
-                    *balls += u32::from(distance < density_radius);
+                let radii = real_radii[here.clone()].iter().zip(&density_radii[here.clone()]);
+                for (i, (&radius, &density_radius)) in radii.enumerate() {
+                    *precise |= beyond(i, j, radius) <= 0.0;
+                    *balls += u32::from(beyond(i, j, density_radius) < 0.0);
                 }
             });
         }

@@ -33,6 +33,10 @@ impl<'a> Rows<'a> {
         self.values.len() / self.width
     }
 
+    pub(crate) fn width(self) -> usize {
+        self.width
+    }
+
     pub(crate) fn row(self, i: usize) -> &'a [f32] {
         &self.values[i * self.width..][..self.width]
     }
@@ -57,6 +61,39 @@ impl<'a> Rows<'a> {
         }
         Columns { values, width: self.width, count }
     }
+}
+
+/// Partial sums that [`squared_distance`] keeps side by side, so that the compiler makes vectors of them.
+const LANES: usize = 8;
+
+/// |x − y|², as if it were summed in twice f64's digits and then rounded: distances that are equal stay equal whatever the
+/// order of their summands, which those of [`Columns::products`] do not.
+pub(crate) fn squared_distance(x: &[f32], y: &[f32]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let mut lost = [0.0; LANES];
+    let mut add = |lane: usize, x: f32, y: f32| {
+        let square = (f64::from(x) - f64::from(y)).powi(2);
+        (sums[lane], lost[lane]) = two_sum(sums[lane], lost[lane], square);
+    };
+    let (heads, tails) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    for (lane, (&x, &y)) in heads.remainder().iter().zip(tails.remainder()).enumerate() {
+        add(lane, x, y);
+    }
+    for (x, y) in heads.zip(tails) {
+        for lane in 0..LANES {
+            add(lane, x[lane], y[lane]);
+        }
+    }
+    let (sum, rest) = sums.iter().fold((0.0, lost.iter().sum()), |(sum, lost), &term| two_sum(sum, lost, term));
+    sum + rest
+}
+
+/// `sum + term` rounded, and `lost` with what the rounding lost (Knuth).
+#[inline(always)]
+fn two_sum(sum: f64, lost: f64, term: f64) -> (f64, f64) {
+    let next = sum + term;
+    let seen = next - sum;
+    (next, lost + ((sum - (next - seen)) + (term - seen)))
 }
 
 /// Feature vectors in f64, one a column.

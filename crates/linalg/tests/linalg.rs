@@ -2,8 +2,8 @@
 
 use rayon::ThreadPoolBuilder;
 use stylegan_linalg::{
-    CovarianceRule, Descriptors, FeatureStatistics, Gaussian, Random, SetOfImages, SvmOptions, frechet_distance,
-    kernel_distance, linear_svm, neighbourhoods, sliced_wasserstein,
+    CovarianceRule, Descriptors, FeatureStatistics, Gaussian, Neighbourhoods, Random, SetOfImages, SvmOptions,
+    frechet_distance, kernel_distance, linear_svm, neighbourhoods, sliced_wasserstein,
 };
 use stylegan_tensor::{Position, uniform_from_bits};
 
@@ -74,11 +74,8 @@ fn the_unbiased_kernel_distance_of_one_distribution_is_zero_within_its_deviation
     assert!(found.mean > 10.0 * found.deviation / 50f64.sqrt(), "{found:?}");
 }
 
-#[test]
-fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
-    let (m, n, width, k) = (1100, 1300, 3, 3);
-    let real = features(m, width, 0);
-    let fake: Vec<f32> = features(n, width, 1).iter().map(|value| value * 1.5 + 0.4).collect();
+/// By the definition, over all pairs.
+fn neighbourhoods_of_all_pairs(real: &[f32], fake: &[f32], width: usize, k: usize) -> Neighbourhoods {
     let distance =
         |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum() };
     let radii = |rows: &[f32]| -> Vec<f64> {
@@ -89,7 +86,8 @@ fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
         };
         rows.chunks_exact(width).map(radius).collect()
     };
-    let (of_real, of_fake) = (radii(&real), radii(&fake));
+    let (of_real, of_fake) = (radii(real), radii(fake));
+    let (m, n) = (of_real.len(), of_fake.len());
     let (mut precise, mut recalled, mut balls, mut covered) = (vec![false; n], vec![false; m], 0, vec![false; m]);
     for (i, a) in real.chunks_exact(width).enumerate() {
         for (j, b) in fake.chunks_exact(width).enumerate() {
@@ -101,11 +99,54 @@ fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
         }
     }
     let share = |rows: &[bool]| rows.iter().filter(|&&row| row).count() as f64 / rows.len() as f64;
+    Neighbourhoods {
+        precision: share(&precise),
+        recall: share(&recalled),
+        density: balls as f64 / (k * n) as f64,
+        coverage: share(&covered),
+    }
+}
+
+#[test]
+fn neighbourhoods_over_blocks_are_those_of_all_pairs() {
+    let (m, n, width, k) = (1100, 1300, 3, 3);
+    let real = features(m, width, 0);
+    let fake: Vec<f32> = features(n, width, 1).iter().map(|value| value * 1.5 + 0.4).collect();
     let found = neighbourhoods(&real, &fake, width, k, k).unwrap();
-    assert_eq!(found.precision, share(&precise));
-    assert_eq!(found.recall, share(&recalled));
-    assert_eq!(found.density, balls as f64 / (k * n) as f64);
-    assert_eq!(found.coverage, share(&covered));
+    assert_eq!(found, neighbourhoods_of_all_pairs(&real, &fake, width, k));
+}
+
+#[test]
+fn distances_that_are_equal_lie_on_the_border_of_a_ball() {
+    let real = [0., 8., 8., 0., 6., 4., 5., 9., 5., 4., 6., 0.];
+    let fake = [0., 8., 0., 2., 1., 10., 3., 6., 6., 3., 10., 1.];
+    let found = neighbourhoods(&real, &fake, 2, 1, 1).unwrap();
+    assert_eq!((found.density, found.coverage), (5.0 / 6.0, 2.0 / 6.0));
+    // Distances of points of a grid are exact in f64, and many are equal.
+    for round in 0..200 {
+        let (rows, width, k) = (6 + round % 30, 1 + round % 5, 1 + round % 4);
+        let grid = |stream| -> Vec<f32> {
+            features(rows, width, 2 * round as u64 + stream).iter().map(|v| (v * 3.0).round() / 4.0).collect()
+        };
+        let (real, fake) = (grid(0), grid(1));
+        let found = neighbourhoods(&real, &fake, width, k, k).unwrap();
+        assert_eq!(found, neighbourhoods_of_all_pairs(&real, &fake, width, k), "round {round}");
+    }
+}
+
+#[test]
+fn the_order_of_coordinates_moves_no_distance() {
+    let width = 600;
+    let point: Vec<f32> = features(1, width, 9);
+    for by in 1..50 {
+        // Both reals are equally far from the fake one at 0; the ball around it reaches to the fake that equals the first.
+        let turned = [&point[by..], &point[..by]].concat();
+        let far = vec![100.0; width];
+        let real = [turned, far].concat();
+        let fake = [vec![0.0; width], point.clone()].concat();
+        let found = neighbourhoods(&real, &fake, width, 1, 1).unwrap();
+        assert_eq!(found.recall, 0.5, "turned by {by}");
+    }
 }
 
 #[test]
