@@ -40,7 +40,7 @@ test('the README has the commands that this test runs, and npm knows its scripts
     ],
   )
   t.regex(scripts['start']!, /npm install .*build.*dist\/cli\/main\.js train --preset demo$/)
-  t.regex(scripts['test']!, /__test__\/run\.mjs/)
+  t.regex(scripts['test']!, /__test__\/support\/run\.mjs/)
 })
 
 test('train, generate and the figures run as the README writes them', async (t) => {

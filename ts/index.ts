@@ -2,7 +2,7 @@
 export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './training/config.ts'
 export { estimateRun, type Estimate, type ResolutionCost } from './runs/estimate.ts'
 export {
-  renderStyles,
+  pictureOf,
   mixingFigure,
   noiseComponentsFigure,
   noiseDetailFigure,
@@ -55,7 +55,7 @@ export { configurations, type Configuration, type ConfigurationName } from './ne
 export { generate, generatorSpecs, type Sampling } from './networks/generator.ts'
 export { countParams, createNetwork, type Network, type NetworkOptions } from './networks/params.ts'
 export type { Precision } from './networks/precision.ts'
-export { renderLatents } from './figures/render.ts'
+export { renderLatents, renderStyles } from './figures/render.ts'
 export { attributesOf, type Attributes } from './data/attributes.ts'
 export { metricNames, type MetricName } from './training/metric-names.ts'
 export {

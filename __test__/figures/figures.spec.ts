@@ -2,7 +2,7 @@
 import test from 'ava'
 import {
   deviationMap,
-  renderStyles,
+  pictureOf,
   labelOf,
   mixingFigure,
   noiseComponentsFigure,
@@ -42,7 +42,7 @@ function cell(figure: Picture, fromRight: number, fromBottom: number): Picture {
   return crop(figure, at(figure.width, fromRight), at(figure.height, fromBottom), side, side)
 }
 const image = async (seed: number, psi = 1) =>
-  shown(await renderStyles(network, stylesOf(network, seed, { truncationPsi: psi }), 'const'))
+  shown(await pictureOf(network, stylesOf(network, seed, { truncationPsi: psi }), 'const'))
 
 test('mixing all layers gives the image of the column, mixing none the image of the row', async (t) => {
   const styles = [[0, 1, 2, 3, 4, 5], []]
@@ -58,7 +58,7 @@ test('mixing all layers gives the image of the column, mixing none the image of 
 test('mixing layers 0 to 2 takes those from the column', async (t) => {
   const figure = await mixingFigure(network, { rows: [1], cols: [3], styles: [[0, 1, 2]] })
   const [row, col] = [stylesOf(network, 1, {}), stylesOf(network, 3, {})]
-  const expected = await renderStyles(network, [...col.slice(0, 3), ...row.slice(3)], 'const')
+  const expected = await pictureOf(network, [...col.slice(0, 3), ...row.slice(3)], 'const')
   t.deepEqual(cell(figure, 0, 0), shown(expected))
   t.notDeepEqual(cell(figure, 0, 0), await image(1))
 })
@@ -80,7 +80,7 @@ test('noise in all, none, fine and coarse layers stands in this order', async (t
   const figure = await noiseComponentsFigure(network, { seeds: [1], split: 2 })
   const styles = stylesOf(network, 1, {})
   t.deepEqual(cell(figure, 3, 0), await image(1))
-  t.deepEqual(cell(figure, 2, 0), shown(await renderStyles(network, styles, 'none')))
+  t.deepEqual(cell(figure, 2, 0), shown(await pictureOf(network, styles, 'none')))
   t.notDeepEqual(cell(figure, 1, 0), cell(figure, 0, 0))
   await t.throwsAsync(noiseComponentsFigure(network, { seeds: [1], split: 6 }), { message: /split: .*1 to 5, found 6/ })
 })
@@ -95,7 +95,7 @@ test('the deviation over realisations of noise is four times that of the gray va
 
 test('columns of the uncurated grid hold images of the next seeds, each smaller by 2^lod, and white gaps', async (t) => {
   const figure = await uncuratedFigure(network, { seed: 7, rows: 1, lods: [0, 1] })
-  const picture = async (seed: number) => renderStyles(network, stylesOf(network, seed, {}), new Rng(seed, 5))
+  const picture = async (seed: number) => pictureOf(network, stylesOf(network, seed, {}), new Rng(seed, 5))
   // Gaps of 2 pixels around full-size images, of 1 above and below the smaller ones.
   t.deepEqual([figure.width, figure.height], [2 + 128 + 2 + 64 + 2, 2 + 128 + 2])
   t.deepEqual(crop(figure, 2, 2, side, side), shown(await picture(7)))
@@ -128,14 +128,14 @@ test("half images show the left half of each, of some after they were turned, as
 test('pictures of wide images show their middle rows alone, in every figure', async (t) => {
   const wide = { ...network, height: 12 }
   const styles = stylesOf(network, 1, {})
-  const square = await renderStyles(network, styles, 'const')
-  t.deepEqual(await renderStyles(wide, styles, 'const'), crop(square, 0, 2, 16, 12))
+  const square = await pictureOf(network, styles, 'const')
+  t.deepEqual(await pictureOf(wide, styles, 'const'), crop(square, 0, 2, 16, 12))
   const uncurated = await uncuratedFigure(wide, { seed: 1, rows: 1, lods: [0, 2] })
   t.deepEqual([uncurated.width, uncurated.height], [4 + 128 + 4 + 32 + 4, 4 + 96 + 4])
   const detail = await noiseDetailFigure(wide, { seeds: [1], realisations: 4, part: { left: 0, top: 0, side: 1 } })
   t.is(detail.height, (await truncationFigure(wide, { seeds: [1], psis: [1] })).height)
   await t.throwsAsync(uncuratedFigure(wide, { seed: 1, lods: [3] }), { message: /lods: .*0 to 2, found 3/ })
-  await t.throwsAsync(renderStyles({ ...network, height: 13 }, styles, 'const'), {
+  await t.throwsAsync(pictureOf({ ...network, height: 13 }, styles, 'const'), {
     message: /height: .*16 rows, found 13/,
   })
 })
@@ -161,7 +161,7 @@ test('a network without styles or noise is refused by name', async (t) => {
 
 test('classes make another image, and a class that is missing, out of range or of no use is refused', async (t) => {
   const conditional = generator({ ...options, labelSize: 3 })
-  const of = (one: number) => renderStyles(conditional, stylesOf(conditional, 1, { classes: [one] }), 'const')
+  const of = (one: number) => pictureOf(conditional, stylesOf(conditional, 1, { classes: [one] }), 'const')
   t.notDeepEqual(await of(0), await of(2))
   const values = await labelOf(conditional, [0, 2])!.data()
   t.deepEqual([...values], [1, 0, 1])

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { gridSize, middleRows, tileImages } from '../../ts/figures/grid.ts'
+import { gridSize, cropImages, tileImages } from '../../ts/figures/grid.ts'
 
 test('grids are those of the official code: 7x4 at 1024 and 15x8 at 256 on a 4k screen', (t) => {
   t.deepEqual(gridSize(1024, '4k'), { columns: 7, rows: 4 })
@@ -45,8 +45,10 @@ test('a batch of another length and a grid of no columns are refused', (t) => {
   })
 })
 
-test('the middle rows of each image are kept', (t) => {
+test('the same part of each image is kept', (t) => {
   const batch = Uint8Array.from({ length: 2 * 4 * 2 }, (_, i) => i)
-  t.deepEqual([...middleRows(batch, { n: 2, h: 4, w: 2, c: 1 }, 2)], [2, 3, 4, 5, 10, 11, 12, 13])
-  t.is(middleRows(batch, { n: 2, h: 4, w: 2, c: 1 }, 4), batch)
+  const shape = { n: 2, h: 4, w: 2, c: 1 }
+  t.deepEqual([...cropImages(batch, shape, { top: 1, height: 2 })], [2, 3, 4, 5, 10, 11, 12, 13])
+  t.deepEqual([...cropImages(batch, shape, { left: 1, top: 3 })], [7, 15])
+  t.deepEqual(cropImages(batch, shape, {}), batch)
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { crc32, inflateSync } from 'node:zlib'
-import { renderStyles, stylesOf, type TrainedGenerator } from '../../ts/figures/figures.ts'
+import { pictureOf, stylesOf, type TrainedGenerator } from '../../ts/figures/figures.ts'
 import type { Picture } from '../../ts/figures/grid.ts'
 import { Device, encodePng, Rng } from '../../ts/native/index.ts'
 import { generatorSpecs } from '../../ts/networks/generator.ts'
@@ -43,11 +43,11 @@ test('a walk shows its seeds in turn, and goes back to the first', async (t) => 
   const frames = await all(walkOf([1, 2, 3]))
   t.is(frames.length, 6)
   for (const [i, seed] of [1, 2, 3].entries()) {
-    t.deepEqual(frames[2 * i], await renderStyles(generator, stylesOf(generator, seed, {}), 'const'))
+    t.deepEqual(frames[2 * i], await pictureOf(generator, stylesOf(generator, seed, {}), 'const'))
   }
   const [one, three] = [stylesOf(generator, 1, {}), stylesOf(generator, 3, {})]
   const halfway = one.map((w, layer) => w.mul(0.5).add(three[layer]!.mul(0.5)))
-  t.deepEqual(frames[5], await renderStyles(generator, halfway, 'const'))
+  t.deepEqual(frames[5], await pictureOf(generator, halfway, 'const'))
 })
 
 test('a scale repeats each pixel', async (t) => {
@@ -58,9 +58,7 @@ test('a scale repeats each pixel', async (t) => {
 
 test('a grid takes the first key frames of all its cells first', async (t) => {
   const [first] = await all(walkOf([1, 2, 3, 4], 2))
-  const images = await Promise.all(
-    [1, 2].map((seed) => renderStyles(generator, stylesOf(generator, seed, {}), 'const')),
-  )
+  const images = await Promise.all([1, 2].map((seed) => pictureOf(generator, stylesOf(generator, seed, {}), 'const')))
   const left = Array.from({ length: 8 }, (_, y) => [...first!.pixels.subarray(3 * y * 16, 3 * y * 16 + 24)]).flat()
   const right = Array.from({ length: 8 }, (_, y) => [
     ...first!.pixels.subarray(3 * y * 16 + 24, 3 * (y + 1) * 16),

@@ -99,9 +99,10 @@ for (const precision of ['bf16', 'f16'] as const) {
     t.true(steps! >= 4 && steps! + skipped! <= 12, `${steps} steps, ${skipped} skipped`)
 
     const draw = async (device: Device) => {
-      const { Gs, options } = await loadGenerator(path, device)
+      const generator = await loadGenerator(path, device)
+      const { options } = generator
       const z = new Rng(1).normal(device, [4, options.latentSize])
-      const images = scope(() => renderLatents(Gs, z, { noise: 'const' }, options))
+      const images = scope(() => renderLatents(generator, z, { noise: 'const' }))
       return { precision: options.precision, bytes: await images.data() }
     }
     const [gpu, cpu] = [await draw(Device.open(device)), await draw(Device.open('cpu'))]

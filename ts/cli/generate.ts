@@ -2,12 +2,18 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { streams } from '../data/sampler.ts'
-import { labelOf, latentOf, shownRows, type FigureOptions, type TrainedGenerator } from '../figures/render.ts'
+import {
+  bytesOf,
+  renderStyles,
+  shownRows,
+  stylesOf,
+  type FigureOptions,
+  type TrainedGenerator,
+} from '../figures/render.ts'
 import { uncuratedFigure } from '../figures/figures.ts'
-import { middleRows, tileImages } from '../figures/grid.ts'
+import { cropImages, tileImages } from '../figures/grid.ts'
 import { encodePng, Rng, scope } from '../native/index.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
-import { renderLatents } from '../figures/render.ts'
 import {
   drawOptions,
   figureOf,
@@ -89,21 +95,17 @@ async function run(options: Options): Promise<void> {
 /** One file for each seed, or a grid of all. */
 async function drawSeeds(
   generator: TrainedGenerator,
-  { classes, truncationPsi = 1, truncationCutoff = Infinity }: FigureOptions,
+  sampling: FigureOptions,
   { seeds, noiseMode, grid, outdir }: Options & { seeds: number[] },
 ): Promise<void> {
-  const { Gs, options: network } = generator
-  const { resolution: w, numChannels: c } = network
-  const { height: h } = shownRows(generator)
+  const { resolution: w, numChannels: c } = generator.options
+  const shown = shownRows(generator)
+  const h = shown.height
   const batch: Uint8Array[] = []
   for (const seed of seeds) {
-    const image = scope(() => {
-      const noise = noiseMode === 'random' ? new Rng(seed, streams.noise) : noiseMode
-      const labels = labelOf(generator, classes)
-      return renderLatents(Gs, latentOf(generator, seed), { labels, truncationPsi, truncationCutoff, noise }, network)
-    })
-    const pixels = middleRows((await image.data()) as Uint8Array, { n: 1, h: w, w, c }, h)
-    image.dispose()
+    const noise = noiseMode === 'random' ? new Rng(seed, streams.noise) : noiseMode
+    const image = scope(() => renderStyles(generator, stylesOf(generator, seed, sampling), noise))
+    const pixels = cropImages(await bytesOf(image), { n: 1, h: w, w, c }, shown)
     if (grid) batch.push(pixels)
     else await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await encodePng(pixels, w, h, c))
   }

@@ -1,13 +1,13 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
 import { streams } from '../data/sampler.ts'
-import { renderStyles, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
+import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { get, numLayers, type NetworkOptions } from '../networks/params.ts'
 import { blank, crop, enlarge, mirror, panel, place, shrink, stretch } from './panel.ts'
 
-export { renderStyles, labelOf, latentOf, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
+export { pictureOf, labelOf, latentOf, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 
 /** Small images are enlarged until labels of a few words fit over them. */
 function visible(picture: Picture): Picture {
@@ -37,7 +37,7 @@ export async function mixingFigure(generator: TrainedGenerator, figure: MixingFi
     }
   }
   const of = (seed: number) => stylesOf(generator, seed, figure)
-  const image = async (w: readonly Tensor[]) => visible(await renderStyles(generator, w, 'const'))
+  const image = async (w: readonly Tensor[]) => visible(await pictureOf(generator, w, 'const'))
   const sources = cols.map(of)
   const cells: (Picture | undefined)[][] = [[undefined]]
   for (const source of sources) cells[0]!.push(await image(source))
@@ -79,7 +79,7 @@ export async function truncationFigure(
     const row: Picture[] = []
     for (const truncationPsi of psis) {
       const styles = stylesOf(generator, seed, { classes, truncationPsi, truncationCutoff })
-      row.push(visible(await renderStyles(generator, styles, 'const')))
+      row.push(visible(await pictureOf(generator, styles, 'const')))
     }
     cells.push(row)
   }
@@ -121,7 +121,7 @@ export async function noiseDetailFigure(
     const styles = stylesOf(generator, seed, sampling)
     const noise = new Rng(seed, streams.noise)
     const images: Picture[] = []
-    for (let i = 0; i < realisations; i++) images.push(await renderStyles(generator, styles, noise))
+    for (let i = 0; i < realisations; i++) images.push(await pictureOf(generator, styles, noise))
     const shown = visible(images[0]!)
     const four = blank(shown.width, shown.height)
     const box = Math.floor(Math.min(four.width, four.height) / 2) - 2
@@ -187,7 +187,7 @@ export async function noiseComponentsFigure(
     const row: Picture[] = []
     for (const [, keep] of kinds) {
       const noise = buffers(generator, keep)
-      const image = visible(await renderStyles(generator, styles, noise))
+      const image = visible(await pictureOf(generator, styles, noise))
       const turned = mirrored.includes(seed) ? mirror(image) : image
       row.push(halves ? crop(turned, 0, 0, Math.floor(turned.width / 2), turned.height) : turned)
       for (const tensor of noise) tensor.dispose()
@@ -256,7 +256,7 @@ export async function uncuratedFigure(
   let [left, next] = [gap, seed]
   for (const [column, lod] of lods.entries()) {
     for (let row = 0; row < rows * 2 ** lod; row++) {
-      const image = await renderStyles(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
+      const image = await pictureOf(generator, stylesOf(generator, next, sampling), new Rng(next, streams.noise))
       next++
       const top = gap + (row * (factor * height + gap)) / 2 ** lod
       place(canvas, enlarge(shrink(image, 2 ** lod), factor), left, top)

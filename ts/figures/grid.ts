@@ -16,22 +16,34 @@ export interface Picture {
   readonly height: number
 }
 
+/** Part of an image; what is not given reaches from the first to the last column or row. */
+export interface Part {
+  readonly left?: number
+  readonly top?: number
+  readonly width?: number
+  readonly height?: number
+}
+
 /**
- * The middle rows of each image of a batch: wide images lie between black rows in square ones.
+ * The same part of each image of a batch.
  *
  * @param batch `[N, H, W, C]`
- * @param height rows that are kept; H less an even number
- * @returns `[N, height, W, C]`
+ * @returns `[N, height, width, C]`
  */
-export function middleRows(batch: Uint8Array, { n, h, w, c }: BatchShape, height: number): Uint8Array {
-  if (height === h) return batch
-  const [row, top] = [w * c, (h - height) / 2]
-  const rows = new Uint8Array(n * height * row)
+export function cropImages(
+  batch: Uint8Array,
+  { n, h, w, c }: BatchShape,
+  { left = 0, top = 0, width = w - left, height = h - top }: Part,
+): Uint8Array {
+  const row = width * c
+  const cropped = new Uint8Array(n * height * row)
   for (let image = 0; image < n; image++) {
-    const from = (image * h + top) * row
-    rows.set(batch.subarray(from, from + height * row), image * height * row)
+    for (let y = 0; y < height; y++) {
+      const from = ((image * h + top + y) * w + left) * c
+      cropped.set(batch.subarray(from, from + row), (image * height + y) * row)
+    }
   }
-  return rows
+  return cropped
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Figures as papers have them: pictures in rows and columns, white gaps, labels. All in RGB. */
-import type { Picture } from './grid.ts'
+import { cropImages, type Picture } from './grid.ts'
 
 /** Columns of 5×7 letters, the lowest bit on top, as character displays show them. */
 // prettier-ignore
@@ -101,13 +101,9 @@ function lanczos(from: Uint8Array, [rows, length, inner]: readonly [number, numb
 }
 
 /** Part of a picture. */
-export function crop({ pixels, width }: Picture, left: number, top: number, w: number, h: number): Picture {
-  const part = blank(w, h)
-  for (let y = 0; y < h; y++) {
-    const from = 3 * ((top + y) * width + left)
-    part.pixels.set(pixels.subarray(from, from + 3 * w), 3 * y * w)
-  }
-  return part
+export function crop(picture: Picture, left: number, top: number, width: number, height: number): Picture {
+  const shape = { n: 1, h: picture.height, w: picture.width, c: 3 }
+  return { pixels: cropImages(picture.pixels, shape, { left, top, width, height }), width, height }
 }
 
 /** Draws one picture into another. */

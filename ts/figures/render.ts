@@ -4,14 +4,14 @@ import { streams } from '../data/sampler.ts'
 import type { Picture } from './grid.ts'
 import { toBytes } from '../data/pixels.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
-import { draw, generate, truncate, type Sampling } from '../networks/generator.ts'
+import { draw, truncate, type Sampling } from '../networks/generator.ts'
 import { upscale } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
 import type { Network, NetworkOptions } from '../networks/params.ts'
 import type { Noise } from '../networks/synthesis.ts'
 import { crop, rgbPicture } from './panel.ts'
 
-/** What loadGenerator returns. */
+/** A generator to draw with, as loadGenerator returns it. */
 export interface TrainedGenerator {
   readonly Gs: Network
   readonly options: NetworkOptions
@@ -78,27 +78,15 @@ export function stylesOf(generator: TrainedGenerator, seed: number, sampling: Fi
 }
 
 /** Rows of the generator's pictures, and the first of them in its images. */
-export function shownRows({ options, height = options.resolution }: TrainedGenerator): { height: number; top: number } {
+export function shownRows({ options, height = options.resolution }: Pick<TrainedGenerator, 'options' | 'height'>): {
+  height: number
+  top: number
+} {
   const { resolution } = options
   if (!(Number.isInteger(height) && height > 0 && height <= resolution && (resolution - height) % 2 === 0)) {
     throw new RangeError(`height: expected an even number of at most ${resolution} rows, found ${height}`)
   }
   return { height, top: (resolution - height) / 2 }
-}
-
-/** The image of one w a layer. */
-export async function renderStyles(
-  generator: TrainedGenerator,
-  styles: readonly Tensor[],
-  noise: Noise,
-): Promise<Picture> {
-  const { Gs, options } = generator
-  const { resolution, numChannels } = options
-  const { height, top } = shownRows(generator)
-  const image = scope(() => toBytes(draw(Gs.params, styles, noise, 0, options)))
-  const pixels = (await image.data()) as Uint8Array
-  image.dispose()
-  return crop(rgbPicture(pixels, resolution, resolution, numChannels), 0, top, resolution, height)
 }
 
 /**
@@ -107,9 +95,51 @@ export async function renderStyles(
  * @param z `[N, latentSize]`
  * @returns uint8 `[N, resolution, resolution, C]`
  */
-export function renderLatents(Gs: Network, z: Tensor, sampling: Sampling, options: NetworkOptions): Tensor {
+export function renderLatents(
+  generator: TrainedGenerator,
+  z: Tensor,
+  { labels, noise, lod, ...psi }: Sampling,
+): Tensor {
+  const { Gs, options } = generator
   return scope(() => {
-    const images = generate(Gs.params, z, sampling, options)
+    const w = mapping(Gs.params, z, labels, options)
+    return renderStyles(generator, truncate(Gs.params, w, psi, options), noise, lod)
+  })
+}
+
+/**
+ * Images of styles as bytes, at full size whatever the level of detail.
+ *
+ * @param styles a w `[N, dlatentSize]` for each layer
+ * @returns uint8 `[N, resolution, resolution, C]`
+ */
+export function renderStyles(
+  { Gs, options }: TrainedGenerator,
+  styles: readonly Tensor[],
+  noise: Noise,
+  lod = 0,
+): Tensor {
+  return scope(() => {
+    const images = draw(Gs.params, styles, noise, lod, options)
     return toBytes(upscale(images, options.resolution / images.dims4()[1]))
   })
+}
+
+/** The bytes of a tensor, which is disposed of. */
+export async function bytesOf(images: Tensor): Promise<Uint8Array> {
+  const bytes = images.data()
+  images.dispose()
+  return (await bytes) as Uint8Array
+}
+
+/** The image of one w a layer, in RGB; its rows are {@link shownRows}. */
+export async function pictureOf(
+  generator: TrainedGenerator,
+  styles: readonly Tensor[],
+  noise: Noise,
+): Promise<Picture> {
+  const { resolution, numChannels } = generator.options
+  const { height, top } = shownRows(generator)
+  const pixels = await bytesOf(renderStyles(generator, styles, noise))
+  return crop(rgbPicture(pixels, resolution, resolution, numChannels), 0, top, resolution, height)
 }

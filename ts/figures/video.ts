@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { crc32 } from 'node:zlib'
-import { renderStyles, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
+import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { encodePng, scope, type Tensor } from '../native/index.ts'
 import { blank, enlarge, place } from './panel.ts'
@@ -65,7 +65,7 @@ export async function* walk(generator: TrainedGenerator, options: Walk): AsyncGe
     const picture = blank(columns * width, rows * height)
     for (let cell = 0; cell < cells; cell++) {
       const w = scope(() => mixOf(weights.map(([key, weight]) => [styles[key * cells + cell]!, weight])))
-      const image = await renderStyles(generator, w, 'const')
+      const image = await pictureOf(generator, w, 'const')
       for (const tensor of new Set(w)) tensor.dispose()
       place(picture, image, (cell % columns) * width, Math.floor(cell / columns) * height)
     }

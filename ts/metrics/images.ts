@@ -4,10 +4,9 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Dataset } from '../data/dataset.ts'
 import { streams } from '../data/sampler.ts'
-import { toBytes } from '../data/pixels.ts'
+import { bytesOf, renderStyles } from '../figures/render.ts'
 import { concat, Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
-import { draw } from '../networks/generator.ts'
 import { mapping } from '../networks/mapping.ts'
 import { numLayers, type Network, type NetworkOptions } from '../networks/params.ts'
 
@@ -145,7 +144,7 @@ export function generatedImages(sampled: Sampled, mixed = 1): ImageSource {
           mapping(Gs.params, latents.normal(Gs.device, [batchSize, options.latentSize]), labels, options),
         )
         const styles = mixedStyles(ws, latents, numLayers(side))
-        return toBytes(draw(Gs.params, styles, rngOf(sampled, index, 'noise'), 0, options))
+        return renderStyles(sampled.generator, styles, rngOf(sampled, index, 'noise'))
       })
       return { bytes: await bytesOf(images), n: batchSize }
     },
@@ -174,13 +173,6 @@ export function mixedStyles(ws: readonly Tensor[], rng: Rng, layers: number): Te
     const rows = crossovers.map((points, n) => points.filter((point) => point <= layer).length * N + n)
     return table.gatherRows(first.device.tensor(Int32Array.from(rows), [N])).reshape([N, width])
   })
-}
-
-/** The bytes of a tensor, which is disposed of. */
-export async function bytesOf(images: Tensor): Promise<Uint8Array> {
-  const bytes = images.data()
-  images.dispose()
-  return (await bytes) as Uint8Array
 }
 
 /** The values of a tensor, which is disposed of, as features are kept. */

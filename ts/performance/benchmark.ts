@@ -135,7 +135,7 @@ export function generationWorkload(state: TrainingState, config: TrainConfig, ba
   const Gs = { ...state.Gs, params: frozen(state.Gs.params) }
   const run = () =>
     scope(() => {
-      renderLatents(Gs, latents.normal(Gs.device, [batch, config.latentSize]), { noise: 'const' }, options)
+      renderLatents({ Gs, options }, latents.normal(Gs.device, [batch, config.latentSize]), { noise: 'const' })
     })
   const name = `generate ${networkLabel({ ...config, batch })}, batch ${batch}`
   return { name, amount: batch, unit: 'images/s', run }

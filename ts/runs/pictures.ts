@@ -2,8 +2,8 @@
 import { networkOptions, type TrainConfig } from '../training/config.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { Sampler, streams } from '../data/sampler.ts'
-import { gridSize, middleRows, tileImages } from '../figures/grid.ts'
-import { renderLatents } from '../figures/render.ts'
+import { gridSize, cropImages, tileImages } from '../figures/grid.ts'
+import { bytesOf, renderLatents, shownRows } from '../figures/render.ts'
 import { encodePng, Rng, scope, type Tensor } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
 import { pictureHeight } from '../training/presets.ts'
@@ -28,10 +28,9 @@ export async function imageGrid(Gs: Network, lod: number, config: TrainConfig, l
       const z = latents.normal(Gs.device, [count, latentSize])
       const rows = labels && new Sampler(seed, labels.shape[0]!, false).at(first, count).indices
       const own = rows && labels.gatherRows(Gs.device.tensor(Int32Array.from(rows), [count]))
-      return renderLatents(Gs, z, { labels: own, noise, lod }, networkOptions(config))
+      return renderLatents({ Gs, options: networkOptions(config) }, z, { labels: own, noise, lod })
     })
-    pixels.set((await images.data()) as Uint8Array, first * size)
-    images.dispose()
+    pixels.set(await bytesOf(images), first * size)
   }
   return gridPng(pixels, config, columns)
 }
@@ -53,8 +52,8 @@ function pictureGrid(resolution: number): { columns: number; rows: number } {
 
 async function gridPng(pixels: Uint8Array, config: TrainConfig, columns: number): Promise<Uint8Array> {
   const { resolution: side, numChannels: c } = config
-  const [n, h] = [pixels.length / (side * side * c), pictureHeight(config)]
-  const rows = middleRows(pixels, { n, h: side, w: side, c }, h)
-  const picture = tileImages(rows, { n, h, w: side, c }, columns)
+  const batch = { n: pixels.length / (side * side * c), h: side, w: side, c }
+  const shown = shownRows({ options: networkOptions(config), height: pictureHeight(config) })
+  const picture = tileImages(cropImages(pixels, batch, shown), { ...batch, h: shown.height }, columns)
   return encodePng(picture.pixels, picture.width, picture.height, c)
 }
