@@ -124,9 +124,9 @@ test('from a folder of images to a picture: train, Ctrl-C, the same command agai
       kill('SIGINT')
     },
   })
-  t.is(first.code, 0, first.err)
   // A tiny run may be over before the signal arrives.
   t.regex(first.out, /Stopped after|Done:/)
+  t.true(first.code === 130 || first.out.includes('Done:'), first.err)
   const second = await stylegan(train)
   t.is(second.code, 0, second.err)
   t.regex(second.out, /Going on from .*network-snapshot-000000\.safetensors/)

@@ -17,7 +17,8 @@ import type { Device } from '../native/index.ts'
 import { formatTime } from '../files/units.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import { deviceHelp, openDevice, parseNumber, parseWhole } from './arguments.ts'
-import { interruptible, Progress } from './progress.ts'
+import { Progress } from './progress.ts'
+import { interruptible, outliveScreen } from './signals.ts'
 
 interface Options extends ClassifierOptions {
   data: string
@@ -63,6 +64,7 @@ Examples:
   $ stylegan classifier train --data ./celeba --attributes smiling,hat --resolution 256 --fmap-base 8192 --fmap-max 512 --kimg 150`
 
 async function run({ data, attributes, device: name, outdir, cache, ...given }: Options): Promise<void> {
+  outliveScreen()
   const { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed } = given
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()

@@ -10,6 +10,7 @@ import { infoCommand } from './info.ts'
 import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
 import { noiseCommand } from './noise.ts'
+import { watchScreen } from './signals.ts'
 import { trainCommand } from './train.ts'
 import { truncateCommand } from './truncate.ts'
 import { videoCommand } from './video.ts'
@@ -43,12 +44,10 @@ Examples:
 Each command explains itself: stylegan train --help`,
   )
 
+watchScreen()
 try {
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof Error && error.name === 'AbortError') process.exitCode = 130
-  else {
-    console.error(`stylegan: ${error instanceof Error ? error.message : String(error)}`)
-    process.exitCode = 1
-  }
+  console.error(`stylegan: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
 }

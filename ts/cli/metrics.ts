@@ -7,7 +7,8 @@ import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
 import type { ResizeMode } from '../metrics/networks/resize.ts'
 import { deviceHelp, findSnapshot, openDevice, parsePositive, parseWhole } from './arguments.ts'
-import { interruptible, Progress } from './progress.ts'
+import { Progress } from './progress.ts'
+import { interruptible } from './signals.ts'
 
 type Options = Omit<MeasureOptions, 'metrics'> & { metrics?: string }
 

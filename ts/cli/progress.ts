@@ -37,19 +37,3 @@ export class Progress {
     console.log(text)
   }
 }
-
-/** An abort signal for Ctrl-C, with what to say then; a second one ends the process. */
-export async function interruptible(message: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController()
-  const interrupt = () => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-    console.log(`\n${message}`)
-  }
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
-  try {
-    await work(stop.signal)
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
-  }
-}

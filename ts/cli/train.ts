@@ -22,7 +22,8 @@ import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { train, type TrainEvent } from '../runs/loop.ts'
 import { deviceHelp, parseNumber } from './arguments.ts'
-import { interruptible, Progress } from './progress.ts'
+import { Progress } from './progress.ts'
+import { interruptible, outliveScreen } from './signals.ts'
 
 /** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
 const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text: string) => unknown][] = [
@@ -111,6 +112,7 @@ function defaults(key: ConfigKey): string {
 type Options = Record<string, unknown> & { preset?: string; profile?: boolean; dryRun?: boolean }
 
 async function run({ preset, profile, dryRun, ...given }: Options): Promise<void> {
+  outliveScreen()
   const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
   console.log(describe(config))
