@@ -1,6 +1,7 @@
 /** What TypeScript knows of the addon: tensors, gradients, random numbers, image files, the mathematics of metrics. */
 export { DataError, DeviceError, DisposedError, ShapeError, type Shape } from './addon.ts'
 export * from './devices.ts'
+export * from './files.ts'
 export * from './images.ts'
 export * from './linalg.ts'
 export * from './random.ts'

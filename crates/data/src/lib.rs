@@ -6,20 +6,24 @@
 
 #![deny(missing_docs)]
 
+mod checksum;
 mod dataset;
 mod decode;
 mod error;
 mod list;
+mod lock;
 mod npy;
 mod png;
 mod prepare;
 mod resample;
 mod writer;
 
+pub use checksum::crc32c;
 pub use dataset::Dataset;
 pub use decode::{Image, MAX_PIXELS, decode};
 pub use error::{Error, Result};
 pub use list::list_images;
+pub use lock::{FileLock, Locking};
 pub use npy::{FloatArray, read_npy_f32, write_npy_f32};
 pub use png::encode_png;
 pub use prepare::{Prepared, prepare_chunk, write_pixels};

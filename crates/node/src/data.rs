@@ -18,7 +18,7 @@ where
     Work::start(|| work().map_err(|error| napi::Error::from_reason(format!("ERR_DATA: {error}"))))
 }
 
-fn refused(error: data::Error) -> napi::Error<&'static str> {
+pub fn refused(error: data::Error) -> napi::Error<&'static str> {
     napi::Error::new("ERR_DATA", error.to_string())
 }
 

@@ -3,6 +3,7 @@
 mod data;
 mod device;
 mod error;
+mod files;
 mod linalg;
 mod ops;
 mod random;

@@ -1,0 +1,12 @@
+/** Text from outside (names of files, tensors, labels) as a message may hold it. */
+
+/** Control characters begin terminal escapes; marks of direction and line separators change what the rest looks like. */
+const unsafe = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu
+
+const longest = 200
+
+/** `text` without terminal escapes: what a terminal would obey stands there as `\u001b`. What is very long is cut. */
+export function shown(text: string): string {
+  const start = text.length > longest ? `${text.slice(0, longest)}…` : text
+  return start.replace(unsafe, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
