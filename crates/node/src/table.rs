@@ -10,6 +10,7 @@ use stylegan_tensor::Error;
 use crate::error::{Result, native};
 
 /// `generation · 2²⁴ + slot`, exact in a double.
+#[napi]
 pub type Handle = f64;
 
 const SLOTS: u64 = 1 << 24;
