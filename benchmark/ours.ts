@@ -2,7 +2,13 @@
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import { benchmarkConfig, generationWorkload, measure, type NetworkShape, type Workload } from '../ts/performance/benchmark.ts'
+import {
+  benchmarkConfig,
+  generationWorkload,
+  measure,
+  type NetworkShape,
+  type Workload,
+} from '../ts/performance/benchmark.ts'
 import { networkOptions, scheduleOptions, type TrainConfig } from '../ts/training/config.ts'
 import { Device, Rng, type Tensor } from '../ts/native/index.ts'
 import { discriminator } from '../ts/networks/discriminator.ts'

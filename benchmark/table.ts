@@ -66,7 +66,7 @@ function cells({ shape, threads, iteration, generation, peakMiB }: Row): string[
     `${resolution}/${fmapBase}/${fmapMax}/${batch}`,
     String(threads),
     `${ours.toPrecision(3)} s`,
-    eager === undefined ? '–' : `${(eager / ours).toFixed(2)}`,
+    eager === undefined ? '–' : (eager / ours).toFixed(2),
     versus(bestPeer(iteration), ours),
     ...drawn,
     memory === undefined ? '–' : memory.toFixed(0),

@@ -19,8 +19,8 @@ function stylegan(args: readonly string[], killAfterMs?: number) {
   return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
     const child = spawn(process.execPath, [main, ...args])
     let [out, err] = ['', '']
-    child.stdout.on('data', (data) => (out += data))
-    child.stderr.on('data', (data) => (err += data))
+    child.stdout.on('data', (data: Buffer) => (out += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (err += data.toString()))
     const timer = killAfterMs === undefined ? undefined : setInterval(() => void interruptWhenBusy(), killAfterMs)
     const cache = args[args.indexOf('--cache') + 1]!
     const interruptWhenBusy = async () => {

@@ -31,8 +31,8 @@ function start(
   return new Promise((resolve) => {
     const child = spawn(command[0]!, command.slice(1), { stdio, env, ...more })
     let [out, err] = ['', '']
-    child.stdout?.on('data', (data) => onOutput?.((out += data), child))
-    child.stderr?.on('data', (data) => (err += data))
+    child.stdout?.on('data', (data: Buffer) => onOutput?.((out += data.toString()), child))
+    child.stderr?.on('data', (data: Buffer) => (err += data.toString()))
     child.on('close', (code) => resolve({ code, out, err }))
   })
 }

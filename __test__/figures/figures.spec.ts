@@ -144,7 +144,7 @@ test("the paper's mixing rows copy coarse, middle and fine styles; a small netwo
   const { rows, cols, styles } = mixingOfPaper(18)
   t.is(cols.length, 5)
   const ranges = styles.map((layers) => [layers[0], layers.at(-1)])
-  t.deepEqual(ranges, [...Array(3).fill([0, 3]), ...Array(2).fill([4, 7]), [8, 17]])
+  t.deepEqual(ranges, [...Array<number[]>(3).fill([0, 3]), ...Array<number[]>(2).fill([4, 7]), [8, 17]])
   t.is(rows.length, 6)
   t.deepEqual(mixingOfPaper(6).styles.at(-1), [4, 5])
   t.is(mixingOfPaper(6).rows.length, 5)

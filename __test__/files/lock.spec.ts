@@ -16,7 +16,7 @@ const child = new URL('../support/lock-child.ts', import.meta.url)
 async function holder(path: string): Promise<ChildProcess> {
   const args = ['--import', '@oxc-node/core/register', child.pathname, path]
   const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(started.stdout!, 'data')
+  await once(started.stdout, 'data')
   return started
 }
 

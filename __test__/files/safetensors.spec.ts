@@ -3,7 +3,13 @@ import { mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { encodeSafetensors, readMetadata, readSafetensors, SnapshotError, type HostTensor } from '../../ts/files/safetensors.ts'
+import {
+  encodeSafetensors,
+  readMetadata,
+  readSafetensors,
+  SnapshotError,
+  type HostTensor,
+} from '../../ts/files/safetensors.ts'
 
 const tensors = new Map<string, HostTensor>([
   ['a/weight', { shape: [2, 2], values: new Float32Array([1, -2, 3.5, 1e-30]) }],
@@ -30,7 +36,7 @@ test('the layout is the published one: length, JSON header, data at the offsets'
   const bytes = await readFile(await file())
   const length = Number(bytes.readBigUInt64LE())
   t.is(length % 8, 0)
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length))
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<string, unknown>
   t.deepEqual(header['a/weight'], { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16] })
   t.is(bytes.readFloatLE(8 + length + 8), 3.5)
 })

@@ -44,12 +44,12 @@ test('a newer snapshot stops a run instead of being passed over for an older one
   const run = join(dir, 'results/demo-data-16px-gamma20-seed0')
   const path = join(run, 'network-snapshot-000001.safetensors')
   await edit(path, 'stylegan-training-1', 'stylegan-training-2')
-  const options = JSON.parse(await readFile(join(run, 'training_options.json'), 'utf8'))
+  const options = JSON.parse(await readFile(join(run, 'training_options.json'), 'utf8')) as object
   const before = await readFile(path)
   const config = { ...configFromJson(options), data: join(dir, 'data'), outdir: join(dir, 'results') }
   await edit(join(run, 'training_options.json'), '"data": "data"', `"data": ${JSON.stringify(config.data)}`)
   await t.throwsAsync(async () => {
-    for await (const _ of train(config)) void _
+    for await (const _ of train(config));
   }, newer)
   t.deepEqual(await readFile(path), before)
 })
@@ -57,11 +57,11 @@ test('a newer snapshot stops a run instead of being passed over for an older one
 test('newer training options, classifiers, prepared data sets and caches are refused', async (t) => {
   const dir = await copy()
   const run = join(dir, 'results/demo-data-16px-gamma20-seed0')
-  const options = configFromJson(JSON.parse(await readFile(join(run, 'training_options.json'), 'utf8')))
+  const options = configFromJson(JSON.parse(await readFile(join(run, 'training_options.json'), 'utf8')) as object)
   await edit(join(run, 'training_options.json'), '{', '{ "version": 2,')
   const config = { ...options, data: join(dir, 'data'), outdir: join(dir, 'results') }
   await t.throwsAsync(async () => {
-    for await (const _ of train(config)) void _
+    for await (const _ of train(config));
   }, newer)
 
   const classifier = join(dir, 'classifiers/classifier-warm.safetensors')

@@ -7,7 +7,7 @@ import test from 'ava'
 import { encodeSafetensors } from '../../ts/files/safetensors.ts'
 import { knownWeights, parseWeights, readWeightFile, weight } from '../../ts/files/weight-file.ts'
 import { WeightsError } from '../../ts/files/weights.ts'
-import { fixture, fixtureBytes } from '../support/feature-formula.ts'
+import { fixtureBytes } from '../support/feature-formula.ts'
 
 const message = (work: () => unknown): string => {
   try {

@@ -12,8 +12,8 @@ function stylegan(args: string[]): Promise<{ code: number | null; out: string; e
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [main, ...args])
     let [out, err] = ['', '']
-    child.stdout.on('data', (data) => (out += data))
-    child.stderr.on('data', (data) => (err += data))
+    child.stdout.on('data', (data: Buffer) => (out += data.toString()))
+    child.stderr.on('data', (data: Buffer) => (err += data.toString()))
     child.on('close', (code) => resolve({ code, out, err }))
   })
 }
@@ -52,7 +52,7 @@ test('auto never is a program that acts as a GPU: it falls back to cpu and says 
 test('a name is itself; wgpu:1 is the second adapter', (t) => {
   const devices = () => [cpu, gpu('wgpu:0', 'discrete', true), gpu('wgpu:1', 'integrated', false)]
   for (const name of ['cpu', 'reference', 'wgpu', 'wgpu:1']) t.deepEqual(chooseDevice(name, devices), { device: name })
-  const unasked = () => t.fail('drivers are not loaded for the cpu') as never
+  const unasked = () => t.fail('drivers are not loaded for the cpu')
   t.is(chooseDevice('cpu', unasked).device, 'cpu')
 })
 

@@ -28,7 +28,7 @@ test('an adapter that is not there is refused by number', (t) => {
 test('memory that is exhausted names the op, the size and the limit, and says what needs less', (t) => {
   const device = Device.open('wgpu', { memoryLimit: 2 ** 20 })
   const error = t.throws(() => device.zeros([1024, 1024]), { instanceOf: DeviceError })
-  t.regex(error!.message, /full: .*4194304 bytes.*1048576; a smaller minibatch needs less/)
+  t.regex(error.message, /full: .*4194304 bytes.*1048576; a smaller minibatch needs less/)
 })
 
 test('the first steps of cpu and wgpu from one seed have the same losses', async (t) => {
@@ -65,7 +65,7 @@ test('a lost GPU ends training with one line, and the cpu goes on from the last 
     }
   }
   const error = await t.throwsAsync(lose(), { instanceOf: DeviceError })
-  t.regex(error!.message, /^\w+: the device failed: the GPU was lost.*start again from the last snapshot$/)
+  t.regex(error.message, /^\w+: the device failed: the GPU was lost.*start again from the last snapshot$/)
   const starts = []
   for await (const event of train(config)) if (event.type === 'start' || event.type === 'end') starts.push(event)
   t.like(starts, [
@@ -81,7 +81,7 @@ test('worker threads have devices of their own, and end', async (t) => {
       (worker) =>
         new Promise<{ value: unknown; code: number }>((resolve, reject) => {
           let value: unknown
-          worker.on('message', (message) => (value = message))
+          worker.on('message', (message: unknown) => (value = message))
           worker.on('error', reject)
           worker.on('exit', (code) => resolve({ value, code }))
         }),
@@ -104,7 +104,7 @@ for (const [task, expected] of [
 ] as const) {
   test(`a process ends by itself: ${task}`, async (t) => {
     const [command, ...args] = [...through, process.execPath, ...loader, child, task] as const
-    const process_ = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+    const process_ = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     const code = await new Promise((resolve) => process_.on('close', (code, signal) => resolve(signal ?? code)))
     t.is(code, expected)
   })

@@ -99,11 +99,12 @@ function eventsOf(run: RunDir) {
     const values = decode((fields.get(5)?.[0] as Buffer | undefined) ?? Buffer.alloc(0)).get(1) ?? []
     const byTag = values.map((value) => {
       const [tag, number] = [1, 2].map((field) => decode(value as Buffer).get(field)![0] as Buffer)
-      return [tag!.toString(), number!.readFloatLE()]
+      return [tag!.toString(), number!.readFloatLE()] as const
     })
     const wallTime = (fields.get(1)![0] as Buffer).readDoubleLE()
     const [step, restart] = [fields.get(2)?.[0] ?? 0, fields.has(7)]
-    events.push({ step, restart, wallTime, version: fields.get(3)?.toString(), values: Object.fromEntries(byTag) })
+    const numbers: Record<string, number> = Object.fromEntries(byTag)
+    events.push({ step, restart, wallTime, version: fields.get(3)?.toString(), values: numbers })
   }
   return { count: names.length, events, file: join(run.path, names[0]!), bytes: file.length }
 }

@@ -52,12 +52,12 @@ test('a run directory holds what users of the official code know', async (t) => 
   const stats = (await readFile(join(start.dir, 'stats.jsonl'), 'utf8'))
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line))
+    .map((line) => JSON.parse(line) as Record<string, number>)
   t.is(stats.length, 3)
   for (const name of ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Progress/lod']) {
-    t.true(Number.isFinite(stats[0][name]), name)
+    t.true(Number.isFinite(stats[0]![name]), name)
   }
-  t.true(stats[0]['Timing/data_wait_share'] >= 0 && stats[0]['Timing/data_wait_share'] < 1)
+  t.true(stats[0]!['Timing/data_wait_share']! >= 0 && stats[0]!['Timing/data_wait_share']! < 1)
   t.deepEqual(events.at(-1), { type: 'end', nimg: 96, aborted: false })
 })
 
@@ -130,7 +130,7 @@ test('resuming cuts the log and the statistics back, so that each tick stands th
   const ticks = (await readFile(join(dir, 'stats.jsonl'), 'utf8'))
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line)['Progress/tick'])
+    .map((line) => (JSON.parse(line) as Record<string, number>)['Progress/tick'])
   t.deepEqual(ticks, [1, 2, 3])
 })
 

@@ -78,7 +78,7 @@ test('cutting back to a snapshot drops later records and the log lines after its
   const records = text(run.file('stats.jsonl'))
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line))
+    .map((line) => JSON.parse(line) as unknown)
   t.like(records, [
     { nimg: 1000, 'Loss/r1_penalty': 0.5 },
     { nimg: 2000, 'Loss/r1_penalty': null },

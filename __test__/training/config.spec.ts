@@ -1,6 +1,14 @@
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
-import { configFromJson, nearest, presets, resolveConfig, runName, sameRun, scheduleOptions } from '../../ts/training/config.ts'
+import {
+  configFromJson,
+  nearest,
+  presets,
+  resolveConfig,
+  runName,
+  sameRun,
+  scheduleOptions,
+} from '../../ts/training/config.ts'
 import { BUILTIN_AVATARS } from '../../ts/data/info.ts'
 import { featureMaps } from '../../ts/networks/params.ts'
 import { progressAt, timeline } from '../../ts/training/schedule.ts'

@@ -42,7 +42,7 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
     'whose official minibatches auto takes: 1, 2, 4 or 8 GPUs; training uses one device',
     parseNumber,
   ],
-  ['loss', '--loss <name>', `${Object.keys(losses).join(', ')}`],
+  ['loss', '--loss <name>', Object.keys(losses).join(', ')],
   ['gamma', '--gamma <weight>', 'weight of the R1 penalty; higher calms training, lower sharpens details', parseNumber],
   ['r2Gamma', '--r2-gamma <weight>', 'weight of the R2 penalty', parseNumber],
   ['mirror', '--mirror', 'flip half of the images left to right'],

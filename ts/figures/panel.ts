@@ -116,7 +116,7 @@ export function place(onto: Picture, { pixels, width, height }: Picture, left: n
 /** Black letters on white; what has no letter is left blank. */
 export function lettering(text: string, scale = 1): Picture {
   const line = blank(Math.max(text.length * letter.width - 1, 1), letter.height)
-  for (const [i, char] of [...text.toLowerCase()].entries()) {
+  for (const [i, char] of Array.from(text.toLowerCase()).entries()) {
     const columns = Buffer.from(glyphs[char] ?? glyphs[' ']!, 'hex')
     for (const [x, bits] of columns.entries()) {
       for (let y = 0; y < letter.height; y++) {

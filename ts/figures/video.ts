@@ -159,7 +159,7 @@ function startFfmpeg(width: number, height: number, fps: number, path: string) {
     stdio: ['pipe', 'ignore', 'pipe'],
   })
   let message = ''
-  child.stderr.on('data', (text) => (message += text))
+  child.stderr.on('data', (text: Buffer) => (message += text.toString()))
   child.stdin.on('error', () => {}) // ffmpeg's own message says more
   const done = new Promise<void>((resolve, reject) => {
     child.on('error', reject).on('close', (code) => {

@@ -23,7 +23,7 @@ export interface LockRequest {
 export interface Lock {
   /** One line for the user where the file system has no locks; the work goes on without one. */
   readonly warning: string | undefined
-  release(): void
+  readonly release: () => void
 }
 
 /** A lock that nothing refers to would be released with its memory. */

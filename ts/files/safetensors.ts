@@ -107,14 +107,14 @@ async function readHeader(file: FileHandle, path: string) {
 function parseHeader(bytes: Buffer, fail: (message: string) => SnapshotError) {
   let json: Record<string, unknown>
   try {
-    json = JSON.parse(bytes.toString('utf8'))
+    json = JSON.parse(bytes.toString('utf8')) as typeof json
   } catch {
     throw fail('no safetensors file: its header is no JSON')
   }
   const { __metadata__: metadata = {}, ...rest } = json
   const entries = Object.entries(rest) as [string, Entry][]
   for (const [name, entry] of entries) {
-    const size = elements[entry.dtype]?.BYTES_PER_ELEMENT
+    const size = Object.hasOwn(elements, entry.dtype) ? elements[entry.dtype].BYTES_PER_ELEMENT : undefined
     if (size === undefined) throw fail(`'${name}' must be F32, F64, U8 or I32, got ${entry.dtype}`)
     const bytes = entry.shape.reduce((product, axis) => product * axis, size)
     const [from, to] = entry.data_offsets

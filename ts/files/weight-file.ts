@@ -112,7 +112,7 @@ function readSafetensors(bytes: Uint8Array): Weights {
   if (start > bytes.length) throw new TypeError('neither a file of torch.save nor safetensors')
   let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>
   try {
-    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString('utf8'))
+    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString('utf8')) as typeof header
   } catch {
     throw new TypeError('neither a file of torch.save nor safetensors')
   }

@@ -23,12 +23,12 @@ export interface RowsRequest {
   /** Rows of a batch; a last batch that gives more than are wanted is cut. */
   readonly batchSize: number
   /** Rows of batch `index`, the same whenever it is asked for. */
-  compute(index: number): Promise<Float32Array | Uint8Array>
+  readonly compute: (index: number) => Promise<Float32Array | Uint8Array>
   /** What row `i` is, for the message when it is not finite. */
-  describe(row: number): string
+  readonly describe: (row: number) => string
   /** Other measurements will want these rows too. */
   readonly keep: boolean
-  onProgress?(done: number, total: number): void
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 

@@ -36,8 +36,8 @@ export interface Measurement {
   readonly fakes: Side
   readonly reals?: Side | undefined
   /** Tells what may make the number hard to compare. */
-  warn(line: string): void
-  progress(what: string, done: number, total: number): void
+  readonly warn: (line: string) => void
+  readonly progress: (what: string, done: number, total: number) => void
   readonly signal?: AbortSignal | undefined
 }
 

@@ -20,8 +20,8 @@ export interface Moments {
  * @throws DataError if it is no such file
  */
 export async function readMoments(path: string): Promise<Moments> {
-  const bytes = await readFile(path).catch((error: Error) => {
-    throw new DataError(`${path}: statistics (.npz with mu and sigma) are expected; ${error.message}`)
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new DataError(`${path}: statistics (.npz with mu and sigma) are expected; ${(error as Error).message}`)
   })
   try {
     const files = readZip(bytes)

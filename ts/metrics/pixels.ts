@@ -33,8 +33,9 @@ export async function swdMetric(measurement: Measurement): Promise<Measured> {
     }
   }
   const { levels, mean } = await swd(sets.reals, sets.fakes, { seed })
+  const ofLevels = levels.map(({ side, value }) => [`${name}_${side}`, value] as const)
   return {
-    results: Object.fromEntries([[name, mean], ...levels.map(({ side, value }) => [`${name}_${side}`, value])]),
+    results: { [name]: mean, ...Object.fromEntries(ofLevels) },
     details: { num_fakes: count, num_reals: count, reals: reals.name, scale: 1000 },
   }
 }
