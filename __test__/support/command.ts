@@ -23,11 +23,11 @@ export function stylegan(args: readonly string[], { onOutput, path }: Surroundin
     const env = path === undefined ? process.env : { ...process.env, PATH: path }
     const child = spawn(process.execPath, [main, ...args], { env })
     let [out, err] = ['', '']
-    child.stdout.on('data', (data) => {
-      out += data
+    child.stdout.on('data', (data: Buffer) => {
+      out += data.toString()
       onOutput?.(out, (signal) => child.kill(signal))
     })
-    child.stderr.on('data', (data) => (err += data))
+    child.stderr.on('data', (data: Buffer) => (err += data.toString()))
     child.on('close', (code) => resolve({ code, out, err }))
   })
 }

@@ -27,7 +27,7 @@ function values(name: string, shape: readonly number[]): Float32Array {
       ? [0.5, 1]
       : [shape.length > 1 ? Math.sqrt(6 / fanIn) : 0.1, 0]
   const result = new Float32Array(shape.reduce((product, axis) => product * axis, 1))
-  for (let i = 0; i < result.length; i++) result[i] = uniform(seed, i) * scale! + shift!
+  for (let i = 0; i < result.length; i++) result[i] = uniform(seed, i) * scale + shift
   return result
 }
 
