@@ -1,8 +1,9 @@
 /** Opening data sets. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
+import { DataError } from '../../ts/native/index.ts'
 import { folder, images, options } from '../support/images.ts'
 
 test('a prepared dataset can be named itself', async (t) => {
@@ -23,4 +24,50 @@ test('a prepared dataset that is too small is refused', async (t) => {
   const { dir } = await openDataset(await options(await images(3)))
   const error = await t.throwsAsync(openDataset(await options(dir, { resolution: 16 })))
   t.regex(error.message, /at least 16x16 are expected, the prepared dataset has 8x8/)
+})
+
+test('a level that was cut names the folder to delete', async (t) => {
+  const prepare = await options(await images(3))
+  const { dir } = await openDataset(prepare)
+  await truncate(join(dir, 'r03.npy'), 500)
+  const error = await t.throwsAsync(openDataset(prepare), { instanceOf: DataError })
+  t.true(
+    error.message.endsWith(`so the file was cut or damaged: delete the folder ${dir} and prepare its images again`),
+  )
+})
+
+test('a prepared dataset whose dataset.json is cut is no folder of images', async (t) => {
+  const { dir } = await openDataset(await options(await images(3)))
+  await truncate(join(dir, 'dataset.json'), 20)
+  const error = await t.throwsAsync(openDataset(await options(dir)), { instanceOf: DataError })
+  t.regex(error.message, /its dataset.json is missing or damaged; delete the folder/)
+})
+
+test('a byte that changed on the disk is found when it is read, and at once with --verify', async (t) => {
+  const prepare = await options(await images(3))
+  const { dir, info, levels } = await openDataset(prepare)
+  t.deepEqual(Object.keys(info.crc32c!).sort(), ['r02.npy', 'r03.npy'])
+  const notes: string[] = []
+  const verified = { ...prepare, verify: true, onNote: (line: string) => notes.push(line) }
+  await openDataset(verified)
+  t.deepEqual(notes, ['3 images have their checksums at every resolution'])
+  const bytes = await readFile(join(dir, 'r03.npy'))
+  bytes[bytes.length - 1]! ^= 1
+  await writeFile(join(dir, 'r03.npy'), bytes)
+  const damaged = await openDataset(prepare)
+  await damaged.levels.batch(8, [0, 1], [false, false])
+  const expected = { instanceOf: DataError, message: /r03.npy: image 2 has the checksum .* delete the folder/ }
+  await t.throwsAsync(damaged.levels.batch(8, [2], [false]), expected)
+  await t.throwsAsync(openDataset(verified), expected)
+  t.true(levels.hasChecksums)
+})
+
+test('a dataset without checksums, of an older version, opens and cannot be verified', async (t) => {
+  const dir = new URL('../fixtures/compatibility/0.1.0/data', import.meta.url).pathname
+  const prepare = await options(dir, { resolution: 16 })
+  t.false((await openDataset(prepare)).levels.hasChecksums)
+  await t.throwsAsync(openDataset({ ...prepare, verify: true }), {
+    instanceOf: DataError,
+    message: /checksums are expected with --verify/,
+  })
 })

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
-import { readLabels } from '../../ts/data/labels.ts'
-import { DataError } from '../../ts/native/index.ts'
+import { readLabels, requireLabels } from '../../ts/data/labels.ts'
+import { DataError, encodePng } from '../../ts/native/index.ts'
 import { classFolders, images, options } from '../support/images.ts'
 
 test('the built-in avatars have labels that stand for what is drawn', async (t) => {
@@ -39,9 +39,46 @@ test('labels come from dataset.json as StyleGAN3 writes it, and each image needs
   t.deepEqual(labels.names, ['0', '1', '2'])
   t.deepEqual([...labels.values], [0, 0, 1, 1, 0, 0])
   await writeFile(join(data, 'dataset.json'), '{"labels": [["a/x.png", 2]]}')
-  const prepare = await options(data)
+  const prepare = await options(data, { labels: true })
   await t.throwsAsync(openDataset(prepare), {
     instanceOf: DataError,
     message: /a label for each image .*b\/x\.png has none/,
   })
+})
+
+/** What is said where labels are needed, and where they are not. */
+async function refusals(data: string): Promise<{ needed: string; notes: string[]; required: string }> {
+  const failure = async (work: Promise<unknown>) =>
+    work.then(
+      () => '',
+      (error: Error) => error.message,
+    )
+  const prepare = await options(data)
+  const needed = await failure(openDataset({ ...prepare, labels: true }))
+  const notes: string[] = []
+  const dataset = await openDataset({ ...prepare, onNote: (line) => notes.push(line) })
+  return { needed, notes, required: await failure(requireLabels(dataset)) }
+}
+
+test('a broken dataset.json stops a run that needs labels, and is told to one that does not', async (t) => {
+  const data = await classFolders()
+  const json = join(data, 'dataset.json')
+  await writeFile(json, '{"labels": [\n["a/x.png", 2],\n["b/x.png", 0],]}')
+  const { needed, notes, required } = await refusals(data)
+  t.is(needed, `${json}: JSON is expected, found trailing comma at line 3 column 16`)
+  t.deepEqual([notes, required], [[`Labels are not used: ${needed}`], needed])
+})
+
+test('a file beside class folders is named where labels are needed', async (t) => {
+  const data = await classFolders()
+  await writeFile(join(data, 'stray.png'), await encodePng(new Uint8Array(48), 4, 4, 3))
+  const { needed, notes, required } = await refusals(data)
+  t.regex(needed, /folders are classes if every image lies in one, but stray\.png lies beside them; move it .* a, b/)
+  t.deepEqual([notes, required], [[], needed])
+})
+
+test('images without labels say how to give them some', async (t) => {
+  const { needed, required } = await refusals(await images(2))
+  t.regex(needed, /labels are expected with --cond and for a classifier, found none; put each class into a folder/)
+  t.is(required, needed)
 })

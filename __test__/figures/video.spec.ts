@@ -76,6 +76,7 @@ test('an animated PNG has every frame in order, sound checksums, and a first fra
     t.is(crc32(body), bytes.readUInt32BE(at + 4 + body.length))
     chunks.push({ type: body.toString('latin1', 0, 4), data: body.subarray(4) })
   }
+  t.is(chunks.splice(1, 1)[0]!.data.toString('latin1'), 'Software\0stylegan')
   const kinds = ['IHDR', 'acTL', 'fcTL', 'IDAT', 'fcTL', 'fdAT', 'fcTL', 'fdAT', 'fcTL', 'fdAT', 'IEND']
   t.deepEqual(
     chunks.map(({ type }) => type),

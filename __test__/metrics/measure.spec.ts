@@ -9,7 +9,7 @@ import { loadClassifier, saveClassifier, trainClassifier, type ClassifierOptions
 import { measure, metricText, type MeasureHooks, type MeasureOptions } from '../../ts/metrics/measure.ts'
 import { attributesOf } from '../../ts/data/attributes.ts'
 import { openDataset } from '../../ts/data/dataset.ts'
-import { Device, encodePng, Rng } from '../../ts/native/index.ts'
+import { Device, encodeDrawnPng, encodePng, Rng } from '../../ts/native/index.ts'
 import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { createState, encodeState } from '../../ts/training/state.ts'
@@ -135,6 +135,20 @@ test('two folders of images are compared without a network', async (t) => {
   t.true(same[0]!.results['swd']! < line!.results['swd']!)
 })
 
+test('pictures that this program drew are measured, and bad ones are left out where that is asked for', async (t) => {
+  const drawn = await folder()
+  for (let i = 0; i < 16; i++) {
+    await writeFile(join(drawn, `${i}.png`), await encodeDrawnPng(new Uint8Array(768).fill(i), 16, 16, 3))
+  }
+  await writeFile(join(drawn, 'bad.png'), '')
+  const given = { network: undefined, images: drawn, data: await images(), resolution: 16, num: 16 }
+  const of = await options({ ...given, metrics: ['swd'] })
+  await t.throwsAsync(measure(of, { device }), { message: /bad\.png: the file is empty .* --skip-bad/ })
+  const warnings: string[] = []
+  await measure({ ...of, skipBad: true }, { device, onWarning: (line) => warnings.push(line) })
+  t.regex(warnings[0]!, /^1 file was left out: 1 × image that cannot be read; /)
+})
+
 const classifierOptions: ClassifierOptions = {
   ...{ resolution: 16, numChannels: 3, fmapBase: 64, fmapMax: 8, kimg: 0.4, batch: 8, rate: 1e-2 },
   ...{ mirror: false, seed: 0 },
@@ -170,9 +184,12 @@ test('an attribute of one class, an unknown one, and labels of another length ar
   t.throws(() => attributes.of('dull'), { message: "attributes: expected some of bright, all, odd, found 'dull'" })
   const bad = await shades(2)
   await writeFile(join(bad, 'dataset.json'), '{"attributes": ["a", "b"], "labels": [["000.png", [1]], ["001.png", 1]]}')
-  await t.throwsAsync(openDataset({ data: bad, cache: await folder(), resolution: 16, channels: 3, skipBad: false }), {
-    message: /the label of 000\.png must be 2 times 0 or 1, one for each attribute, got \[1\]/,
-  })
+  await t.throwsAsync(
+    openDataset({ data: bad, cache: await folder(), resolution: 16, channels: 3, skipBad: false, labels: true }),
+    {
+      message: /the label of 000\.png must be 2 times 0 or 1, one for each attribute, got \[1\]/,
+    },
+  )
 })
 
 test('separability of a network needs classifiers of its size, and goes on after an interruption', async (t) => {

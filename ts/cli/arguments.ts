@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
-import { chooseDevice, Device, encodePng } from '../native/index.ts'
+import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { loadGenerator } from '../training/state.ts'
@@ -75,7 +75,7 @@ export function figureOf<Own, Paper>(
 
 /** Writes a picture as PNG, and says where. */
 export async function writePicture(path: string, { pixels, width, height }: Picture): Promise<void> {
-  await writeFile(path, await encodePng(pixels, width, height, 3))
+  await writeFile(path, await encodeDrawnPng(pixels, width, height, 3))
 }
 
 /** Writes a file and the folders that it needs, and says where. */
@@ -160,4 +160,19 @@ export function parseNumber(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value))
     throw new InvalidArgumentError(`a number is expected, got '${text}'.`)
   return value
+}
+
+export const skipBadHelp = 'leave out images that cannot be read, instead of stopping'
+
+/** How images are read. */
+export interface ImageOptions {
+  maxMegapixels?: number
+  verify?: boolean
+}
+
+/** Adds the flags of {@link ImageOptions}. */
+export function imageOptions(command: Command): Command {
+  return command
+    .option('--max-megapixels <n>', 'largest image that is decoded (default: 100)', parsePositive)
+    .option('--verify', 'compare every prepared image with its checksum first')
 }

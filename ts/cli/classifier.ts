@@ -16,11 +16,20 @@ import {
 import type { Device } from '../native/index.ts'
 import { formatTime } from '../files/units.ts'
 import { SnapshotError } from '../files/safetensors.ts'
-import { deviceHelp, openDevice, parseNumber, parseWhole } from './arguments.ts'
+import {
+  deviceHelp,
+  imageOptions,
+  skipBadHelp,
+  type ImageOptions,
+  openDevice,
+  parseNumber,
+  parseWhole,
+} from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible, outliveScreen } from './signals.ts'
 
-interface Options extends ClassifierOptions {
+interface Options extends ClassifierOptions, ImageOptions {
+  skipBad?: boolean
   data: string
   attributes: string
   device: string
@@ -35,7 +44,7 @@ export function classifierCommand(): Command {
 }
 
 function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('Train one classifier for each attribute. Ctrl-C stops; finished ones are not trained again.')
     .option('--data <path>', 'labelled images: a folder a class, or attributes in dataset.json', BUILTIN_AVATARS)
     .option('--attributes <names>', 'comma-separated, or all', 'all')
@@ -51,8 +60,8 @@ function trainCommand(): Command {
     .option('--device <name>', deviceHelp, 'cpu')
     .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', 'classifiers')
     .option('--cache <dir>', 'where prepared datasets are kept', 'results')
-    .addHelpText('after', examples)
-    .action(run)
+    .option('--skip-bad', skipBadHelp)
+  return imageOptions(command).addHelpText('after', examples).action(run)
 }
 
 const examples = `
@@ -63,15 +72,26 @@ Examples:
   $ stylegan classifier train
   $ stylegan classifier train --data ./celeba --attributes smiling,hat --resolution 256 --fmap-base 8192 --fmap-max 512 --kimg 150`
 
-async function run({ data, attributes, device: name, outdir, cache, ...given }: Options): Promise<void> {
+async function run({
+  data,
+  attributes,
+  device: name,
+  outdir,
+  cache,
+  skipBad = false,
+  maxMegapixels,
+  verify,
+  ...given
+}: Options): Promise<void> {
   outliveScreen()
   const { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed } = given
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()
   await interruptible('Stopping; the same command goes on with the next attribute.', async (signal) => {
     const onProgress = (done: number, total: number) => progress.count('preparing images', done, total)
-    const prepare = { data, cache: join(cache, 'datasets'), resolution, channels: numChannels, skipBad: false }
-    const dataset = await openDataset({ ...prepare, signal, onProgress })
+    const onNote = (line: string) => progress.line(`Note           ${line}`)
+    const prepare = { data, cache: join(cache, 'datasets'), resolution, channels: numChannels, skipBad }
+    const dataset = await openDataset({ ...prepare, labels: true, maxMegapixels, verify, signal, onProgress, onNote })
     const known = await attributesOf(dataset)
     const names = attributes === 'all' ? known.names : attributes.split(',').map((attribute) => attribute.trim())
     const values = new Map(names.map((attribute) => [attribute, known.of(attribute)]))

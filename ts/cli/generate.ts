@@ -12,7 +12,7 @@ import {
 } from '../figures/render.ts'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { cropImages, tileImages } from '../figures/grid.ts'
-import { encodePng, Rng, scope } from '../native/index.ts'
+import { encodeDrawnPng, Rng, scope } from '../native/index.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
 import {
   drawOptions,
@@ -107,11 +107,12 @@ async function drawSeeds(
     const image = scope(() => renderStyles(generator, stylesOf(generator, seed, sampling), noise))
     const pixels = cropImages(await bytesOf(image), { n: 1, h: w, w, c }, shown)
     if (grid) batch.push(pixels)
-    else await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await encodePng(pixels, w, h, c))
+    else
+      await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await encodeDrawnPng(pixels, w, h, c))
   }
   if (!grid) return
   const tiled = tileImages(Buffer.concat(batch), { n: batch.length, h, w, c }, grid.columns, Math.ceil(w / 64))
-  await writeFile(join(outdir, 'grid.png'), await encodePng(tiled.pixels, tiled.width, tiled.height, c))
+  await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(tiled.pixels, tiled.width, tiled.height, c))
 }
 
 /** The official generator truncates the layers up to 32x32 (networks_stylegan.py). */

@@ -6,7 +6,15 @@ import { metricNames } from '../training/metric-names.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
 import type { ResizeMode } from '../metrics/networks/resize.ts'
-import { deviceHelp, findSnapshot, openDevice, parsePositive, parseWhole } from './arguments.ts'
+import {
+  deviceHelp,
+  imageOptions,
+  skipBadHelp,
+  findSnapshot,
+  openDevice,
+  parsePositive,
+  parseWhole,
+} from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible } from './signals.ts'
 
@@ -15,7 +23,7 @@ type Options = Omit<MeasureOptions, 'metrics'> & { metrics?: string }
 const modes: readonly ResizeMode[] = ['legacy_tensorflow', 'legacy_pytorch', 'clean']
 
 export function metricsCommand(): Command {
-  return new Command('metrics')
+  const command = new Command('metrics')
     .description(
       'Measure a trained network, or a folder of images. Ctrl-C keeps what was computed; the same command goes on.',
     )
@@ -48,8 +56,8 @@ export function metricsCommand(): Command {
     .option('--device <name>', deviceHelp, 'cpu')
     .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)")
     .option('--cache <dir>', 'where prepared datasets and features are kept', 'results')
-    .addHelpText('after', `\nMetrics:\n${list()}\n${examples}`)
-    .action(run)
+    .option('--skip-bad', skipBadHelp)
+  return imageOptions(command).addHelpText('after', `\nMetrics:\n${list()}\n${examples}`).action(run)
 }
 
 const examples = `

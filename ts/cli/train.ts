@@ -21,13 +21,17 @@ import { generatorSpecs } from '../networks/generator.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { train, type TrainEvent } from '../runs/loop.ts'
-import { deviceHelp, parseNumber } from './arguments.ts'
+import { deviceHelp, imageOptions, type ImageOptions, parseNumber } from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible, outliveScreen } from './signals.ts'
 
 /** Flags that are configuration keys, as StyleGAN3 users know them; the parser of the value, and what it means. */
 const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text: string) => unknown][] = [
-  ['data', '--data <dir>', 'folder of images (PNG, JPEG, WebP, GIF; any size; nested), or a prepared dataset'],
+  [
+    'data',
+    '--data <dir>',
+    'folder of images (PNG, JPEG, GIF, WebP, BMP, TIFF; any size; nested), or a prepared dataset',
+  ],
   ['outdir', '--outdir <dir>', 'where runs and prepared datasets go'],
   ['desc', '--desc <name>', 'words added to the name of the run directory'],
   ['resolution', '--resolution <pixels>', 'side of the images: a power of two from 4 to 1024', parseNumber],
@@ -86,6 +90,7 @@ export function trainCommand(): Command {
       '-n, --dry-run',
       'print the resolved options, the layers, the timeline and what it will take on this device, then stop',
     )
+  imageOptions(command)
   for (const [key, flag, help, parse] of flags) {
     const text = key in presets.stylegan && flag.includes('<') ? `${help} (default ${defaults(key)})` : help
     if (parse) command.option(flag, text, parse)
@@ -109,9 +114,9 @@ function defaults(key: ConfigKey): string {
   return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
 }
 
-type Options = Record<string, unknown> & { preset?: string; profile?: boolean; dryRun?: boolean }
+type Options = Record<string, unknown> & ImageOptions & { preset?: string; profile?: boolean; dryRun?: boolean }
 
-async function run({ preset, profile, dryRun, ...given }: Options): Promise<void> {
+async function run({ preset, profile, dryRun, maxMegapixels, verify, ...given }: Options): Promise<void> {
   outliveScreen()
   const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
@@ -121,7 +126,8 @@ async function run({ preset, profile, dryRun, ...given }: Options): Promise<void
   console.log(describeTimeline(config))
   await interruptible('Stopping after this step; once more to stop at once, without a snapshot.', async (signal) => {
     const display = new Display(config)
-    for await (const event of train(config, { signal, profile, note })) display.show(event)
+    for await (const event of train(config, { signal, profile, note, images: { maxMegapixels, verify } }))
+      display.show(event)
   })
 }
 
@@ -206,6 +212,8 @@ class Display {
         return this.#progress.line(`Pictures       ${event.path}`)
       case 'snapshot':
         return this.#progress.line(`Snapshot       ${event.path}`)
+      case 'notice':
+        return this.#progress.line(`Note           ${event.line}`)
       case 'measuring':
         return this.#progress.count(`${event.metric}: ${event.what}`, event.done, event.total)
       case 'metric':

@@ -2,8 +2,7 @@
 import { avatarAttributes } from './avatars.ts'
 import { BUILTIN_AVATARS } from './info.ts'
 import type { Dataset } from './dataset.ts'
-import { readLabels } from './labels.ts'
-import { DataError } from '../native/index.ts'
+import { requireLabels } from './labels.ts'
 
 export interface Attributes {
   /** The names that {@link attributeOf} knows; a column of the labels can be named too. */
@@ -19,13 +18,7 @@ export interface Attributes {
  */
 export async function attributesOf(dataset: Dataset): Promise<Attributes> {
   const { source, count } = dataset.info
-  const labels = await readLabels(dataset)
-  if (labels === undefined) {
-    throw new DataError(
-      `${source}: labels are expected; put each class into a folder of its own, or list attributes in dataset.json`,
-    )
-  }
-  const { names: columns, values } = labels
+  const { names: columns, values } = await requireLabels(dataset)
   const groups = source === BUILTIN_AVATARS ? avatarAttributes : {}
   const names = source === BUILTIN_AVATARS ? Object.keys(groups) : columns
   const of = (name: string): Uint8Array => {

@@ -1,22 +1,22 @@
 /** Images and labels at a resolution, as bytes: opening prepared folders, preparing them first if need be. */
 import { createHash } from 'node:crypto'
-import { stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { BUILTIN_AVATARS, readInfo, type DatasetInfo } from './info.ts'
-import { prepareAvatars, prepareFolder, type PrepareOptions } from './prepare.ts'
+import { setTimeout } from 'node:timers/promises'
+import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
+import { BUILTIN_AVATARS, leftOutName, readInfo, type PreparedFolder } from './info.ts'
+import { isPlanned, isUpToDate, planAvatars, planFolder, update, type Plan, type PrepareOptions } from './prepare.ts'
 import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
 
-export interface Dataset {
-  readonly dir: string
-  readonly info: DatasetInfo
+export interface Dataset extends PreparedFolder {
   readonly levels: Levels
 }
 
 /**
  * Opens a dataset, preparing it first if need be: each image once, into one file a resolution. An interrupted preparation
- * goes on where it stopped.
+ * goes on where it stopped. Of several processes that want the same dataset one prepares it, and the others wait for it.
  *
  * @throws DataError naming the folder or file that cannot be used, and what to do
  */
@@ -26,6 +26,12 @@ export async function openDataset(options: PrepareOptions): Promise<Dataset> {
   const info = await readInfo(dir)
   if (info === undefined) throw new DataError(`${dir}: dataset.json is missing; remove the folder and run again`)
   const levels = Levels.open(dir)
+  if (levels.count !== info.count || (info.crc32c && !levels.hasChecksums)) {
+    const found = levels.count === info.count ? 'no crc32c.npy' : `${levels.count}`
+    throw new DataError(
+      `${dir}: ${info.count} images with checksums are expected, found ${found}; delete the folder and prepare its images again`,
+    )
+  }
   if (levels.resolution < resolution) {
     throw new DataError(
       `${data}: images of at least ${resolution}x${resolution} are expected, the prepared dataset has ${levels.resolution}x${levels.resolution}; lower --resolution or prepare the images again`,
@@ -34,24 +40,117 @@ export async function openDataset(options: PrepareOptions): Promise<Dataset> {
   if (levels.channels !== channels) {
     throw new DataError(`${data}: ${channels} channels are expected, the prepared dataset has ${levels.channels}`)
   }
-  return { dir, info, levels }
+  const dataset = { dir, info, levels }
+  const leftOut = describeLeftOut(dataset)
+  if (leftOut) options.onNote?.(leftOut)
+  if (options.verify) {
+    const verified = await verify(dataset, options.signal)
+    options.onNote?.(verified)
+  }
+  return dataset
+}
+
+/** What is no image of the data set, in one line; undefined if nothing was left out. */
+export function describeLeftOut({ dir, info }: PreparedFolder): string | undefined {
+  const { skipped, leftOut = {} } = info
+  const kinds = Object.entries({
+    ...(skipped.length > 0 ? { 'image that cannot be read': skipped.length } : {}),
+    ...leftOut,
+  })
+  if (kinds.length === 0) return undefined
+  const total = kinds.reduce((sum, [, count]) => sum + count, 0)
+  const files = total === 1 ? '1 file was' : `${total} files were`
+  const remedy = ['AVIF', 'HEIC', 'JPEG XL'].some((kind) => kind in leftOut)
+    ? '; convert AVIF, HEIC and JPEG XL to PNG or JPEG, for example with ImageMagick: magick input.heic output.png'
+    : ''
+  const list = kinds.map(([kind, count]) => `${count} × ${kind}`).join(', ')
+  return `${files} left out: ${list}; they are listed in ${join(dir, leftOutName)}${remedy}`
+}
+
+/** Images that are compared with their checksums between two looks at the signal. */
+const verifyChunk = 1024
+
+async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | undefined): Promise<string> {
+  if (info.crc32c === undefined) {
+    throw new DataError(
+      `${dir}: checksums are expected with --verify, and an older version prepared it without; delete the folder and prepare its images again`,
+    )
+  }
+  for (const [name, sum] of Object.entries(await levels.checksums())) {
+    const expected = info.crc32c[name]
+    if (sum === expected) continue
+    throw new DataError(
+      `${join(dir, name)}: the checksum ${expected} of dataset.json is expected, those of its images in crc32c.npy give ${sum}; delete the folder ${dir} and prepare its images again`,
+    )
+  }
+  for (let first = 0; first < levels.count; first += verifyChunk) {
+    signal?.throwIfAborted()
+    await levels.check(first, Math.min(verifyChunk, levels.count - first))
+  }
+  return `${levels.count} images have their checksums at every resolution`
 }
 
 async function preparedDir(options: PrepareOptions): Promise<string> {
   const { data, cache, resolution, channels } = options
   if (data === BUILTIN_AVATARS) {
     const side = Math.max(avatarResolution, resolution)
-    const dir = join(cache, `avatars-${side}px`)
-    if ((await readInfo(dir)) === undefined) await prepareAvatars(dir, side, options)
-    return dir
+    return prepared(`avatars-${side}px`, planAvatars(side, options), options)
   }
   const entry = await stat(data).catch(() => undefined)
   if (!entry?.isDirectory()) {
     throw new DataError(`${data}: a folder of images is expected, ${entry ? 'this is a file' : 'there is nothing'}`)
   }
   if ((await readInfo(data)) !== undefined) return data
+  if (await stat(join(data, 'r02.npy')).catch(() => undefined)) {
+    throw new DataError(
+      `${data}: a whole prepared data set is expected, its dataset.json is missing or damaged; delete the folder and prepare its images again`,
+    )
+  }
   const key = createHash('sha256').update(resolve(data)).digest('hex').slice(0, 8)
-  const dir = join(cache, `${basename(resolve(data))}-${resolution}px-${channels}ch-${key}`)
-  await prepareFolder(dir, options)
-  return dir
+  const drawn = options.keepDrawn ? '-drawn' : ''
+  const name = `${basename(resolve(data))}-${resolution}px-${channels}ch${drawn}-${key}`
+  return prepared(name, await planFolder(options), { ...options, cache })
+}
+
+/** The folder of a prepared dataset. It is made under another name, and renamed when it is whole. */
+async function prepared(name: string, plan: Plan, options: PrepareOptions): Promise<string> {
+  const { cache, onNote } = options
+  const dir = join(cache, name)
+  const before = await readInfo(dir)
+  if (isPlanned(before, plan) && isUpToDate(before, plan)) return dir
+  await mkdir(cache, { recursive: true })
+  // Hidden, so that no one takes it for a file of the data.
+  const lock = await waitForLock(join(cache, `.${name}.lock`), dir, options)
+  try {
+    if (lock.warning !== undefined) onNote?.(lock.warning)
+    const found = await readInfo(dir)
+    if (isPlanned(found, plan)) {
+      if (!isUpToDate(found, plan)) await update(dir, found, plan)
+      return dir
+    }
+    const own = `${dir}.preparing`
+    if (!isPlanned(await readInfo(own), plan)) await plan.prepare(own)
+    // Whoever reads the old files goes on reading them.
+    await rm(dir, { recursive: true, force: true })
+    await rename(own, dir)
+    return dir
+  } finally {
+    lock.release()
+  }
+}
+
+/** Milliseconds between two tries. */
+const retryMs = 200
+
+async function waitForLock(path: string, dir: string, { signal, onNote }: PrepareOptions): Promise<Lock> {
+  for (let told = false; ; told = true) {
+    try {
+      return acquireLock(path, { what: `preparing ${dir}`, advice: 'waiting for it' })
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error
+      if (!told) onNote?.(error.message)
+    }
+    signal?.throwIfAborted()
+    await setTimeout(retryMs)
+  }
 }

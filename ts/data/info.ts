@@ -18,11 +18,26 @@ export interface DatasetInfo {
   readonly resolution: number
   readonly channels: number
   readonly transform: string
-  /** Files that could not be decoded and were left out. */
+  /** Images that could not be read and were left out. */
   readonly skipped: readonly string[]
+  /** How many files are no images of the data set, by kind; {@link leftOutName} lists them. */
+  readonly leftOut?: Readonly<Record<string, number>>
   /** Names of the columns of `labels.npy`. */
   readonly labels?: readonly string[]
+  /** Why there are no labels. */
+  readonly noLabels?: string
+  /** CRC-32C of each level's file and of `labels.npy`, in hexadecimal; versions before 0.2 wrote none. */
+  readonly crc32c?: Readonly<Record<string, string>>
 }
+
+/** A prepared data set. */
+export interface PreparedFolder {
+  readonly dir: string
+  readonly info: DatasetInfo
+}
+
+/** A file beside `dataset.json`: what was left out, and why. */
+export const leftOutName = 'left-out.txt'
 
 /** What a folder says of itself, if it is a prepared data set. */
 export async function readInfo(dir: string): Promise<DatasetInfo | undefined> {

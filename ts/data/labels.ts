@@ -1,22 +1,46 @@
 /** Labels of images: of class folders, or of `dataset.json` beside the images. */
+import { readFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import type { Dataset } from './dataset.ts'
-import { readJson } from './info.ts'
-import { DataError, readNpy } from '../native/index.ts'
+import { shown } from '../files/shown.ts'
+import type { PreparedFolder } from './info.ts'
+import { readListed, type Listed } from './listed.ts'
+import { crc32c, DataError, readNpy } from '../native/index.ts'
 
-/** Labels `[count, names]`, if the dataset has them. */
-export async function readLabels({
-  dir,
-  info,
-}: Dataset): Promise<{ names: readonly string[]; values: Float32Array } | undefined> {
+export interface Labels {
+  readonly names: readonly string[]
+  /** `[count, names]`: 1 in each column that an image has. */
+  readonly values: Float32Array
+}
+
+/** Labels, if the dataset has them. */
+export async function readLabels({ dir, info }: PreparedFolder): Promise<Labels | undefined> {
   if (info.labels === undefined) return undefined
-  const { shape, values } = await readNpy(join(dir, 'labels.npy'))
+  const path = join(dir, 'labels.npy')
+  const sum = info.crc32c?.['labels.npy']
+  if (sum !== undefined && sum !== checksum(await readFile(path))) {
+    throw new DataError(`${path}: it does not have its checksum; delete the folder ${dir} and prepare its images again`)
+  }
+  const { shape, values } = await readNpy(path)
   if (shape[0] !== info.count || shape[1] !== info.labels.length) {
-    throw new DataError(
-      `${dir}/labels.npy: [${info.count}, ${info.labels.length}] is expected, got [${shape.join(', ')}]`,
-    )
+    throw new DataError(`${path}: [${info.count}, ${info.labels.length}] is expected, got [${shape.join(', ')}]`)
   }
   return { names: info.labels, values }
+}
+
+/**
+ * {@link readLabels} where there must be some.
+ *
+ * @throws DataError that says why there are none
+ */
+export async function requireLabels(dataset: PreparedFolder): Promise<Labels> {
+  const labels = await readLabels(dataset)
+  if (labels === undefined) throw new DataError(dataset.info.noLabels ?? noLabelsIn(dataset.info.source))
+  return labels
+}
+
+/** CRC-32C in hexadecimal. */
+export function checksum(bytes: Uint8Array): string {
+  return crc32c(bytes).toString(16).padStart(8, '0')
 }
 
 /** What the files of a folder show: the numbers of each one's classes; one, or any number of attributes. */
@@ -25,59 +49,71 @@ export interface Classes {
   readonly of: readonly (number | readonly number[])[]
 }
 
-/** `dataset.json` beside the images. */
-interface Listed {
-  readonly labels?: readonly [file: string, label: number | readonly number[]][] | null
-  /** Names of the attributes, where labels are lists of 0 and 1. */
-  readonly attributes?: readonly string[]
-}
+/** Classes, or why there are none; `isBroken` if they were meant to be there. */
+export type Labelling = Classes | { readonly noLabels: string; readonly isBroken: boolean }
 
 /**
  * Classes from `dataset.json`, as StyleGAN2-ADA and StyleGAN3 write it: `{"labels": [["a/b.png", 6], …]}`; or attributes, of which
  * an image has any number: `{"attributes": ["smiling", "hat"], "labels": [["a/b.png", [0, 1]], …]}`; else classes from folders, if
  * there are at least two and every file lies in one.
  */
-export async function classesOf(data: string, files: readonly string[]): Promise<Classes | undefined> {
+export async function labelsIn(data: string, files: readonly string[]): Promise<Labelling> {
   const paths = files.map((file) => relative(data, file).split(sep))
-  const json = join(data, 'dataset.json')
-  const { labels, attributes } = (await readJson<Listed>(json)) ?? {}
-  if (labels && attributes) return listedAttributes(json, new Map(labels), attributes, paths)
-  if (labels) return listedClasses(json, new Map(labels), paths)
-  if (paths.some((path) => path.length < 2)) return undefined
-  const names = [...new Set(paths.map(([folder]) => folder!))].sort()
-  if (names.length < 2) return undefined
+  try {
+    const listed = await readListed(join(data, 'dataset.json'))
+    if (listed?.attributes) return listedAttributes(listed, listed.attributes, paths)
+    if (listed) return listedClasses(listed, paths)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    return { noLabels: error.message, isBroken: true }
+  }
+  return folderClasses(data, paths)
+}
+
+function folderClasses(data: string, paths: readonly string[][]): Labelling {
+  const names = [...new Set(paths.flatMap((path) => (path.length < 2 ? [] : [path[0]!])))].sort()
+  if (names.length < 2) return { noLabels: noLabelsIn(data), isBroken: false }
+  const strays = paths.filter((path) => path.length < 2)
+  if (strays.length > 0) {
+    const more = strays.length > 1 ? ` and ${strays.length - 1} more` : ''
+    const reason = `${data}: folders are classes if every image lies in one, but ${shown(strays[0]![0]!)}${more} lies beside them; move it into one of ${shown(names.join(', '))}, or remove it`
+    return { noLabels: reason, isBroken: false }
+  }
   const number = new Map(names.map((name, i) => [name, i]))
   return { names, of: paths.map(([folder]) => number.get(folder!)!) }
 }
 
-type Labels = ReadonlyMap<string, number | readonly number[]>
+function noLabelsIn(data: string): string {
+  return `${data}: labels are expected with --cond and for a classifier, found none; put each class into a folder of its own, or list labels in dataset.json`
+}
 
-function listedClasses(json: string, labels: Labels, paths: readonly string[][]): Classes {
+function listedClasses({ labels, wrong }: Listed, paths: readonly string[][]): Classes {
   const of = paths.map((path) => {
     const [file, label] = [path.join('/'), labels.get(path.join('/'))]
-    if (label === undefined) throw new DataError(`${json}: a label for each image is expected, ${file} has none`)
+    if (label === undefined) throw wrong(file, `a label for each image is expected, ${shown(file)} has none`)
     if (typeof label !== 'number' || !Number.isInteger(label) || label < 0) {
-      throw new DataError(`${json}: the label of ${file} must be a whole number from 0, got ${JSON.stringify(label)}`)
+      throw wrong(file, `the label of ${shown(file)} must be a whole number from 0, got ${said(label)}`)
     }
+    if (label >= 16_384) throw wrong(file, `at most 16384 classes are expected, got label ${label}`)
     return label
   })
   const count = of.reduce((most, label) => Math.max(most, label), 0) + 1
-  if (count > 16_384) throw new DataError(`${json}: at most 16384 classes are expected, got label ${count - 1}`)
   return { names: Array.from({ length: count }, (_, i) => String(i)), of }
 }
 
-function listedAttributes(json: string, labels: Labels, names: readonly string[], paths: readonly string[][]): Classes {
+function listedAttributes({ labels, wrong }: Listed, names: readonly string[], paths: readonly string[][]): Classes {
   const of = paths.map((path) => {
     const [file, label] = [path.join('/'), labels.get(path.join('/'))]
     if (!Array.isArray(label) || label.length !== names.length || label.some((value) => value !== 0 && value !== 1)) {
-      throw new DataError(
-        `${json}: the label of ${file} must be ${names.length} times 0 or 1, one for each attribute, got ${JSON.stringify(label)}`,
-      )
+      const expected = `${names.length} times 0 or 1, one for each attribute`
+      throw wrong(file, `the label of ${shown(file)} must be ${expected}, got ${said(label)}`)
     }
     return names.flatMap((_, column) => (label[column] === 1 ? [column] : []))
   })
   return { names, of }
 }
+
+const said = (value: unknown): string => (value === undefined ? 'none' : shown(JSON.stringify(value)))
 
 /** `[classes, names]`: 1 in each column that an image has. */
 export function hot(classes: Classes['of'], { length }: readonly string[]): Float32Array {

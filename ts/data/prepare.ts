@@ -1,13 +1,15 @@
 /** Preparing data sets: each image once, into one file a resolution. */
 import { createHash } from 'node:crypto'
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { shown } from '../files/shown.ts'
 import { attributeTable, avatar } from './avatars.ts'
-import { BUILTIN_AVATARS, readInfo, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
-import { classesOf, hot, type Classes } from './labels.ts'
-import { DataError, LevelWriter, listImages, writeNpy } from '../native/index.ts'
+import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
+import { checksum, hot, labelsIn, type Classes } from './labels.ts'
+import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/index.ts'
 
 const avatarCount = 4000
+const defaultMaxMegapixels = 100
 
 export interface PrepareOptions {
   /** Folder of images, prepared dataset, or {@link BUILTIN_AVATARS}. */
@@ -16,10 +18,31 @@ export interface PrepareOptions {
   readonly cache: string
   readonly resolution: number
   readonly channels: number
-  /** Leave out files that cannot be decoded instead of stopping at the first. */
+  /** Leave out images that cannot be read instead of stopping at the first. */
   readonly skipBad: boolean
+  /** Larger images are refused; 100 by default. */
+  readonly maxMegapixels?: number | undefined
+  /** Take pictures for images that this program drew; they are left out by default. */
+  readonly keepDrawn?: boolean | undefined
+  /** Labels are needed: a data set without them is refused before it is prepared. */
+  readonly labels?: boolean | undefined
+  /** Compare every image of the prepared dataset with its checksum. */
+  readonly verify?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: (done: number, total: number) => void
+  /** A line for the user: what was left out, what is waited for. */
+  readonly onNote?: ((line: string) => void) | undefined
+}
+
+/** What is to be in a prepared dataset, and how it is made in a private folder, going on where an interruption left it. */
+export interface Plan {
+  /** {@link DatasetInfo.fingerprint} */
+  readonly fingerprint: string
+  /** What may change without preparing images again. */
+  readonly details: Pick<DatasetInfo, 'leftOut' | 'noLabels'>
+  /** Writes the list of what was left out. */
+  list(dir: string, skipped: readonly string[]): Promise<void>
+  prepare(dir: string): Promise<void>
 }
 
 const transform = 'centre square, Lanczos-3 resize, then 2x2 box means a level'
@@ -37,32 +60,79 @@ interface Preparing {
 /** Files decoded between two looks at the clock: enough for all cores, little to lose. */
 const chunkSize = 64
 
-export async function prepareFolder(dir: string, options: PrepareOptions): Promise<void> {
-  const { data, resolution, channels, skipBad } = options
-  const files = await listImages(data)
-  const classes = await classesOf(data, files)
-  const fingerprint = await fingerprintOf(data, files, classes)
-  if ((await readInfo(dir))?.fingerprint === fingerprint) return
+/** @throws DataError if the folder has no images, or one that cannot be read, or no labels where they are needed */
+export async function planFolder(options: PrepareOptions): Promise<Plan> {
+  const { data, skipBad } = options
+  const { images: files, sizes, modifiedMs, leftOut } = await listImages(data, options.keepDrawn ?? false)
+  const bad = leftOut.flatMap(({ path, bad }) => (bad === undefined ? [] : [line(`${path}: ${bad}`)]))
+  if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
+  if (files.length === 0) throw new DataError(`${data}: none of the ${bad.length} images can be read`)
+  const labelling = await labelsIn(data, files)
+  const classes = 'names' in labelling ? labelling : undefined
+  const noLabels = 'names' in labelling ? undefined : labelling.noLabels
+  if (noLabels !== undefined && options.labels) throw new DataError(noLabels)
+  if ('isBroken' in labelling && labelling.isBroken) options.onNote?.(`Labels are not used: ${labelling.noLabels}`)
+  const hash = createHash('sha256')
+  files.forEach((file, i) => hash.update(`${relative(data, file)}\0${sizes[i]}\0${modifiedMs[i]}\n`))
+  if (classes) hash.update(JSON.stringify(classes))
+  if (bad.length > 0) hash.update(JSON.stringify(bad))
+  if (skipBad && options.maxMegapixels !== undefined) hash.update(`${options.maxMegapixels} megapixels`)
+  const fingerprint = hash.digest('hex')
+  const counts: Record<string, number> = {}
+  for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
+  const details = { ...(Object.keys(counts).length > 0 && { leftOut: counts }), ...(noLabels && { noLabels }) }
+  const list = async (dir: string, skipped: readonly string[]) => {
+    const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [line(`${path}: ${kind}`)]))
+    const path = join(dir, leftOutName)
+    if (kinds.length + skipped.length === 0) await rm(path, { force: true })
+    else await writeFile(path, [...kinds, ...skipped].map((line) => `${line}\n`).join(''))
+  }
+  const prepare = async (dir: string) => {
+    const { count, skipped } = await prepareImages(dir, { ...options, files, classes, fingerprint, bad })
+    await list(dir, skipped)
+    const { resolution, channels } = options
+    const labels = classes && { labels: classes.names }
+    const info = { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped }
+    await finish(dir, { ...info, ...details, ...labels })
+  }
+  return { fingerprint, details, list, prepare }
+}
+
+/** A message without terminal escapes, however long a path in it is. */
+const line = (message: string): string => shown(message, Infinity)
+
+const refusal = (message: string) =>
+  new DataError(`${message}; mend or remove it, or leave such files out with --skip-bad`)
+
+interface Images extends PrepareOptions {
+  readonly files: readonly string[]
+  readonly classes: Classes | undefined
+  readonly fingerprint: string
+  /** Messages about images that were found bad before. */
+  readonly bad: readonly string[]
+}
+
+/** The levels and labels of the images in a folder. */
+async function prepareImages(dir: string, options: Images): Promise<{ count: number; skipped: readonly string[] }> {
+  const { data, files, classes, fingerprint, resolution, channels, skipBad } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   // Interrupted while the files were being closed, they are made again.
   const resumed = found?.fingerprint === fingerprint && found.files < files.length
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
-  let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [], bad: [] }
+  let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: options.bad, bad: [] }
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, files.length, resolution, channels)
   while (done.files < files.length) {
     options.signal?.throwIfAborted()
     const chunk = files.slice(done.files, done.files + chunkSize)
-    const { written, bad } = await writer.prepare(done.written, chunk)
-    if (bad.length > 0 && !skipBad) {
-      throw new DataError(`${bad[0]!.message}; mend or remove it, or leave such files out with --skip-bad`)
-    }
+    const { written, bad } = await writer.prepare(done.written, chunk, options.maxMegapixels ?? defaultMaxMegapixels)
+    if (bad.length > 0 && !skipBad) throw refusal(line(bad[0]!.message))
     await writer.sync()
     done = {
       fingerprint,
       files: Math.min(done.files + chunkSize, files.length),
       written: done.written + written,
-      skipped: [...done.skipped, ...bad.map(({ message }) => message)],
+      skipped: [...done.skipped, ...bad.map(({ message }) => line(message))],
       bad: [...done.bad, ...bad.map(({ path }) => done.files + chunk.indexOf(path))],
     }
     await writeJson(join(dir, 'preparing.json'), done)
@@ -70,56 +140,69 @@ export async function prepareFolder(dir: string, options: PrepareOptions): Promi
   }
   if (done.written === 0) throw new DataError(`${data}: none of the ${files.length} files could be decoded`)
   await writer.finish(done.written)
-  const { written: count, skipped } = done
   const bad = new Set(done.bad)
   const kept = classes?.of.filter((_, file) => !bad.has(file))
-  if (classes && kept) await writeNpy(join(dir, 'labels.npy'), [count, classes.names.length], hot(kept, classes.names))
-  const labels = classes && { labels: classes.names }
-  await finish(dir, { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped, ...labels })
-}
-
-export async function prepareAvatars(
-  dir: string,
-  side: number,
-  { channels, signal, onProgress }: PrepareOptions,
-): Promise<void> {
-  if (channels !== 3) throw new DataError(`${BUILTIN_AVATARS}: 3 channels are expected, got ${channels}`)
-  await rm(dir, { recursive: true, force: true })
-  await mkdir(dir, { recursive: true })
-  const writer = LevelWriter.create(dir, avatarCount, side, 3)
-  const attributes: Readonly<Record<string, string>>[] = []
-  const bytes = side * side * 3
-  while (attributes.length < avatarCount) {
-    signal?.throwIfAborted()
-    const first = attributes.length
-    const pixels = new Uint8Array(chunkSize * bytes)
-    const count = Math.min(chunkSize, avatarCount - first)
-    for (let i = 0; i < count; i++) {
-      const face = avatar(first + i, side)
-      pixels.set(face.pixels, i * bytes)
-      attributes.push(face.attributes)
-    }
-    await writer.writePixels(first, pixels.subarray(0, count * bytes), count, side)
-    onProgress?.(attributes.length, avatarCount)
+  if (classes && kept) {
+    await writeNpy(join(dir, 'labels.npy'), [done.written, classes.names.length], hot(kept, classes.names))
   }
-  await writer.finish(avatarCount)
-  const { names, matrix } = attributeTable(attributes)
-  await writeNpy(join(dir, 'labels.npy'), [avatarCount, names.length], matrix)
-  const info = { source: BUILTIN_AVATARS, fingerprint: '', count: avatarCount, resolution: side, channels: 3 }
-  await finish(dir, { ...info, transform: 'rendered', skipped: [], labels: names })
+  return { count: done.written, skipped: done.skipped }
 }
 
+/** The built-in avatars, at `side` pixels. */
+export function planAvatars(side: number, { channels, signal, onProgress }: PrepareOptions): Plan {
+  if (channels !== 3) throw new DataError(`${BUILTIN_AVATARS}: 3 channels are expected, got ${channels}`)
+  const prepare = async (dir: string) => {
+    await rm(dir, { recursive: true, force: true })
+    await mkdir(dir, { recursive: true })
+    const writer = LevelWriter.create(dir, avatarCount, side, 3)
+    const attributes: Readonly<Record<string, string>>[] = []
+    const bytes = side * side * 3
+    while (attributes.length < avatarCount) {
+      signal?.throwIfAborted()
+      const first = attributes.length
+      const pixels = new Uint8Array(chunkSize * bytes)
+      const count = Math.min(chunkSize, avatarCount - first)
+      for (let i = 0; i < count; i++) {
+        const face = avatar(first + i, side)
+        pixels.set(face.pixels, i * bytes)
+        attributes.push(face.attributes)
+      }
+      await writer.writePixels(first, pixels.subarray(0, count * bytes), count, side)
+      onProgress?.(attributes.length, avatarCount)
+    }
+    await writer.finish(avatarCount)
+    const { names, matrix } = attributeTable(attributes)
+    await writeNpy(join(dir, 'labels.npy'), [avatarCount, names.length], matrix)
+    const info = { source: BUILTIN_AVATARS, fingerprint: '', count: avatarCount, resolution: side, channels: 3 }
+    await finish(dir, { ...info, transform: 'rendered', skipped: [], labels: names })
+  }
+  return { fingerprint: '', details: {}, list: async () => {}, prepare }
+}
+
+/** Adds the checksums; from then on the folder is whole. */
 async function finish(dir: string, info: DatasetInfo): Promise<void> {
-  await writeInfo(dir, info)
+  const sums = await Levels.open(dir).checksums()
+  if (info.labels) sums['labels.npy'] = checksum(await readFile(join(dir, 'labels.npy')))
+  await writeInfo(dir, { ...info, crc32c: sums })
   await rm(join(dir, 'preparing.json'), { force: true })
 }
 
-async function fingerprintOf(data: string, files: readonly string[], classes: Classes | undefined): Promise<string> {
-  const hash = createHash('sha256')
-  for (const file of files) {
-    const { size, mtimeMs } = await stat(file)
-    hash.update(`${relative(data, file)}\0${size}\0${mtimeMs}\n`)
-  }
-  if (classes) hash.update(JSON.stringify(classes))
-  return hash.digest('hex')
+/** Whether a folder with this `dataset.json` holds the images and labels that are planned. */
+export function isPlanned(info: DatasetInfo | undefined, { fingerprint }: Plan): info is DatasetInfo {
+  return info?.fingerprint === fingerprint
+}
+
+/** Whether it also says what is planned of files that are left out, and of labels that are not there. */
+export function isUpToDate({ leftOut, noLabels }: DatasetInfo, { details }: Plan): boolean {
+  // Sets of older versions say nothing.
+  return JSON.stringify([leftOut, noLabels]) === JSON.stringify([details.leftOut, details.noLabels])
+}
+
+export async function update(
+  dir: string,
+  { leftOut: _, noLabels: __, ...info }: DatasetInfo,
+  plan: Plan,
+): Promise<void> {
+  await plan.list(dir, info.skipped)
+  await writeInfo(dir, { ...info, ...plan.details })
 }

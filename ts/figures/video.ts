@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { crc32 } from 'node:zlib'
 import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
-import { encodePng, scope, type Tensor } from '../native/index.ts'
+import { encodeDrawnPng, scope, type Tensor } from '../native/index.ts'
 import { blank, enlarge, place } from './panel.ts'
 
 export const easings = ['cubic', 'linear', 'smooth'] as const
@@ -90,12 +90,15 @@ export async function animatedPng(
   fps: number,
 ): Promise<Uint8Array> {
   const chunks: Buffer[] = []
-  let header: Buffer = Buffer.alloc(0)
+  let header: Buffer[] = []
   let [sequence, count] = [0, 0]
   for await (const { pixels, width, height } of frames) {
-    const png = Buffer.from(await encodePng(pixels, width, height, 3))
+    const png = Buffer.from(await encodeDrawnPng(pixels, width, height, 3))
     const parts = [...pngChunks(png)]
-    header = parts.find(({ type }) => type === 'IHDR')!.data
+    // With the mark of what this program draws.
+    header = parts
+      .filter(({ type }) => type === 'IHDR' || type === 'tEXt')
+      .map(({ type, data }) => pngChunk(type, data))
     const control = Buffer.alloc(26)
     ;[sequence++, width, height, 0, 0].forEach((value, i) => control.writeUInt32BE(value, 4 * i))
     control.writeUInt16BE(1, 20)
@@ -112,7 +115,7 @@ export async function animatedPng(
   const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10])
   return Buffer.concat([
     signature,
-    pngChunk('IHDR', header),
+    ...header,
     pngChunk('acTL', animation),
     ...chunks,
     pngChunk('IEND', Buffer.alloc(0)),

@@ -5,8 +5,8 @@ const unsafe = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]
 
 const longest = 200
 
-/** `text` without terminal escapes: what a terminal would obey stands there as `\u001b`. What is very long is cut. */
-export function shown(text: string): string {
-  const start = text.length > longest ? `${text.slice(0, longest)}…` : text
+/** `text` without terminal escapes: what a terminal would obey stands there as `\u001b`. What is longer than `most` is cut. */
+export function shown(text: string, most = longest): string {
+  const start = text.length > most ? `${text.slice(0, most)}…` : text
   return start.replace(unsafe, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -4,6 +4,7 @@ import { appendFile, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { openDataset, type Dataset } from '../data/dataset.ts'
 import { readLabels } from '../data/labels.ts'
+import type { PrepareOptions } from '../data/prepare.ts'
 import { Device } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
 import { formatTime } from '../files/units.ts'
@@ -25,7 +26,8 @@ import { ppl } from './ppl.ts'
 import type { ResizeMode } from './networks/resize.ts'
 import { separability } from './separability.ts'
 
-export interface MeasureOptions extends WeightOptions {
+export interface MeasureOptions
+  extends WeightOptions, Partial<Pick<PrepareOptions, 'skipBad' | 'maxMegapixels' | 'verify'>> {
   /** Snapshot. */
   readonly network?: string | undefined
   /** A folder of images, or statistics of pytorch-fid (.npz), in place of a network. */
@@ -179,8 +181,9 @@ type Subject = Pick<Measurement, 'sampled' | 'fakes' | 'reals'>
 async function openSides(options: MeasureOptions, device: Device, hooks: MeasureHooks): Promise<Subject> {
   const { network, images, seed, metrics } = options
   if (network === undefined) {
-    const side = (path: string) => sideOf(path, { ...options, mirror: false }, hooks)
-    return { fakes: await side(images!), reals: options.data === undefined ? undefined : await side(options.data) }
+    const side = (path: string, keepDrawn: boolean) => sideOf(path, { ...options, mirror: false, keepDrawn }, hooks)
+    const fakes = await side(images!, true)
+    return { fakes, reals: options.data === undefined ? undefined : await side(options.data, false) }
   }
   const generator = await loadGenerator(network, device)
   const trained = trainedOn(await readMetadata(network))
@@ -209,6 +212,8 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
 interface SideOptions extends MeasureOptions {
   readonly mirror: boolean
   readonly channels?: number
+  /** These images may be drawn by this program. */
+  readonly keepDrawn?: boolean
 }
 
 /** Images of a folder, or statistics. */
@@ -223,12 +228,13 @@ async function sideOf(path: string, options: SideOptions, hooks: MeasureHooks): 
 
 function openReals(
   data: string,
-  { cache, metrics, resolution, channels = 3 }: SideOptions & { resolution: number },
-  { signal, onProgress }: MeasureHooks,
+  options: SideOptions & { resolution: number },
+  { signal, onProgress, onWarning: onNote }: MeasureHooks,
 ): Promise<Dataset> {
+  const { cache, metrics, resolution, channels = 3, skipBad = false, maxMegapixels, verify, keepDrawn } = options
   const told = onProgress && ((done: number, total: number) => onProgress(metrics[0]!, 'preparing images', done, total))
-  const prepare = { data, cache: join(cache, 'datasets'), resolution, channels, skipBad: false, signal }
-  return openDataset({ ...prepare, ...(told ? { onProgress: told } : {}) })
+  const prepare = { data, cache: join(cache, 'datasets'), resolution, channels, skipBad, signal }
+  return openDataset({ ...prepare, maxMegapixels, verify, keepDrawn, onNote, ...(told ? { onProgress: told } : {}) })
 }
 
 function realSide(dataset: Dataset, of: { side: number; mirror: boolean; seed: number }): Side {

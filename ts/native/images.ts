@@ -1,14 +1,34 @@
 /** Image files and prepared data sets, on worker threads. */
 import { call, native, type Shape, sizes, wait } from './addon.ts'
 
-/** The image files in a folder and the folders in it, sorted by path. */
-export function listImages(dir: string): Promise<string[]> {
-  return wait(() => native.listImages(dir))
+/**
+ * The files in a folder and the folders in it, sorted by path: images with sizes in bytes and times as Node's mtimeMs, and what is
+ * left out, with its kind or with why it is a bad image.
+ *
+ * @param keepDrawn take pictures for images that this program drew, and those in its run directories
+ */
+export function listImages(dir: string, keepDrawn: boolean): Promise<native.NativeListing> {
+  return wait(() => native.listImages(dir, keepDrawn))
+}
+
+/** What is wrong with a text that should be JSON, with line and column. */
+export function jsonFault(text: string): string | null {
+  return native.jsonFault(text)
 }
 
 /** A PNG file of `[height, width, channels]` bytes. */
 export function encodePng(pixels: Uint8Array, width: number, height: number, channels: number): Promise<Uint8Array> {
-  return wait(() => native.encodePng(pixels, width, height, channels))
+  return wait(() => native.encodePng(pixels, width, height, channels, false))
+}
+
+/** {@link encodePng} of a picture that this program drew: a mark in the file says so, and it is never taken for data. */
+export function encodeDrawnPng(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  channels: number,
+): Promise<Uint8Array> {
+  return wait(() => native.encodePng(pixels, width, height, channels, true))
 }
 
 export function readNpy(path: string): Promise<{ shape: number[]; values: Float32Array }> {
@@ -38,8 +58,8 @@ export class LevelWriter {
   }
 
   /** Decodes, crops and resizes files on all cores; the good ones take consecutive places from `first`. */
-  prepare(first: number, paths: string[]): Promise<{ written: number; bad: { path: string; message: string }[] }> {
-    return wait(() => this.#native.prepareChunk(first, paths))
+  prepare(first: number, paths: string[], maxMegapixels: number): Promise<native.NativePrepared> {
+    return wait(() => this.#native.prepareChunk(first, paths, maxMegapixels))
   }
 
   /** Images that are in memory: `[count, width, width, channels]`. */
@@ -62,6 +82,8 @@ export class Levels {
   readonly count: number
   readonly resolution: number
   readonly channels: number
+  /** Images are compared with their checksums when they are read. */
+  readonly hasChecksums: boolean
   readonly #native: native.NativeDataset
 
   private constructor(levels: native.NativeDataset) {
@@ -69,10 +91,21 @@ export class Levels {
     this.count = levels.count
     this.resolution = levels.resolution
     this.channels = levels.channels
+    this.hasChecksums = levels.hasChecksums
   }
 
   static open(dir: string): Levels {
     return new Levels(call(() => native.NativeDataset.open(dir)))
+  }
+
+  /** The CRC-32C that each level's file should have, in hexadecimal, by its name. */
+  checksums(): Promise<Record<string, string>> {
+    return wait(() => this.#native.checksums())
+  }
+
+  /** Compares images with their checksums at every level. */
+  check(first: number, count: number): Promise<void> {
+    return wait(() => this.#native.check(first, count))
   }
 
   /** Images `[indices.length, resolution, resolution, channels]`, left and right swapped where `mirror` says. */

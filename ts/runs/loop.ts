@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
 import { emitting } from './emitting.ts'
-import { openDataset, type Dataset } from '../data/dataset.ts'
-import { readLabels } from '../data/labels.ts'
+import { describeLeftOut, openDataset, type Dataset } from '../data/dataset.ts'
+import { requireLabels, type Labels } from '../data/labels.ts'
+import type { PrepareOptions } from '../data/prepare.ts'
 import { Sampler } from '../data/sampler.ts'
 import { DataError, Device, scope, type Tensor } from '../native/index.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
@@ -46,6 +47,8 @@ export type TrainEvent =
   | { readonly type: 'profile'; readonly table: string }
   | { readonly type: 'snapshot'; readonly path: string; readonly nimg: number }
   | MetricEvent
+  /** Something that whoever started this run should know: damage, other data, a snapshot that was removed. */
+  | { readonly type: 'notice'; readonly line: string }
   | { readonly type: 'end'; readonly nimg: number; readonly aborted: boolean }
 
 export interface TrainHooks {
@@ -57,6 +60,8 @@ export interface TrainHooks {
   readonly onWrite?: OnStep
   /** The device to train on, instead of opening `config.device`: for tests. */
   readonly device?: Device
+  /** How images are read, beside what the configuration says. */
+  readonly images?: Pick<PrepareOptions, 'maxMegapixels' | 'verify'>
   /** A line for the beginning of the log. */
   readonly note?: string | undefined
 }
@@ -80,7 +85,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   checkPrecision(options, device)
   await checkProducts(options, device)
   await makeOutdir(options.outdir)
-  const dataset = yield* prepare(options, hooks.signal)
+  const dataset = yield* prepare(options, hooks)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
   const config = labels ? { ...options, labelSize: labels.names.length } : options
   const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
@@ -90,6 +95,8 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   if (hooks.note) run.log(hooks.note)
   const { count, source, transform, skipped } = dataset.info
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
+  const leftOut = describeLeftOut(dataset)
+  if (leftOut !== undefined) run.log(leftOut)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const peak = hooks.profile ? await measurePeak(device) : undefined
@@ -103,16 +110,9 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   yield* training.run(hooks.signal)
 }
 
-type Labels = NonNullable<Awaited<ReturnType<typeof readLabels>>>
-
 /** @throws DataError if a conditional network cannot be trained on this data set */
 async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Promise<Labels> {
-  const labels = await readLabels(dataset)
-  if (labels === undefined) {
-    throw new DataError(
-      `${data}: labels are expected with --cond; put each class into a folder of its own, or add dataset.json`,
-    )
-  }
+  const labels = await requireLabels(dataset)
   if (labelSize !== 0 && labelSize !== labels.names.length) {
     throw new DataError(`${data}: labelSize ${labelSize} is expected, the data set has ${labels.names.length} classes`)
   }
@@ -120,12 +120,13 @@ async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Pr
 }
 
 /** Opens the data set, telling how far its preparation has come. */
-async function* prepare(config: TrainConfig, signal?: AbortSignal): AsyncGenerator<TrainEvent, Dataset> {
+async function* prepare(config: TrainConfig, { signal, images }: TrainHooks): AsyncGenerator<TrainEvent, Dataset> {
   const cache = join(config.outdir, 'datasets')
-  const { data, resolution, numChannels: channels, skipBad } = config
+  const { data, resolution, numChannels: channels, skipBad, cond: labels } = config
   return yield* emitting<TrainEvent, Dataset>((emit) => {
     const onProgress = (done: number, total: number) => emit({ type: 'prepare', done, total })
-    return openDataset({ data, cache, resolution, channels, skipBad, signal, onProgress })
+    const onNote = (line: string) => emit({ type: 'notice', line })
+    return openDataset({ data, cache, resolution, channels, skipBad, labels, signal, onProgress, onNote, ...images })
   })
 }
 

@@ -4,7 +4,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { Sampler, streams } from '../data/sampler.ts'
 import { gridSize, cropImages, tileImages } from '../figures/grid.ts'
 import { bytesOf, renderLatents, shownRows } from '../figures/render.ts'
-import { encodePng, Rng, scope, type Tensor } from '../native/index.ts'
+import { encodeDrawnPng, Rng, scope, type Tensor } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
 import { pictureHeight } from '../training/presets.ts'
 
@@ -55,5 +55,5 @@ async function gridPng(pixels: Uint8Array, config: TrainConfig, columns: number)
   const batch = { n: pixels.length / (side * side * c), h: side, w: side, c }
   const shown = shownRows({ options: networkOptions(config), height: pictureHeight(config) })
   const picture = tileImages(cropImages(pixels, batch, shown), { ...batch, h: shown.height }, columns)
-  return encodePng(picture.pixels, picture.width, picture.height, c)
+  return encodeDrawnPng(picture.pixels, picture.width, picture.height, c)
 }

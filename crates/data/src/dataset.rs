@@ -7,6 +7,7 @@ use memmap2::Mmap;
 use rayon::prelude::*;
 
 use crate::npy::read_header;
+use crate::sums::{Sums, check_image, file_sum};
 use crate::{Error, Result, check_channels, level_name, log2_resolution};
 
 /// A prepared dataset, memory-mapped: `r02.npy` … `rNN.npy`, uint8 `[N, H, W, C]`.
@@ -16,6 +17,8 @@ pub struct Dataset {
     channels: usize,
     /// `levels[i]` holds the images of side 2^(i + 2).
     levels: Vec<Level>,
+    /// None in a dataset of a version before checksums.
+    sums: Option<Sums>,
 }
 
 #[derive(Debug)]
@@ -44,16 +47,14 @@ impl Dataset {
         let [len, _, _, channels] = levels[0].shape;
         for level in &levels {
             if (level.shape[0], level.shape[3]) != (len, channels) {
-                return Err(Error::npy(
+                return Err(Error::damaged(
                     &level.path,
-                    format!(
-                        "expected {len} images with {channels} channels as in r02.npy, found {:?}: prepare it again",
-                        level.shape
-                    ),
+                    format!("expected {len} images with {channels} channels as in r02.npy, found {:?}", level.shape),
                 ));
             }
         }
-        Ok(Dataset { len, channels, levels })
+        let sums = Sums::open(dir, len, levels.len())?;
+        Ok(Dataset { len, channels, levels, sums })
     }
 
     /// The number of images, at least 1.
@@ -72,15 +73,54 @@ impl Dataset {
         self.channels
     }
 
+    /// Whether it has checksums, which [`Dataset::batch`] and [`Dataset::check`] compare.
+    pub fn has_checksums(&self) -> bool {
+        self.sums.is_some()
+    }
+
+    /// The CRC-32C that each level's file should have, by its name; none without checksums.
+    ///
+    /// # Errors
+    ///
+    /// None that a dataset which was opened could give.
+    pub fn checksums(&self) -> Result<Vec<(String, u32)>> {
+        let Some(sums) = &self.sums else { return Ok(Vec::new()) };
+        let of = |(i, level): (usize, &Level)| {
+            Ok((level_name(i + 2), file_sum(level.shape, (0..self.len).map(|image| sums.of(image, i)))?))
+        };
+        self.levels.iter().enumerate().map(of).collect()
+    }
+
+    /// Compares `count` images from `first` with their checksums at every level, in parallel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Npy`] for the first image that differs; [`Error::Argument`] for images that the dataset does not have.
+    pub fn check(&self, first: usize, count: usize) -> Result<()> {
+        let last = first.checked_add(count).filter(|&last| last <= self.len).ok_or_else(|| {
+            Error::Argument(format!(
+                "images {first} to {} are out of range: the dataset has {}",
+                first.saturating_add(count),
+                self.len
+            ))
+        })?;
+        let Some(sums) = &self.sums else { return Ok(()) };
+        (first..last).into_par_iter().try_for_each(|image| {
+            let mut levels = self.levels.iter().enumerate();
+            levels.try_for_each(|(i, level)| check_image(&level.path, image, level.image(image), sums.of(image, i)))
+        })
+    }
+
     /// Copies images to `out`, `[indices.len(), resolution, resolution, C]`, left and right swapped where `mirror` is
     /// true.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] if there is no such level, an index is not below [`Dataset::len`], or `mirror` or `out`
+    /// [`Error::Npy`] if an image is not what its checksum says; [`Error::Argument`] if there is no such level, an index is not below [`Dataset::len`], or `mirror` or `out`
     /// have another length.
     pub fn batch(&self, resolution: usize, indices: &[u32], mirror: &[bool], out: &mut [u8]) -> Result<()> {
-        let level = log2_resolution(resolution).ok().and_then(|log2| self.levels.get(log2 - 2)).ok_or_else(|| {
+        let number = log2_resolution(resolution).ok().map(|log2| log2 - 2);
+        let (number, level) = number.and_then(|i| Some((i, self.levels.get(i)?))).ok_or_else(|| {
             Error::Argument(format!("the dataset has powers of two from 4 to {}, not {resolution}", self.resolution()))
         })?;
         if let Some(index) = indices.iter().find(|&&index| index as usize >= self.len) {
@@ -97,19 +137,22 @@ impl Dataset {
             )));
         }
         // Parallel for the disk's sake: each thread waits for the pages of its own image.
-        out.par_chunks_exact_mut(image_bytes).zip(indices.par_iter().zip(mirror)).for_each(
+        out.par_chunks_exact_mut(image_bytes).zip(indices.par_iter().zip(mirror)).try_for_each(
             |(out, (&index, &mirror))| {
-                let start = level.offset + index as usize * image_bytes;
-                let image = &level.map[start..start + image_bytes];
+                let image = level.image(index as usize);
+                // Each time, not only the first: it costs less than the copy, and memory that was mapped may be read again.
+                if let Some(sums) = &self.sums {
+                    check_image(&level.path, index as usize, image, sums.of(index as usize, number))?;
+                }
                 match (mirror, self.channels) {
                     (false, _) => out.copy_from_slice(image),
                     (true, 1) => flip::<1>(image, out, resolution),
                     (true, 3) => flip::<3>(image, out, resolution),
                     (true, _) => flip::<4>(image, out, resolution),
                 }
+                Ok(())
             },
-        );
-        Ok(())
+        )
     }
 }
 
@@ -130,11 +173,9 @@ impl Level {
         let side = 1usize << log2;
         let mut file = match File::open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::npy(
+                return Err(Error::damaged(
                     &path,
-                    format!(
-                        "the level of {side}x{side} is missing: every level down to 4x4 is needed, prepare it again"
-                    ),
+                    format!("the level of {side}x{side} is missing, and every level down to 4x4 is needed"),
                 ));
             }
             opened => opened.map_err(Error::io(&path))?,
@@ -157,10 +198,10 @@ impl Level {
         let length = file.metadata().map_err(Error::io(&path))?.len();
         let expected = header.len().and_then(|n| n.checked_add(header.offset));
         if expected.map(|n| n as u64) != Some(length) {
-            return Err(Error::npy(
+            return Err(Error::damaged(
                 &path,
                 format!(
-                    "expected {} bytes for {shape:?}, found {length}: the file was cut or damaged, prepare it again",
+                    "expected {} bytes for {shape:?}, found {length}, so the file was cut or damaged",
                     expected.map_or("more".into(), |n| n.to_string())
                 ),
             ));
@@ -169,5 +210,10 @@ impl Level {
         // written again; if another program cuts the file meanwhile, the system ends this process (SIGBUS).
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io(&path))?;
         Ok(Level { path, shape, map, offset: header.offset })
+    }
+
+    fn image(&self, index: usize) -> &[u8] {
+        let bytes = self.shape[1..].iter().product::<usize>();
+        &self.map[self.offset + index * bytes..][..bytes]
     }
 }

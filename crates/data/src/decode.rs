@@ -6,15 +6,18 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use crate::format::{self, Format};
 use crate::{Error, Result, check_channels};
 
-/// The most pixels that [`decode`] accepts, against files whose header asks for all memory.
-pub const MAX_PIXELS: u64 = 200_000_000;
-/// The largest image in memory: [`MAX_PIXELS`] of 16-bit RGBA, and some room.
-const MAX_DECODED_BYTES: u64 = 2 << 30;
+/// The most megapixels of an image unless the user allows more, against files whose header asks for all memory.
+pub const MAX_MEGAPIXELS: f64 = 100.0;
 const MAX_FILE_BYTES: u64 = 1 << 30;
+/// What a decoder may take beside four times the larger of file and image.
+const SPARE_BYTES: u64 = 256 << 20;
+/// Pixels that are converted at once.
+const BAND_PIXELS: usize = 1 << 16;
 
 /// An image in memory: 8-bit, rows from the top, channels together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +67,9 @@ impl Image {
     }
 }
 
-/// Decodes a PNG, JPEG, WebP or GIF (first frame) file to `channels` 8-bit channels.
+/// Decodes a PNG, JPEG, GIF, WebP, BMP or TIFF file (its first frame or page) to `channels` 8-bit channels.
+///
+/// It takes at most 256 MiB and four times the larger of the file and its decoded image.
 ///
 /// The format is told by the content, whatever the name. The EXIF orientation is applied; 16 bits become 8 by
 /// rounding; for 1 and 3 channels, transparency is laid over white; gray is the luma of BT.601, as in PIL. Colour
@@ -73,9 +78,9 @@ impl Image {
 /// # Errors
 ///
 /// [`Error::Image`], naming the file and the cause, if it is empty, not an image, of another format, truncated,
-/// damaged, or of more than [`MAX_PIXELS`]; [`Error::Io`] if it cannot be read; [`Error::Argument`] for a number of
+/// damaged, or of more than `max_megapixels`; [`Error::Io`] if it cannot be read; [`Error::Argument`] for a number of
 /// channels other than 1, 3, 4.
-pub fn decode(path: &Path, channels: usize) -> Result<Image> {
+pub fn decode(path: &Path, channels: usize, max_megapixels: f64) -> Result<Image> {
     check_channels(channels)?;
     let refuse = |reason| Error::Image { path: path.to_owned(), reason };
     let length = fs::metadata(path).map_err(Error::io(path))?.len();
@@ -84,35 +89,39 @@ pub fn decode(path: &Path, channels: usize) -> Result<Image> {
     }
     let bytes = fs::read(path).map_err(Error::io(path))?;
     // One hostile file must not end the preparation of a whole dataset, so a decoder's panic counts as damage.
-    std::panic::catch_unwind(|| decode_bytes(&bytes, channels))
+    std::panic::catch_unwind(|| decode_bytes(&bytes, channels, max_megapixels))
         .unwrap_or_else(|_| Err("damaged: the decoder gave up".into()))
         .map_err(refuse)
 }
 
-fn decode_bytes(bytes: &[u8], channels: usize) -> Result<Image, String> {
+fn decode_bytes(bytes: &[u8], channels: usize, max_megapixels: f64) -> Result<Image, String> {
     if bytes.is_empty() {
         return Err("the file is empty (0 bytes)".into());
     }
     let (format, name) = known_format(bytes)?;
     let explain = |error| explain(error, name);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    reader.limits(limits);
+    limits.max_alloc = Some(SPARE_BYTES + 4 * bytes.len() as u64);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > MAX_PIXELS {
+    let megapixels = f64::from(width) * f64::from(height) / 1e6;
+    if megapixels > max_megapixels {
         return Err(format!(
-            "{width}x{height} is {} megapixels, the limit is {}: make it smaller",
-            pixels / 1_000_000,
-            MAX_PIXELS / 1_000_000
+            "{width}x{height} is {megapixels:.0} megapixels, the limit is {max_megapixels}: make it smaller, or allow it with --max-megapixels {:.0}",
+            megapixels.ceil()
         ));
+    }
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        return Err(format!("a {name} of floating-point numbers, whose white is not known: save it with 8 or 16 bits"));
     }
     // The JPEG decoder fills what is missing with gray and reports nothing.
     if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
         return Err("truncated or damaged JPEG: the file stops before the end of the image".into());
     }
+    limits.max_alloc = Some(SPARE_BYTES + 4 * decoder.total_bytes().max(bytes.len() as u64));
+    decoder.set_limits(limits).map_err(explain)?;
     // Unreadable EXIF is no reason to lose an image: it is taken as it stands.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;
@@ -122,13 +131,12 @@ fn decode_bytes(bytes: &[u8], channels: usize) -> Result<Image, String> {
 }
 
 fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
-    match image::guess_format(bytes) {
-        Ok(format @ ImageFormat::Png) => Ok((format, "PNG")),
-        Ok(format @ ImageFormat::Jpeg) => Ok((format, "JPEG")),
-        Ok(format @ ImageFormat::WebP) => Ok((format, "WebP")),
-        Ok(format @ ImageFormat::Gif) => Ok((format, "GIF")),
-        Ok(other) => Err(format!("expected PNG, JPEG, WebP or GIF, found {other:?}: convert it first")),
-        Err(_) => {
+    match format::sniff(bytes) {
+        Some(Format::Read(format, name)) => Ok((format, name)),
+        Some(Format::Foreign(name)) => {
+            Err(format!("expected PNG, JPEG, GIF, WebP, BMP or TIFF, found {name}: {}", format::REMEDY))
+        }
+        None => {
             let start = &bytes[..bytes.len().min(12)];
             let more = if bytes.len() > start.len() { "..." } else { "" };
             Err(format!("not an image (starts with \"{}{more}\")", start.escape_ascii()))
@@ -168,7 +176,26 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     false
 }
 
+/// Band by band, so that no second copy of a large image is made on the way.
 fn to_channels(decoded: DynamicImage, channels: usize) -> Vec<u8> {
+    match (decoded, channels) {
+        (DynamicImage::ImageLuma8(gray), 1) => gray.into_raw(),
+        (DynamicImage::ImageRgb8(rgb), 3) => rgb.into_raw(),
+        (DynamicImage::ImageRgba8(rgba), 4) => rgba.into_raw(),
+        (decoded, _) => {
+            let (width, height) = (decoded.width(), decoded.height());
+            let rows = (BAND_PIXELS / width as usize).max(1);
+            let mut pixels = Vec::with_capacity(width as usize * height as usize * channels);
+            for y in (0..height).step_by(rows) {
+                let band = decoded.crop_imm(0, y, width, (rows as u32).min(height - y));
+                pixels.extend(band_to_channels(band, channels));
+            }
+            pixels
+        }
+    }
+}
+
+fn band_to_channels(decoded: DynamicImage, channels: usize) -> Vec<u8> {
     if channels == 4 {
         return decoded.into_rgba8().into_raw();
     }

@@ -54,4 +54,10 @@ impl Error {
     pub(crate) fn npy(path: &Path, reason: impl Into<String>) -> Error {
         Error::Npy { path: path.to_owned(), reason: reason.into() }
     }
+
+    /// A file of a prepared dataset that cannot be mended.
+    pub(crate) fn damaged(path: &Path, reason: impl std::fmt::Display) -> Error {
+        let folder = path.parent().unwrap_or(path).display();
+        Error::npy(path, format!("{reason}: delete the folder {folder} and prepare its images again"))
+    }
 }

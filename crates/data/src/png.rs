@@ -3,6 +3,7 @@
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
+use crate::format::{DRAWN_MARK, DRAWN_MARK_AT};
 use crate::{Error, Result, check_channels};
 
 /// A PNG file of `pixels`, `[height, width, channels]`.
@@ -29,5 +30,16 @@ pub fn encode_png(pixels: &[u8], width: u32, height: u32, channels: usize) -> Re
     PngEncoder::new(&mut png)
         .write_image(pixels, width, height, color)
         .map_err(|error| Error::Argument(format!("cannot write a PNG of {width}x{height}: {error}")))?;
+    Ok(png)
+}
+
+/// [`encode_png`] of a picture that this program drew: it is marked, so that it is never taken for data.
+///
+/// # Errors
+///
+/// Those of [`encode_png`].
+pub fn encode_drawn_png(pixels: &[u8], width: u32, height: u32, channels: usize) -> Result<Vec<u8>> {
+    let mut png = encode_png(pixels, width, height, channels)?;
+    png.splice(DRAWN_MARK_AT..DRAWN_MARK_AT, DRAWN_MARK.iter().copied());
     Ok(png)
 }

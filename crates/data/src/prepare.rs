@@ -15,16 +15,19 @@ pub struct Prepared {
     pub bad: Vec<(PathBuf, String)>,
 }
 
-/// Decodes, fits and writes `paths` in parallel; the good ones take consecutive places from `first_index`, in order.
+/// Decodes, fits and writes `paths` in parallel, none of more than `max_megapixels`; the good ones take consecutive places from `first_index`, in order.
 ///
 /// The chunk is held in memory between the two steps: 4 bytes a pixel and image for RGB.
 ///
 /// # Errors
 ///
 /// A bad image is reported in [`Prepared::bad`]; an error is returned only if `writer` cannot write.
-pub fn prepare_chunk(writer: &Writer, first_index: usize, paths: &[PathBuf]) -> Result<Prepared> {
-    let decoded: Vec<Result<Vec<Vec<u8>>>> =
-        paths.par_iter().map(|path| pyramid(&fit(&decode(path, writer.channels())?, writer.resolution())?)).collect();
+pub fn prepare_chunk(writer: &Writer, first_index: usize, paths: &[PathBuf], max_megapixels: f64) -> Result<Prepared> {
+    let levels = |path: &PathBuf| {
+        let image = decode(path, writer.channels(), max_megapixels)?;
+        pyramid(&fit(&image, writer.resolution())?)
+    };
+    let decoded: Vec<Result<Vec<Vec<u8>>>> = paths.par_iter().map(levels).collect();
     let mut good = Vec::with_capacity(decoded.len());
     let mut bad = Vec::new();
     for (path, result) in paths.iter().zip(decoded) {

@@ -4,10 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crc32c::crc32c;
+
 use crate::npy::{HEADER_BYTES, encode_header, read_header};
+use crate::sums::{SUMS_DESCR, SUMS_NAME};
 use crate::{Error, Result, check_channels, level_name, log2_resolution};
 
-/// The files of a dataset that is being prepared: `r02.npy` … `rNN.npy`, each as long as it will be when full.
+/// The files of a dataset that is being prepared: `r02.npy` … `rNN.npy` and `crc32c.npy`, each as long as it will be
+/// when full.
 ///
 /// What has been written is not remembered here: the caller keeps the number of images done and, after an
 /// interruption, goes on with [`Writer::open`].
@@ -18,52 +22,63 @@ pub struct Writer {
     channels: usize,
     count: AtomicUsize,
     /// From the full resolution down to 4, as [`crate::pyramid`] gives them.
-    levels: Vec<Level>,
+    levels: Vec<Table>,
+    /// The checksum of each image at each level, from 4x4 up.
+    sums: Table,
 }
 
+/// A file with a row for each image.
 #[derive(Debug)]
-struct Level {
+struct Table {
     path: PathBuf,
     file: File,
-    shape: [usize; 3],
+    descr: &'static str,
+    /// Of a row.
+    shape: Vec<usize>,
+    row_bytes: usize,
 }
 
-impl Level {
-    fn image_bytes(&self) -> usize {
-        self.shape.iter().product()
+impl Table {
+    fn open(path: PathBuf, options: &OpenOptions, descr: &'static str, shape: Vec<usize>) -> Result<Table> {
+        let file = options.open(&path).map_err(Error::io(&path))?;
+        let value_bytes = if descr == SUMS_DESCR { 4 } else { 1 };
+        let row_bytes = value_bytes * shape.iter().product::<usize>();
+        Ok(Table { path, file, descr, shape, row_bytes })
     }
 
-    fn header(&self, count: usize) -> Result<Vec<u8>> {
-        let [h, w, c] = self.shape;
-        encode_header("|u1", &[count, h, w, c])
+    fn whole(&self, count: usize) -> Vec<usize> {
+        [&[count], &self.shape[..]].concat()
+    }
+
+    fn length(&self, count: usize) -> u64 {
+        HEADER_BYTES as u64 + count as u64 * self.row_bytes as u64
+    }
+
+    fn write_row(&self, index: usize, bytes: &[u8]) -> Result<()> {
+        write_all_at(&self.file, bytes, self.length(index)).map_err(Error::io(&self.path))
     }
 
     /// Writes the header for `count` images and sets the file's length to match.
     fn resize(&self, count: usize) -> Result<()> {
-        let length = HEADER_BYTES as u64 + count as u64 * self.image_bytes() as u64;
-        self.file.set_len(length).map_err(Error::io(&self.path))?;
-        write_all_at(&self.file, &self.header(count)?, 0).map_err(Error::io(&self.path))
+        self.file.set_len(self.length(count)).map_err(Error::io(&self.path))?;
+        let header = encode_header(self.descr, &self.whole(count))?;
+        write_all_at(&self.file, &header, 0).map_err(Error::io(&self.path))
     }
 
-    /// Checks that the file is what [`Level::resize`] leaves.
+    /// Checks that the file is what [`Table::resize`] leaves.
     fn verify(&self, count: usize) -> Result<()> {
         let header = read_header(&self.path, &mut &self.file)?;
-        let [h, w, c] = self.shape;
+        let whole = self.whole(count);
         let length = self.file.metadata().map_err(Error::io(&self.path))?.len();
-        let expected = HEADER_BYTES as u64 + count as u64 * self.image_bytes() as u64;
-        if header.descr == "|u1"
-            && header.shape == [count, h, w, c]
-            && header.offset == HEADER_BYTES
-            && length == expected
-        {
+        let expected = self.length(count);
+        if header.descr == self.descr && header.shape == whole && header.offset == HEADER_BYTES && length == expected {
             return Ok(());
         }
-        Err(Error::npy(
+        Err(Error::damaged(
             &self.path,
             format!(
-                "expected the unfinished uint8 [{count}, {h}, {w}, {c}] in {expected} bytes, found '{}' {:?} in \
-                 {length}: delete the folder and prepare it again",
-                header.descr, header.shape
+                "expected the unfinished '{}' {whole:?} in {expected} bytes, found '{}' {:?} in {length}",
+                self.descr, header.descr, header.shape
             ),
         ))
     }
@@ -93,9 +108,7 @@ impl Writer {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
         let writer = Writer::with_files(dir, count, resolution, channels, &options)?;
-        for level in &writer.levels {
-            level.resize(count)?;
-        }
+        writer.tables().try_for_each(|table| table.resize(count))?;
         Ok(writer)
     }
 
@@ -109,9 +122,7 @@ impl Writer {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let writer = Writer::with_files(dir, count, resolution, channels, &options)?;
-        for level in &writer.levels {
-            level.verify(count)?;
-        }
+        writer.tables().try_for_each(|table| table.verify(count))?;
         Ok(writer)
     }
 
@@ -122,19 +133,21 @@ impl Writer {
         channels: usize,
         options: &OpenOptions,
     ) -> Result<Writer> {
-        let open = |log2: usize| {
-            let path = dir.join(level_name(log2));
-            let file = options.open(&path).map_err(Error::io(&path))?;
-            let shape = [1 << log2, 1 << log2, channels];
-            Ok(Level { path, file, shape })
-        };
+        let open =
+            |log2: usize| Table::open(dir.join(level_name(log2)), options, "|u1", vec![1 << log2, 1 << log2, channels]);
+        let largest = log2_resolution(resolution)?;
         Ok(Writer {
             dir: dir.to_owned(),
             resolution,
             channels,
             count: AtomicUsize::new(count),
-            levels: (2..=log2_resolution(resolution)?).rev().map(open).collect::<Result<_>>()?,
+            levels: (2..=largest).rev().map(open).collect::<Result<_>>()?,
+            sums: Table::open(dir.join(SUMS_NAME), options, SUMS_DESCR, vec![largest - 1])?,
         })
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.levels.iter().chain([&self.sums])
     }
 
     /// Width and height of the largest level.
@@ -159,7 +172,7 @@ impl Writer {
             return Err(Error::Argument(format!("image {index} is out of range: the dataset has room for {count}")));
         }
         let fits = levels.len() == self.levels.len()
-            && levels.iter().zip(&self.levels).all(|(bytes, level)| bytes.len() == level.image_bytes());
+            && levels.iter().zip(&self.levels).all(|(bytes, level)| bytes.len() == level.row_bytes);
         if !fits {
             return Err(Error::Argument(format!(
                 "image {index} is not a pyramid of {0}x{0} with {1} channels",
@@ -167,10 +180,10 @@ impl Writer {
             )));
         }
         for (bytes, level) in levels.iter().zip(&self.levels) {
-            let offset = HEADER_BYTES as u64 + index as u64 * bytes.len() as u64;
-            write_all_at(&level.file, bytes, offset).map_err(Error::io(&level.path))?;
+            level.write_row(index, bytes)?;
         }
-        Ok(())
+        let sums: Vec<u8> = levels.iter().rev().flat_map(|bytes| crc32c(bytes).to_le_bytes()).collect();
+        self.sums.write_row(index, &sums)
     }
 
     /// Waits until what was written is on the disk: before the caller records it as done.
@@ -179,8 +192,8 @@ impl Writer {
     ///
     /// [`Error::Io`].
     pub fn sync(&self) -> Result<()> {
-        for level in &self.levels {
-            level.file.sync_all().map_err(Error::io(&level.path))?;
+        for table in self.tables() {
+            table.file.sync_all().map_err(Error::io(&table.path))?;
         }
         // The names, too, must survive a loss of power; Windows has no such call.
         #[cfg(unix)]
@@ -202,9 +215,7 @@ impl Writer {
             )));
         }
         self.count.store(count, Ordering::Relaxed);
-        for level in &self.levels {
-            level.resize(count)?;
-        }
+        self.tables().try_for_each(|table| table.resize(count))?;
         self.sync()
     }
 }

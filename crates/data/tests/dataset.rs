@@ -5,7 +5,7 @@ mod folder;
 use std::fs;
 
 use folder::Folder;
-use stylegan_data::{Dataset, Image, Writer, encode_png, prepare_chunk, pyramid, write_pixels};
+use stylegan_data::{Dataset, Image, MAX_MEGAPIXELS, Writer, crc32c, encode_png, prepare_chunk, pyramid, write_pixels};
 
 /// A pattern in which every byte depends on image, row, column and channel.
 fn pixels(image: usize, side: usize, channels: usize) -> Vec<u8> {
@@ -94,11 +94,11 @@ fn bad_files_are_reported_and_the_good_ones_stay_together_in_order() {
     ];
     let dir = folder.path("out");
     let writer = Writer::create(&dir, 6, 8, 3).unwrap();
-    let first = prepare_chunk(&writer, 0, &paths[..2]).unwrap();
+    let first = prepare_chunk(&writer, 0, &paths[..2], MAX_MEGAPIXELS).unwrap();
     assert_eq!(first.written, 1);
     drop(writer); // an interruption
     let writer = Writer::open(&dir, 6, 8, 3).unwrap();
-    let second = prepare_chunk(&writer, first.written, &paths[2..]).unwrap();
+    let second = prepare_chunk(&writer, first.written, &paths[2..], MAX_MEGAPIXELS).unwrap();
     assert_eq!(second.written, 2);
     assert_eq!(
         second.bad,
@@ -170,7 +170,7 @@ fn going_on_needs_the_files_as_they_were_left() {
     drop(Writer::create(folder.root(), 4, 8, 3).unwrap());
     assert!(Writer::open(folder.root(), 4, 8, 3).is_ok());
     let message = Writer::open(folder.root(), 5, 8, 3).unwrap_err().to_string();
-    assert!(message.contains("r03.npy: expected the unfinished uint8 [5, 8, 8, 3]"), "{message}");
+    assert!(message.contains("r03.npy: expected the unfinished '|u1' [5, 8, 8, 3]"), "{message}");
     assert!(Writer::open(folder.root(), 4, 8, 1).is_err());
     assert!(Writer::open(folder.root(), 4, 16, 3).is_err());
     let cut = fs::File::options().write(true).open(folder.path("r02.npy")).unwrap();
@@ -197,7 +197,13 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
 
     folder.write("r03.npy", &whole[..whole.len() - 1]);
     let message = open_error(&folder);
-    assert!(message.contains("r03.npy: expected 704 bytes for [3, 8, 8, 3], found 703"), "{message}");
+    let expected = format!(
+        "{}: expected 704 bytes for [3, 8, 8, 3], found 703, so the file was cut or damaged: delete the folder {} and \
+         prepare its images again",
+        r03.display(),
+        folder.root().display()
+    );
+    assert_eq!(message, expected);
 
     folder.write("r03.npy", &[&whole[..], &[0]].concat());
     assert!(open_error(&folder).contains("expected 704 bytes for [3, 8, 8, 3], found 705"));
@@ -233,4 +239,64 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
         message.contains("r04.npy: expected 3 images with 3 channels as in r02.npy, found [2, 16, 16, 3]"),
         "{message}"
     );
+}
+
+/// The bytes of a level with one bit of an image turned.
+fn flip_bit(folder: &Folder, name: &str, at: usize) {
+    let mut bytes = fs::read(folder.path(name)).unwrap();
+    bytes[at] ^= 4;
+    folder.write(name, &bytes);
+}
+
+#[test]
+fn an_image_that_changed_on_the_disk_is_named_when_it_is_read_or_checked() {
+    let folder = Folder::new();
+    assert!(prepared(&folder, 5, 16, 3).has_checksums());
+    flip_bit(&folder, "r03.npy", 128 + 2 * 192 + 7);
+    let dataset = Dataset::open(folder.root()).unwrap();
+    let read = |side: usize, image| {
+        let mut out = vec![0; side * side * 3];
+        dataset.batch(side, &[image], &[true], &mut out)
+    };
+    for (side, image) in [(8, 1), (8, 3), (4, 2), (16, 2)] {
+        read(side, image).unwrap();
+    }
+    let message = read(8, 2).unwrap_err().to_string();
+    assert!(message.contains("r03.npy: image 2 has the checksum "), "{message}");
+    assert!(message.ends_with(&format!("delete the folder {} and prepare its images again", folder.root().display())));
+    assert_eq!(dataset.check(0, 5).unwrap_err().to_string(), message);
+    dataset.check(3, 2).unwrap();
+    let message = dataset.check(3, 3).unwrap_err().to_string();
+    assert_eq!(message, "images 3 to 6 are out of range: the dataset has 5");
+}
+
+#[test]
+fn the_checksum_of_a_level_is_that_of_its_file_also_after_an_interruption() {
+    let folder = Folder::new();
+    let writer = Writer::create(folder.root(), 9, 16, 3).unwrap();
+    write_pixels(&writer, 0, &pixels(0, 16, 3), 1, 16).unwrap();
+    drop(writer);
+    let writer = Writer::open(folder.root(), 9, 16, 3).unwrap();
+    for i in 1..7 {
+        write_pixels(&writer, i, &pixels(i, 16, 3), 1, 16).unwrap();
+    }
+    writer.finish(7).unwrap();
+    let sums = Dataset::open(folder.root()).unwrap().checksums().unwrap();
+    assert_eq!(sums.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["r02.npy", "r03.npy", "r04.npy"]);
+    for (name, sum) in sums {
+        assert_eq!(sum, crc32c(&fs::read(folder.path(&name)).unwrap(), 0), "{name}");
+    }
+}
+
+#[test]
+fn a_dataset_of_a_version_before_checksums_is_read_and_damaged_checksums_are_not() {
+    let folder = Folder::new();
+    drop(prepared(&folder, 3, 8, 1));
+    let sums = fs::read(folder.path("crc32c.npy")).unwrap();
+    folder.write("crc32c.npy", &sums[..sums.len() - 1]);
+    assert!(open_error(&folder).contains("crc32c.npy: expected uint32 [3, 2] in 152 bytes, found '<u4' [3, 2] in 151"));
+    fs::remove_file(folder.path("crc32c.npy")).unwrap();
+    let dataset = Dataset::open(folder.root()).unwrap();
+    assert!(!dataset.has_checksums() && dataset.checksums().unwrap().is_empty());
+    dataset.batch(8, &[2], &[false], &mut [0; 64]).unwrap();
 }

@@ -11,7 +11,16 @@ use image::{
     DynamicImage, Frame, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba,
     RgbaImage,
 };
-use stylegan_data::{MAX_PIXELS, decode};
+use stylegan_data::{Error, Image, MAX_MEGAPIXELS};
+
+fn decode(path: &Path, channels: usize) -> Result<Image, Error> {
+    stylegan_data::decode(path, channels, MAX_MEGAPIXELS)
+}
+
+/// A file that `fixtures/make.py` made.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
 
 /// 6x4, with four quadrants of one colour each, none like another.
 fn quadrants() -> RgbImage {
@@ -178,8 +187,8 @@ fn files_that_are_not_images_say_what_they_are() {
     assert_eq!(refusal(&text), "not an image (starts with \"hello, I am ...\")");
     let binary = folder.write("binary.png", b"\x00\xffab");
     assert_eq!(refusal(&binary), "not an image (starts with \"\\x00\\xffab\")");
-    let bmp = folder.write("a.png", b"BM and so on");
-    assert_eq!(refusal(&bmp), "expected PNG, JPEG, WebP or GIF, found Bmp: convert it first");
+    let text = folder.write("a.png", b"BM and so on");
+    assert_eq!(refusal(&text), "not an image (starts with \"BM and so on\")");
     let missing = refusal(&folder.path("missing.png"));
     assert!(missing.contains("No such file") || missing.contains("cannot find"), "{missing}");
 }
@@ -189,7 +198,13 @@ fn truncated_files_are_errors_wherever_they_are_cut() {
     let folder = Folder::new();
     let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([((x * 37) ^ (y * 91)) as u8, (x * y) as u8, (x ^ y) as u8]));
     let mut files = vec![("JPEG", jpeg(&noise))];
-    for (name, format) in [("PNG", ImageFormat::Png), ("WebP", ImageFormat::WebP), ("GIF", ImageFormat::Gif)] {
+    for (name, format) in [
+        ("PNG", ImageFormat::Png),
+        ("WebP", ImageFormat::WebP),
+        ("GIF", ImageFormat::Gif),
+        ("BMP", ImageFormat::Bmp),
+        ("TIFF", ImageFormat::Tiff),
+    ] {
         let mut bytes = std::io::Cursor::new(Vec::new());
         DynamicImage::from(noise.clone()).write_to(&mut bytes, format).unwrap();
         files.push((name, bytes.into_inner()));
@@ -224,8 +239,63 @@ fn a_header_that_asks_for_all_memory_is_refused_before_any_is_taken() {
     let frame = bytes.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
     bytes[frame + 5..frame + 9].copy_from_slice(&[0xea, 0x60, 0xea, 0x60]); // 60000 x 60000
     let message = refusal(&folder.write("huge.jpg", &bytes));
-    assert_eq!(message, "60000x60000 is 3600 megapixels, the limit is 200: make it smaller");
-    assert_eq!(MAX_PIXELS, 200_000_000);
+    let expected =
+        "60000x60000 is 3600 megapixels, the limit is 100: make it smaller, or allow it with --max-megapixels 3600";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn an_image_above_the_limit_is_decoded_where_the_limit_is_raised() {
+    let folder = Folder::new();
+    let path = save(&folder, "a.png", quadrants(), ImageFormat::Png);
+    let message = stylegan_data::decode(&path, 3, 20e-6).unwrap_err().to_string();
+    assert!(message.contains("6x4 is 0 megapixels, the limit is 0.00002: "), "{message}");
+    assert!(stylegan_data::decode(&path, 3, 24e-6).is_ok());
+}
+
+#[test]
+fn bmp_tiff_and_apng_of_other_programs_are_read() {
+    let expected = quadrants();
+    for name in [
+        "rgb.bmp",
+        "palette.bmp",
+        "rgba.bmp",
+        "raw.tif",
+        "tiff_lzw.tif",
+        "tiff_adobe_deflate.tif",
+        "packbits.tif",
+        "cmyk.tif",
+        "first-of-two.png",
+    ] {
+        let image = decode(&fixture(name), 3).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((image.width(), image.height()), (6, 4), "{name}");
+        assert_eq!(image.pixels(), expected.as_raw().as_slice(), "{name}");
+    }
+    // Steps of 2570 of 16 bits are steps of 10 of 8 bits.
+    let gray = decode(&fixture("gray16.tif"), 1).unwrap();
+    assert_eq!(gray.pixels(), (0..24).map(|i| i * 10).collect::<Vec<u8>>());
+}
+
+#[test]
+fn kinds_of_tiff_that_are_not_read_are_named() {
+    let message = refusal(&fixture("palette.tif"));
+    assert!(message.starts_with("a kind of TIFF that is not supported: "), "{message}");
+    let folder = Folder::new();
+    let image = image::Rgb32FImage::from_pixel(4, 4, Rgb([0.5; 3]));
+    let path = save(&folder, "float.tif", image, ImageFormat::Tiff);
+    let expected = "a TIFF of floating-point numbers, whose white is not known: save it with 8 or 16 bits";
+    assert_eq!(refusal(&path), expected);
+}
+
+#[test]
+fn avif_and_heic_are_named_with_the_remedy() {
+    for (name, kind) in [("a.avif", "AVIF"), ("a.heic", "HEIC")] {
+        let expected = format!(
+            "expected PNG, JPEG, GIF, WebP, BMP or TIFF, found {kind}: convert it to PNG or JPEG, for example with \
+             ImageMagick: magick input.heic output.png"
+        );
+        assert_eq!(refusal(&fixture(name)), expected);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Images and datasets, on worker threads.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,13 +23,48 @@ pub fn refused(error: data::Error) -> napi::Error<&'static str> {
     napi::Error::new("ERR_DATA", error.to_string())
 }
 
-/// The image files in a folder and the folders in it, sorted.
-#[napi(ts_return_type = "Promise<string[]>")]
-pub fn list_images(dir: String) -> AsyncTask<Work<Vec<String>>> {
+/// The files in a folder and the folders in it, sorted: images with their sizes and times, and what is left out.
+#[napi(object)]
+pub struct NativeListing {
+    pub images: Vec<String>,
+    pub sizes: Vec<f64>,
+    pub modified_ms: Vec<f64>,
+    pub left_out: Vec<NativeLeftOut>,
+}
+
+/// A file that is not decoded: `bad` if it should be an image, and why; else its kind.
+#[napi(object)]
+pub struct NativeLeftOut {
+    pub path: String,
+    pub bad: Option<String>,
+    pub kind: Option<String>,
+}
+
+#[napi(ts_return_type = "Promise<NativeListing>")]
+pub fn list_images(dir: String, keep_drawn: bool) -> AsyncTask<Work<NativeListing>> {
     background(move || {
-        let paths = data::list_images(Path::new(&dir))?;
-        Ok(paths.into_iter().map(|path| path.to_string_lossy().into_owned()).collect())
+        let listing = data::list_images(Path::new(&dir), keep_drawn)?;
+        let shown = |path: PathBuf| path.to_string_lossy().into_owned();
+        let left_out = listing.left_out.into_iter().map(|file| {
+            let (bad, kind) = match file.reason {
+                data::Reason::Bad(why) => (Some(why), None),
+                data::Reason::Kind(kind) => (None, Some(kind)),
+            };
+            NativeLeftOut { path: shown(file.path), bad, kind }
+        });
+        Ok(NativeListing {
+            sizes: listing.images.iter().map(|image| image.size as f64).collect(),
+            modified_ms: listing.images.iter().map(|image| image.modified_ms).collect(),
+            left_out: left_out.collect(),
+            images: listing.images.into_iter().map(|image| shown(image.path)).collect(),
+        })
     })
+}
+
+/// What is wrong with a text that should be JSON, with line and column.
+#[napi]
+pub fn json_fault(text: String) -> Option<String> {
+    data::json_fault(&text)
 }
 
 /// A file that could not be used, and why.
@@ -64,11 +100,16 @@ impl NativeWriter {
     }
 
     #[napi(ts_return_type = "Promise<NativePrepared>")]
-    pub fn prepare_chunk(&self, first: u32, paths: Vec<String>) -> AsyncTask<Work<NativePrepared>> {
+    pub fn prepare_chunk(
+        &self,
+        first: u32,
+        paths: Vec<String>,
+        max_megapixels: f64,
+    ) -> AsyncTask<Work<NativePrepared>> {
         let writer = Arc::clone(&self.0);
         background(move || {
             let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
-            let prepared = data::prepare_chunk(&writer, first as usize, &paths)?;
+            let prepared = data::prepare_chunk(&writer, first as usize, &paths, max_megapixels)?;
             let bad = prepared
                 .bad
                 .into_iter()
@@ -123,6 +164,28 @@ impl NativeDataset {
         self.0.channels() as u32
     }
 
+    #[napi(getter)]
+    pub fn has_checksums(&self) -> bool {
+        self.0.has_checksums()
+    }
+
+    /// The CRC-32C that each level's file should have, in hexadecimal, by its name.
+    #[napi(ts_return_type = "Promise<Record<string, string>>")]
+    pub fn checksums(&self) -> AsyncTask<Work<HashMap<String, String>>> {
+        let dataset = Arc::clone(&self.0);
+        background(move || {
+            let sums = dataset.checksums()?.into_iter();
+            Ok(sums.map(|(name, sum)| (name, format!("{sum:08x}"))).collect())
+        })
+    }
+
+    /// Compares images with their checksums at every level.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn check(&self, first: u32, count: u32) -> AsyncTask<Work<()>> {
+        let dataset = Arc::clone(&self.0);
+        background(move || dataset.check(first as usize, count as usize))
+    }
+
     /// Images `[indices.length, resolution, resolution, C]`, left and right swapped where `mirror` says.
     #[napi(ts_return_type = "Promise<Uint8Array>")]
     pub fn batch(&self, resolution: u32, indices: Vec<u32>, mirror: Vec<bool>) -> AsyncTask<Work<Uint8Array>> {
@@ -160,8 +223,10 @@ pub fn write_npy(path: String, shape: Vec<u32>, values: &[f32]) -> AsyncTask<Wor
     background(move || data::write_npy_f32(Path::new(&path), &sizes(&shape), &values))
 }
 
+/// A PNG file; `drawn` if this program drew the picture, which its file then says.
 #[napi(ts_return_type = "Promise<Uint8Array>")]
-pub fn encode_png(pixels: &[u8], width: u32, height: u32, channels: u32) -> AsyncTask<Work<Uint8Array>> {
+pub fn encode_png(pixels: &[u8], width: u32, height: u32, channels: u32, drawn: bool) -> AsyncTask<Work<Uint8Array>> {
     let pixels = pixels.to_vec();
-    background(move || data::encode_png(&pixels, width, height, channels as usize).map(Uint8Array::new))
+    let encode = if drawn { data::encode_drawn_png } else { data::encode_png };
+    background(move || encode(&pixels, width, height, channels as usize).map(Uint8Array::new))
 }

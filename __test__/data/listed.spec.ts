@@ -1,0 +1,69 @@
+/** What may stand in dataset.json, and the line that is named where something else does. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { readListed } from '../../ts/data/listed.ts'
+import { DataError } from '../../ts/native/index.ts'
+import { folder } from '../support/images.ts'
+
+async function listed(content: string | Uint8Array) {
+  const path = join(await folder(), 'dataset.json')
+  await writeFile(path, content)
+  return readListed(path)
+}
+
+test('labels are read with a byte-order mark and without, and null is none', async (t) => {
+  const text = '{"labels": [["a.png", 0], ["b.png", 1], ["a.png", 0]], "attributes": ["hat"]}'
+  for (const mark of ['', '\ufeff']) {
+    const { labels, attributes } = (await listed(mark + text))!
+    t.deepEqual(
+      [[...labels], attributes],
+      [
+        [
+          ['a.png', 0],
+          ['b.png', 1],
+        ],
+        ['hat'],
+      ],
+    )
+  }
+  t.is(await listed('{"labels": null}'), undefined)
+  t.is(await listed('{"name": "photos"}'), undefined)
+  t.is(await readListed(join(await folder(), 'dataset.json')), undefined)
+})
+
+const faults: readonly (readonly [what: string, content: string | Uint8Array, message: RegExp])[] = [
+  ['a trailing comma', '{"labels": [["a.png", 0],\n]}', /: JSON is expected, found trailing comma at line 2 column 1$/],
+  [
+    'a text that was cut',
+    '{"labels": [["a.p',
+    /: JSON is expected, found EOF while parsing a string at line 1 column 17$/,
+  ],
+  ['an empty file', '', /: .* is expected, the file is empty \(0 bytes\)$/],
+  ['a file of blanks', ' \n', /: JSON is expected, found EOF while parsing a value at line 2 column 0$/],
+  ['UTF-16', Buffer.from('\ufeff{"labels": []}', 'utf16le'), /: UTF-8 is expected, found UTF-16; save it as UTF-8$/],
+  ['UTF-16 without a mark', Buffer.from('{"labels": []}', 'utf16le'), /: UTF-8 is expected, found UTF-16/],
+  ['Latin-1', Buffer.from('{"labels": [["\xe4.png", 0]]}', 'latin1'), /: UTF-8 is expected, found other bytes/],
+  ['a list', '[["a.png", 0]]', /, line 1: \{"labels": .*\} is expected, found a list \(\[\["a.png",0\]\]\)$/],
+  ['an object of labels', '{\n"labels":\n{"a.png": 0}}', /, line 3: labels must be a list as in .*, found an object/],
+  ['numbers', '{"labels": [0, 1]}', /, line 1: entry 1 of labels must be a pair as in .*, found 0$/],
+  [
+    'a null entry',
+    '{"x": [1],\n"labels": [\n["a,]b.png", 0],\nnull]}',
+    /, line 4: entry 2 of labels must be a pair .*, found null$/,
+  ],
+  ['attributes without names', '{"labels": [], "attributes": [1]}', /: attributes must be a list of names/],
+  [
+    'two labels of one image',
+    '{"labels": [["a.png", 0],\n["b.png", 1],\n["a.png", 1]]}',
+    /, line 3: an image has one label, a\.png has another one in line 1$/,
+  ],
+  ['an escape', '{"labels": [["\\u001b[2J", 0],\n["\\u001b[2J", 1]]}', /has one label, \\u001b\[2J has another/],
+]
+
+for (const [what, content, message] of faults) {
+  test(`${what} is refused with its place`, async (t) => {
+    const error = await t.throwsAsync(listed(content), { instanceOf: DataError })
+    t.regex(error.message, message)
+  })
+}

@@ -1,0 +1,109 @@
+/** `dataset.json` beside images: reading it, and naming the line of what is wrong in it. */
+import { readFile } from 'node:fs/promises'
+import { shown } from '../files/shown.ts'
+import { DataError, jsonFault } from '../native/index.ts'
+
+/** What it lists. */
+export interface Listed {
+  readonly labels: ReadonlyMap<string, unknown>
+  /** Names of the attributes, where labels are lists of 0 and 1. */
+  readonly attributes: readonly string[] | undefined
+  /** An error about the label of a file. */
+  readonly wrong: (file: string, what: string) => DataError
+}
+
+const form = '{"labels": [["folder/a.png", 0], …]}'
+
+/**
+ * Reads labels as StyleGAN2-ADA and StyleGAN3 write them: `{"labels": [["a/b.png", 6], …]}`, and `{"labels": null}` for none.
+ *
+ * @returns undefined if there is no such file, or no labels are in it
+ * @throws DataError with the line of what is wrong
+ */
+export async function readListed(path: string): Promise<Listed | undefined> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw new DataError(`${path}: ${error.message}`)
+  })
+  if (bytes === undefined) return undefined
+  const text = decode(path, bytes)
+  const value = parse(path, text)
+  if (!isObject(value)) throw new DataError(`${path}, line 1: ${form} is expected, found ${kindOf(value)}`)
+  const { labels, attributes } = value
+  if (labels === undefined || labels === null) return undefined
+  if (!Array.isArray(labels)) {
+    throw new DataError(
+      `${path}, line ${lineOf(text, 0)}: labels must be a list as in ${form}, found ${kindOf(labels)}`,
+    )
+  }
+  if (attributes !== undefined && !isNames(attributes)) {
+    throw new DataError(`${path}: attributes must be a list of names, found ${kindOf(attributes)}`)
+  }
+  const [found, places] = [new Map<string, unknown>(), new Map<string, number>()]
+  for (const [i, entry] of (labels as unknown[]).entries()) {
+    const at = `${path}, line ${lineOf(text, i)}`
+    if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[0] !== 'string') {
+      throw new DataError(`${at}: entry ${i + 1} of labels must be a pair as in ${form}, found ${kindOf(entry)}`)
+    }
+    const [file, label] = entry as [string, unknown]
+    if (found.has(file) && JSON.stringify(found.get(file)) !== JSON.stringify(label)) {
+      const first = lineOf(text, places.get(file)!)
+      throw new DataError(`${at}: an image has one label, ${shown(file)} has another one in line ${first}`)
+    }
+    found.set(file, label)
+    places.set(file, i)
+  }
+  const wrong = (file: string, what: string) => {
+    const place = places.get(file)
+    return new DataError(`${path}${place === undefined ? '' : `, line ${lineOf(text, place)}`}: ${what}`)
+  }
+  return { labels: found, attributes, wrong }
+}
+
+function decode(path: string, bytes: Buffer): string {
+  if (bytes.length === 0) throw new DataError(`${path}: ${form} is expected, the file is empty (0 bytes)`)
+  const [first, second] = bytes
+  if (first === 0 || second === 0 || (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    throw new DataError(`${path}: UTF-8 is expected, found UTF-16; save it as UTF-8`)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes) // without a byte-order mark
+  } catch {
+    throw new DataError(`${path}: UTF-8 is expected, found other bytes; save it as UTF-8`)
+  }
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new DataError(`${path}: JSON is expected, found ${jsonFault(text) ?? (error as Error).message}`)
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isNames = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string')
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return `a list (${shown(JSON.stringify(value).slice(0, 60))})`
+  if (isObject(value)) return `an object (${shown(JSON.stringify(value).slice(0, 60))})`
+  return shown(JSON.stringify(value))
+}
+
+/** The line of an entry of `labels` in a text that is JSON, or of what stands there in place of a list. */
+function lineOf(text: string, entry: number): number {
+  let [depth, inLabels, seen] = [0, false, 0]
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},]|[^\s"[\]{},:]+/g)) {
+    if (!inLabels) inLabels = depth === 1 && token === '"labels"'
+    else if (depth === 1 && token !== '[') return line(text, index)
+    else if (depth === 2 && token !== ',' && token !== ']' && seen++ === entry) return line(text, index)
+    if (token === '[' || token === '{') depth++
+    if (token === ']' || token === '}') depth--
+  }
+  return 1
+}
+
+const line = (text: string, index: number): number => text.slice(0, index).split('\n').length
