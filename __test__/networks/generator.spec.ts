@@ -194,7 +194,7 @@ test('a wrong lod, number of styles or number of noise images is refused', (t) =
 
 for (const config of ['A', 'F'] as const) {
   test(`a frozen generator of configuration ${config} draws the same bits, again and again`, async (t) => {
-    // Wide enough for minimal filtering, whose transformed weights are kept.
+    // Wide enough for Winograd's convolution, whose transformed weights are kept.
     const wide = { ...options, config, fmapBase: 512, fmapMax: 32, ...(config === 'A' && { mappingLayers: 0 }) }
     const cpu = Device.open('cpu')
     const { params } = createNetwork(cpu, generatorSpecs(wide), new Rng(3))

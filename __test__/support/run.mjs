@@ -88,7 +88,7 @@ async function testMatrices() {
     console.log('\n== cooperative matrices: not tested, since STYLEGAN_MATRICES names no driver (CONTRIBUTING.md)')
     return
   }
-  const suites = ['cooperative', 'halves', 'filtering', 'closing'].flatMap((name) => ['--test', name])
+  const suites = ['cooperative', 'halves', 'winograd', 'closing'].flatMap((name) => ['--test', name])
   const through = { [`CARGO_TARGET_${host.toUpperCase().replaceAll('-', '_')}_RUNNER`]: runner }
   await test('cooperative matrices', [...cargoTest, ...suites], validatedLine, through)
 }

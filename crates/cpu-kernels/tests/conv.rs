@@ -97,9 +97,9 @@ fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {
     for algorithm in ALGORITHMS.map(Some).into_iter().chain([None]) {
         for accumulate in [false, true] {
             let found = compute(kind, g, &with, algorithm, accumulate, scratch);
-            // Entries of the matrices of minimal filtering reach 8, and cancel: 2.1 was measured.
-            let filters = matches!(algorithm, None | Some(Algorithm::Winograd));
-            let tolerance = tolerance * if filters { 3.0 } else { 1.0 };
+            // Entries of the matrices of Winograd's form reach 8, and cancel: 2.1 was measured.
+            let is_winograd = matches!(algorithm, None | Some(Algorithm::Winograd));
+            let tolerance = tolerance * if is_winograd { 3.0 } else { 1.0 };
             for (i, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
                 let expected = if accumulate { expected + f64::from(before[i]) } else { expected };
                 assert!(
@@ -256,7 +256,7 @@ fn what_is_kept_of_frozen_weights_gives_the_same_bits_until_they_are_forgotten()
 }
 
 #[test]
-fn minimal_filtering_rounds_to_a_hundred_thousandth_of_the_largest_result() {
+fn winograds_convolution_rounds_to_a_hundred_thousandth_of_the_largest_result() {
     for (size, stride) in [(3, 1), (4, 2)] {
         let g = conv(2, [16, 16, 256], [size, size, 64], stride, [1; 4]).expect("the kernel fits");
         let (with, mut scratch) = (operands(&g), Scratch::new());
@@ -267,8 +267,8 @@ fn minimal_filtering_rounds_to_a_hundred_thousandth_of_the_largest_result() {
                 let found = compute(kind, &g, &with, Some(algorithm), false, &mut scratch);
                 found.iter().zip(&expected).map(|(&f, e)| (f64::from(f) - e).abs()).fold(0.0, f64::max) / largest
             };
-            let [plain, filtered] = [error(Algorithm::Im2col), error(Algorithm::Winograd)];
-            assert!(filtered <= 1e-5, "{kind:?} {size}x{size}: {filtered:e}, by windows {plain:e}");
+            let [plain, winograd] = [error(Algorithm::Im2col), error(Algorithm::Winograd)];
+            assert!(winograd <= 1e-5, "{kind:?} {size}x{size}: {winograd:e}, im2col {plain:e}");
         }
     }
 }

@@ -208,7 +208,7 @@ pub enum Algorithm {
     Shifted,
     /// Nested loops, vectorised over output channels.
     Direct,
-    /// Minimal filtering, for 3×3 kernels of stride 1 and 4×4 kernels of stride 2; others as the backend chooses.
+    /// Winograd's minimal filtering, for 3×3 kernels of stride 1 and 4×4 kernels of stride 2; others as the backend chooses.
     Winograd,
 }
 

@@ -114,15 +114,15 @@ fn convolutions(device: &Gpu, divisor: usize) -> Result<()> {
             let auto = seconds(device, &kernel(p(Algorithm::Auto)), &inputs, &[y])?;
             let large = seconds(device, &kernel(p(Algorithm::Im2col)), &inputs, &[y])?;
             let small = seconds(device, &kernel(p(Algorithm::Direct)), &inputs, &[y])?;
-            let filtering = seconds(device, &kernel(p(Algorithm::Winograd)), &inputs, &[y])?;
+            let winograd = seconds(device, &kernel(p(Algorithm::Winograd)), &inputs, &[y])?;
             let shape = format!("[{n},{size},{size},{c}]x{k}x{k}x{o}/{stride}");
             report(&format!("{name} {shape}"), work, auto);
             println!(
-                "{:42} large tile {:.3} ms, small tile {:.3} ms, minimal filtering {:.3} ms",
+                "{:42} large tile {:.3} ms, small tile {:.3} ms, Winograd {:.3} ms",
                 "",
                 large * 1e3,
                 small * 1e3,
-                filtering * 1e3
+                winograd * 1e3
             );
             Ok::<_, stylegan_tensor::Error>(())
         };

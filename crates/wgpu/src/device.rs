@@ -12,8 +12,8 @@ use crate::fault::Faults;
 use crate::launch::Launch;
 use crate::memory::{Block, Pool, Slot, lock};
 use crate::pipelines::Pipelines;
+use crate::reader::{Reader, ReaderThread, Reply, Request};
 use crate::recorder::{Binding, Recorder};
-use crate::wait::{Answer, Wait, Waiter, Waiting};
 
 /// An open GPU.
 pub struct Gpu {
@@ -34,7 +34,7 @@ pub struct Gpu {
     /// Launches until the device is lost on purpose.
     fault_in: AtomicUsize,
     // Declared last: when its thread ends, all else has let go of the device.
-    waiting: Waiting,
+    reader: Reader,
 }
 
 const NO_FAULT: usize = usize::MAX;
@@ -67,8 +67,8 @@ impl Gpu {
         let kept = options.cache.as_deref();
         let kept = kept.and_then(|folder| Pipelines::open(&device, adapter, folder));
         let (kept, compiled) = (kept.map(Arc::new), Arc::default());
-        let waiter = Waiter::new(&device, &faults, kept.clone(), &compiled);
-        let waiting = waiter.start(format!("device {name}"))?;
+        let thread = ReaderThread::new(&device, &faults, kept.clone(), &compiled);
+        let reader = thread.start(format!("device {name}"))?;
         Ok(Self {
             name: name.to_owned(),
             recorder: Mutex::new(Recorder::new(device.clone(), queue.clone(), Arc::clone(&pool), kept, compiled)),
@@ -82,12 +82,12 @@ impl Gpu {
             queue,
             pool,
             faults,
-            waiting,
+            reader,
         })
     }
 
-    /// Sends everything and has `done` called when it has run, with the bytes of `from`.
-    fn wait(&self, op: &'static str, from: Option<&Storage>, done: Answer) {
+    /// Sends everything and has `reply` called when it has run, with the bytes of `from`.
+    fn request(&self, op: &'static str, from: Option<&Storage>, reply: Reply) {
         let mut recorder = lock(&self.recorder);
         self.faults.enter(op);
         let bytes = from.map_or(0, |from| from.len() * from.dtype().size());
@@ -108,7 +108,7 @@ impl Gpu {
             let (status, size) = (&self.status.buffer, STATUS_BYTES as u64);
             encoder.copy_buffer_to_buffer(status, 0, &staging, padded as u64, size);
         });
-        self.waiting.send(Wait { staging, submission, bytes, done });
+        self.reader.send(Request { staging, submission, bytes, reply });
     }
 
     fn launching<'a>(
@@ -225,11 +225,11 @@ impl Backend for Gpu {
     }
 
     fn read(&self, from: &Storage, done: Done<Vec<u8>>) {
-        self.wait("read", Some(from), Answer::Read(done));
+        self.request("read", Some(from), Reply::Read(done));
     }
 
     fn synchronize(&self, done: Done<()>) {
-        self.wait("synchronize", None, Answer::Synchronize(done));
+        self.request("synchronize", None, Reply::Synchronize(done));
     }
 
     fn settle(&self) {
@@ -238,7 +238,7 @@ impl Backend for Gpu {
             // Somebody listens until this is called.
             let _ = done.send(());
         }));
-        // No answer comes if the thread has ended, which then waits for nothing.
+        // No reply comes if the thread has ended, which then waits for nothing.
         let _ = is_done.recv();
     }
 
@@ -258,7 +258,7 @@ impl Backend for Gpu {
             recorder.flush();
             recorder.profile.take()
         };
-        self.wait("costs", None, Answer::Costs(report, done));
+        self.request("costs", None, Reply::Costs(report, done));
     }
 
     /// The device is lost, as when a driver resets it.

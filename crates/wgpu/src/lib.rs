@@ -9,9 +9,9 @@ mod launch;
 mod memory;
 mod pipelines;
 mod profile;
+mod reader;
 mod recorder;
 mod shader;
-mod wait;
 
 pub use adapter::{AdapterInfo, Options, adapters, open};
 pub use device::Gpu;

@@ -39,17 +39,17 @@ impl Shader {
         for (name, value) in self.constants.iter().zip(values) {
             if name.starts_with(|first: char| first.is_lowercase()) {
                 let template = match (binding < self.inputs, *value) {
-                    (true, form::SCALAR) => include_str!("shaders/operand_scalar.wgsl"),
-                    (true, form::VECTOR) => include_str!("shaders/operand_vector.wgsl"),
-                    (true, _) => include_str!("shaders/operand_half.wgsl"),
-                    (false, form::SCALAR) => include_str!("shaders/result_scalar.wgsl"),
-                    (false, form::VECTOR) => include_str!("shaders/result_vector.wgsl"),
-                    (false, _) => include_str!("shaders/result_half.wgsl"),
+                    (true, form::SCALAR) => include_str!("shaders/shared/operand_scalar.wgsl"),
+                    (true, form::VECTOR) => include_str!("shaders/shared/operand_vector.wgsl"),
+                    (true, _) => include_str!("shaders/shared/operand_half.wgsl"),
+                    (false, form::SCALAR) => include_str!("shaders/shared/result_scalar.wgsl"),
+                    (false, form::VECTOR) => include_str!("shaders/shared/result_vector.wgsl"),
+                    (false, _) => include_str!("shaders/shared/result_half.wgsl"),
                 };
                 // The operands of a launch have at most one type of 16 bits.
                 half = match *value {
-                    form::BF16 => include_str!("shaders/bf16.wgsl"),
-                    form::F16 => include_str!("shaders/f16.wgsl"),
+                    form::BF16 => include_str!("shaders/shared/bf16.wgsl"),
+                    form::F16 => include_str!("shaders/shared/f16.wgsl"),
                     _ => half,
                 };
                 let text = template.replace("NAME", name);
@@ -69,7 +69,7 @@ impl Shader {
         match self.constants.iter().position(|name| *name == "SIDE") {
             // WGSL wants first what allows the types.
             Some(at) => {
-                let types = include_str!("shaders/cooperative.wgsl");
+                let types = include_str!("shaders/product/cooperative.wgsl");
                 types.replace("SIDE", &values[at].to_string()) + &source
             }
             None => source,
@@ -94,133 +94,233 @@ macro_rules! product {
         shader!(
             $id,
             $name,
-            ["prelude", $($loader),*, "gemm"],
+            ["shared/prelude", $($loader),*, "product/gemm"],
             ["a", "b", "y", "TM", "TN", "A_ALONG_K", "B_ALONG_K"],
             2
         );
         shader!(
             $cooperative,
             $name,
-            ["prelude", $($loader),*, "gemm_cooperative"],
+            ["shared/prelude", $($loader),*, "product/gemm_cooperative"],
             ["a", "b", "y", "SIDE", "INVOCATIONS", "A_ALONG_K", "B_ALONG_K"],
             2
         );
     };
 }
 
-shader!(FILL, "fill", ["prelude", "bytes", "fill"], ["BYTES", "ADD"], 0);
-shader!(COPY, "copy", ["prelude", "bytes", "walk", "copy"], ["BYTES", "ADD", "RANK"], 1);
-shader!(CAST, "cast", ["prelude", "bytes", "cast"], ["FROM", "TO", "ADD"], 1);
-shader!(UNARY, "unary", ["prelude", "math", "unary", "unary_one", "each"], ["x", "y", "OP", "ADD"], 1);
-shader!(BINARY, "binary", ["prelude", "operators", "binary", "each"], ["a", "b", "y", "OP", "WIDTH", "ADD"], 2);
+shader!(FILL, "fill", ["shared/prelude", "shared/bytes", "elementwise/fill"], ["BYTES", "ADD"], 0);
+shader!(
+    COPY,
+    "copy",
+    ["shared/prelude", "shared/bytes", "movement/walk", "movement/copy"],
+    ["BYTES", "ADD", "RANK"],
+    1
+);
+shader!(CAST, "cast", ["shared/prelude", "shared/bytes", "elementwise/cast"], ["FROM", "TO", "ADD"], 1);
+shader!(
+    UNARY,
+    "unary",
+    ["shared/prelude", "shared/math", "elementwise/unary", "elementwise/unary_one", "shared/each"],
+    ["x", "y", "OP", "ADD"],
+    1
+);
+shader!(
+    BINARY,
+    "binary",
+    ["shared/prelude", "elementwise/operators", "elementwise/binary", "shared/each"],
+    ["a", "b", "y", "OP", "WIDTH", "ADD"],
+    2
+);
 shader!(
     BROADCAST,
     "binary",
-    ["prelude", "broadcast", "operators", "binary_broadcast", "each"],
+    ["shared/prelude", "elementwise/broadcast", "elementwise/operators", "elementwise/binary_broadcast", "shared/each"],
     ["a", "b", "y", "OP", "RANK", "ADD"],
     2
 );
-shader!(SELECT, "select", ["prelude", "broadcast", "select", "each"], ["c", "a", "b", "y", "RANK", "ADD"], 3);
-shader!(REDUCE, "reduce", ["prelude", "reduce", "reduce_tree"], ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"], 1);
 shader!(
-    REDUCE_SUBGROUPS,
+    SELECT,
+    "select",
+    ["shared/prelude", "elementwise/broadcast", "elementwise/select", "shared/each"],
+    ["c", "a", "b", "y", "RANK", "ADD"],
+    3
+);
+shader!(
+    REDUCE,
     "reduce",
-    ["prelude", "reduce", "reduce_subgroups"],
+    ["shared/prelude", "reduce/reduce", "reduce/reduce_tree"],
     ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"],
     1
 );
-product!(MATMUL, MATMUL_COOPERATIVE, "matmul", ["matmul"]);
-product!(CONV2D, CONV2D_COOPERATIVE, "conv2d", ["geometry", "conv2d"]);
-product!(CONV2D_TRANSPOSE, CONV2D_TRANSPOSE_COOPERATIVE, "conv2d_transpose", ["geometry", "conv2d_transpose"]);
-product!(CONV2D_WEIGHT_GRAD, CONV2D_WEIGHT_GRAD_COOPERATIVE, "conv2d_weight_grad", ["geometry", "conv2d_weight_grad"]);
 shader!(
-    FILTERING_INPUT,
-    "filtering_input",
-    ["filtering", "tiles", "filtering_input", "both_axes"],
+    REDUCE_SUBGROUPS,
+    "reduce",
+    ["shared/prelude", "reduce/reduce", "reduce/reduce_subgroups"],
+    ["x", "y", "OP", "INNER", "LANES", "ADD", "PLAIN"],
+    1
+);
+product!(MATMUL, MATMUL_COOPERATIVE, "matmul", ["product/matmul"]);
+product!(CONV2D, CONV2D_COOPERATIVE, "conv2d", ["product/geometry", "product/conv2d"]);
+product!(
+    CONV2D_TRANSPOSE,
+    CONV2D_TRANSPOSE_COOPERATIVE,
+    "conv2d_transpose",
+    ["product/geometry", "product/conv2d_transpose"]
+);
+product!(
+    CONV2D_WEIGHT_GRAD,
+    CONV2D_WEIGHT_GRAD_COOPERATIVE,
+    "conv2d_weight_grad",
+    ["product/geometry", "product/conv2d_weight_grad"]
+);
+shader!(
+    WINOGRAD_INPUT,
+    "winograd_input",
+    ["winograd/matrices", "winograd/tiles", "winograd/input", "winograd/both_axes"],
     ["x", "y", "WIDTH", "TAPS", "LANES"],
     1
 );
 shader!(
-    FILTERING_OUTPUT,
-    "filtering_output",
-    ["filtering", "tiles", "filtering_output", "both_axes"],
+    WINOGRAD_OUTPUT,
+    "winograd_output",
+    ["winograd/matrices", "winograd/tiles", "winograd/output", "winograd/both_axes"],
     ["x", "y", "WIDTH", "TAPS", "LANES"],
     1
 );
 shader!(
-    FILTERING_OUTPUT_GRAD,
-    "filtering_output_grad",
-    ["filtering", "tiles", "filtering_output_grad", "both_axes"],
+    WINOGRAD_OUTPUT_GRAD,
+    "winograd_output_grad",
+    ["winograd/matrices", "winograd/tiles", "winograd/output_grad", "winograd/both_axes"],
     ["x", "y", "WIDTH", "TAPS", "LANES"],
     1
 );
 shader!(
-    FILTERING_WEIGHTS,
-    "filtering_weights",
-    ["filtering", "filters", "filtering_weights", "both_axes"],
+    WINOGRAD_WEIGHTS,
+    "winograd_weights",
+    ["winograd/matrices", "winograd/taps", "winograd/weights", "winograd/both_axes"],
     ["x", "y", "WIDTH", "TAPS", "LANES"],
     1
 );
 shader!(
-    FILTERING_WEIGHTS_GRAD,
-    "filtering_weights_grad",
-    ["filtering", "filters", "filtering_weights_grad", "both_axes"],
+    WINOGRAD_WEIGHTS_GRAD,
+    "winograd_weights_grad",
+    ["winograd/matrices", "winograd/taps", "winograd/weights_grad", "winograd/both_axes"],
     ["x", "y", "WIDTH", "TAPS", "LANES"],
     1
 );
-shader!(UPFIRDN2D, "upfirdn2d", ["prelude", "upfirdn2d", "each"], ["x", "y", "WIDTH", "ADD", "COUNT", "UP"], 1);
-shader!(GATHER_ROWS, "gather_rows", ["prelude", "status", "gather_rows"], ["ADD"], 2);
-shader!(SCATTER_ROWS, "scatter_rows", ["prelude", "status", "scatter_rows"], ["ADD"], 2);
-shader!(UNIFORM, "uniform", ["prelude", "philox", "uniform", "draw"], ["ADD"], 0);
-shader!(NORMAL, "normal", ["prelude", "philox", "normal", "draw"], ["ADD"], 0);
-shader!(BIAS_ACT, "bias_act", ["prelude", "bias_act", "each"], ["x", "b", "y", "WIDTH", "ADD"], 2);
-shader!(ACT, "bias_act", ["prelude", "act", "each"], ["x", "y", "WIDTH", "ADD"], 1);
-shader!(BIAS_ACT_GRAD, "bias_act_grad", ["prelude", "bias_act_grad", "each"], ["g", "output", "y", "WIDTH", "ADD"], 2);
+shader!(
+    UPFIRDN2D,
+    "upfirdn2d",
+    ["shared/prelude", "product/upfirdn2d", "shared/each"],
+    ["x", "y", "WIDTH", "ADD", "COUNT", "UP"],
+    1
+);
+shader!(GATHER_ROWS, "gather_rows", ["shared/prelude", "movement/status", "movement/gather_rows"], ["ADD"], 2);
+shader!(SCATTER_ROWS, "scatter_rows", ["shared/prelude", "movement/status", "movement/scatter_rows"], ["ADD"], 2);
+shader!(
+    UNIFORM,
+    "uniform",
+    ["shared/prelude", "elementwise/philox", "elementwise/uniform", "elementwise/draw"],
+    ["ADD"],
+    0
+);
+shader!(
+    NORMAL,
+    "normal",
+    ["shared/prelude", "elementwise/philox", "elementwise/normal", "elementwise/draw"],
+    ["ADD"],
+    0
+);
+shader!(
+    BIAS_ACT,
+    "bias_act",
+    ["shared/prelude", "elementwise/bias_act", "shared/each"],
+    ["x", "b", "y", "WIDTH", "ADD"],
+    2
+);
+shader!(ACT, "bias_act", ["shared/prelude", "elementwise/act", "shared/each"], ["x", "y", "WIDTH", "ADD"], 1);
+shader!(
+    BIAS_ACT_GRAD,
+    "bias_act_grad",
+    ["shared/prelude", "elementwise/bias_act_grad", "shared/each"],
+    ["g", "output", "y", "WIDTH", "ADD"],
+    2
+);
 shader!(
     NOISE_BIAS_ACT,
     "noise_bias_act",
-    ["prelude", "noise_bias_act", "each"],
+    ["shared/prelude", "elementwise/noise_bias_act", "shared/each"],
     ["x", "noise", "strength", "b", "y", "WIDTH", "ADD"],
     4
 );
-shader!(ADAIN_MOMENTS, "adain", ["prelude", "maps", "adain_moments"], ["x", "y", "LANES"], 1);
-shader!(ADAIN_STATS, "adain", ["prelude", "adain_stats"], [], 1);
-shader!(ADAIN, "adain", ["prelude", "map_of", "adain", "each"], ["x", "style", "stats", "y", "WIDTH", "ADD"], 3);
-shader!(ADAIN_SUMS, "adain_style_grad", ["prelude", "maps", "adain_sums"], ["g", "x", "stats", "y", "LANES", "ADD"], 3);
+shader!(
+    ADAIN_MOMENTS,
+    "adain",
+    ["shared/prelude", "normalize/maps", "normalize/adain_moments"],
+    ["x", "y", "LANES"],
+    1
+);
+shader!(ADAIN_STATS, "adain", ["shared/prelude", "normalize/adain_stats"], [], 1);
+shader!(
+    ADAIN,
+    "adain",
+    ["shared/prelude", "normalize/map_of", "normalize/adain", "shared/each"],
+    ["x", "style", "stats", "y", "WIDTH", "ADD"],
+    3
+);
+shader!(
+    ADAIN_SUMS,
+    "adain_style_grad",
+    ["shared/prelude", "normalize/maps", "normalize/adain_sums"],
+    ["g", "x", "stats", "y", "LANES", "ADD"],
+    3
+);
 shader!(
     ADAIN_INPUT_GRAD,
     "adain_input_grad",
-    ["prelude", "map_of", "adain_input_grad", "each"],
+    ["shared/prelude", "normalize/map_of", "normalize/adain_input_grad", "shared/each"],
     ["g", "x", "style", "stats", "sums", "y", "WIDTH", "ADD"],
     5
 );
 shader!(
     MINIBATCH_STDDEV,
     "minibatch_stddev",
-    ["prelude", "minibatch", "minibatch_stddev", "each"],
+    ["shared/prelude", "normalize/minibatch", "normalize/minibatch_stddev", "shared/each"],
     ["x", "y", "ADD"],
     1
 );
 shader!(
     MINIBATCH_STDDEV_GRAD,
     "minibatch_stddev_grad",
-    ["prelude", "minibatch", "minibatch_stddev_grad"],
+    ["shared/prelude", "normalize/minibatch", "normalize/minibatch_stddev_grad"],
     ["g", "x", "y", "ADD"],
     2
 );
-shader!(ADAM_CHECK, "adam", ["prelude", "adam_check"], [], 1);
-shader!(ADAM_STEP, "adam", ["prelude", "math", "adam_step"], [], 1);
-shader!(ADAM, "adam", ["prelude", "adam"], [], 2);
-shader!(ADAM_AVERAGE, "adam", ["prelude", "adam_average"], [], 2);
-shader!(COPY_RUNS, "copy", ["prelude", "walk", "copy_runs"], ["x", "y", "ADD", "RANK"], 1);
-shader!(FILL_RUNS, "fill", ["prelude", "fill_runs", "each"], ["y", "ADD"], 0);
-shader!(CONVERT, "cast", ["prelude", "convert", "each"], ["x", "y", "ADD"], 1);
-shader!(UNARY_FOUR, "unary", ["prelude", "math", "unary", "unary_four", "each"], ["x", "y", "OP", "ADD"], 1);
+shader!(ADAM_CHECK, "adam", ["shared/prelude", "optimizer/adam_check"], [], 1);
+shader!(ADAM_STEP, "adam", ["shared/prelude", "shared/math", "optimizer/adam_step"], [], 1);
+shader!(ADAM, "adam", ["shared/prelude", "optimizer/adam"], [], 2);
+shader!(ADAM_AVERAGE, "adam", ["shared/prelude", "optimizer/adam_average"], [], 2);
+shader!(COPY_RUNS, "copy", ["shared/prelude", "movement/walk", "movement/copy_runs"], ["x", "y", "ADD", "RANK"], 1);
+shader!(FILL_RUNS, "fill", ["shared/prelude", "elementwise/fill_runs", "shared/each"], ["y", "ADD"], 0);
+shader!(CONVERT, "cast", ["shared/prelude", "elementwise/convert", "shared/each"], ["x", "y", "ADD"], 1);
+shader!(
+    UNARY_FOUR,
+    "unary",
+    ["shared/prelude", "shared/math", "elementwise/unary", "elementwise/unary_four", "shared/each"],
+    ["x", "y", "OP", "ADD"],
+    1
+);
 shader!(
     BROADCAST_FOUR,
     "binary",
-    ["prelude", "broadcast", "operators", "binary_broadcast_four", "each"],
+    [
+        "shared/prelude",
+        "elementwise/broadcast",
+        "elementwise/operators",
+        "elementwise/binary_broadcast_four",
+        "shared/each"
+    ],
     ["a", "b", "y", "OP", "RANK", "ADD"],
     2
 );
-shader!(SUM_RUNS, "reduce", ["prelude", "sum_runs", "each"], ["x", "y", "ADD"], 1);
+shader!(SUM_RUNS, "reduce", ["shared/prelude", "product/sum_runs", "shared/each"], ["x", "y", "ADD"], 1);

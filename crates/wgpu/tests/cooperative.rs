@@ -155,7 +155,7 @@ fn convolutions_of_few_and_many_channels_are_the_same_as_without() {
 }
 
 #[test]
-fn a_wide_convolution_of_maps_in_f16_is_not_filtered() {
+fn a_wide_convolution_of_maps_in_f16_is_not_winograds() {
     let (x, w) = ([4, 32, 32, 160], [3, 3, 160, 160]);
     let (maps, weights) = (short(x.iter().product()), numbers(w.iter().product()));
     let rounded: Vec<f64> = weights.iter().copied().map(rounded_to_f16).collect();

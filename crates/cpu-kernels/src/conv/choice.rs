@@ -31,28 +31,28 @@ const FEW: usize = 8;
 
 /// The fastest algorithm by the table above: a function of the shape alone.
 pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
-    if filters(kind, g) {
+    if is_winograd(kind, g) {
         return Algorithm::Winograd;
     }
-    // A shifted product computes padding columns too, a small part of wide rows only; windows cost a copy of x for each
+    // A shifted product computes padding columns too, a small part of wide rows only; im2col costs a copy of x for each
     // tap, a small part of deep products only.
-    let windows = |width: usize, channels: usize| width <= 8 || channels < FEW || (width <= 16 && channels >= 512);
+    let im2col = |width: usize, channels: usize| width <= 8 || channels < FEW || (width <= 16 && channels >= 512);
     let gather = match kind {
-        Kind::Forward => windows(g.ow, g.c),
-        Kind::Transpose => windows(g.w.div_ceil(g.stride), g.o),
+        Kind::Forward => im2col(g.ow, g.c),
+        Kind::Transpose => im2col(g.w.div_ceil(g.stride), g.o),
         Kind::WeightGrad if g.o < FEW => return Algorithm::Direct,
         Kind::WeightGrad => g.ow <= 16 || g.as_product().is_some(),
     };
     if gather { Algorithm::Im2col } else { Algorithm::Shifted }
 }
 
-/// Whether minimal filtering is the fastest. Its transforms cost as much as a few channels' products, and those of the
+/// Whether Winograd's form is the fastest. Its transforms cost as much as a few channels' products, and those of the
 /// weights, which all tiles share, as much as the products of some tiles.
-fn filters(kind: Kind, g: &Conv) -> bool {
+fn is_winograd(kind: Kind, g: &Conv) -> bool {
     let side = match kind {
         Kind::Transpose => g.h.min(g.w) / g.stride,
         _ => g.oh.min(g.ow),
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
-    g.filters() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= 16
+    g.fits_winograd() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= 16
 }

@@ -20,12 +20,12 @@ impl Conv {
 
     /// The algorithm asked for, if the kernel allows it, else the fastest.
     pub(super) fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
-        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.filters();
+        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.fits_winograd();
         asked.filter(fits).unwrap_or_else(|| choose(kind, self))
     }
 
-    /// Whether all members of the family can be computed by minimal filtering.
-    pub(super) fn filters(&self) -> bool {
+    /// Whether all members of the family can be computed in Winograd's form.
+    pub(super) fn fits_winograd(&self) -> bool {
         let taps = [3, 4][usize::from(self.stride == 2)];
         self.stride <= 2 && self.kh == taps && self.kw == taps
     }

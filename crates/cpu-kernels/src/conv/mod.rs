@@ -5,25 +5,23 @@
 
 mod choice;
 mod direct;
-mod filtering;
 mod geometry;
-mod kept;
 mod pass;
 mod scratch;
 mod tiling;
+mod weight_cache;
 mod weight_grad;
 mod winograd;
-mod winograd_grad;
 
 pub use choice::choose;
 pub use scratch::Scratch;
 
 use crate::matmul::matmul;
-use kept::Made;
 use pass::{Pass, Target};
 use rayon::prelude::*;
 use scratch::{Buffers, grow};
 use tiling::{Tile, Tiling};
+use weight_cache::Made;
 
 /// Geometry of the correlation `y[n,i,j,o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u,v,c,o]`, zero outside of x.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +59,7 @@ pub enum Algorithm {
     Shifted,
     /// Nested loops.
     Direct,
-    /// Minimal filtering; for 3×3 kernels of stride 1 and 4×4 kernels of stride 2, others are computed as chosen for them.
+    /// Winograd's minimal filtering; for 3×3 kernels of stride 1 and 4×4 kernels of stride 2, others are computed as chosen for them.
     Winograd,
 }
 
@@ -98,11 +96,11 @@ pub fn conv2d(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    let Scratch { large, kept, buffers, .. } = scratch;
+    let Scratch { large, cache, buffers, .. } = scratch;
     let passes = [g.pass()];
     let weights = if algorithm == Algorithm::Winograd {
-        let make = |filters: &mut [f32]| transform(&passes, w, filters);
-        kept.get_or(w, Made::Filters, g, large, filters_len(&passes), make)
+        let make = |transformed: &mut [f32]| transform(&passes, w, transformed);
+        cache.get_or(w, Made::Winograd, g, large, transformed_len(&passes), make)
     } else {
         w
     };
@@ -134,17 +132,17 @@ pub fn conv2d_transpose(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, large, kept, buffers, .. } = scratch;
+    let Scratch { weights, large, cache, buffers, .. } = scratch;
     let (passes, places) = g.phases();
     let weights = if algorithm == Algorithm::Winograd {
-        let make = |filters: &mut [f32]| {
+        let make = |transformed: &mut [f32]| {
             let flipped = grow(weights, w.len());
             g.flip(w, &places, flipped);
-            transform(&passes, flipped, filters);
+            transform(&passes, flipped, transformed);
         };
-        kept.get_or(w, Made::FlippedFilters, g, large, filters_len(&passes), make)
+        cache.get_or(w, Made::FlippedWinograd, g, large, transformed_len(&passes), make)
     } else {
-        kept.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
+        cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };
     run(&passes, algorithm, y, weights, x, g.h, accumulate, buffers);
 }
@@ -185,20 +183,20 @@ fn clear(out: &mut [f32], accumulate: bool) {
     }
 }
 
-/// Elements of the passes' weights, transformed for minimal filtering.
-fn filters_len(passes: &[Pass]) -> usize {
-    passes.iter().filter_map(Pass::filter).map(|filter| filter.weights_len()).sum()
+/// Elements of the passes' weights, in Winograd's form.
+fn transformed_len(passes: &[Pass]) -> usize {
+    passes.iter().filter_map(Pass::winograd).map(|winograd| winograd.weights_len()).sum()
 }
 
-/// Transforms the passes' weights, which follow one another, for minimal filtering.
-fn transform(passes: &[Pass], weights: &[f32], filters: &mut [f32]) {
-    let (mut weights, mut filters) = (weights, filters);
+/// Transforms the passes' weights, which follow one another, into Winograd's form.
+fn transform(passes: &[Pass], weights: &[f32], transformed: &mut [f32]) {
+    let (mut weights, mut transformed) = (weights, transformed);
     for pass in passes {
-        let Some(filter) = pass.filter() else { continue };
+        let Some(winograd) = pass.winograd() else { continue };
         let (own, others) = weights.split_at(pass.depth() * pass.o);
-        let (to, rest) = filters.split_at_mut(filter.weights_len());
-        filter.transform_weights(own, to);
-        (weights, filters) = (others, rest);
+        let (to, rest) = transformed.split_at_mut(winograd.weights_len());
+        winograd.transform_weights(own, to);
+        (weights, transformed) = (others, rest);
     }
 }
 
@@ -218,8 +216,8 @@ fn run(
     let passes: Vec<(Pass, &[f32])> = passes
         .iter()
         .map(|&pass| {
-            let filter = pass.filter().filter(|_| algorithm == Algorithm::Winograd);
-            let len = filter.map_or(pass.depth() * pass.o, |filter| filter.weights_len());
+            let winograd = pass.winograd().filter(|_| algorithm == Algorithm::Winograd);
+            let len = winograd.map_or(pass.depth() * pass.o, |winograd| winograd.weights_len());
             let (own, after) = rest.split_at(len);
             rest = after;
             (pass, own)

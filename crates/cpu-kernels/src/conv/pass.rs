@@ -1,9 +1,8 @@
 //! A pass: a strided correlation whose results land on every `step`-th pixel of an image. A convolution is one pass
 //! with step 1; its adjoint in x is one pass of stride 1 for each of stride × stride phases of x.
 
-use super::filtering::SIDE;
 use super::tiling::Tile;
-use super::winograd::Winograd;
+use super::winograd::{SIDE, Winograd};
 use super::{Algorithm, direct};
 use crate::matmul::{Matrix, product, unpacked_product};
 
@@ -47,8 +46,8 @@ impl Pass {
         self.kh * self.kw * self.stride == 1 && self.top == 0 && self.left == 0 && self.ow == self.w
     }
 
-    /// The pass by minimal filtering, if its kernel allows.
-    pub fn filter(&self) -> Option<Winograd> {
+    /// The pass in Winograd's form, if its kernel allows.
+    pub fn winograd(&self) -> Option<Winograd> {
         Winograd::new(self)
     }
 
@@ -87,7 +86,7 @@ impl Pass {
             Algorithm::Shifted => self.gathered(rows) + rows * self.wide() * self.o,
             Algorithm::Direct => self.depth() * self.o,
             Algorithm::Winograd => {
-                self.filter().map_or(0, |filter| filter.workspace(images * rows.div_ceil(SIDE) * filter.wide()))
+                self.winograd().map_or(0, |winograd| winograd.workspace(images * rows.div_ceil(SIDE) * winograd.wide()))
             }
         }
     }
@@ -158,17 +157,17 @@ impl Pass {
             return;
         }
         match algorithm {
-            Algorithm::Im2col => self.run_windows(x, weights, tile, to, buffer),
-            Algorithm::Shifted => self.run_rows(x, weights, tile, to, buffer),
+            Algorithm::Im2col => self.im2col(x, weights, tile, to, buffer),
+            Algorithm::Shifted => self.shifted(x, weights, tile, to, buffer),
             Algorithm::Direct => direct::run(self, x, weights, tile, to, buffer),
             Algorithm::Winograd => {
-                let filter = self.filter().expect("`Conv::filters` has looked at the kernel");
-                filter.run(x, weights, tile, to, buffer);
+                let winograd = self.winograd().expect("`Conv::fits_winograd` has looked at the kernel");
+                winograd.run(x, weights, tile, to, buffer);
             }
         }
     }
 
-    fn run_windows(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
+    fn im2col(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let [k, o] = [self.depth(), self.o];
         let pixels = tile.images * tile.rows * self.ow;
         let (windows, results) = buffer.split_at_mut(pixels * k);
@@ -186,7 +185,7 @@ impl Pass {
         }
     }
 
-    fn run_rows(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
+    fn shifted(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let (wide, length, o) = (self.wide(), self.kw * self.c, self.o);
         let (padded, results) = buffer.split_at_mut(self.gathered(tile.rows));
         let results = &mut results[..tile.rows * wide * o];

@@ -1,6 +1,6 @@
 //! Workspace that grows to the largest convolution seen and is then reused: a steady step takes no memory.
 
-use super::kept::Kept;
+use super::weight_cache::WeightCache;
 use std::sync::{Mutex, PoisonError};
 
 /// Workspace of the convolutions, kept by the caller between calls. Its content has no meaning.
@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 pub struct Scratch {
     /// Rearranged weights.
     pub(super) weights: Vec<f32>,
-    /// Weights transformed for minimal filtering, or partial sums of a weight gradient.
+    /// Weights in Winograd's form, or partial sums of a weight gradient.
     pub(super) large: Vec<f32>,
     /// What was made of weights that do not change.
-    pub(super) kept: Kept,
+    pub(super) cache: WeightCache,
     /// One buffer a thread.
     pub(super) buffers: Buffers,
 }
@@ -26,21 +26,21 @@ impl Scratch {
         Self::default()
     }
 
-    /// Tells that these weights do not change until [`Scratch::forget`]: what a convolution makes of them is kept. `None`
+    /// Tells that these weights do not change until [`Scratch::forget`]: what a convolution makes of them is cached. `None`
     /// for all others.
     pub fn freeze(&mut self, weights: Option<&[f32]>) {
-        self.kept.freeze(weights);
+        self.cache.freeze(weights);
     }
 
     /// Tells that this memory has other values now, or will be given back.
     pub fn forget(&mut self, memory: &[f32]) {
-        self.kept.forget(memory);
+        self.cache.forget(memory);
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let buffers: usize = self.buffers.0.iter().map(|buffer| lock(buffer).capacity()).sum();
-        4 * (self.weights.capacity() + self.large.capacity() + buffers + self.kept.len())
+        4 * (self.weights.capacity() + self.large.capacity() + buffers + self.cache.len())
     }
 }
 

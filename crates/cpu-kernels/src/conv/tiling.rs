@@ -1,9 +1,8 @@
 //! How a convolution is cut into tasks.
 
 use super::Algorithm;
-use super::filtering::SIDE;
 use super::pass::Pass;
-use super::winograd::BAND;
+use super::winograd::{BAND, SIDE};
 
 /// Rows `row..row + rows` of `images` consecutive images, counted in the pass's own rows.
 #[derive(Clone, Copy, Debug)]

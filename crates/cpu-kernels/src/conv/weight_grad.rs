@@ -4,7 +4,7 @@
 use super::pass::Pass;
 use super::scratch::{Scratch, grow};
 use super::tiling::{Tile, Tiling};
-use super::{Algorithm, direct, winograd_grad};
+use super::{Algorithm, direct, winograd};
 use crate::matmul::{Matrix, product};
 use rayon::prelude::*;
 
@@ -24,8 +24,8 @@ pub(super) fn weight_grad(
     accumulate: bool,
     scratch: &mut Scratch,
 ) {
-    if let (Algorithm::Winograd, Some(filter)) = (algorithm, pass.filter()) {
-        return winograd_grad::weight_grad(&filter, size, [x, y], w, accumulate, scratch);
+    if let (Algorithm::Winograd, Some(transforms)) = (algorithm, pass.winograd()) {
+        return winograd::weight_grad(&transforms, size, [x, y], w, accumulate, scratch);
     }
     let pixels = ((1 << 16) / (pass.c + pass.o)).clamp(128, 512);
     let tiling = Tiling::with_pixels(pixels, pass.ow, size);

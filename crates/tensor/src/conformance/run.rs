@@ -118,12 +118,12 @@ fn same(a: &[f64], b: &[f64]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
 }
 
-/// Minimal filtering F(4×4, 3×3) multiplies the roundings of sums: entries of its matrices reach 8, and cancel. A device
+/// Winograd's F(4×4, 3×3) multiplies the roundings of sums: entries of its matrices reach 8, and cancel. A device
 /// may choose it by itself.
 fn amplification(kernel: &Kernel) -> f64 {
     match kernel {
         Kernel::Conv2d(p) | Kernel::Conv2dTranspose(p) | Kernel::Conv2dWeightGrad(p) => match p.algorithm {
-            Algorithm::Auto | Algorithm::Winograd => FILTERING,
+            Algorithm::Auto | Algorithm::Winograd => WINOGRAD,
             _ => 1.0,
         },
         _ => 1.0,
@@ -131,7 +131,7 @@ fn amplification(kernel: &Kernel) -> f64 {
 }
 
 /// The smallest whole number that holds; 1.2 was measured.
-const FILTERING: f64 = 2.0;
+const WINOGRAD: f64 = 2.0;
 
 fn largest(values: &[f64]) -> f64 {
     let finite = values.iter().filter(|value| value.is_finite());

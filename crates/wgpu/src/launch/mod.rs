@@ -2,13 +2,13 @@
 
 mod cooperative;
 mod elementwise;
-mod filtering;
 mod movement;
 mod normalize;
 mod optimizer;
 mod product;
 mod reduce;
 mod split;
+mod winograd;
 
 use std::sync::Arc;
 

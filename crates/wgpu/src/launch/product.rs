@@ -202,7 +202,7 @@ impl Launch<'_> {
     }
 
     pub fn conv2d(&mut self, p: &Conv2d, x: &View, w: &View, y: &View) -> Result<()> {
-        if self.filtered(p, x, w, y)? {
+        if self.winograd(p, x, w, y)? {
             return Ok(());
         }
         let (c, o) = (w.shape[2], w.shape[3]);
@@ -225,7 +225,7 @@ impl Launch<'_> {
     }
 
     pub fn conv2d_transpose(&mut self, p: &Conv2d, y: &View, w: &View, x: &View) -> Result<()> {
-        if self.filtered_transpose(p, y, w, x)? {
+        if self.winograd_transpose(p, y, w, x)? {
             return Ok(());
         }
         let (c, o) = (w.shape[2], w.shape[3]);
@@ -251,7 +251,7 @@ impl Launch<'_> {
     }
 
     pub fn conv2d_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<()> {
-        if self.filtered_weight_grad(p, x, y, w)? {
+        if self.winograd_weight_grad(p, x, y, w)? {
             return Ok(());
         }
         let (c, o) = (w.shape[2], w.shape[3]);

@@ -1,4 +1,4 @@
-//! What is made of weights that do not change, kept for the next time.
+//! What convolutions make of weights that do not change, cached for the next time.
 
 use super::Conv;
 use super::scratch::grow;
@@ -8,23 +8,23 @@ use std::ops::Range;
 /// What weights were made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Made {
-    /// Transformed for minimal filtering.
-    Filters,
+    /// In Winograd's form.
+    Winograd,
     /// Arranged for the adjoint.
     Flipped,
     /// Both.
-    FlippedFilters,
+    FlippedWinograd,
 }
 
 /// Weights by where they lie: whoever owns the memory says which do not change, and when they are gone.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct WeightCache {
     /// Weights that do not change: their first byte and the byte behind.
     frozen: Option<Range<usize>>,
     made: HashMap<(Range<usize>, Made, Conv), Vec<f32>>,
 }
 
-impl Kept {
+impl WeightCache {
     /// The weights of the next convolution, if they do not change.
     pub fn freeze(&mut self, weights: Option<&[f32]>) {
         self.frozen = weights.map(range);
@@ -62,7 +62,7 @@ impl Kept {
         })
     }
 
-    /// Elements kept.
+    /// Elements held.
     pub fn len(&self) -> usize {
         self.made.values().map(Vec::len).sum()
     }

@@ -1,4 +1,4 @@
-// y [POINTS², count, C] = A g Aᵀ of tiles of a gradient x [N, H, W, C]: the adjoint of filtering_output.wgsl.
+// y [POINTS², count, C] = A g Aᵀ of tiles of a gradient x [N, H, W, C]: the adjoint of output.wgsl.
 const FROM: u32 = 4u;
 const TO: u32 = POINTS;
 

@@ -1,4 +1,4 @@
-//! Convolutions by minimal filtering (`filtering.wgsl`; Winograd 1980, Lavin and Gray 2016, arXiv:1509.09308): transformed
+//! Winograd's convolutions (`shaders/winograd/`; Winograd 1980, Lavin and Gray 2016, arXiv:1509.09308): transformed
 //! tiles of the image, one matrix product over channels for each point, results transformed back. A stride of 2 with a 4×4
 //! kernel is a sum over the four phases of the image, each with a 2×2 kernel; its adjoint is one such pass for each phase
 //! of the result.
@@ -15,7 +15,7 @@ use crate::shader::{self, Shader};
 /// Results of a tile along an axis.
 const SIDE: usize = 4;
 
-/// Operations that filtering saves must be worth so many for each byte that its transforms move, about the quotient of what
+/// Operations that Winograd's form saves must be worth so many for each byte that its transforms move, about the quotient of what
 /// kernels reach of a GPU's arithmetic and of its memory's speed: 12 on the largest, 30 on many small ones. With as many
 /// channels in as out, that is 3×3 kernels from 86 channels on.
 const WORTH: usize = 32;
@@ -40,7 +40,7 @@ struct Pass {
 }
 
 impl Pass {
-    /// The pass that a convolution is, if minimal filtering can do it.
+    /// The pass that a convolution is, if Winograd's form can do it.
     fn forward(p: &Conv2d, x: &View, w: &View, y: &View) -> Option<Self> {
         let taps = taps(p, w)?;
         let [top, _, left, _] = p.padding;
@@ -59,7 +59,7 @@ impl Pass {
         })
     }
 
-    /// The pass of the adjoint in x that computes every stride-th row and column of x from `first` on, if minimal filtering
+    /// The pass of the adjoint in x that computes every stride-th row and column of x from `first` on, if Winograd's form
     /// can do it.
     fn transposed(p: &Conv2d, first: [usize; 2], y: &View, w: &View, x: &View) -> Option<Self> {
         let taps = taps(p, w)?;
@@ -120,10 +120,10 @@ impl Pass {
         let [rows, columns, out] = self.results;
         let (tiles, points, depth) = (self.tile_count(), self.points(), self.depth());
         let direct = 2 * self.images * rows * columns * self.taps.pow(2) * depth * out;
-        let filtered = 2 * tiles * points * depth * out;
+        let winograd = 2 * tiles * points * depth * out;
         // Tiles, their products and the weights are written and read.
         let moved = 8 * points * (tiles * (depth + out) + depth * out);
-        direct.saturating_sub(filtered) >= WORTH * moved
+        direct.saturating_sub(winograd) >= WORTH * moved
     }
 
     /// Tiles that are computed at once, so many that each of their planes is small enough.
@@ -133,7 +133,7 @@ impl Pass {
     }
 }
 
-/// Taps along an axis of one phase, if minimal filtering can do a convolution.
+/// Taps along an axis of one phase, if Winograd's form can do a convolution.
 fn taps(p: &Conv2d, w: &View) -> Option<usize> {
     let size = if p.stride == 2 { 4 } else { 3 };
     (p.stride <= 2 && w.shape[..2] == [size, size]).then_some(size / p.stride)
@@ -143,19 +143,19 @@ fn taps(p: &Conv2d, w: &View) -> Option<usize> {
 type Chunk = (usize, usize);
 
 impl Launch<'_> {
-    /// `conv2d` by minimal filtering, if that is how it is computed.
-    pub fn filtered(&mut self, p: &Conv2d, x: &View, w: &View, y: &View) -> Result<bool> {
-        match self.filters(p, [x, w], Pass::forward(p, x, w, y)) {
+    /// `conv2d` in Winograd's form, if that is how it is computed.
+    pub fn winograd(&mut self, p: &Conv2d, x: &View, w: &View, y: &View) -> Result<bool> {
+        match self.winograd_pass(p, [x, w], Pass::forward(p, x, w, y)) {
             Some(pass) => self.correlate(&pass, x, w, false, y).map(|()| true),
             None => Ok(false),
         }
     }
 
-    /// `conv2d_transpose` by minimal filtering, if that is how it is computed.
-    pub fn filtered_transpose(&mut self, p: &Conv2d, y: &View, w: &View, x: &View) -> Result<bool> {
+    /// `conv2d_transpose` in Winograd's form, if that is how it is computed.
+    pub fn winograd_transpose(&mut self, p: &Conv2d, y: &View, w: &View, x: &View) -> Result<bool> {
         let pass = |i, j| Pass::transposed(p, [i, j], y, w, x);
         // The first phase has the most rows and columns.
-        if self.filters(p, [y, w], pass(0, 0)).is_none() {
+        if self.winograd_pass(p, [y, w], pass(0, 0)).is_none() {
             return Ok(false);
         }
         let phases = (0..p.stride).flat_map(|i| (0..p.stride).filter_map(move |j| pass(i, j)));
@@ -165,10 +165,10 @@ impl Launch<'_> {
         Ok(true)
     }
 
-    /// `conv2d_weight_grad` by minimal filtering, if that is how it is computed: the adjoints of its three steps in their
+    /// `conv2d_weight_grad` in Winograd's form, if that is how it is computed: the adjoints of its three steps in their
     /// reversed order.
-    pub fn filtered_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<bool> {
-        let Some(pass) = self.filters(p, [x, y], Pass::forward(p, x, w, y)) else {
+    pub fn winograd_weight_grad(&mut self, p: &Conv2d, x: &View, y: &View, w: &View) -> Result<bool> {
+        let Some(pass) = self.winograd_pass(p, [x, y], Pass::forward(p, x, w, y)) else {
             return Ok(false);
         };
         let (points, depth, out) = (pass.points(), pass.depth(), pass.results[2]);
@@ -177,19 +177,19 @@ impl Launch<'_> {
             let count = chunk.1;
             let (_inputs, inputs) = self.transformed_input(&pass, x, chunk)?;
             let (_grads, grads) = self.workspace(points * count * out)?;
-            let shader = &shader::FILTERING_OUTPUT_GRAD;
+            let shader = &shader::WINOGRAD_OUTPUT_GRAD;
             self.tiles(shader, &pass, pass.written(), chunk, [&bind(y), &grads])?;
             let (size, steps) = ([depth, out, count], [count * depth, count * out]);
             self.products([&inputs, &grads, &sums], [true, false], size, points, steps, chunk.0 > 0)?;
         }
-        self.taps(&shader::FILTERING_WEIGHTS_GRAD, &pass, w, [&sums, &bind(w)])?;
+        self.taps(&shader::WINOGRAD_WEIGHTS_GRAD, &pass, w, [&sums, &bind(w)])?;
         Ok(true)
     }
 
-    /// A pass, if it is computed by minimal filtering: a function of its shape, its factors' types and the adapter. Units for matrices
-    /// of f16 are 2 (GeForce RTX 4090) to 15 times (H100) as fast as f32, by NVIDIA's data sheets, in which filtering has its 2.25 to
+    /// A pass, if it is computed in Winograd's form: a function of its shape, its factors' types and the adapter. Units for matrices
+    /// of f16 are 2 (GeForce RTX 4090) to 15 times (H100) as fast as f32, by NVIDIA's data sheets, in which Winograd's form has its 2.25 to
     /// 4 times fewer products; they need no transforms.
-    fn filters(&self, p: &Conv2d, factors: [&View; 2], pass: Option<Pass>) -> Option<Pass> {
+    fn winograd_pass(&self, p: &Conv2d, factors: [&View; 2], pass: Option<Pass>) -> Option<Pass> {
         pass.filter(|pass| {
             let weights = 4 * pass.points() * pass.depth() * pass.results[2];
             let fits = pass.tile_count() * weights > 0 && weights <= self.largest();
@@ -205,7 +205,7 @@ impl Launch<'_> {
     fn correlate(&mut self, pass: &Pass, x: &View, w: &View, turned: bool, y: &View) -> Result<()> {
         let (points, depth, out) = (pass.points(), pass.depth(), pass.results[2]);
         let (_weights, weights) = self.workspace(points * depth * out)?;
-        self.taps(&shader::FILTERING_WEIGHTS, pass, w, [&bind(w), &weights])?;
+        self.taps(&shader::WINOGRAD_WEIGHTS, pass, w, [&bind(w), &weights])?;
         for chunk in pass.chunks(self.limits) {
             let count = chunk.1;
             let (_inputs, inputs) = self.transformed_input(pass, x, chunk)?;
@@ -213,7 +213,7 @@ impl Launch<'_> {
             let steps = [count * depth, depth * out];
             let size = [count, out, depth];
             self.products([&inputs, &weights, &sums], [false, turned], size, points, steps, false)?;
-            self.tiles(&shader::FILTERING_OUTPUT, pass, pass.written(), chunk, [&sums, &bind(y)])?;
+            self.tiles(&shader::WINOGRAD_OUTPUT, pass, pass.written(), chunk, [&sums, &bind(y)])?;
         }
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Launch<'_> {
     /// The transformed tiles of a chunk, `[points, count, depth]`.
     fn transformed_input(&mut self, pass: &Pass, x: &View, chunk: Chunk) -> Result<(Block, Binding)> {
         let tiles = self.workspace(pass.points() * chunk.1 * pass.depth())?;
-        self.tiles(&shader::FILTERING_INPUT, pass, pass.image(), chunk, [&bind(x), &tiles.1])?;
+        self.tiles(&shader::WINOGRAD_INPUT, pass, pass.image(), chunk, [&bind(x), &tiles.1])?;
         Ok(tiles)
     }
 
@@ -245,7 +245,7 @@ impl Launch<'_> {
         self.transform(shader, pass, operands, items, &params)
     }
 
-    /// Runs a transform over the taps of weights `w` (`filters.wgsl`).
+    /// Runs a transform over the taps of weights `w` (`taps.wgsl`).
     fn taps(&mut self, shader: &'static Shader, pass: &Pass, w: &View, operands: [&Binding; 2]) -> Result<()> {
         let [size, rows, columns] = [w.shape[0], w.shape[2], w.shape[3]];
         let sizes = [rows, columns, size, pass.phases, pass.tap[0], pass.tap[1]];

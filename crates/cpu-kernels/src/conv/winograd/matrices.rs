@@ -6,11 +6,11 @@ use pulp::Simd;
 use std::ops::{Add, Mul, Sub};
 
 /// Results of one tile along an axis.
-pub(super) const SIDE: usize = 4;
+pub(in crate::conv) const SIDE: usize = 4;
 
 /// A register of numbers, with the operators that the formulas need.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes<S: Simd>(pub S, pub S::f32s);
+pub(in crate::conv) struct Lanes<S: Simd>(pub S, pub S::f32s);
 
 impl<S: Simd> Lanes<S> {
     /// Zeros.
@@ -72,8 +72,8 @@ impl<S: Simd> Mul<Lanes<S>> for f32 {
     }
 }
 
-/// The five matrices of a filter with r taps and P = r + 3 points.
-pub(super) trait Filter<const R: usize, const P: usize> {
+/// The five matrices for r taps and P = r + 3 points.
+pub(in crate::conv) trait Matrices<const R: usize, const P: usize> {
     /// `Bᵀ d`.
     fn input<S: Simd>(d: [Lanes<S>; P]) -> [Lanes<S>; P];
     /// `Aᵀ m`.
@@ -90,7 +90,7 @@ pub(super) trait Filter<const R: usize, const P: usize> {
 /// round best: with 64 channels 2e-6 of the largest result, 5e-6 at the usual 0, ±1, ±2, ∞.
 pub(super) struct Three;
 
-impl Filter<3, 6> for Three {
+impl Matrices<3, 6> for Three {
     #[inline(always)]
     fn input<S: Simd>([d0, d1, d2, d3, d4, d5]: [Lanes<S>; 6]) -> [Lanes<S>; 6] {
         let (p, q) = (d4.plus(-4.0, d2), (0.5 * d3).plus(-2.0, d1));
@@ -129,7 +129,7 @@ impl Filter<3, 6> for Three {
 /// F(4, 2) at 0, −1, ½, 2, ∞: 25 products instead of 64 for a tile, rounded to 1e-6 of the largest result.
 pub(super) struct Two;
 
-impl Filter<2, 5> for Two {
+impl Matrices<2, 5> for Two {
     #[inline(always)]
     fn input<S: Simd>([d0, d1, d2, d3, d4]: [Lanes<S>; 5]) -> [Lanes<S>; 5] {
         [

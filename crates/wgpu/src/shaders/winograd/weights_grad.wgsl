@@ -1,4 +1,4 @@
-// The gradient y of the weights (+)= Gᵀ u G of the sums x [POINTS², phases² · C, O]: the adjoint of filtering_weights.wgsl.
+// The gradient y of the weights (+)= Gᵀ u G of the sums x [POINTS², phases² · C, O]: the adjoint of weights.wgsl.
 const FROM: u32 = POINTS;
 const TO: u32 = TAPS;
 

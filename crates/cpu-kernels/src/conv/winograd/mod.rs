@@ -1,12 +1,18 @@
-//! Convolution by minimal filtering ([`super::filtering`]): transformed tiles of the image, one matrix product over
+//! Winograd's convolution ([`matrices`]): transformed tiles of the image, one matrix product over
 //! channels for each point, results transformed back. A stride of 2 with a 4×4 kernel is a sum over the four phases of
 //! the image, each with a 2×2 kernel: the phases make one deeper product.
 
-use super::filtering::{Filter, Lanes, SIDE, Three, Two};
+mod matrices;
+mod weight_grad;
+
+pub(super) use matrices::SIDE;
+pub(super) use weight_grad::weight_grad;
+
 use super::pass::{Pass, Target};
 use super::tiling::Tile;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
+use matrices::{Lanes, Matrices, Three, Two};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -21,7 +27,7 @@ pub(super) const GAP: usize = 16;
 /// A place in an image that lies outside of it.
 const OUTSIDE: usize = usize::MAX;
 
-/// How a pass is filtered.
+/// A pass in Winograd's form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Winograd {
     pub pass: Pass,
@@ -85,7 +91,7 @@ impl Winograd {
         let out = Shared(out.as_mut_ptr());
         (0..self.depth()).into_par_iter().with_min_len(4).for_each(|row| {
             let out = &out;
-            self.dispatch(Weights { filter: self, weights, row, out });
+            self.dispatch(Weights { winograd: self, weights, row, out });
         });
     }
 
@@ -122,7 +128,7 @@ impl Winograd {
                 }
             }
             let channels = [first, width];
-            self.dispatch(Output { filter: self, results: &*results, plane: written, channels, tile, to: &mut *to });
+            self.dispatch(Output { winograd: self, results: &*results, plane: written, channels, tile, to: &mut *to });
         }
     }
 
@@ -154,16 +160,16 @@ impl Winograd {
         plane: usize,
         index: usize,
     ) {
-        self.dispatch(Input { filter: self, x, at, rows, to, plane, index });
+        self.dispatch(Input { winograd: self, x, at, rows, to, plane, index });
     }
 }
 
-/// What the transforms do with a filter.
+/// What a transform does with the matrices.
 pub(super) trait Transform {
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S);
+    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S);
 }
 
-/// A transform with the filter that has so many taps.
+/// A transform with the matrices for so many taps.
 struct Taps<T>(usize, T);
 
 impl<T: Transform> WithSimd for Taps<T> {
@@ -213,7 +219,7 @@ fn prefetch(x: &[f32], at: usize) {
 }
 
 struct Weights<'a> {
-    filter: &'a Winograd,
+    winograd: &'a Winograd,
     weights: &'a [f32],
     row: usize,
     out: &'a Shared<f32>,
@@ -221,19 +227,19 @@ struct Weights<'a> {
 
 impl Transform for Weights<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, weights, row, out } = self;
-        let o = filter.pass.o;
+    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, weights, row, out } = self;
+        let o = winograd.pass.o;
         let zero = Lanes::zero(simd);
         for j in (0..o).step_by(PANEL) {
-            let (start, width) = filter.panel(j);
+            let (start, width) = winograd.panel(j);
             for lane in (0..width).step_by(S::F32_LANES) {
                 let count = S::F32_LANES.min(width - lane);
                 both_axes!(
                     F::weights::<S>, R, P, zero,
-                    load(u, v) Lanes::load(simd, &weights[filter.tap(row, u, v) + j + lane..][..count]),
+                    load(u, v) Lanes::load(simd, &weights[winograd.tap(row, u, v) + j + lane..][..count]),
                     store(p, q, value) {
-                        let place = (p * P + q) * (filter.depth() * o + GAP) + start + row * width + lane;
+                        let place = (p * P + q) * (winograd.depth() * o + GAP) + start + row * width + lane;
                         // SAFETY: the place lies in `out`, of `weights_len` elements; each row has places of its own.
                         value.store(unsafe { std::slice::from_raw_parts_mut(out.0.add(place), count) });
                     }
@@ -244,7 +250,7 @@ impl Transform for Weights<'_> {
 }
 
 struct Input<'a> {
-    filter: &'a Winograd,
+    winograd: &'a Winograd,
     x: &'a [f32],
     at: [usize; 3],
     rows: Range<usize>,
@@ -255,10 +261,10 @@ struct Input<'a> {
 
 impl Transform for Input<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, x, at: [image, row, column], rows, to, plane, index } = self;
-        let Pass { h, w, c, stride, top, left, .. } = filter.pass;
-        let x = &x[image * filter.pass.image()..][..filter.pass.image()];
+    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, x, at: [image, row, column], rows, to, plane, index } = self;
+        let Pass { h, w, c, stride, top, left, .. } = winograd.pass;
+        let x = &x[image * winograd.pass.image()..][..winograd.pass.image()];
         let zero = Lanes::zero(simd);
         for phase in rows.start / c..rows.end.div_ceil(c) {
             let channels = rows.start.max(phase * c) - phase * c..rows.end.min((phase + 1) * c) - phase * c;
@@ -301,7 +307,7 @@ impl Transform for Input<'_> {
 }
 
 struct Output<'a, 'b> {
-    filter: &'a Winograd,
+    winograd: &'a Winograd,
     results: &'a [f32],
     plane: usize,
     /// The first of the results' channels, and their number.
@@ -312,11 +318,11 @@ struct Output<'a, 'b> {
 
 impl Transform for Output<'_, '_> {
     #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, results, plane, channels: [channel, width], tile, to } = self;
-        let Pass { o, ow, step, first, pitch, .. } = filter.pass;
+    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, results, plane, channels: [channel, width], tile, to } = self;
+        let Pass { o, ow, step, first, pitch, .. } = winograd.pass;
         let zero = Lanes::zero(simd);
-        for (index, [image, row, column]) in filter.places(tile).enumerate() {
+        for (index, [image, row, column]) in winograd.places(tile).enumerate() {
             let (image, row) = (image - tile.image, row - tile.row);
             let (rows, columns) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
             for lane in (0..width).step_by(S::F32_LANES) {

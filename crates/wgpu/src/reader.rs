@@ -18,18 +18,18 @@ use crate::profile::Report;
 /// How long memory that has been written may take to be handed over.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Someone waits for a submission.
-pub(crate) struct Wait {
+/// To be told when a submission has run, and what it read.
+pub(crate) struct Request {
     /// Where the submission puts what is read, and behind it the status.
     pub staging: wgpu::Buffer,
     pub submission: wgpu::SubmissionIndex,
     /// Bytes that are read.
     pub bytes: usize,
-    pub done: Answer,
+    pub reply: Reply,
 }
 
-/// What is told when it has run.
-pub(crate) enum Answer {
+/// What is called when the submission has run.
+pub(crate) enum Reply {
     Read(Done<Vec<u8>>),
     Synchronize(Done<()>),
     Costs(Report, Done<Vec<Cost>>),
@@ -37,21 +37,21 @@ pub(crate) enum Answer {
 
 /// The thread that waits, for as long as this is there. Dropping it takes until the thread has ended: a process that ends takes
 /// the driver apart, which must not find a device in use.
-pub(crate) struct Waiting {
-    waits: Option<Sender<Wait>>,
+pub(crate) struct Reader {
+    requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Waiting {
-    pub fn send(&self, wait: Wait) {
+impl Reader {
+    pub fn send(&self, request: Request) {
         // The thread ends only when the sender is dropped.
-        let _ = self.waits.as_ref().map(|waits| waits.send(wait));
+        let _ = self.requests.as_ref().map(|requests| requests.send(request));
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Reader {
     fn drop(&mut self) {
-        self.waits = None;
+        self.requests = None;
         // What the thread itself calls may have held the device last.
         let others = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id());
         // A panic there has been reported.
@@ -59,8 +59,8 @@ impl Drop for Waiting {
     }
 }
 
-/// Waits for the GPU in a thread of its own, and answers in order.
-pub(crate) struct Waiter {
+/// What the thread works with: it waits for the GPU, and replies in order.
+pub(crate) struct ReaderThread {
     device: wgpu::Device,
     faults: Arc<Faults>,
     pipelines: Option<Arc<Pipelines>>,
@@ -70,7 +70,7 @@ pub(crate) struct Waiter {
     saved: usize,
 }
 
-impl Waiter {
+impl ReaderThread {
     pub fn new(
         device: &wgpu::Device,
         faults: &Arc<Faults>,
@@ -88,25 +88,25 @@ impl Waiter {
     }
 
     /// The thread that waits, by this name.
-    pub fn start(self, name: String) -> Result<Waiting> {
-        let (waits, received) = channel();
+    pub fn start(self, name: String) -> Result<Reader> {
+        let (requests, received) = channel();
         let thread = thread::Builder::new().name(name).spawn(move || self.run(&received));
         let thread = thread.map_err(|error| Error::device("open", format!("no thread for the device: {error}")))?;
-        Ok(Waiting { waits: Some(waits), thread: Some(thread) })
+        Ok(Reader { requests: Some(requests), thread: Some(thread) })
     }
 
-    /// Until nobody can wait any more.
-    fn run(mut self, received: &Receiver<Wait>) {
-        for wait in received {
-            let bytes = self.fetch(&wait);
-            // Before the answer: after it, nothing may be under way.
+    /// Until nobody can ask any more.
+    fn run(mut self, received: &Receiver<Request>) {
+        for request in received {
+            let bytes = self.fetch(&request);
+            // Before the reply: after it, nothing may be under way.
             self.save_when_steady();
-            let answer = self.faults.check().map(|()| bytes);
-            match wait.done {
-                Answer::Read(done) => done(answer),
-                Answer::Synchronize(done) => done(answer.map(drop)),
-                Answer::Costs(report, done) => {
-                    let sums = answer.map(|_| report.sums(|times| self.map(times)));
+            let result = self.faults.check().map(|()| bytes);
+            match request.reply {
+                Reply::Read(done) => done(result),
+                Reply::Synchronize(done) => done(result.map(drop)),
+                Reply::Costs(report, done) => {
+                    let sums = result.map(|_| report.sums(|times| self.map(times)));
                     done(self.faults.check().and(sums));
                 }
             }
@@ -136,8 +136,9 @@ impl Waiter {
     }
 
     /// The bytes that were read; nothing if there was a fault, which is noted.
-    fn fetch(&self, wait: &Wait) -> Vec<u8> {
-        let waited = self.poll(wgpu::PollType::Wait { submission_index: Some(wait.submission.clone()), timeout: None });
+    fn fetch(&self, request: &Request) -> Vec<u8> {
+        let waited =
+            self.poll(wgpu::PollType::Wait { submission_index: Some(request.submission.clone()), timeout: None });
         if waited.is_err() || self.faults.is_sign() {
             // A lost device does not know the submission.
             self.hear_of_loss();
@@ -148,13 +149,13 @@ impl Waiter {
         if self.faults.check().is_err() {
             return Vec::new();
         }
-        let bytes = self.map(&wait.staging);
+        let bytes = self.map(&request.staging);
         if bytes.is_empty() {
             return bytes;
         }
-        let (result, status) = bytes.split_at(wait.bytes.next_multiple_of(16));
+        let (result, status) = bytes.split_at(request.bytes.next_multiple_of(16));
         self.complaint(bytemuck::pod_read_unaligned(&status[..STATUS_BYTES]));
-        result[..wait.bytes].to_vec()
+        result[..request.bytes].to_vec()
     }
 
     /// A lost device tells of its loss when it is asked for all submissions.

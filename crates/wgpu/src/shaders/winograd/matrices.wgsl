@@ -1,4 +1,4 @@
-// Minimal filtering (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308): TAPS taps make four neighbouring results from
+// Winograd's convolution (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308): TAPS taps make four neighbouring results from
 // POINTS products, y = Aᵀ [(G g) ⊙ (Bᵀ d)], along each of two axes. F(4, 3) interpolates at 0, ±½, ±2, ∞, F(4, 2) at
 // 0, −1, ½, 2, ∞: of the points whose matrices f32 holds exactly these round best.
 const POINTS: u32 = TAPS + 3u;

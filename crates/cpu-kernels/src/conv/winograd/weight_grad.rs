@@ -1,10 +1,10 @@
-//! The adjoint of minimal filtering in the weights: of its three steps, in their reversed order.
+//! The adjoint of Winograd's convolution in the weights: of its three steps, in their reversed order.
 
-use super::filtering::{Filter, Lanes, SIDE};
-use super::pass::Pass;
-use super::scratch::{Scratch, grow};
-use super::tiling::Tile;
-use super::winograd::{GAP, Transform, Winograd, both_axes};
+use super::matrices::{Lanes, Matrices, SIDE};
+use super::{GAP, Transform, Winograd, both_axes};
+use crate::conv::pass::Pass;
+use crate::conv::scratch::{Scratch, grow};
+use crate::conv::tiling::Tile;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use pulp::Simd;
@@ -34,9 +34,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(filter: &Winograd, tiles: usize) -> Self {
-        let size = [filter.depth(), filter.pass.o];
-        let most = (SUMS / (filter.planes() * size[0] * size[1])).clamp(1, TASKS);
+    fn new(winograd: &Winograd, tiles: usize) -> Self {
+        let size = [winograd.depth(), winograd.pass.o];
+        let most = (SUMS / (winograd.planes() * size[0] * size[1])).clamp(1, TASKS);
         let chunks = 1 << most.min(tiles.div_ceil(TILES / 2)).ilog2();
         let mut block = size;
         let count = |block: [usize; 2]| [size[0].div_ceil(block[0]), size[1].div_ceil(block[1])];
@@ -45,7 +45,7 @@ impl Plan {
             block[longer] = block[longer].div_ceil(2).next_multiple_of(16);
         }
         let plane = block[0] * block[1] + GAP;
-        Self { block, blocks: count(block), chunks, sums: filter.planes() * plane, plane }
+        Self { block, blocks: count(block), chunks, sums: winograd.planes() * plane, plane }
     }
 
     fn tasks(&self) -> usize {
@@ -65,8 +65,8 @@ impl Plan {
 }
 
 /// `w (+)= Σ x · y` for images of `height` rows of results.
-pub(super) fn weight_grad(
-    filter: &Winograd,
+pub(in crate::conv) fn weight_grad(
+    winograd: &Winograd,
     [n, height]: [usize; 2],
     [x, y]: [&[f32]; 2],
     w: &mut [f32],
@@ -74,29 +74,29 @@ pub(super) fn weight_grad(
     scratch: &mut Scratch,
 ) {
     let tile = Tile { image: 0, images: n, row: 0, rows: height };
-    let places: Vec<_> = filter.places(tile).collect();
-    let plan = Plan::new(filter, places.len());
+    let places: Vec<_> = winograd.places(tile).collect();
+    let plan = Plan::new(winograd, places.len());
     let most = TILES.min(places.len());
-    let planes = plan.block.map(|channels| filter.plane(most, channels));
+    let planes = plan.block.map(|channels| winograd.plane(most, channels));
     let Scratch { large, buffers, .. } = scratch;
-    buffers.reserve(filter.planes() * (planes[0] + planes[1]));
+    buffers.reserve(winograd.planes() * (planes[0] + planes[1]));
     let sums = grow(large, plan.tasks() * plan.sums);
-    let size = [filter.depth(), filter.pass.o];
+    let size = [winograd.depth(), winograd.pass.o];
     sums.par_chunks_mut(plan.sums).with_max_len(1).enumerate().for_each(|(task, sums)| {
         let (chunk, rows, columns) = plan.task(task, size);
         let places = &places[places.len() * chunk / plan.chunks..places.len() * (chunk + 1) / plan.chunks];
         buffers.with(|buffer| {
-            let (inputs, grads) = buffer.split_at_mut(filter.planes() * planes[0]);
+            let (inputs, grads) = buffer.split_at_mut(winograd.planes() * planes[0]);
             for (index, places) in places.chunks(TILES).enumerate() {
                 let [to_inputs, to_grads] = [Shared(inputs.as_mut_ptr()), Shared(grads.as_mut_ptr())];
                 for (index, &at) in places.iter().enumerate() {
                     let (rows, columns) = (rows.clone(), columns.clone());
                     let to = &to_grads;
                     // SAFETY: the buffer's parts hold all planes of `most` tiles of a block's rows and columns.
-                    unsafe { filter.transform_input(x, at, rows, &to_inputs, planes[0], index) };
-                    filter.dispatch(OutputGrad { filter, y, height, at, columns, to, plane: planes[1], index });
+                    unsafe { winograd.transform_input(x, at, rows, &to_inputs, planes[0], index) };
+                    winograd.dispatch(OutputGrad { winograd, y, height, at, columns, to, plane: planes[1], index });
                 }
-                for point in 0..filter.planes() {
+                for point in 0..winograd.planes() {
                     let a = Matrix::rows(&inputs[point * planes[0]..], rows.len()).transposed();
                     let b = Matrix::rows(&grads[point * planes[1]..], columns.len());
                     let sums = &mut sums[point * plan.plane..][..plan.plane];
@@ -108,14 +108,14 @@ pub(super) fn weight_grad(
     let (sums, w) = (&*sums, Shared(w.as_mut_ptr()));
     (0..size[0]).into_par_iter().with_min_len(4).for_each(|row| {
         let w = &w;
-        filter.dispatch(WeightsGrad { filter, plan: &plan, sums, row, w, accumulate });
+        winograd.dispatch(WeightsGrad { winograd, plan: &plan, sums, row, w, accumulate });
     });
 }
 
-/// `A y Aᵀ` of a tile of a gradient: the adjoint of what filtering ends with. It goes to `point · plane + index · columns`,
+/// `A y Aᵀ` of a tile of a gradient: the adjoint of the last transform. It goes to `point · plane + index · columns`,
 /// where `to` has room for it.
 struct OutputGrad<'a> {
-    filter: &'a Winograd,
+    winograd: &'a Winograd,
     y: &'a [f32],
     height: usize,
     at: [usize; 3],
@@ -127,9 +127,9 @@ struct OutputGrad<'a> {
 
 impl Transform for OutputGrad<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, y, height, at: [image, row, column], columns, to, plane, index } = self;
-        let Pass { o, ow, .. } = filter.pass;
+    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, y, height, at: [image, row, column], columns, to, plane, index } = self;
+        let Pass { o, ow, .. } = winograd.pass;
         let y = &y[image * height * ow * o..][..height * ow * o];
         let zero = Lanes::zero(simd);
         for lane in columns.clone().step_by(S::F32_LANES) {
@@ -154,7 +154,7 @@ impl Transform for OutputGrad<'_> {
 /// `Gᵀ u G`: the sums of all points and chunks become the gradient of row `row` of the weights, which no other task has;
 /// `w` has room for all weights.
 struct WeightsGrad<'a> {
-    filter: &'a Winograd,
+    winograd: &'a Winograd,
     plan: &'a Plan,
     sums: &'a [f32],
     row: usize,
@@ -164,14 +164,14 @@ struct WeightsGrad<'a> {
 
 impl Transform for WeightsGrad<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Filter<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { filter, plan, sums, row, w, accumulate } = self;
+    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, plan, sums, row, w, accumulate } = self;
         let zero = Lanes::zero(simd);
         let ([height, width], [_, across]) = (plan.block, plan.blocks);
         let chunk = plan.sums * plan.blocks[0] * across;
         for block in 0..across {
             let first = (row / height * across + block) * plan.sums + row % height * width;
-            let columns = width.min(filter.pass.o - block * width);
+            let columns = width.min(winograd.pass.o - block * width);
             for lane in (0..columns).step_by(S::F32_LANES) {
                 let count = S::F32_LANES.min(columns - lane);
                 both_axes!(
@@ -185,7 +185,7 @@ impl Transform for WeightsGrad<'_> {
                         sum
                     },
                     store(p, q, value) {
-                        let place = filter.tap(row, p, q) + block * width + lane;
+                        let place = winograd.tap(row, p, q) + block * width + lane;
                         // SAFETY: whoever makes a `WeightsGrad` has room for all weights; each row has places of its own.
                         let place = unsafe { std::slice::from_raw_parts_mut(w.0.add(place), count) };
                         let value = if accumulate { value + Lanes::load(simd, place) } else { value };

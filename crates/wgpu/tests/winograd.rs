@@ -1,4 +1,4 @@
-//! When convolutions are computed by minimal filtering, and that tiles may be taken in chunks. That its results are right is
+//! When convolutions are computed in Winograd's form, and that tiles may be taken in chunks. That its results are right is
 //! the conformance suite's matter, which forces every algorithm.
 
 use stylegan_tensor::conformance::read_f64;
@@ -47,7 +47,7 @@ fn run(device: &Gpu, shape: &Shape, member: &Member, algorithm: Algorithm) -> Ve
 }
 
 #[test]
-fn wide_convolutions_are_filtered_and_narrow_or_small_ones_are_not() {
+fn wide_convolutions_are_winograds_and_narrow_or_small_ones_are_not() {
     let device = gpu();
     let shape = |images, side, size, channels| Shape { images, side, size, channels };
     let cases = [
@@ -60,12 +60,12 @@ fn wide_convolutions_are_filtered_and_narrow_or_small_ones_are_not() {
     ];
     for (shape, expected) in &cases {
         for member in &MEMBERS {
-            let [chosen, direct, filtered] = [Algorithm::Auto, Algorithm::Direct, Algorithm::Winograd]
+            let [chosen, direct, winograd] = [Algorithm::Auto, Algorithm::Direct, Algorithm::Winograd]
                 .map(|algorithm| run(&device, shape, member, algorithm));
             // Sums of other numbers have other bits.
             let what = format!("{} {:?}", member.0, shape.shapes());
-            assert!(direct != filtered, "{what}");
-            assert_eq!(chosen == filtered && chosen != direct, *expected, "{what}");
+            assert!(direct != winograd, "{what}");
+            assert_eq!(chosen == winograd && chosen != direct, *expected, "{what}");
         }
     }
 }
