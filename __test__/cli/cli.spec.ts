@@ -40,6 +40,8 @@ test('train --help has a line for every flag, with its default', async (t) => {
     '--dry-run',
     '--preset',
     '--skip-bad',
+    '--max-megapixels',
+    '--verify',
   ]) {
     t.true(out.includes(flag), flag)
   }

@@ -183,7 +183,8 @@ export function planAvatars(side: number, { channels, signal, onProgress }: Prep
 async function finish(dir: string, info: DatasetInfo): Promise<void> {
   const sums = await Levels.open(dir).checksums()
   if (info.labels) sums['labels.npy'] = checksum(await readFile(join(dir, 'labels.npy')))
-  await writeInfo(dir, { ...info, crc32c: sums })
+  const sorted = Object.fromEntries(Object.entries(sums).sort())
+  await writeInfo(dir, { ...info, crc32c: sorted })
   await rm(join(dir, 'preparing.json'), { force: true })
 }
 

@@ -140,7 +140,7 @@ impl Dataset {
         out.par_chunks_exact_mut(image_bytes).zip(indices.par_iter().zip(mirror)).try_for_each(
             |(out, (&index, &mirror))| {
                 let image = level.image(index as usize);
-                // Each time, not only the first: it costs less than the copy, and memory that was mapped may be read again.
+                // Each time, not only the first: the system may drop mapped pages and read them again. It is fast.
                 if let Some(sums) = &self.sums {
                     check_image(&level.path, index as usize, image, sums.of(index as usize, number))?;
                 }

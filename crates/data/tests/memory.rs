@@ -3,6 +3,7 @@
 mod folder;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use folder::Folder;
@@ -11,6 +12,8 @@ use stylegan_data::decode;
 /// The system's allocator, which remembers the most that was held.
 struct Counting;
 
+/// What the other test takes would be counted too.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
@@ -35,6 +38,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn an_image_of_16_bits_takes_its_size_and_that_of_the_result() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
     let folder = Folder::new();
     let side = 1500;
     let mut bytes = Vec::new();
@@ -53,4 +57,39 @@ fn an_image_of_16_bits_takes_its_size_and_that_of_the_result() {
     // Beside them the decoder's window and a band of rows.
     let most = pixels * (8 + 3) + (4 << 20);
     assert!(peak < most, "{peak} bytes were taken, {most} are allowed");
+}
+
+/// Small steps of a generator of numbers (SplitMix64).
+fn next(state: &mut u64) -> usize {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) as usize
+}
+
+#[test]
+fn damaged_files_of_every_format_end_no_process_and_take_a_bounded_amount() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    let folder = Folder::new();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut names: Vec<_> = std::fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let mut state = 1;
+    for path in names {
+        let whole = std::fs::read(&path).unwrap();
+        for _ in 0..60 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + next(&mut state) % 4 {
+                let at = next(&mut state) % bytes.len();
+                bytes[at] = next(&mut state) as u8;
+            }
+            let before = HELD.load(Ordering::Relaxed);
+            PEAK.store(before, Ordering::Relaxed);
+            // Any result will do. One megapixel is at most 16 MB: 4 values of 32 bits.
+            let _ = decode(&folder.write("damaged", &bytes), 3, 1.0);
+            let peak = PEAK.load(Ordering::Relaxed) - before;
+            assert!(peak < (256 << 20) + 4 * (16 << 20), "{}: {peak} bytes for {bytes:?}", path.display());
+        }
+    }
 }
