@@ -16,6 +16,7 @@ import { generate } from '../ts/networks/generator.ts'
 import { numLayers } from '../ts/networks/params.ts'
 import { emaBeta, progressAt, type Progress } from '../ts/training/schedule.ts'
 import { encodeSafetensors, type HostTensor } from '../ts/files/safetensors.ts'
+import { writeAtomic } from '../ts/files/write-atomic.ts'
 import { createState, encodeState, type TrainingState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
 
@@ -45,7 +46,7 @@ class Ours {
 
   /** The starting parameters, and what the peers compute with: real images, latents and noise as our steps will draw them. */
   async save({ weights, inputs }: { weights: string; inputs: string }) {
-    await writeFile(weights, await encodeState(this.state, this.config))
+    await writeAtomic(weights, encodeState(this.state, this.config))
     const tensors = new Map([
       ['reals', this.reals],
       ['latents', this.latents],

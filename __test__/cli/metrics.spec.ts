@@ -39,7 +39,7 @@ function stylegan(args: readonly string[], killAfterMs?: number) {
 async function network(): Promise<string> {
   const config = resolveConfig('demo', { ...tinyConfig, resolution: 16, data: await tinyDataset() })
   const path = join(await folder(), 'network-snapshot-000000.safetensors')
-  await writeAtomic(path, await encodeState(createState(Device.open('cpu'), config), config))
+  await writeAtomic(path, encodeState(createState(Device.open('cpu'), config), config))
   return path
 }
 

@@ -4,7 +4,8 @@ import { layerTable } from '../networks/layer-table.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { readMetadata } from '../files/safetensors.ts'
-import { trainingMetadata } from '../training/state.ts'
+import { trainingMetadata } from '../training/snapshot-metadata.ts'
+import { shown } from '../files/shown.ts'
 import { findSnapshot } from './arguments.ts'
 
 export function infoCommand(): Command {
@@ -21,7 +22,7 @@ async function run(snapshot: string): Promise<void> {
   const { config = 'F', resolution, numChannels, labelSize } = network
   console.log(`Snapshot       ${path}`)
   console.log(`Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} classes`)
-  if (classes.length > 0) console.log(`Classes        ${classes.map((name, i) => `${i} ${name}`).join(', ')}`)
+  if (classes.length > 0) console.log(`Classes        ${classes.map((name, i) => `${i} ${shown(name)}`).join(', ')}`)
   console.log(
     `Trained        ${(position.nimg / 1000).toFixed(1)} kimg, ${position.step} steps, lod ${position.lod.toFixed(2)}`,
   )

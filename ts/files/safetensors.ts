@@ -1,10 +1,12 @@
 /**
- * Safetensors: named arrays behind a JSON header. Nothing in such a file can execute code.
- *
- * Layout: 8 bytes header length (little endian), the header, then the arrays one after the other.
+ * Safetensors: named arrays behind a JSON header. Nothing in such a file can execute code. What a file of ours holds is checked
+ * by its checksums as it is read; a file of others may have none.
  */
 import { open, type FileHandle } from 'node:fs/promises'
-import type { Values } from '../native/index.ts'
+import { crc32c, type Values } from '../native/index.ts'
+import { encodeHeader, type Header, headerLength, parseHeader, type TensorEntry } from './safetensors-header.ts'
+import { shown } from './shown.ts'
+import type { Piece } from './write-atomic.ts'
 
 /** An array in host memory. */
 export interface HostTensor {
@@ -25,34 +27,51 @@ export class SnapshotError extends Error {
 
 const elements = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, I32: Int32Array } as const
 type Element = keyof typeof elements
+const types = { F32: 4, F64: 8, U8: 1, I32: 4 } satisfies Record<Element, number>
 
-interface Entry {
-  dtype: Element
-  shape: number[]
-  data_offsets: [number, number]
+const bytesOf = (values: Values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+
+/** The bytes of a safetensors file, in pieces. */
+export function* encodeSafetensors({ tensors, metadata }: TensorFile): Generator<Uint8Array> {
+  const described = [...tensors].map(([name, { shape, values }]) => {
+    return [name, { dtype: elementOf(values), shape, byteLength: values.byteLength }] as const
+  })
+  const all = [...tensors.values()].map(({ values }) => bytesOf(values))
+  const checksums = all.map((bytes) => crc32c(bytes))
+  yield encodeHeader(new Map(described), metadata, checksums)
+  yield* all
 }
 
-/** The header's length must stay within what any real network needs. */
-const maxHeaderBytes = 100_000_000
+/** An array that is read when it is written. */
+export interface LazyTensor {
+  readonly shape: readonly number[]
+  readonly dtype: 'f32' | 'f64'
+  read(): Promise<Values>
+}
 
-/** The bytes of a safetensors file, in pieces: a network of 1024² pixels with its optimisers has 700 MB. */
-export function* encodeSafetensors({ tensors, metadata }: TensorFile): Generator<Uint8Array> {
-  const header: Record<string, unknown> = { __metadata__: metadata }
-  let end = 0
-  for (const [name, { shape, values }] of tensors) {
-    const start = end
-    end += values.byteLength
-    header[name] = { dtype: elementOf(values), shape, data_offsets: [start, end] }
+/**
+ * The same for arrays that need not be in memory together: a network of 1024² pixels with its optimisers has 700 MB. The last
+ * piece puts the checksums into the header.
+ */
+export async function* streamSafetensors(
+  tensors: ReadonlyMap<string, LazyTensor>,
+  metadata: Readonly<Record<string, string>>,
+): AsyncGenerator<Piece> {
+  const described = [...tensors].map(([name, { shape, dtype }]) => {
+    const element = dtype === 'f32' ? 'F32' : 'F64'
+    const byteLength = shape.reduce((product, axis) => product * axis, types[element])
+    return [name, { dtype: element, shape, byteLength }] as const
+  })
+  const arrays = new Map(described)
+  const checksums: number[] = Array<number>(arrays.size).fill(0)
+  yield encodeHeader(arrays, metadata, checksums)
+  let index = 0
+  for (const tensor of tensors.values()) {
+    const bytes = bytesOf(await tensor.read())
+    checksums[index++] = crc32c(bytes)
+    yield bytes
   }
-  const json = new TextEncoder().encode(JSON.stringify(header))
-  // Spaces up to a multiple of 8 keep the arrays aligned for readers that map the file.
-  const padded = new Uint8Array(Math.ceil(json.length / 8) * 8).fill(0x20)
-  padded.set(json)
-  const length = new Uint8Array(8)
-  new DataView(length.buffer).setBigUint64(0, BigInt(padded.length), true)
-  yield length
-  yield padded
-  for (const { values } of tensors.values()) yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  yield { at: 0, bytes: encodeHeader(arrays, metadata, checksums) }
 }
 
 function elementOf(values: Values): Element {
@@ -61,87 +80,107 @@ function elementOf(values: Values): Element {
   return values instanceof Int32Array ? 'I32' : 'U8'
 }
 
+/** An open file whose header is whole; its arrays are read one by one. */
+export class SafetensorsFile {
+  readonly path: string
+  readonly metadata: Record<string, string>
+  readonly tensors: Header['entries']
+  readonly #file: FileHandle
+  readonly #start: number
+
+  private constructor(path: string, file: FileHandle, header: Header, start: number) {
+    this.path = path
+    this.metadata = header.metadata
+    this.tensors = header.entries
+    this.#file = file
+    this.#start = start
+  }
+
+  /**
+   * Opens a file and calls `work` with it.
+   *
+   * @throws SnapshotError if it is truncated or no safetensors file
+   */
+  static async use<T>(path: string, work: (file: SafetensorsFile) => T | Promise<T>): Promise<T> {
+    const file = await open(path, 'r')
+    try {
+      const { header, start } = await readHeader(file, path)
+      return await work(new SafetensorsFile(path, file, header, start))
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** @throws SnapshotError if the array is missing or damaged */
+  async read(name: string): Promise<HostTensor> {
+    const entry = this.tensors.get(name)
+    if (entry === undefined) throw this.error(`'${shown(name)}' is expected and missing`)
+    const values = await this.#values(entry)
+    if (entry.checksum !== undefined && crc32c(bytesOf(values)) !== entry.checksum) {
+      throw this.error(`'${shown(name)}' is damaged: its checksum differs`)
+    }
+    return { shape: entry.shape, values }
+  }
+
+  error(message: string): SnapshotError {
+    return new SnapshotError(`${this.path}: ${message}`)
+  }
+
+  async #values({ dtype, from, to }: TensorEntry): Promise<Values> {
+    const bytes = await readBytes(this.#file, this.path, this.#start + from, to - from)
+    return new elements[dtype as Element](bytes.buffer)
+  }
+}
+
 /**
  * Reads a whole file.
  *
- * @throws SnapshotError if it is truncated or no safetensors file
+ * @throws SnapshotError if it is truncated, damaged or no safetensors file
  */
 export async function readSafetensors(path: string): Promise<TensorFile> {
-  const file = await open(path, 'r')
-  try {
-    const { header, start } = await readHeader(file, path)
+  return SafetensorsFile.use(path, async (file) => {
     const tensors = new Map<string, HostTensor>()
-    for (const [name, entry] of header.entries) {
-      tensors.set(name, { shape: entry.shape, values: await readValues(file, entry, start) })
-    }
-    return { tensors, metadata: header.metadata }
-  } finally {
-    await file.close()
-  }
+    for (const name of file.tensors.keys()) tensors.set(name, await file.read(name))
+    return { tensors, metadata: file.metadata }
+  })
 }
 
 /** Reads the metadata alone. */
 export async function readMetadata(path: string): Promise<Record<string, string>> {
-  const file = await open(path, 'r')
-  try {
-    return (await readHeader(file, path)).header.metadata
-  } finally {
-    await file.close()
-  }
+  return SafetensorsFile.use(path, ({ metadata }) => metadata)
 }
 
-async function readHeader(file: FileHandle, path: string) {
+async function readHeader(file: FileHandle, path: string): Promise<{ header: Header; start: number }> {
   const { size } = await file.stat()
   const fail = (message: string) => new SnapshotError(`${path}: ${message}`)
   if (size < 8) throw fail(`no safetensors file: ${size} bytes are too few`)
-  const length = Number((await readBytes(file, 0, 8)).readBigUInt64LE())
-  if (length > maxHeaderBytes) throw fail('no safetensors file: it starts with other bytes')
-  if (8 + length > size) throw fail(`truncated: the header needs ${8 + length} bytes, the file has ${size}`)
-  const start = 8 + length
-  const header = parseHeader(await readBytes(file, 8, length), fail)
-  const end = Math.max(0, ...header.entries.map(([, entry]) => entry.data_offsets[1]))
-  if (start + end > size) throw fail(`truncated: ${start + end} bytes are expected, the file has ${size}`)
-  return { header, start }
-}
-
-function parseHeader(bytes: Buffer, fail: (message: string) => SnapshotError) {
-  let json: Record<string, unknown>
   try {
-    json = JSON.parse(bytes.toString('utf8')) as typeof json
-  } catch {
-    throw fail('no safetensors file: its header is no JSON')
+    const start = 8 + headerLength(await readBytes(file, path, 0, 8))
+    if (start > size) throw fail(`truncated: the header needs ${start} bytes, the file has ${size}`)
+    const header = parseHeader(await readBytes(file, path, 8, start - 8), types)
+    const end = start + header.dataBytes
+    if (end > size) throw fail(`truncated: ${end} bytes are expected, the file has ${size}`)
+    if (end < size) throw fail(`${end} bytes are expected, the file has ${size}`)
+    return { header, start }
+  } catch (error) {
+    throw error instanceof RangeError ? fail(error.message) : error
   }
-  const { __metadata__: metadata = {}, ...rest } = json
-  const entries = Object.entries(rest) as [string, Entry][]
-  for (const [name, entry] of entries) {
-    const size = Object.hasOwn(elements, entry.dtype) ? elements[entry.dtype].BYTES_PER_ELEMENT : undefined
-    if (size === undefined) throw fail(`'${name}' must be F32, F64, U8 or I32, got ${entry.dtype}`)
-    const bytes = entry.shape.reduce((product, axis) => product * axis, size)
-    const [from, to] = entry.data_offsets
-    if (to - from !== bytes) throw fail(`'${name}' [${entry.shape.join(', ')}] needs ${bytes} bytes, got ${to - from}`)
-  }
-  return { entries, metadata: metadata as Record<string, string> }
 }
 
-async function readValues(
+/** Bytes in memory of their own, aligned for every type. */
+async function readBytes(
   file: FileHandle,
-  { dtype, data_offsets: [from, to] }: Entry,
-  start: number,
-): Promise<Values> {
-  const Elements = elements[dtype]
-  const values = new Elements((to - from) / Elements.BYTES_PER_ELEMENT)
-  const bytes = await readBytes(file, start + from, to - from)
-  new Uint8Array(values.buffer).set(bytes)
-  return values
-}
-
-async function readBytes(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length)
+  path: string,
+  position: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length)
   let done = 0
   // One read returns at most 2 GiB.
   while (done < length) {
     const { bytesRead } = await file.read(bytes, done, Math.min(length - done, 2 ** 30), position + done)
-    if (bytesRead === 0) throw new SnapshotError(`the file ended after ${position + done} bytes while it was read`)
+    if (bytesRead === 0)
+      throw new SnapshotError(`${path}: the file ended after ${position + done} bytes while it was read`)
     done += bytesRead
   }
   return bytes

@@ -4,6 +4,9 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { crc32c } from '../native/index.ts'
+import { type Header, headerLength, NoSafetensorsError, parseHeader } from './safetensors-header.ts'
+import { shown } from './shown.ts'
 import { isTorchFile, readTorchFile } from './torch.ts'
 import {
   bytesOf,
@@ -104,31 +107,39 @@ export function parseWeights(bytes: Uint8Array, path: string): Weights {
   }
 }
 
-const safetensorsTypes: Readonly<Record<string, WeightDType>> = { F16: 'f16', F32: 'f32', F64: 'f64', I64: 'i64' }
+const safetensorsTypes = { F16: 'f16', F32: 'f32', F64: 'f64', I64: 'i64' } as const satisfies Record<
+  string,
+  WeightDType
+>
+const elementBytes = Object.fromEntries(Object.entries(safetensorsTypes).map(([type, dtype]) => [type, bytesOf[dtype]]))
 
 function readSafetensors(bytes: Uint8Array): Weights {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const start = bytes.length < 8 ? Infinity : 8 + Number(view.getBigUint64(0, true))
-  if (start > bytes.length) throw new TypeError('neither a file of torch.save nor safetensors')
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>
-  try {
-    header = JSON.parse(Buffer.from(bytes.subarray(8, start)).toString('utf8')) as typeof header
-  } catch {
-    throw new TypeError('neither a file of torch.save nor safetensors')
-  }
+  const { header, start } = readHeader(bytes)
+  const end = start + header.dataBytes
+  if (end > bytes.length) throw new RangeError(`it is cut off: ${end} bytes are expected, there are ${bytes.length}`)
+  if (end < bytes.length) throw new RangeError(`${end} bytes are expected, there are ${bytes.length}`)
   const weights = new Map<string, Weight>()
-  for (const [name, { dtype: type, shape, data_offsets: offsets }] of Object.entries(header)) {
-    if (name === '__metadata__') continue
-    const dtype = safetensorsTypes[type]
-    if (dtype === undefined) throw new TypeError(`'${name}' must be F16, F32, F64 or I64, got ${type}`)
-    const [from, to] = offsets.map((offset) => start + offset) as [number, number]
-    if (to > bytes.length) throw new RangeError(`it is cut off: ${to} bytes are expected, there are ${bytes.length}`)
-    const size = shape.reduce((product, axis) => product * axis, bytesOf[dtype])
-    if (to - from !== size)
-      throw new RangeError(`'${name}' [${shape.join(', ')}] needs ${size} bytes, has ${to - from}`)
-    weights.set(name, stridedWeight({ dtype, bytes: bytes.subarray(from, to) }, 0, shape, rowMajor(shape)))
+  for (const [name, { dtype: type, shape, from, to, checksum }] of header.entries) {
+    const data = bytes.subarray(start + from, start + to)
+    if (checksum !== undefined && crc32c(data) !== checksum) {
+      throw new RangeError(`'${shown(name)}' is damaged: its checksum differs`)
+    }
+    const dtype = safetensorsTypes[type as keyof typeof safetensorsTypes]
+    weights.set(name, stridedWeight({ dtype, bytes: data }, 0, shape, rowMajor(shape)))
   }
   return weights
+}
+
+function readHeader(bytes: Uint8Array): { header: Header; start: number } {
+  const neither = new TypeError('neither a file of torch.save nor safetensors')
+  if (bytes.length < 8) throw neither
+  try {
+    const start = 8 + headerLength(bytes)
+    if (start > bytes.length) throw neither
+    return { header: parseHeader(bytes.subarray(8, start), elementBytes), start }
+  } catch (error) {
+    throw error instanceof NoSafetensorsError ? neither : error
+  }
 }
 
 /**

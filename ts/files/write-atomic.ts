@@ -1,11 +1,14 @@
 /** Files that are whole at every moment: written beside their place, synced and renamed. */
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** The steps of {@link writeAtomic}. */
 export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
 /** Called before each step; what it throws is treated as a failure of that step. */
 export type OnStep = (step: WriteStep) => void | Promise<void>
+
+/** The next bytes of a file, or bytes in place of some that were written before. */
+export type Piece = Uint8Array | { readonly at: number; readonly bytes: Uint8Array }
 
 /** Ends the name of a file that is not yet whole. */
 export const TEMPORARY = '.tmp'
@@ -18,7 +21,7 @@ export const TEMPORARY = '.tmp'
  */
 export async function writeAtomic(
   path: string,
-  data: Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  data: Uint8Array | string | Iterable<Piece> | AsyncIterable<Piece>,
   onStep: OnStep = () => {},
 ): Promise<void> {
   const folder = dirname(path)
@@ -30,7 +33,7 @@ export async function writeAtomic(
     try {
       await onStep('write')
       if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data)
-      else for await (const piece of data) await file.writeFile(piece)
+      else for await (const piece of data) await writePiece(file, piece)
       await onStep('sync')
       await file.sync()
     } finally {
@@ -44,6 +47,11 @@ export async function writeAtomic(
     await rm(temporary, { force: true })
     throw diskError(path, error)
   }
+}
+
+async function writePiece(file: FileHandle, piece: Piece): Promise<void> {
+  if (piece instanceof Uint8Array) await file.writeFile(piece)
+  else await file.write(piece.bytes, 0, piece.bytes.length, piece.at)
 }
 
 /** Without this a rename may be lost with the power. */

@@ -9,10 +9,14 @@ import { Sampler, streams } from '../data/sampler.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { grad, Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { discriminator, discriminatorSpecs } from '../networks/discriminator.ts'
+import { checkSaved, loadTensor } from '../networks/load.ts'
 import { createNetwork, frozen, tracked, type Network, type NetworkOptions } from '../networks/params.ts'
+import { checkOption } from '../training/config.ts'
 import { createOptimizer, step } from '../training/optimizer.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
-import { encodeSafetensors, readSafetensors, SnapshotError, type HostTensor } from '../files/safetensors.ts'
+import { parseJson } from '../files/json.ts'
+import { encodeSafetensors, SafetensorsFile, type HostTensor } from '../files/safetensors.ts'
+import { shown } from '../files/shown.ts'
 import { isFormat } from '../files/version.ts'
 import { hashFile } from './images.ts'
 
@@ -137,22 +141,32 @@ export interface LoadedClassifier extends Classifier {
 
 /** @throws SnapshotError if it is no classifier of `stylegan classifier train`, VersionError if a newer program wrote it */
 export async function loadClassifier(path: string, device: Device): Promise<LoadedClassifier> {
-  const { tensors, metadata } = await readSafetensors(path)
-  if (!isFormat(path, metadata['format'], format, formatVersion)) {
-    throw new SnapshotError(`${path}: a classifier of 'stylegan classifier train' is expected, this is another file`)
-  }
-  const info = JSON.parse(metadata['classifier']!) as ClassifierInfo
-  const network = createNetwork(device, discriminatorSpecs(architecture(info.options)), new Rng(0))
-  for (const [name, tensor] of network.params) {
-    const saved = tensors.get(name)
-    if (saved?.shape.join() !== tensor.shape.join()) {
-      throw new SnapshotError(
-        `${path}: '${name}' must be [${tensor.shape.join(', ')}], got ${saved ? `[${saved.shape.join(', ')}]` : 'none'}`,
-      )
+  const { network, info } = await SafetensorsFile.use(path, async (file) => {
+    if (!isFormat(path, file.metadata['format'], format, formatVersion)) {
+      throw file.error("a classifier of 'stylegan classifier train' is expected, this is another file")
     }
-    scope(() => tensor.assign(device.tensor(saved.values, saved.shape)))
-  }
+    const info = parseInfo(file)
+    const specs = discriminatorSpecs(architecture(info.options))
+    for (const { name, shape } of specs) checkSaved(file, name, shape)
+    const network = createNetwork(device, specs, new Rng(0))
+    for (const [name, tensor] of network.params) await loadTensor(tensor, name, file)
+    return { network, info }
+  })
   return { network: { ...network, params: frozen(network.params) }, info, sha256: await hashFile(path) }
+}
+
+/** Checked by the rules of the training options before anything is made of it. */
+function parseInfo(file: SafetensorsFile): ClassifierInfo {
+  try {
+    const info = parseJson(file.metadata['classifier'] ?? '') as ClassifierInfo
+    const { resolution, numChannels, fmapBase, fmapMax } = info.options
+    const options = { resolution, numChannels, fmapBase, fmapMax }
+    for (const key of Object.keys(options) as (keyof typeof options)[]) checkOption(key, options[key])
+    if (typeof info.attribute !== 'string') throw new RangeError('attribute: a name is expected')
+    return info
+  } catch (error) {
+    throw file.error(`what it says of the classifier cannot be used: ${shown((error as Error).message)}`)
+  }
 }
 
 /** The classifiers of a folder, by the names of their files. */

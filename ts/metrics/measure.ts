@@ -9,6 +9,7 @@ import { Device } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
 import { formatTime } from '../files/units.ts'
 import { readMetadata } from '../files/safetensors.ts'
+import { trainingMetadata } from '../training/snapshot-metadata.ts'
 import { loadGenerator } from '../training/state.ts'
 import { catalogue, entryOf } from './catalogue.ts'
 import { type MetricName } from '../training/metric-names.ts'
@@ -186,7 +187,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
     return { fakes, reals: options.data === undefined ? undefined : await side(options.data, false) }
   }
   const generator = await loadGenerator(network, device)
-  const trained = trainedOn(await readMetadata(network))
+  const trained = trainingMetadata(network, { metadata: await readMetadata(network) }).config
   const { resolution, numChannels, labelSize } = generator.options
   const data = options.data ?? trained.data
   const mirror = options.mirror ?? trained.mirror
@@ -255,12 +256,6 @@ async function hashNetwork({ params }: Network): Promise<string> {
     hash.update(`${name}[${tensor.shape.join()}]`).update(new Uint8Array(buffer, byteOffset, byteLength))
   }
   return hash.digest('hex')
-}
-
-/** What a network's run was told about its images. */
-function trainedOn({ config }: Record<string, string>): { data: string | undefined; mirror: boolean } {
-  const { data, mirror } = JSON.parse(config ?? '{}') as { data?: string; mirror?: boolean }
-  return { data, mirror: mirror ?? false }
 }
 
 /** @throws RangeError if the labels are not those that the network was trained with */

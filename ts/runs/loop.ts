@@ -375,11 +375,10 @@ class Training {
 
   async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
     const { nimg } = this.#state.position
-    const bytes = await encodeState(this.#state, this.#config, this.#classes).catch((error: unknown) => {
+    const name = RunDir.snapshotName(nimg)
+    await this.#run.write(name, encodeState(this.#state, this.#config, this.#classes)).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
-    const name = RunDir.snapshotName(nimg)
-    await this.#run.write(name, bytes)
     this.#lastSnapshot = this.#run.file(name)
     return { type: 'snapshot', path: this.#lastSnapshot, nimg }
   }

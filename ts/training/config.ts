@@ -43,15 +43,18 @@ export function resolveConfig(
     config['gamma'] = isLogistic(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
   }
   config['preset'] = preset
-  for (const key of CONFIG_KEYS) {
-    const { ok, expected, advice } = rules[key]
-    if (!ok(config[key]))
-      throw new RangeError(`${key}: expected ${expected}, found ${show(config[key])}${advice ? `; ${advice}` : ''}`)
-  }
+  for (const key of CONFIG_KEYS) checkOption(key, config[key])
   // Every key has passed its rule, which is the check of its type.
   const checked = Object.freeze(config) as unknown as TrainConfig
   checkTogether(checked)
   return checked
+}
+
+/** @throws RangeError if an option cannot have this value: what was expected, what was found, what to do */
+export function checkOption(key: ConfigKey, value: unknown): void {
+  const { ok, expected, advice } = rules[key]
+  if (ok(value)) return
+  throw new RangeError(`${key}: expected ${expected}, found ${show(value)}${advice ? `; ${advice}` : ''}`)
 }
 
 /**

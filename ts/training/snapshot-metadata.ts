@@ -1,0 +1,143 @@
+/** What a snapshot says of itself, checked by the rules of the options before anything is made of it: anybody may have written it. */
+import { isRecord, parseJson } from '../files/json.ts'
+import { SnapshotError } from '../files/safetensors.ts'
+import { shown } from '../files/shown.ts'
+import { isFormat } from '../files/version.ts'
+import { Rng, type RngState } from '../native/index.ts'
+import type { NetworkOptions } from '../networks/params.ts'
+import { checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
+import { presets } from './presets.ts'
+
+const format = 'stylegan-training'
+/** Version of what a snapshot holds. */
+const formatVersion = 1
+
+/** Where training stands; plain numbers. */
+export interface Position {
+  /** Real images shown. */
+  nimg: number
+  /** Pairs of a discriminator and a generator step. */
+  step: number
+  /** `nimg` when the schedule was last looked at. */
+  scheduleNimg: number
+  /** lod of the last step, −1 before the first. */
+  lod: number
+  tick: number
+  /** Seconds of training, over all starts. */
+  seconds: number
+  /** `nimg` and `seconds` when the tick began. */
+  tickNimg: number
+  tickSeconds: number
+  /** Sums of the statistics over the steps of the tick so far, and their number. */
+  sums: number[]
+  sumSteps: number
+}
+
+export interface SnapshotMetadata {
+  readonly network: NetworkOptions
+  readonly config: TrainConfig
+  /** Names of a conditional network's classes. */
+  readonly classes: readonly string[]
+  readonly position: Position
+  readonly rng: RngState
+}
+
+export function encodeMetadata(metadata: SnapshotMetadata): Record<string, string> {
+  const texts = Object.entries(metadata).map(([name, value]) => [name, JSON.stringify(value)] as const)
+  return { format: `${format}-${formatVersion}`, ...Object.fromEntries(texts) }
+}
+
+/** @throws SnapshotError if it is no snapshot of a training run, VersionError if a newer program wrote it */
+export function trainingMetadata(
+  path: string,
+  { metadata }: { readonly metadata: Readonly<Record<string, string>> },
+): SnapshotMetadata {
+  if (!isFormat(path, metadata['format'], format, formatVersion)) {
+    throw new SnapshotError(`${path}: a snapshot of 'stylegan train' is expected, this is another safetensors file`)
+  }
+  const part = <T>(name: string, check: (value: unknown) => T, fallback?: string): T => {
+    try {
+      return check(parseJson(metadata[name] ?? fallback ?? ''))
+    } catch (error) {
+      throw new SnapshotError(`${path}: its ${name} cannot be used: ${shown((error as Error).message)}`, {
+        cause: error,
+      })
+    }
+  }
+  return {
+    network: part('network', checkNetwork),
+    config: part('config', checkConfig),
+    classes: part('classes', checkClasses, '[]'),
+    position: part('position', checkPosition),
+    rng: part('rng', checkRng),
+  }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  if (!isRecord(value)) throw new RangeError('an object is expected')
+  return value
+}
+
+/** Which rule of the options each number of a network follows. */
+const networkRules = {
+  config: 'config',
+  precision: 'precision',
+  resolution: 'resolution',
+  numChannels: 'numChannels',
+  fmapBase: 'fmapBase',
+  fmapDecay: 'fmapDecay',
+  fmapMax: 'fmapMax',
+  latentSize: 'latentSize',
+  dlatentSize: 'latentSize',
+  mappingLayers: 'mappingLayers',
+  mappingFmaps: 'latentSize',
+  mappingLrmul: 'mappingLrmul',
+  labelSize: 'labelSize',
+  mbstdGroup: 'mbstdGroup',
+} satisfies Record<Exclude<keyof NetworkOptions, 'fusedScale'>, ConfigKey>
+
+/** Configuration and precision are newer than the rest: F and f32 where they are not named. */
+const optional = ['config', 'precision']
+
+function checkNetwork(value: unknown): NetworkOptions {
+  const options = record(value)
+  for (const [name, rule] of Object.entries(networkRules)) {
+    if (options[name] !== undefined || !optional.includes(name)) checkOption(rule, options[name])
+  }
+  const { fusedScale } = options
+  if (typeof fusedScale !== 'boolean' && fusedScale !== 'auto') {
+    throw new RangeError("fusedScale: expected true, false or 'auto'")
+  }
+  return options as unknown as NetworkOptions
+}
+
+/** Options that a newer version has are its defaults here; those that only a newer one knows are left out. */
+function checkConfig(value: unknown): TrainConfig {
+  const options = Object.entries(record(value)).filter(([key]) => Object.hasOwn(presets.stylegan, key))
+  const known = Object.fromEntries(options)
+  return resolveConfig(String(known['preset']), known)
+}
+
+function checkClasses(value: unknown): string[] {
+  if (!Array.isArray(value) || !value.every((name) => typeof name === 'string')) {
+    throw new RangeError('a list of names is expected')
+  }
+  return value
+}
+
+function checkPosition(value: unknown): Position {
+  const position = record(value)
+  for (const name of ['nimg', 'step', 'scheduleNimg', 'tick', 'tickNimg', 'sumSteps']) {
+    const count = position[name]
+    if (!Number.isSafeInteger(count) || Number(count) < 0) throw new RangeError(`${name}: a whole number is expected`)
+  }
+  const { lod, seconds, tickSeconds, sums } = position
+  if (!Array.isArray(sums) || ![lod, seconds, tickSeconds, ...sums].every(Number.isFinite)) {
+    throw new RangeError('lod, seconds, tickSeconds and sums: finite numbers are expected')
+  }
+  return position as unknown as Position
+}
+
+function checkRng(value: unknown): RngState {
+  return Rng.from(record(value) as unknown as RngState).state
+}
