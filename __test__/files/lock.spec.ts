@@ -1,17 +1,19 @@
 /** Locks between processes: one holder at a time, released by the operating system. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { acquireLock, LockedError } from '../../ts/files/lock.ts'
-import { DataError } from '../../ts/native/index.ts'
+import { DataError, lockFile } from '../../ts/native/index.ts'
 
 const request = { what: 'a test of this file', advice: 'wait for it' }
 const newPath = async () => join(await mkdtemp(join(tmpdir(), 'stylegan-lock-')), '.lock')
 const child = new URL('../support/lock-child.ts', import.meta.url)
+const contender = new URL('../support/lock-contender.ts', import.meta.url)
 
 async function holder(path: string): Promise<ChildProcess> {
   const args = ['--import', '@oxc-node/core/register', child.pathname, path]
@@ -33,7 +35,30 @@ test('the second is told in one sentence who holds the lock and since when', asy
   )
   first.release()
   acquireLock(path, request).release()
-  t.is(await readFile(path, 'utf8'), '', 'the file stays, and names nobody')
+  t.false(existsSync(path), 'the file is gone')
+})
+
+test('a file that its last holder removed just before it is locked is not taken for the lock', async (t) => {
+  const path = await newPath()
+  let tries = 0
+  const lock = (path: string, holder: string) => {
+    const taken = lockFile(path, holder)
+    // As if the holder before had removed the file after we opened it.
+    if (++tries === 1) rmSync(path)
+    return taken
+  }
+  const { release } = acquireLock(path, { ...request, lock })
+  t.is(tries, 2)
+  t.throws(() => acquireLock(path, request), { instanceOf: LockedError })
+  release()
+})
+
+test('of threads that take and release one lock all the time, one has it at any moment', async (t) => {
+  const path = await newPath()
+  const execArgv = ['--import', '@oxc-node/core/register']
+  const workers = [1, 2, 3].map(() => new Worker(contender, { workerData: path, execArgv }))
+  const counts = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0] as number))
+  t.deepEqual(counts, [200, 200, 200])
 })
 
 test('a lock is released when its process is killed', async (t) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
+import { LockedError } from '../../ts/files/lock.ts'
 import { FeatureCache } from '../../ts/metrics/feature-cache.ts'
 import type { Extractor } from '../../ts/metrics/features.ts'
 import { fid } from '../../ts/metrics/fid.ts'
@@ -317,6 +318,28 @@ test('fewer rows are a prefix, more are added, other keys have files of their ow
   await cache.removeTemporary()
   await rows(12)
   t.is(request.computed, 6)
+})
+
+test('features that another command adds to are refused, and so are those that it will remove', async (t) => {
+  const dir = await folder()
+  const [first, second] = [new FeatureCache(dir), new FeatureCache(dir)]
+  await counted(first, {}).rows(12)
+  const message =
+    /: another command that computes these features is under way: process \d+ holds it since .*; wait for it/
+  await t.throwsAsync(counted(second, {}).rows(12), { instanceOf: LockedError, message })
+  await first.removeTemporary()
+  const { request, rows } = counted(second, {})
+  t.is((await rows(12)).count, 12)
+  t.is(request.computed, 3)
+})
+
+test('a file system without locks is told once, and features are computed', async (t) => {
+  const warnings: string[] = []
+  const lock = () => ({ state: 'unsupported', text: 'No locks available', release() {} }) as const
+  const cache = new FeatureCache(await folder(), { warn: (line) => warnings.push(line), lock })
+  for (const network of ['a', 'b']) await counted(cache, { network }).rows(4)
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /this file system has no locks \(No locks available\)/)
 })
 
 test('features that are not finite name the image', async (t) => {

@@ -1,7 +1,11 @@
 /**
- * Locks between processes and threads. The operating system releases them when a process ends, however it ends. The file of a
- * lock stays: removing it could take it from under another process that has just locked it.
+ * Locks between processes and threads. The operating system releases them when a process ends, however it ends.
+ *
+ * The file of a lock is removed by its holder alone. Somebody else may have opened it before and lock it just after: whoever gets
+ * a lock looks whether the path still leads to the file that is locked, and tries again if not.
  */
+import { randomUUID } from 'node:crypto'
+import { readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { type FileLock, lockFile } from '../native/index.ts'
 import { shown } from './shown.ts'
@@ -23,6 +27,7 @@ export interface LockRequest {
 export interface Lock {
   /** One line for the user where the file system has no locks; the work goes on without one. */
   readonly warning: string | undefined
+  /** Removes the file, which must happen before the lock ends. */
   readonly release: () => void
 }
 
@@ -35,25 +40,49 @@ const held = new Set<FileLock>()
  * @throws LockedError if someone else holds it, DataError if the file cannot be opened
  */
 export function acquireLock(path: string, { what, advice, lock = lockFile }: LockRequest): Lock {
-  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() }
-  const taken = lock(path, JSON.stringify(holder))
-  if (taken.state === 'held') throw new LockedError(`${what} is under way: ${describe(taken.text)}; ${advice}`)
-  const warning =
-    taken.state === 'unsupported'
-      ? `${path}: this file system has no locks (${shown(taken.text)}); take care that no second command uses this folder`
-      : undefined
-  held.add(taken)
-  const release = () => {
-    held.delete(taken)
+  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString(), id: randomUUID() }
+  const text = JSON.stringify(holder)
+  for (;;) {
+    const taken = lock(path, text)
+    if (taken.state === 'held') throw new LockedError(`${what} is under way: ${describe(taken.text)}; ${advice}`)
+    if (taken.state === 'unsupported') return { warning: noLocks(path, taken.text), release() {} }
+    if (isLocked(path, text)) return keep(path, text, taken)
     taken.release()
   }
-  return { warning, release }
+}
+
+const noLocks = (path: string, reason: string) =>
+  `${path}: this file system has no locks (${shown(reason)}); take care that no second command uses this folder`
+
+function keep(path: string, text: string, taken: FileLock): Lock {
+  held.add(taken)
+  const release = () => {
+    if (!held.delete(taken)) return
+    if (removes && isLocked(path, text)) rmSync(path, { force: true })
+    taken.release()
+  }
+  return { warning: undefined, release }
+}
+
+/** Windows lets nobody read or remove a locked file: there the file stays. */
+const removes = process.platform !== 'win32'
+
+/** Whether the path leads to the file in which we wrote. */
+function isLocked(path: string, text: string): boolean {
+  if (!removes) return true
+  try {
+    return readFileSync(path, 'utf8') === text
+  } catch {
+    return false // removed by its last holder
+  }
 }
 
 interface Holder {
   readonly pid: number
   readonly host: string
   readonly since: string
+  /** Tells this lock from every other. */
+  readonly id: string
 }
 
 function describe(text: string): string {

@@ -1,4 +1,5 @@
 /** Files that are whole at every moment: written beside their place, synced and renamed. */
+import { randomUUID } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
@@ -25,8 +26,8 @@ export async function writeAtomic(
   onStep: OnStep = () => {},
 ): Promise<void> {
   const folder = dirname(path)
-  // In the same folder, since a rename is atomic within one file system only.
-  const temporary = join(folder, `.${basename(path)}.${process.pid}${TEMPORARY}`)
+  // In the same folder, since a rename is atomic within one file system only; of a name that no other thread or process takes.
+  const temporary = join(folder, `.${basename(path)}.${randomUUID()}${TEMPORARY}`)
   try {
     await onStep('open')
     const file = await open(temporary, 'w')

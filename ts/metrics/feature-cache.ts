@@ -3,8 +3,9 @@
  * once. A file is named by what its rows were computed from.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { checkVersion } from '../files/version.ts'
 
@@ -85,14 +86,24 @@ export class Rows {
   }
 }
 
+export interface CacheOptions {
+  /** Told in one line that the file system has no locks. */
+  readonly warn?: ((line: string) => void) | undefined
+  /** How a file is locked: for tests. */
+  readonly lock?: LockRequest['lock']
+}
+
 export class FeatureCache {
   readonly dir: string
   /** Files of rows that nobody wants to keep, so far. */
   readonly #temporary = new Set<string>()
   readonly #kept = new Set<string>()
+  readonly #locks = new Map<string, Lock>()
+  readonly #options: CacheOptions
 
-  constructor(dir: string) {
+  constructor(dir: string, options: CacheOptions = {}) {
     this.dir = dir
+    this.#options = options
   }
 
   /** Rows of some images, computed as far as they are not there yet. */
@@ -101,12 +112,16 @@ export class FeatureCache {
     await this.#open()
     const path = join(this.dir, `${nameOf(key)}.${request.type ?? 'f32'}`)
     ;(request.keep ? this.#kept : this.#temporary).add(path)
-    if ((await sizeOf(path)) < count * rowBytes(request)) {
-      const unlock = await lock(`${path}.lock`)
+    const isThere = async () => (await sizeOf(path)) >= count * rowBytes(request)
+    // Rows that will be removed stay locked until then: another command would find them gone.
+    if (!request.keep) this.#lock(path)
+    if (!(await isThere())) {
+      this.#lock(path)
       try {
-        await this.#extend(path, request)
+        // Another command may have added them before the lock was ours.
+        if (!(await isThere())) await this.#extend(path, request)
       } finally {
-        await unlock()
+        if (!this.#temporary.has(path)) this.#unlock(path)
       }
     }
     onProgress?.(count, count)
@@ -120,6 +135,27 @@ export class FeatureCache {
     const text = await readFile(path, 'utf8').catch(() => undefined)
     if (text === undefined) return writeAtomic(path, JSON.stringify({ version: formatVersion }) + '\n')
     checkVersion(path, (JSON.parse(text) as { version?: unknown }).version, formatVersion)
+  }
+
+  /** Two commands that add to one file would spoil it. */
+  #lock(path: string): void {
+    if (this.#locks.has(path)) return
+    const { lock, warn } = this.#options
+    const what = `${path}: another command that computes these features`
+    const advice = 'wait for it, or give another --cache'
+    const taken = acquireLock(`${path}.lock`, { what, advice, ...(lock && { lock }) })
+    if (taken.warning !== undefined && this.#locks.size === 0) warn?.(taken.warning)
+    this.#locks.set(path, taken)
+  }
+
+  #unlock(path: string): void {
+    this.#locks.get(path)?.release()
+    this.#locks.delete(path)
+  }
+
+  /** Lets other commands add to the files of this one. */
+  release(): void {
+    for (const path of this.#locks.keys()) this.#unlock(path)
   }
 
   async #extend(path: string, request: RowsRequest): Promise<void> {
@@ -166,6 +202,7 @@ export class FeatureCache {
   async removeTemporary(): Promise<void> {
     for (const path of this.#temporary) if (!this.#kept.has(path)) await rm(path, { force: true })
     this.#temporary.clear()
+    this.release()
   }
 }
 
@@ -192,34 +229,5 @@ async function readFully(file: FileHandle, bytes: Uint8Array, position: number, 
     const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done)
     if (bytesRead === 0) throw new Error(`${path}: ${bytes.length} more bytes are expected, the file has ended`)
     done += bytesRead
-  }
-}
-
-/** Files that this process adds to. */
-const locked = new Set<string>()
-
-/** Two commands that add to one file would spoil it. */
-async function lock(path: string): Promise<() => Promise<void>> {
-  const owner = Number(await readFile(path, 'utf8').catch(() => ''))
-  // After a restart another process may have the number of the one that was killed.
-  const held = owner === process.pid ? locked.has(path) : owner !== 0 && isRunning(owner)
-  if (held) {
-    throw new Error(
-      `${path}: expected no other command that computes these features, found process ${owner}; wait for it, or give another --cache`,
-    )
-  }
-  locked.add(path)
-  await writeFile(path, String(process.pid))
-  return async () => {
-    locked.delete(path)
-    await rm(path, { force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

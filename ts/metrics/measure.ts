@@ -116,44 +116,48 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
   const device = hooks.device ?? Device.open(options.device)
   const subject = await openSides(options, device, hooks)
   const networks = featureNetworks(device, options)
-  const cache = new FeatureCache(join(root, 'metrics'))
+  const cache = new FeatureCache(join(root, 'metrics'), { warn: hooks.onWarning })
   const outdir = options.outdir ?? (network === undefined ? '.' : dirname(network))
   await mkdir(outdir, { recursive: true })
   const lines: MetricLine[] = []
-  for (const name of metrics) {
-    const began = performance.now()
-    const measurement: Measurement = {
-      name,
-      device,
-      num: num ?? entryOf(name).num,
-      seed,
-      mode,
-      networks,
-      cache,
-      ...subject,
-      warn: (line) => hooks.onWarning?.(line),
-      progress: (what, done, total) => hooks.onProgress?.(name, what, done, total),
-      signal: hooks.signal,
+  try {
+    for (const name of metrics) {
+      const began = performance.now()
+      const measurement: Measurement = {
+        name,
+        device,
+        num: num ?? entryOf(name).num,
+        seed,
+        mode,
+        networks,
+        cache,
+        ...subject,
+        warn: (line) => hooks.onWarning?.(line),
+        progress: (what, done, total) => hooks.onProgress?.(name, what, done, total),
+        signal: hooks.signal,
+      }
+      const { results, details } = await computations[name](measurement)
+      const seconds = (performance.now() - began) / 1000
+      const line = {
+        results,
+        metric: name,
+        total_time: seconds,
+        total_time_str: formatTime(seconds),
+        device: device.name,
+        snapshot_pkl: network === undefined ? null : basename(network),
+        timestamp: Date.now() / 1000,
+        ...(subject.sampled ? { network_sha256: subject.sampled.hash } : { images: options.images }),
+        seed,
+        ...details,
+      }
+      await appendFile(join(outdir, `metric-${name}.jsonl`), JSON.stringify(line) + '\n')
+      lines.push(line)
+      hooks.onLine?.(line)
     }
-    const { results, details } = await computations[name](measurement)
-    const seconds = (performance.now() - began) / 1000
-    const line = {
-      results,
-      metric: name,
-      total_time: seconds,
-      total_time_str: formatTime(seconds),
-      device: device.name,
-      snapshot_pkl: network === undefined ? null : basename(network),
-      timestamp: Date.now() / 1000,
-      ...(subject.sampled ? { network_sha256: subject.sampled.hash } : { images: options.images }),
-      seed,
-      ...details,
-    }
-    await appendFile(join(outdir, `metric-${name}.jsonl`), JSON.stringify(line) + '\n')
-    lines.push(line)
-    hooks.onLine?.(line)
+    await cache.removeTemporary()
+  } finally {
+    cache.release()
   }
-  await cache.removeTemporary()
   return lines
 }
 
