@@ -11,6 +11,8 @@ import { DataError, Device, scope, type Tensor } from '../native/index.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { measurePeak, type Peak, profileTable } from '../performance/profile.ts'
+import { type LockRequest } from '../files/lock.ts'
+import { lockRun } from './run-lock.ts'
 import { makeOutdir, RunDir, statusLine } from './run-dir.ts'
 import { type OnStep } from '../files/write-atomic.ts'
 import { progressAt, type Progress } from '../training/schedule.ts'
@@ -58,6 +60,8 @@ export interface TrainHooks {
   readonly profile?: boolean | undefined
   /** Called before each step of writing a file: for tests. */
   readonly onWrite?: OnStep
+  /** How the run directory is locked: for tests. */
+  readonly lock?: LockRequest['lock']
   /** The device to train on, instead of opening `config.device`: for tests. */
   readonly device?: Device
   /** How images are read, beside what the configuration says. */
@@ -77,7 +81,7 @@ const stepsAhead = 2
 /**
  * Trains a StyleGAN. The same configuration goes on from its newest whole snapshot, bit for bit.
  *
- * @throws DataError for unusable data, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
+ * @throws DataError for unusable data, LockedError if another process trains in the same directory, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
  */
 export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
   await checkMetrics(options)
@@ -88,11 +92,29 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   const dataset = yield* prepare(options, hooks)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
   const config = labels ? { ...options, labelSize: labels.names.length } : options
+  const lock = await lockRun(join(config.outdir, runName(config)), hooks.lock)
+  try {
+    yield* trainIn(dataset, device, config, labels, hooks, lock.warning)
+  } finally {
+    lock.release()
+  }
+}
+
+/** Trains in a directory where no other process trains. */
+async function* trainIn(
+  dataset: Dataset,
+  device: Device,
+  config: TrainConfig,
+  labels: Labels | undefined,
+  hooks: TrainHooks,
+  warning: string | undefined,
+): AsyncGenerator<TrainEvent, void> {
   const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
   const { state, snapshot } = await resume(run, device, config)
   const { nimg } = state.position
   await run.cutBack(nimg === 0 ? -1 : nimg)
   if (hooks.note) run.log(hooks.note)
+  if (warning !== undefined) run.log(warning)
   const { count, source, transform, skipped } = dataset.info
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   const leftOut = describeLeftOut(dataset)

@@ -1,0 +1,20 @@
+/** One training at a time in a run directory. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
+import { diskError } from '../files/write-atomic.ts'
+
+/**
+ * Makes the directory of a run and locks it. Whoever has the lock may write there, and remove what a killed process left.
+ *
+ * @param lock how its file is locked: for tests
+ * @throws LockedError if another process or thread trains there
+ */
+export async function lockRun(dir: string, lock?: LockRequest['lock']): Promise<Lock> {
+  await mkdir(dir, { recursive: true }).catch((error: unknown) => {
+    throw diskError(dir, error)
+  })
+  const what = `${dir}: another training in this folder`
+  const advice = 'wait for it or stop it, or give another --outdir or --desc'
+  return acquireLock(join(dir, '.lock'), { what, advice, ...(lock && { lock }) })
+}
