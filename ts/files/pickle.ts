@@ -68,6 +68,13 @@ class Reader {
   }
 }
 
+/**
+ * Memory that a pickle may take: a byte of it can make a value of 200 bytes, and a few bytes a copy of all that came before.
+ * A network's pickle has thousands of values, not millions.
+ */
+const memoryFor = (bytes: Uint8Array) => 2 ** 28 + 4 * bytes.length
+const bytesOfValue = 256
+
 /** The stack machine that a pickle is a program for. */
 class Machine {
   readonly #read: Reader
@@ -76,21 +83,30 @@ class Machine {
   #stack: PickleValue[] = []
   /** Stacks below the marks. */
   readonly #below: PickleValue[][] = []
+  /** Bytes that may still be taken. */
+  #memory: number
 
-  constructor(read: Reader, options: PickleOptions) {
+  constructor(read: Reader, options: PickleOptions, memory: number) {
     this.#read = read
     this.#options = options
+    this.#memory = memory
   }
 
   run(): PickleValue {
     for (;;) {
       const at = this.#read.at
       const code = this.#read.u8()
+      this.#spend(bytesOfValue)
       if (code === 0x2e) return this.#pop()
       const op = this.#ops[String.fromCharCode(code)]
       if (op === undefined) throw new TypeError(`opcode 0x${code.toString(16)} at byte ${at} is none of a state_dict`)
       op()
     }
+  }
+
+  #spend(bytes: number): void {
+    this.#memory -= bytes
+    if (this.#memory < 0) throw new RangeError('the pickle would take much more memory than the file has bytes')
   }
 
   #push(value: PickleValue): void {
@@ -145,6 +161,11 @@ class Machine {
     const args = this.#pop()
     const callee = this.#pop()
     if (!(callee instanceof Global) || !Array.isArray(args)) throw new TypeError('the pickle calls what is no function')
+    // What is called may copy its arguments, and a kept argument can be given again and again.
+    for (const argument of args as PickleValue[]) {
+      if (Array.isArray(argument)) this.#spend(bytesOfValue * argument.length)
+      else if (typeof argument === 'string') this.#spend(argument.length)
+    }
     this.#push(this.#options.globals[callee.name]!(args))
   }
 
@@ -242,6 +263,6 @@ class Machine {
  */
 export function readPickle(bytes: Uint8Array, at: number, options: PickleOptions): { value: PickleValue; end: number } {
   const reader = new Reader(bytes, at)
-  const value = new Machine(reader, options).run()
+  const value = new Machine(reader, options, memoryFor(bytes)).run()
   return { value, end: reader.at }
 }

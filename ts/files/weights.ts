@@ -21,6 +21,9 @@ export interface Weight {
 /** By the names of the file. */
 export type Weights = ReadonlyMap<string, Weight>
 
+/** No array of a network has as many axes. */
+export const maxAxes = 16
+
 /** A run of elements of one type within a file. */
 export interface Elements {
   readonly dtype: WeightDType
@@ -40,8 +43,10 @@ export function stridedWeight(
   strides: readonly number[],
 ): Weight {
   const { dtype, bytes } = elements
+  if (shape.length !== strides.length || shape.length > maxAxes)
+    throw new RangeError('its geometry is none of an array')
   const whole = [offset, ...shape, ...strides].every((value) => Number.isSafeInteger(value) && value >= 0)
-  if (!whole || shape.length !== strides.length) throw new RangeError('its geometry is none of an array')
+  if (!whole) throw new RangeError('its geometry is none of an array')
   const size = shape.reduce((product, axis) => product * axis, 1)
   const last = shape.reduce((at, axis, i) => at + (axis - 1) * strides[i]!, offset)
   const length = bytes.byteLength / bytesOf[dtype]
@@ -57,7 +62,13 @@ export function stridedWeight(
 
 /** Steps of a row-major array. */
 export function rowMajor(shape: readonly number[]): number[] {
-  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1))
+  let step = 1
+  const steps = shape.toReversed().map((size) => {
+    const before = step
+    step *= size
+    return before
+  })
+  return steps.reverse()
 }
 
 function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
