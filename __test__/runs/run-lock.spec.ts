@@ -26,7 +26,7 @@ async function trainingProcess(config: TrainConfig): Promise<ChildProcess> {
   const child = new URL('../support/train-until.ts', import.meta.url).pathname
   const args = ['--import', '@oxc-node/core/register', child, JSON.stringify(config)]
   const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(started.stdout!, 'data')
+  await once(started.stdout, 'data')
   return started
 }
 

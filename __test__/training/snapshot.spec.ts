@@ -55,7 +55,7 @@ for (const [name, changes, message] of [
   test(`a snapshot with ${name} is refused`, async (t) => {
     const path = await snapshot(({ metadata }) => {
       for (const [key, value] of Object.entries(changes as Record<string, string | undefined>)) {
-        if (value === undefined) delete metadata[key]
+        if (value === undefined) Reflect.deleteProperty(metadata, key)
         else metadata[key] = value
       }
     })

@@ -80,7 +80,7 @@ export function parseHeader(bytes: Uint8Array, types: ElementTypes): Header {
     end = to
   }
   const sums = parseSums(metadata['crc32c'], entries.length)
-  const { crc32c: _sums, header_crc32c: _sum, ...others } = metadata
+  const others = Object.fromEntries(Object.entries(metadata).filter(([name]) => !sumNames.includes(name)))
   const checked = entries.map(([name, entry], i) => [name, { ...entry, checksum: sums?.[i] }] as const)
   return { entries: new Map(checked), metadata: others, dataBytes: end }
 }
@@ -129,6 +129,7 @@ function parseEntry(name: string, entry: unknown, types: ElementTypes): Omit<Ten
   return { dtype, shape, from, to }
 }
 
+const sumNames = ['crc32c', 'header_crc32c']
 const sumPlace = Buffer.from('"header_crc32c":"')
 const zeroSum = '0'.repeat(8)
 

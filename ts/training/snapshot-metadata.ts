@@ -132,7 +132,7 @@ function checkPosition(value: unknown): Position {
     if (!Number.isSafeInteger(count) || Number(count) < 0) throw new RangeError(`${name}: a whole number is expected`)
   }
   const { lod, seconds, tickSeconds, sums } = position
-  if (!Array.isArray(sums) || ![lod, seconds, tickSeconds, ...sums].every(Number.isFinite)) {
+  if (!Array.isArray(sums) || ![lod, seconds, tickSeconds, ...(sums as unknown[])].every(Number.isFinite)) {
     throw new RangeError('lod, seconds, tickSeconds and sums: finite numbers are expected')
   }
   return position as unknown as Position
