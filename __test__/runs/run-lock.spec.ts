@@ -59,11 +59,12 @@ test('a second training in one folder is told who trains there, and touches noth
   )
 })
 
-test('a file system without locks is told in the log, and training goes on', async (t) => {
+test('a file system without locks is told on the screen and in the log, and training goes on', async (t) => {
   const config = await newConfig()
   const lock = () => ({ state: 'unsupported', text: 'No locks available (os error 37)', release() {} }) as const
   const seen = await events(config, { lock })
   t.like(seen.at(-1), { type: 'end', aborted: false })
+  t.true(seen.some((event) => event.type === 'notice' && event.line.includes('has no locks')))
   const { dir } = seen.find((event) => event.type === 'start')!
   t.regex(await readFile(join(dir, 'log.txt'), 'utf8'), /this file system has no locks \(No locks available/)
 })

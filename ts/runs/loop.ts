@@ -114,7 +114,10 @@ async function* trainIn(
   const { nimg } = state.position
   await run.cutBack(nimg === 0 ? -1 : nimg)
   if (hooks.note) run.log(hooks.note)
-  if (warning !== undefined) run.log(warning)
+  if (warning !== undefined) {
+    run.log(warning)
+    yield { type: 'notice', line: warning }
+  }
   const { count, source, transform, skipped } = dataset.info
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   const leftOut = describeLeftOut(dataset)
