@@ -1,7 +1,9 @@
 /**
- * Python's pickle as far as state_dicts need it. Nothing is executed: a class or function is only a name, and what may be built
- * from it is the caller's table; any other name is refused. Opcodes: CPython's Lib/pickletools.py.
+ * Python's pickle, protocols 0 to 5, as far as files of networks need it. Nothing is executed: a class or function is only a name,
+ * and what may be built from it is the caller's table; any other name is refused. Opcodes: CPython's Lib/pickletools.py.
  */
+
+import { shown } from './shown.ts'
 
 /** Lists and tuples are arrays, dicts are maps; what the caller builds is `object`. */
 export type PickleValue = null | boolean | number | bigint | string | object
@@ -12,7 +14,9 @@ export type Globals = Readonly<Record<string, (args: PickleValue[]) => PickleVal
 export interface PickleOptions {
   readonly globals: Globals
   /** What a persistent id stands for: PyTorch's storages. */
-  readonly persistent: (id: PickleValue) => PickleValue
+  readonly persistent?: (id: PickleValue) => PickleValue
+  /** What a file is that names something, where the name tells: the reason for its refusal. */
+  readonly foreign?: (name: string) => string | undefined
 }
 
 /** A name that stands in a pickle, uncalled. */
@@ -23,6 +27,9 @@ export class Global {
     this.name = name
   }
 }
+
+/** Bytes of a number: a network has none of more than 8, PyTorch's magic one has 10. */
+const longestNumber = 255
 
 /** Bytes read one after the other, little endian. */
 class Reader {
@@ -45,22 +52,25 @@ class Reader {
     return this.at - length
   }
   u8 = () => this.#view.getUint8(this.#advance(1))
+  /** A length of 64 bits. */
+  u64 = () => Number(this.#view.getBigUint64(this.#advance(8), true))
   u16 = () => this.#view.getUint16(this.#advance(2), true)
   u32 = () => this.#view.getUint32(this.#advance(4), true)
   i32 = () => this.#view.getInt32(this.#advance(4), true)
   f64 = () => this.#view.getFloat64(this.#advance(8), false)
   text = (length: number, encoding: 'utf8' | 'latin1') => Buffer.from(this.take(length)).toString(encoding)
 
-  line(): string {
+  line(encoding: 'utf8' | 'latin1' = 'utf8'): string {
     const end = this.#bytes.indexOf(0x0a, this.at)
     if (end < 0) throw new RangeError('the pickle is cut off')
-    const text = this.text(end - this.at, 'utf8')
+    const text = this.text(end - this.at, encoding)
     this.at = end + 1
     return text
   }
 
   /** A number of any length in two's complement; a `bigint` only where a number cannot hold it. */
   long(length: number): number | bigint {
+    if (length > longestNumber) throw new RangeError(`the pickle has a number of ${length} bytes`)
     const bytes = this.take(length)
     const magnitude = bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n)
     const value = BigInt.asIntN(8 * length, magnitude)
@@ -99,7 +109,8 @@ class Machine {
       this.#spend(bytesOfValue)
       if (code === 0x2e) return this.#pop()
       const op = this.#ops[String.fromCharCode(code)]
-      if (op === undefined) throw new TypeError(`opcode 0x${code.toString(16)} at byte ${at} is none of a state_dict`)
+      if (op === undefined)
+        throw new TypeError(`opcode 0x${code.toString(16)} at byte ${at} has no place in a file of networks`)
       op()
     }
   }
@@ -152,13 +163,13 @@ class Machine {
   }
 
   #global(module: PickleValue, name: PickleValue): void {
-    const full = `${String(module)}.${String(name)}`
-    if (!Object.hasOwn(this.#options.globals, full)) throw new TypeError(`it wants to use ${full}, which is refused`)
-    this.#push(new Global(full))
+    if (typeof module !== 'string' || typeof name !== 'string') throw new TypeError('the pickle names what is no text')
+    const full = `${module}.${name}`
+    if (Object.hasOwn(this.#options.globals, full)) return this.#push(new Global(full))
+    throw new TypeError(this.#options.foreign?.(full) ?? `it wants to use ${shown(full)}, which is refused`)
   }
 
-  #call(): void {
-    const args = this.#pop()
+  #call(args: PickleValue): void {
     const callee = this.#pop()
     if (!(callee instanceof Global) || !Array.isArray(args)) throw new TypeError('the pickle calls what is no function')
     // What is called may copy its arguments, and a kept argument can be given again and again.
@@ -244,14 +255,58 @@ class Machine {
       const name = this.#pop()
       this.#global(this.#pop(), name)
     },
-    R: () => this.#call(),
-    '\x81': () => this.#call(), // NEWOBJ
+    R: () => this.#call(this.#pop()),
+    '\x81': () => this.#call(this.#pop()), // NEWOBJ
     b: () => this.#build(),
     Q: () => {
+      const { persistent } = this.#options
+      if (persistent === undefined) throw new TypeError('the pickle refers to what is not in it')
       const id = this.#pop()
-      this.#push(this.#options.persistent(id))
+      this.#push(persistent(id))
     },
+    // Protocol 0, whose values are text.
+    I: () => {
+      const text = this.#read.line()
+      this.#push(text === '00' ? false : text === '01' ? true : decimal(text))
+    },
+    L: () => this.#push(decimal(this.#read.line().replace(/L$/, ''))),
+    F: () => this.#push(decimal(this.#read.line())),
+    V: () => this.#push(unescape(this.#read.line('latin1'))),
+    p: () => this.#put(decimal(this.#read.line())),
+    g: () => this.#get(decimal(this.#read.line())),
+    l: () => this.#push(this.#popMark()),
+    d: () => {
+      const items = this.#popMark()
+      this.#push(new Map())
+      this.#setItems(items)
+    },
+    '0': () => void this.#pop(),
+    '1': () => void this.#popMark(),
+    '2': () => {
+      const value = this.#pop()
+      this.#push(value)
+      this.#push(value)
+    },
+    // Bytes are views of the file's.
+    C: () => this.#push(this.#read.take(this.#read.u8())),
+    B: () => this.#push(this.#read.take(this.#read.u32())),
+    '\x8e': () => this.#push(this.#read.take(this.#read.u64())),
+    '\x96': () => this.#push(this.#read.take(this.#read.u64())), // BYTEARRAY8
+    '\x8d': () => this.#push(this.#read.text(this.#read.u64(), 'utf8')),
+    '\x8b': () => this.#push(this.#read.long(this.#read.u32())),
   }
+}
+
+function decimal(text: string): number {
+  const value = Number(text)
+  if (text === '' || text.length > longestNumber || Number.isNaN(value))
+    throw new TypeError('the pickle has no number where one is expected')
+  return value
+}
+
+/** Python's raw-unicode-escape. */
+function unescape(text: string): string {
+  return text.replace(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 }
 
 /**

@@ -4,6 +4,7 @@
  * Layout: torch/serialization.py.
  */
 import { Global, type Globals, type PickleValue, readPickle } from './pickle.ts'
+import { shown } from './shown.ts'
 import { bytesOf, stridedWeight, type Weight, type WeightDType, type Weights } from './weights.ts'
 import { isZip, readZip } from './zip.ts'
 
@@ -99,9 +100,40 @@ function isLegacy(bytes: Uint8Array): boolean {
  * @throws TypeError or RangeError if the file is cut off, is no state_dict, or names anything else than tensors
  */
 export function readTorchFile(bytes: Uint8Array): Weights {
-  const { dict, storages } = isZip(bytes) ? readArchive(bytes) : readLegacy(bytes)
-  if (!(dict instanceof Map)) throw new TypeError('it holds no state_dict')
-  return new Map([...dict].map(([name, value]) => [String(name), asWeight(String(name), value, storages)]))
+  const { value, weights } = readTorch(bytes)
+  return weights(value)
+}
+
+/** A file of torch.save: dicts and lists of whatever was saved, and a state_dict of it as weights. */
+export interface TorchFile {
+  readonly value: PickleValue
+  /** @throws TypeError or RangeError if it is no state_dict, or a tensor of it reaches outside of its storage */
+  readonly weights: (dict: PickleValue) => Weights
+}
+
+/**
+ * Reads whatever torch.save wrote, as long as it is made of dicts, lists, numbers and tensors.
+ *
+ * @throws TypeError or RangeError if the file is cut off, or names anything else
+ */
+export function readTorch(bytes: Uint8Array): TorchFile {
+  const { dict: value, storages } = isZip(bytes) ? readArchive(bytes) : readLegacy(bytes)
+  const weights = (dict: PickleValue): Weights => {
+    if (!(dict instanceof Map)) throw new TypeError('it holds no state_dict')
+    return new Map(
+      Array.from(dict as Map<PickleValue, PickleValue>, ([key, entry]) => {
+        if (typeof key !== 'string') throw new TypeError('it holds no state_dict')
+        return [key, asWeight(shown(key), entry, storages)]
+      }),
+    )
+  }
+  return { value, weights }
+}
+
+/** A whole module names classes, which a state_dict does not. */
+function foreign(name: string): string | undefined {
+  if (!/^(__main__|models?|networks?|torch\.nn\.modules)\b/.test(name)) return undefined
+  return `it is a whole module saved with torch.save(model), which wants to use ${shown(name)}: save model.state_dict() instead`
 }
 
 interface Content {
@@ -116,7 +148,7 @@ function readArchive(bytes: Uint8Array): Content {
   const root = pickle.slice(0, -'data.pkl'.length)
   const order = files.get(`${root}byteorder`)?.()
   if (order !== undefined && Buffer.from(order).toString() !== 'little') throw new TypeError('it is big-endian')
-  const { value } = readPickle(files.get(pickle)!(), 0, { globals, persistent: storageOf })
+  const { value } = readPickle(files.get(pickle)!(), 0, { globals, persistent: storageOf, foreign })
   const prefix = `${root}data/`
   const storages = [...files].filter(([name]) => name.startsWith(prefix))
   return { dict: value, storages: new Map(storages.map(([name, read]) => [name.slice(prefix.length), read()])) }
@@ -131,7 +163,7 @@ function readLegacy(bytes: Uint8Array): Content {
   }
   let at = 0
   const next = () => {
-    const { value, end } = readPickle(bytes, at, { globals, persistent })
+    const { value, end } = readPickle(bytes, at, { globals, persistent, foreign })
     at = end
     return value
   }

@@ -76,7 +76,8 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
   return shape.every((size, axis) => size === 1 || strides[axis] === expected[axis])
 }
 
-function gather(from: Float32Array, shape: readonly number[], strides: readonly number[]): Float32Array {
+/** The elements at `strides` of a row-major array's, in the order of `shape`. */
+export function gather(from: Float32Array, shape: readonly number[], strides: readonly number[]): Float32Array {
   const steps = rowMajor(shape)
   const to = new Float32Array(shape.reduce((product, axis) => product * axis, 1))
   const copy = (axis: number, source: number, target: number): void => {

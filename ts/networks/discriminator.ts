@@ -16,7 +16,7 @@ import {
 import { mapsOf } from './precision.ts'
 
 export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
-  const { resolution, numChannels, labelSize, mbstdGroup } = options
+  const { resolution, numChannels, mbstdGroup, semantics } = options
   const R = Math.log2(resolution)
   const nf = (stage: number) => featureMaps(options, stage)
   const layer = (name: string, shape: readonly number[]) => [weight(name, shape), bias(name, shape.at(-1)!)]
@@ -24,12 +24,19 @@ export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
   for (let r = R; r >= 2; r--) specs.push(...layer(rgbName(R, r), [1, 1, numChannels, nf(r - 1)]))
   for (let r = R; r >= 3; r--) {
     const [conv, down] = blockNames(r)
-    specs.push(...layer(conv, [3, 3, nf(r - 1), nf(r - 1)]), ...layer(down, [3, 3, nf(r - 1), nf(r - 2)]))
+    const between = nf(semantics?.widensFirst ? r - 2 : r - 1)
+    specs.push(...layer(conv, [3, 3, nf(r - 1), between]), ...layer(down, [3, 3, between, nf(r - 2)]))
   }
   specs.push(...layer('4x4/Conv', [3, 3, nf(1) + (mbstdGroup > 1 ? 1 : 0), nf(1)]))
-  specs.push(...layer('4x4/Dense0', [16 * nf(1), nf(0)]), ...layer('4x4/Dense1', [nf(0), Math.max(labelSize, 1)]))
+  specs.push(
+    ...layer('4x4/Dense0', [16 * nf(1), nf(0)]),
+    ...layer('4x4/Dense1', [nf(0), Math.max(classes(options), 1)]),
+  )
   return specs
 }
+
+/** Classes that have a logit of their own: Progressive GAN's discriminator does not see them. */
+const classes = ({ config, labelSize }: NetworkOptions) => (config === 'A' ? 0 : labelSize)
 
 const blockNames = (r: number) => [`${2 ** r}x${2 ** r}/Conv0`, `${2 ** r}x${2 ** r}/Conv1_down`] as const
 
@@ -51,7 +58,13 @@ export function discriminator(
 ): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)
-  const smooth = configurationOf(options).blur ? blur : (x: Tensor) => x
+  const { semantics = {} } = options
+  const smooth = configurationOf(options).blur && !semantics.sharpD ? blur : (x: Tensor) => x
+  const down = (name: string, x: Tensor) =>
+    semantics.activationBeforePooling
+      ? downscale(act(params, name, conv2d(params, name, smooth(x))), 2)
+      : act(params, name, downConv2d(params, name, smooth(x)))
+  const from = (r: number, x: Tensor) => fromRgb(params, rgbName(R, r), x, mapsOf(options, images.device), semantics)
   return scope(() => {
     const [N, H, W, C] = images.dims4()
     const factor = H / 2 ** top
@@ -61,23 +74,20 @@ export function discriminator(
       )
     }
     const native = downscale(images, factor)
-    const maps = mapsOf(options, images.device)
-    let x = fromRgb(params, rgbName(R, top), native, maps)
+    let x = from(top, native)
     for (let r = top; r >= 3; r--) {
-      const [conv, down] = blockNames(r)
+      const [conv, halving] = blockNames(r)
       x = act(params, conv, conv2d(params, conv, x))
-      x = act(params, down, downConv2d(params, down, smooth(x)))
-      if (r === top && fade > 0) {
-        x = lerp(x, fromRgb(params, rgbName(R, r - 1), downscale(native, 2), maps), fade)
-      }
+      x = down(halving, x)
+      if (r === top && fade > 0) x = lerp(x, from(r - 1, downscale(native, 2)), fade)
     }
     // The deviation of a group is small beside the feature maps, and the last layers are small anyway.
     x = x.cast(x.device.float)
-    if (options.mbstdGroup > 1) x = withMinibatchStddev(x, options.mbstdGroup)
+    if (options.mbstdGroup > 1) x = withMinibatchStddev(x, semantics.wholeBatchStddev ? N : options.mbstdGroup)
     x = act(params, '4x4/Conv', conv2d(params, '4x4/Conv', x))
     // The rows of the dense weight are ordered (channel, y, x).
     x = dense(params, '4x4/Dense0', x.permute([0, 3, 1, 2]).reshape([N, x.size / N]))
     const scores = dense(params, '4x4/Dense1', x, { gain: 1, linear: true })
-    return options.labelSize === 0 ? scores : scores.mul(checkLabels(labels, N, options.labelSize)).sum([1], true)
+    return classes(options) === 0 ? scores : scores.mul(checkLabels(labels, N, options.labelSize)).sum([1], true)
   })
 }

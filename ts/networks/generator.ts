@@ -29,6 +29,8 @@ function checkWidths({ config = 'F', mappingLayers, labelSize, latentSize, dlate
     throw refuse(`has no mapping network, got mappingLayers ${mappingLayers}; take configuration B`)
   }
   if (mappingLayers > 0) return
+  // Progressive GAN takes z and the classes as they are.
+  if (config === 'A' && labelSize > 0 && latentSize + labelSize === dlatentSize) return
   if (labelSize > 0) throw refuse(`needs mappingLayers above 0 to learn ${labelSize} classes, got 0`)
   if (latentSize !== dlatentSize) {
     throw refuse(`with mappingLayers 0 needs equal latentSize and dlatentSize, got ${latentSize} and ${dlatentSize}`)

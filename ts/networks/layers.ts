@@ -1,5 +1,6 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
 import { concat, scope, type FloatType, type Tensor } from '../native/index.ts'
+import type { Semantics } from './semantics.ts'
 import { equalised, gainOf, get, kernelOf, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
@@ -86,6 +87,27 @@ export function upscale(x: Tensor, factor: number): Tensor {
   return x.upfirdn2d({ up: factor, taps: Array<number>(factor).fill(1), padding: [before, 0, before, 0] })
 }
 
+/** Twice as many pixels along both axes, between the centres of the given ones; beyond the border is the nearest pixel. */
+export function upscaleBilinear(x: Tensor): Tensor {
+  return scope(() => {
+    const [N, H, W, C] = x.dims4()
+    const rows = concat([x.slice([0, 0, 0, 0], [N, 1, W, C]), x, x.slice([0, H - 1, 0, 0], [N, 1, W, C])], 1)
+    const ends = [0, W - 1].map((column) => rows.slice([0, 0, column, 0], [N, H + 2, 1, C]))
+    const padded = concat([ends[0]!, rows, ends[1]!], 2)
+    const wide = padded.upfirdn2d({ up: 2, taps: [0.25, 0.75, 0.75, 0.25] })
+    return wide.slice([0, 0, 0, 0], [N, 2 * H, 2 * W, C])
+  })
+}
+
+/** The first layer of a resolution up to its noise: upscale, convolution, blur. */
+export function upLayer(params: Params, name: string, x: Tensor, fused: boolean, semantics: Semantics = {}): Tensor {
+  return scope(() => {
+    const up = semantics.bilinear ? conv2d(params, name, upscaleBilinear(x)) : upConv2d(params, name, x, fused)
+    const biased = semantics.biasBeforeBlur ? up.biasAct(get(params, `${name}/bias`), 1) : up
+    return semantics.sharpG ? biased : blur(biased)
+  })
+}
+
 /** Means of `factor` × `factor` pixels. */
 export function downscale(x: Tensor, factor: number): Tensor {
   if (factor === 1) return x
@@ -113,15 +135,36 @@ export function pixelNorm(x: Tensor): Tensor {
  * @param noise `[N or 1, H, W, 1]`, or none
  * @param w `[N, dlatentSize]`
  */
-export function epilogue(params: Params, name: string, x: Tensor, noise: Tensor | undefined, w: Tensor): Tensor {
+export function epilogue(
+  params: Params,
+  name: string,
+  x: Tensor,
+  noise: Tensor | undefined,
+  w: Tensor,
+  { epsilon: own = epsilon, styleBeforeActivation, biasBeforeBlur }: Semantics = {},
+): Tensor {
   return scope(() => {
     const style = dense(params, `${name}/StyleMod`, w, { gain: 1, linear: true })
+    const given = get(params, `${name}/bias`)
+    const bias = biasBeforeBlur && name.endsWith('Conv0_up') ? given.mul(0) : given
+    const slope = styleBeforeActivation ? 1 : alpha
     const activated =
       noise === undefined
-        ? act(params, name, x)
-        : x.noiseBiasAct(noise, get(params, `${name}/Noise/weight`), get(params, `${name}/bias`), alpha)
-    return activated.adain(style)
+        ? x.biasAct(bias, slope)
+        : x.noiseBiasAct(noise, get(params, `${name}/Noise/weight`), bias, slope)
+    const styled = own === epsilon ? activated.adain(style) : adain(activated, style, own)
+    return styleBeforeActivation ? styled.leakyRelu(alpha) : styled
   })
+}
+
+/** {@link Tensor.adain} with another epsilon, in ordinary ops. */
+function adain(x: Tensor, style: Tensor, own: number): Tensor {
+  const [N, , , C] = x.dims4()
+  const [scale, shift] = style.reshape([N, 2, 1, 1, C]).unstack(1)
+  const wide = x.cast(x.device.float)
+  const centred = wide.sub(wide.mean([1, 2], true))
+  const deviation = centred.square().mean([1, 2], true).add(own).rsqrt()
+  return centred.mul(deviation).mul(scale!.add(1)).add(shift!).cast(x.dtype)
 }
 
 /** 1×1 convolution to the image's channels, from feature maps of any type to the device's float. */
@@ -131,8 +174,17 @@ export function toRgb(params: Params, name: string, x: Tensor): Tensor {
 }
 
 /** 1×1 convolution from the image's channels to feature maps of type `dtype`, leaky ReLU. */
-export function fromRgb(params: Params, name: string, x: Tensor, dtype: FloatType): Tensor {
-  return scope(() => act(params, name, x.conv2d(equalised(params, name, heGain), { dtype })))
+export function fromRgb(
+  params: Params,
+  name: string,
+  x: Tensor,
+  dtype: FloatType,
+  { linearFromRgb }: Semantics = {},
+): Tensor {
+  return scope(() => {
+    const maps = x.conv2d(equalised(params, name, heGain), { dtype })
+    return maps.biasAct(get(params, `${name}/bias`), linearFromRgb ? 1 : alpha)
+  })
 }
 
 /**

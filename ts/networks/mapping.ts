@@ -5,14 +5,14 @@ import { bias, get, weight, type NetworkOptions, type Params, type ParamSpec } f
 
 type MappingOptions = Pick<
   NetworkOptions,
-  'latentSize' | 'dlatentSize' | 'mappingLayers' | 'mappingFmaps' | 'mappingLrmul' | 'labelSize'
+  'config' | 'latentSize' | 'dlatentSize' | 'mappingLayers' | 'mappingFmaps' | 'mappingLrmul' | 'labelSize'
 >
 
 export function mappingSpecs(options: MappingOptions): ParamSpec[] {
   const { latentSize, dlatentSize, mappingLayers, mappingFmaps, mappingLrmul, labelSize } = options
   const specs: ParamSpec[] = []
   let width = latentSize
-  if (labelSize > 0) {
+  if (labelSize > 0 && options.config !== 'A') {
     specs.push(weight('G_mapping/LabelConcat', [labelSize, latentSize]))
     width *= 2
   }
@@ -34,9 +34,11 @@ export function mappingSpecs(options: MappingOptions): ParamSpec[] {
  */
 export function mapping(params: Params, z: Tensor, labels: Tensor | undefined, options: MappingOptions): Tensor {
   return scope(() => {
-    // The embedding of the labels has no equalised learning rate and no bias in the official code.
-    const embed = () =>
-      checkLabels(labels, z.dims2()[0], options.labelSize).matmul(get(params, 'G_mapping/LabelConcat/weight'))
+    // The embedding of the labels has no equalised learning rate and no bias in the official code; Progressive GAN has none.
+    const embed = () => {
+      const given = checkLabels(labels, z.dims2()[0], options.labelSize)
+      return options.config === 'A' ? given : given.matmul(get(params, 'G_mapping/LabelConcat/weight'))
+    }
     let x = pixelNorm(options.labelSize === 0 ? z : concat([z, embed()], 1))
     for (let layer = 0; layer < options.mappingLayers; layer++) {
       x = dense(params, `G_mapping/Dense${layer}`, x, { lrmul: options.mappingLrmul })

@@ -5,6 +5,7 @@
 import { freeze, scope, type Device, type Rng, type Tensor } from '../native/index.ts'
 import type { ConfigurationName } from './configurations.ts'
 import type { Precision } from './precision.ts'
+import type { Semantics } from './semantics.ts'
 
 export type Params = ReadonlyMap<string, Tensor>
 
@@ -35,6 +36,10 @@ export interface NetworkOptions {
   readonly mbstdGroup: number
   /** Which form of the resampling convolutions the weights are for; they differ by a turn of the filter (official fused_scale). */
   readonly fusedScale: boolean | 'auto'
+  /** Feature maps by stage, of networks that the formula does not fit. */
+  readonly fmaps?: readonly number[]
+  /** How a network of another code base differs from the official ones. */
+  readonly semantics?: Semantics
 }
 
 /** What the layers from w to images need of them, in every configuration. */
@@ -49,6 +54,8 @@ export type SynthesisOptions = Pick<
   | 'fmapMax'
   | 'dlatentSize'
   | 'fusedScale'
+  | 'fmaps'
+  | 'semantics'
 >
 
 export interface ParamSpec {
@@ -69,10 +76,10 @@ export interface Network {
 
 /** Feature maps of a stage: min(⌊fmapBase / 2^(stage · fmapDecay)⌋, fmapMax); the block of side 2^r has nf(r − 1). */
 export function featureMaps(
-  { fmapBase, fmapDecay, fmapMax }: Pick<NetworkOptions, 'fmapBase' | 'fmapDecay' | 'fmapMax'>,
+  { fmapBase, fmapDecay, fmapMax, fmaps }: Pick<NetworkOptions, 'fmapBase' | 'fmapDecay' | 'fmapMax' | 'fmaps'>,
   stage: number,
 ): number {
-  return Math.min(Math.floor(fmapBase / 2 ** (stage * fmapDecay)), fmapMax)
+  return fmaps?.[stage] ?? Math.min(Math.floor(fmapBase / 2 ** (stage * fmapDecay)), fmapMax)
 }
 
 /** Layers that take a style: two at each resolution. */

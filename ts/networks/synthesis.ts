@@ -1,7 +1,7 @@
 /** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configurations C to F). */
 import { Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
-import { blur, conv2d, denseInput, epilogue, lerp, toRgb, upConv2d, upscale } from './layers.ts'
+import { conv2d, denseInput, epilogue, lerp, toRgb, upLayer, upscale, upscaleBilinear } from './layers.ts'
 import {
   bias,
   constant,
@@ -90,9 +90,10 @@ export function synthesis(
     throw new ShapeError(`synthesis: ${layers} dlatents are expected, got ${dlatents.length}`)
   const N = dlatents[0]!.shape[0]!
   const has = configurationOf(options)
+  const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const layer = (index: number, name: string, x: Tensor) =>
-    epilogue(params, name, x, has.noise ? layerNoise(params, noise, index, x) : undefined, dlatents[index]!)
+    epilogue(params, name, x, has.noise ? layerNoise(params, noise, index, x) : undefined, dlatents[index]!, semantics)
 
   return scope(() => {
     // The constant input is the same for every image (StyleGAN, section 2); it is stored channels first.
@@ -109,12 +110,13 @@ export function synthesis(
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)
       before = x
-      x = layer(2 * r - 4, up, blur(upConv2d(params, up, x, isFused(r))))
+      x = layer(2 * r - 4, up, upLayer(params, up, x, isFused(r), semantics))
       x = layer(2 * r - 3, conv, conv2d(params, conv, x))
     }
     const image = toRgb(params, rgbName(R, top), x)
     if (fade === 0) return image
-    return lerp(image, upscale(toRgb(params, rgbName(R, top - 1), before), 2), fade)
+    const old = toRgb(params, rgbName(R, top - 1), before)
+    return lerp(image, semantics.bilinear ? upscaleBilinear(old) : upscale(old, 2), fade)
   })
 }
 

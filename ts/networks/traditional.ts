@@ -42,7 +42,7 @@ const rgbName = (R: number, r: number) => `ToRGB_lod${R - r}`
 export function traditional(params: Params, w: Tensor, lod: number, options: SynthesisOptions): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)
-  const smooth = configurationOf(options).blur ? blur : (x: Tensor) => x
+  const smooth = configurationOf(options).blur && !options.semantics?.sharpG ? blur : (x: Tensor) => x
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const at = prefix(options)
   // Bias, leaky ReLU, then the feature vector of each pixel is brought to a mean square of 1.

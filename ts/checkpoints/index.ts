@@ -1,0 +1,132 @@
+/** Networks of other code bases, opened without executing anything: formats are told by their content. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { isTorchFile, readTorch, type TorchFile } from '../files/torch.ts'
+import { WeightsError, type Weights } from '../files/weights.ts'
+import type { NetworkOptions } from '../networks/params.ts'
+import type { Networks, ReadOptions } from './convert.ts'
+import { readGenforce } from './genforce.ts'
+import { readHuangzh13 } from './huangzh13.ts'
+import { readLernapparat } from './lernapparat.ts'
+import { readNvlabs } from './nvlabs.ts'
+import { checkNetworks } from './official.ts'
+import { readRosinality } from './rosinality.ts'
+import { readSiskonEmilia } from './siskonemilia.ts'
+
+export type { ReadOptions } from './convert.ts'
+export { createImported } from './create.ts'
+
+/** Networks of a file under the official names and shapes; tensors are read when asked for. */
+export interface Checkpoint {
+  /** What wrote the file, and what is in it. */
+  readonly what: string
+  readonly licence: string
+  readonly sha256: string
+  readonly options: NetworkOptions
+  /** Level of detail that training had reached. */
+  readonly lod: number
+  /** The generator for pictures. */
+  readonly Gs: Weights | undefined
+  /** The generator that was trained, where the file has both. */
+  readonly G: Weights | undefined
+  readonly D: Weights | undefined
+  /** Sentences for whoever imports it. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Opens the files of one checkpoint: most code bases write one, huangzh13 one for each network (the average before the generator).
+ *
+ * @throws WeightsError naming the file and why it cannot be read
+ */
+export async function openCheckpoint(paths: readonly string[], options: ReadOptions = {}): Promise<Checkpoint> {
+  const read: { path: string; networks: Networks; sha256: string }[] = []
+  for (const path of paths) {
+    const bytes = await readFile(path).catch((error: Error) => {
+      throw new WeightsError(`${path}: ${error.message}`)
+    })
+    const networks = refusing(path, () => readNetworks(bytes, basename(path), options))
+    read.push({ path, networks, sha256: createHash('sha256').update(bytes).digest('hex') })
+  }
+  const [first, ...others] = read
+  if (first === undefined) throw new WeightsError('a file with networks is expected')
+  const all = others.reduce((merged, { networks }) => merge(merged, networks), first.networks)
+  return refusing(first.path, () => {
+    const { options: found, D, notes } = checkNetworks(all)
+    const { what, licence, Gs, G, lod = 0 } = all
+    return {
+      what,
+      licence,
+      sha256: first.sha256,
+      options: found,
+      lod,
+      Gs,
+      G,
+      D,
+      notes: [...(all.notes ?? []), ...notes],
+    }
+  })
+}
+
+function refusing<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new WeightsError(`${path}: ${error.message}`)
+    throw error
+  }
+}
+
+function merge(a: Networks, b: Networks): Networks {
+  return {
+    ...b,
+    ...a,
+    what: `${a.what}; ${b.what}`,
+    Gs: a.Gs ?? b.Gs,
+    G: a.G ?? (a.Gs ? b.Gs : b.G),
+    D: a.D ?? b.D,
+    semantics: { ...b.semantics, ...a.semantics },
+    options: { ...b.options, ...a.options },
+    notes: [...(a.notes ?? []), ...(b.notes ?? [])],
+  }
+}
+
+const torchReaders: readonly ((torch: TorchFile, file: string, options: ReadOptions) => Networks | undefined)[] = [
+  readGenforce,
+  readRosinality,
+  readSiskonEmilia,
+  readHuangzh13,
+  readLernapparat,
+]
+
+const formats = "NVIDIA's .pkl, genforce, rosinality, huangzh13, lernapparat and SiskonEmilia"
+
+function readNetworks(bytes: Uint8Array, file: string, options: ReadOptions): Networks {
+  refuseText(bytes)
+  if (!isTorchFile(bytes)) return readNvlabs(bytes)
+  const torch = readTorch(bytes)
+  for (const reader of torchReaders) {
+    const networks = reader(torch, file, options)
+    if (networks) return networks
+  }
+  const { value } = torch
+  if (value instanceof Map && value.has('param_groups')) {
+    throw new TypeError("it holds an optimizer's state and no network: open the file of the network")
+  }
+  throw new TypeError(`it holds tensors of no network that is known: ${formats} are read`)
+}
+
+/** What is often found under a checkpoint's name, and any file that begins as no pickle does. */
+function refuseText(bytes: Uint8Array): void {
+  if (bytes.length === 0) throw new TypeError('the file is empty: get it again')
+  const start = Buffer.from(bytes.subarray(0, 256)).toString('latin1').trimStart().toLowerCase()
+  if (start.startsWith('<!doctype') || start.startsWith('<html')) {
+    throw new TypeError('it is a web page, as a download service sends when too many have asked: get the file again')
+  }
+  if (start.startsWith('version https://git-lfs')) {
+    throw new TypeError("it is a pointer of Git LFS in the file's place: run 'git lfs pull', or get the file itself")
+  }
+  if (isTorchFile(bytes) || bytes[0] === 0x80 || /^[(c\]}]/.test(start)) return
+  throw new TypeError(`it is neither a pickle nor a file of PyTorch: ${formats} are read`)
+}
