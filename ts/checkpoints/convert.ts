@@ -20,8 +20,32 @@ export interface Networks {
   readonly fusedScale?: boolean | 'auto'
   /** What no variable shows, where it is not the official default. */
   readonly options?: Partial<Pick<NetworkOptions, 'mappingLrmul' | 'mbstdGroup' | 'labelSize' | 'config'>>
+  /** All options, where the file itself has them. */
+  readonly exact?: NetworkOptions
+  /** Names of a conditional network's classes. */
+  readonly classes?: readonly string[]
   /** Sentences for whoever imports it. */
   readonly notes?: readonly string[]
+}
+
+/** Networks of a file under the official names and shapes; tensors are read when asked for. */
+export interface Checkpoint {
+  /** What wrote the file, and what is in it. */
+  readonly what: string
+  readonly licence: string
+  readonly sha256: string
+  readonly options: NetworkOptions
+  /** Level of detail that training had reached. */
+  readonly lod: number
+  /** The generator for pictures. */
+  readonly Gs: Weights | undefined
+  /** The generator that was trained, where the file has both. */
+  readonly G: Weights | undefined
+  readonly D: Weights | undefined
+  /** Names of a conditional network's classes; empty if the file has none. */
+  readonly classes: readonly string[]
+  /** Sentences for whoever imports it. */
+  readonly notes: readonly string[]
 }
 
 /** What the file alone does not say. */

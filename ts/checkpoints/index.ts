@@ -1,39 +1,23 @@
 /** Networks of other code bases, opened without executing anything: formats are told by their content. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { readMetadata } from '../files/safetensors.ts'
 import { isTorchFile, readTorch, type TorchFile } from '../files/torch.ts'
-import { WeightsError, type Weights } from '../files/weights.ts'
-import type { NetworkOptions } from '../networks/params.ts'
-import type { Networks, ReadOptions } from './convert.ts'
+import { WeightsError } from '../files/weights.ts'
+import type { Checkpoint, Networks, ReadOptions } from './convert.ts'
 import { readGenforce } from './genforce.ts'
 import { readHuangzh13 } from './huangzh13.ts'
 import { readLernapparat } from './lernapparat.ts'
 import { readNvlabs } from './nvlabs.ts'
 import { checkNetworks } from './official.ts'
+import { isNetworkFile, readNetworkFile } from './own.ts'
 import { readRosinality } from './rosinality.ts'
 import { readSiskonEmilia } from './siskonemilia.ts'
 
-export type { ReadOptions } from './convert.ts'
+export type { Checkpoint, ReadOptions } from './convert.ts'
 export { createImported } from './create.ts'
-
-/** Networks of a file under the official names and shapes; tensors are read when asked for. */
-export interface Checkpoint {
-  /** What wrote the file, and what is in it. */
-  readonly what: string
-  readonly licence: string
-  readonly sha256: string
-  readonly options: NetworkOptions
-  /** Level of detail that training had reached. */
-  readonly lod: number
-  /** The generator for pictures. */
-  readonly Gs: Weights | undefined
-  /** The generator that was trained, where the file has both. */
-  readonly G: Weights | undefined
-  readonly D: Weights | undefined
-  /** Sentences for whoever imports it. */
-  readonly notes: readonly string[]
-}
+export { writeNetworks } from './write.ts'
 
 /**
  * Opens the files of one checkpoint: most code bases write one, huangzh13 one for each network (the average before the generator).
@@ -46,7 +30,10 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
     const bytes = await readFile(path).catch((error: Error) => {
       throw new WeightsError(`${path}: ${error.message}`)
     })
-    const networks = refusing(path, () => readNetworks(bytes, basename(path), options))
+    const own = isSafetensors(bytes) ? await readMetadata(path) : undefined
+    const networks = refusing(path, () =>
+      own ? readNetworkFile(bytes, path, own) : readNetworks(bytes, basename(path), options),
+    )
     read.push({ path, networks, sha256: createHash('sha256').update(bytes).digest('hex') })
   }
   const [first, ...others] = read
@@ -54,19 +41,20 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
   const all = others.reduce((merged, { networks }) => merge(merged, networks), first.networks)
   return refusing(first.path, () => {
     const { options: found, D, notes } = checkNetworks(all)
-    const { what, licence, Gs, G, lod = 0 } = all
-    return {
-      what,
-      licence,
-      sha256: first.sha256,
-      options: found,
-      lod,
-      Gs,
-      G,
-      D,
-      notes: [...(all.notes ?? []), ...notes],
-    }
+    const { what, licence, Gs, G, lod = 0, classes = [] } = all
+    const told = [...(all.notes ?? []), ...notes]
+    return { what, licence, sha256: first.sha256, options: found, lod, Gs, G, D, classes, notes: told }
   })
+}
+
+/** The header's JSON begins behind its length. */
+const isSafetensors = (bytes: Uint8Array) => bytes.length > 8 && bytes[8] === 0x7b && bytes[7] === 0
+
+/** Whether a file is for {@link openCheckpoint}: any but a snapshot of a training run. */
+export async function isCheckpoint(path: string): Promise<boolean> {
+  const file = await open(path)
+  const { buffer } = await file.read(Buffer.alloc(9), 0, 9, 0).finally(() => file.close())
+  return !isSafetensors(buffer) || isNetworkFile(path, await readMetadata(path))
 }
 
 function refusing<T>(path: string, work: () => T): T {

@@ -16,8 +16,9 @@ export function checkNetworks(networks: Networks): {
   D: Weights | undefined
   notes: string[]
 } {
-  const { Gs, G, D, semantics = {}, fusedScale = 'auto' } = networks
+  const { Gs, D, semantics = {}, fusedScale = 'auto' } = networks
   if (Gs === undefined && D === undefined) throw new TypeError('it holds no network')
+  if (networks.exact) return checkGroups(networks, networks.exact)
   const stages = Gs ? generatorMaps(Gs) : discriminatorMaps(D!)
   if (stages.length < 2)
     throw new TypeError(`'${Gs ? prefixOf(Gs) : ''}4x4/Conv/bias' is missing: it holds no whole network`)
@@ -35,6 +36,10 @@ export function checkNetworks(networks: Networks): {
     fusedScale,
     ...(Object.keys(all).length > 0 ? { semantics: all } : {}),
   }
+  return checkGroups(networks, options)
+}
+
+function checkGroups({ Gs, G, D }: Networks, options: NetworkOptions): ReturnType<typeof checkNetworks> {
   for (const weights of [Gs, G]) if (weights) checkVariables(weights, generatorSpecs(options), isMade)
   const notes: string[] = []
   if (D === undefined) return { options, D, notes }

@@ -6,6 +6,7 @@ import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { devicesCommand } from './devices.ts'
 import { generateCommand } from './generate.ts'
+import { importCommand } from './import.ts'
 import { infoCommand } from './info.ts'
 import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
@@ -31,6 +32,7 @@ const program = new Command('stylegan')
   .addCommand(metricsCommand())
   .addCommand(classifierCommand())
   .addCommand(infoCommand())
+  .addCommand(importCommand())
   .addCommand(devicesCommand())
   .addCommand(benchCommand())
   .addHelpText(

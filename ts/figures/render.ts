@@ -19,6 +19,8 @@ export interface TrainedGenerator {
   readonly classes?: readonly string[]
   /** Rows that pictures show, from the middle of the images; all by default. */
   readonly height?: number | undefined
+  /** Level of detail that pictures are drawn at; 0, the full resolution, by default. */
+  readonly lod?: number | undefined
 }
 
 export interface FigureOptions {
@@ -114,10 +116,10 @@ export function renderLatents(
  * @returns uint8 `[N, resolution, resolution, C]`
  */
 export function renderStyles(
-  { Gs, options }: TrainedGenerator,
+  { Gs, options, lod: own = 0 }: TrainedGenerator,
   styles: readonly Tensor[],
   noise: Noise,
-  lod = 0,
+  lod = own,
 ): Tensor {
   return scope(() => {
     const images = draw(Gs.params, styles, noise, lod, options)

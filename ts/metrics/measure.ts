@@ -8,6 +8,7 @@ import type { PrepareOptions } from '../data/prepare.ts'
 import { Device } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
 import { formatTime } from '../files/units.ts'
+import { isCheckpoint } from '../checkpoints/index.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 import { loadGenerator } from '../training/state.ts'
@@ -191,7 +192,9 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
     return { fakes, reals: options.data === undefined ? undefined : await side(options.data, false) }
   }
   const generator = await loadGenerator(network, device)
-  const trained = trainingMetadata(network, { metadata: await readMetadata(network) }).config
+  const trained = (await isCheckpoint(network))
+    ? { data: undefined, mirror: false }
+    : trainingMetadata(network, { metadata: await readMetadata(network) }).config
   const { resolution, numChannels, labelSize } = generator.options
   const data = options.data ?? trained.data
   const mirror = options.mirror ?? trained.mirror

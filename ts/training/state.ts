@@ -11,6 +11,8 @@ import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.t
 import { pictureHeight } from './presets.ts'
 import { SafetensorsFile, streamSafetensors } from '../files/safetensors.ts'
 import type { Piece } from '../files/write-atomic.ts'
+import { isCheckpoint } from '../checkpoints/index.ts'
+import { importGenerator, type LoadedGenerator } from './imported.ts'
 import { encodeMetadata, trainingMetadata, type Position } from './snapshot-metadata.ts'
 
 export interface TrainingState {
@@ -100,13 +102,14 @@ export async function loadState(path: string, device: Device, config: TrainConfi
 }
 
 /**
- * The averaged generator of a snapshot, for pictures: its parameters are {@link frozen}. It is drawn in the precision it was trained in, or
+ * The averaged generator of a snapshot, or of a file that `openCheckpoint` reads, for pictures: its parameters are {@link frozen}. It is drawn in the precision it was trained in, or
  * in a higher one where the device has no lower.
  */
 export async function loadGenerator(
   path: string,
   device: Device,
-): Promise<{ Gs: Network; options: NetworkOptions; classes: readonly string[]; height: number; nimg: number }> {
+): Promise<LoadedGenerator> {
+  if (await isCheckpoint(path)) return importGenerator(path, device)
   return SafetensorsFile.use(path, async (file) => {
     const { network, config, classes, position } = trainingMetadata(path, file)
     const specs = generatorSpecs(network)

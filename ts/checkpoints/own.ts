@@ -1,0 +1,83 @@
+/** Our own files of networks without a training state: safetensors with official names, and NumPy's `.npz` of the same variables. */
+import { encodeSafetensors, type HostTensor } from '../files/safetensors.ts'
+import { shown } from '../files/shown.ts'
+import { isFormat } from '../files/version.ts'
+import { parseWeights } from '../files/weight-file.ts'
+import type { Weight, Weights } from '../files/weights.ts'
+import type { NetworkOptions } from '../networks/params.ts'
+import type { Networks } from './convert.ts'
+
+const format = 'stylegan-network'
+const formatVersion = 1
+
+/** What a file of networks says beside its tensors. */
+export interface NetworkMetadata {
+  readonly what: string
+  readonly licence: string
+  readonly options: NetworkOptions
+  readonly classes?: readonly string[] | undefined
+  readonly lod?: number
+}
+
+/** Text by name, as safetensors hold it. */
+export function metadataOf({ what, licence, options, classes = [], lod = 0 }: NetworkMetadata): Record<string, string> {
+  return {
+    format: `${format}-${formatVersion}`,
+    what,
+    licence,
+    network: JSON.stringify(options),
+    classes: JSON.stringify(classes),
+    lod: String(lod),
+  }
+}
+
+/** The bytes of a file of networks: a generator alone under its official names, several behind `Gs/`, `G/` and `D/`. */
+export function encodeNetworks(
+  networks: Readonly<Record<string, ReadonlyMap<string, HostTensor>>>,
+  metadata: NetworkMetadata,
+): Iterable<Uint8Array> {
+  const tensors = new Map<string, HostTensor>()
+  const groups = Object.entries(networks)
+  for (const [group, variables] of groups) {
+    for (const [name, tensor] of variables)
+      tensors.set(groups.length === 1 && group === 'Gs' ? name : `${group}/${name}`, tensor)
+  }
+  return encodeSafetensors({ tensors, metadata: metadataOf(metadata) })
+}
+
+/** Whether the header of a safetensors file is of a file of networks. */
+export function isNetworkFile(path: string, metadata: Readonly<Record<string, string>>): boolean {
+  return isFormat(path, metadata['format'], format, formatVersion)
+}
+
+/** @throws TypeError if the metadata are not those of a file of networks */
+export function readNetworkFile(bytes: Uint8Array, path: string, metadata: Readonly<Record<string, string>>): Networks {
+  const groups = new Map<string, Map<string, Weight>>()
+  for (const [name, weight] of parseWeights(bytes, path)) {
+    const [, group = 'Gs', variable = name] = /^(Gs|G|D)\/(.*)$/.exec(name) ?? []
+    groups.set(group, (groups.get(group) ?? new Map<string, Weight>()).set(variable, weight))
+  }
+  return networksOf(metadata, (group) => groups.get(group))
+}
+
+export function networksOf(
+  metadata: Readonly<Record<string, string>>,
+  group: (name: string) => Weights | undefined,
+): Networks {
+  const options = JSON.parse(metadata['network'] ?? 'null') as NetworkOptions | null
+  if (typeof options !== 'object' || options === null) throw new TypeError("its 'network' names no options")
+  const { resolution } = options
+  if (!(resolution >= 4 && resolution <= 4096 && Number.isInteger(Math.log2(resolution)))) {
+    throw new TypeError('its network has no resolution')
+  }
+  return {
+    what: shown(metadata['what'] ?? 'a network'),
+    licence: shown(metadata['licence'] ?? 'none is stated'),
+    Gs: group('Gs'),
+    G: group('G'),
+    D: group('D'),
+    lod: Number(metadata['lod'] ?? 0),
+    exact: options,
+    classes: JSON.parse(metadata['classes'] ?? '[]') as string[],
+  }
+}

@@ -1,0 +1,31 @@
+/** Networks of other files than our snapshots: to draw with, and as a start of training. */
+import { createImported, openCheckpoint } from '../checkpoints/index.ts'
+import { WeightsError } from '../files/weights.ts'
+import type { Device } from '../native/index.ts'
+import { generatorSpecs } from '../networks/generator.ts'
+import { frozen, type Network, type NetworkOptions } from '../networks/params.ts'
+
+/** A generator for pictures. */
+export interface LoadedGenerator {
+  readonly Gs: Network
+  readonly options: NetworkOptions
+  readonly classes: readonly string[]
+  /** Rows that pictures show. */
+  readonly height: number
+  readonly nimg: number
+  /** Level of detail that an imported network was trained to; 0 for our own. */
+  readonly lod?: number
+}
+
+/**
+ * The generator of a file that `openCheckpoint` reads, for pictures.
+ *
+ * @throws WeightsError if it cannot be read, or holds a discriminator alone
+ */
+export async function importGenerator(path: string, device: Device): Promise<LoadedGenerator> {
+  const { Gs, options, lod, classes } = await openCheckpoint([path])
+  if (Gs === undefined) throw new WeightsError(`${path}: a generator is expected, it holds a discriminator alone`)
+  const network = createImported(device, generatorSpecs(options), Gs, options)
+  const height = options.resolution
+  return { Gs: { ...network, params: frozen(network.params) }, options, classes, lod, height, nimg: 0 }
+}
