@@ -3,7 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { isCheckpoint, openCheckpoint, writeNetworks } from '../../ts/checkpoints/index.ts'
+import { isCheckpoint, openCheckpoint, writeGenerator, writeNetworks } from '../../ts/checkpoints/index.ts'
 import type { Weights } from '../../ts/files/weights.ts'
 import { Device, Rng, scope } from '../../ts/native/index.ts'
 import { renderLatents } from '../../ts/figures/render.ts'
@@ -14,7 +14,11 @@ const at = (file: string) => new URL(file, folder).pathname
 const temporary = () => mkdtemp(join(tmpdir(), 'stylegan-own-'))
 
 function bits(weights: Weights | undefined): Map<string, unknown> {
-  return new Map([...(weights ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, { shape, values }]) => [name, [shape, values()]]))
+  return new Map(
+    [...(weights ?? [])]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { shape, values }]) => [name, [shape, values()]]),
+  )
 }
 
 test('an imported checkpoint written as a file of ours has the same variables, bit for bit, and says what it was', async (t) => {
@@ -73,3 +77,16 @@ test('a file of networks of a newer version is refused, and one of other text to
   await writeFile(path, Buffer.concat([length, header]))
   await t.throwsAsync(loadGenerator(path, Device.open('cpu')), { message: /version 1 of its format/ })
 })
+
+for (const format of ['safetensors', 'npz'] as const) {
+  test(`a generator exported as ${format} is read back bit for bit, with its options, classes and licence`, async (t) => {
+    const read = await openCheckpoint([at('nvlabs/labels16/network.pkl')])
+    const { Gs, options } = await loadGenerator(at('nvlabs/labels16/network.pkl'), Device.open('cpu'))
+    const path = join(await temporary(), `labels.${format}`)
+    await writeGenerator(path, Gs.params, format, { ...read, options, classes: ['a', 'b', 'c'] })
+    const again = await openCheckpoint([path])
+    t.deepEqual(bits(again.Gs), bits(read.Gs))
+    t.deepEqual([again.options, again.licence, again.classes], [read.options, 'CC BY-NC 4.0', ['a', 'b', 'c']])
+    t.true(again.Gs!.has('G_synthesis/4x4/Const/const'))
+  })
+}

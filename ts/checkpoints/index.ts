@@ -4,6 +4,7 @@ import { open, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { readMetadata } from '../files/safetensors.ts'
 import { isTorchFile, readTorch, type TorchFile } from '../files/torch.ts'
+import { isZip } from '../files/zip.ts'
 import { WeightsError } from '../files/weights.ts'
 import type { Checkpoint, Networks, ReadOptions } from './convert.ts'
 import { readGenforce } from './genforce.ts'
@@ -11,13 +12,13 @@ import { readHuangzh13 } from './huangzh13.ts'
 import { readLernapparat } from './lernapparat.ts'
 import { readNvlabs } from './nvlabs.ts'
 import { checkNetworks } from './official.ts'
-import { isNetworkFile, readNetworkFile } from './own.ts'
+import { isNetworkFile, readGeneratorNpz, readNetworkFile } from './own.ts'
 import { readRosinality } from './rosinality.ts'
 import { readSiskonEmilia } from './siskonemilia.ts'
 
 export type { Checkpoint, ReadOptions } from './convert.ts'
 export { createImported } from './create.ts'
-export { writeNetworks } from './write.ts'
+export { writeGenerator, writeNetworks } from './write.ts'
 
 /**
  * Opens the files of one checkpoint: most code bases write one, huangzh13 one for each network (the average before the generator).
@@ -32,7 +33,7 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
     })
     const own = isSafetensors(bytes) ? await readMetadata(path) : undefined
     const networks = refusing(path, () =>
-      own ? readNetworkFile(bytes, path, own) : readNetworks(bytes, basename(path), options),
+      own ? readNetworkFile(bytes, path, own) : readNetworks(bytes, path, options),
     )
     read.push({ path, networks, sha256: createHash('sha256').update(bytes).digest('hex') })
   }
@@ -90,9 +91,12 @@ const torchReaders: readonly ((torch: TorchFile, file: string, options: ReadOpti
 
 const formats = "NVIDIA's .pkl, genforce, rosinality, huangzh13, lernapparat and SiskonEmilia"
 
-function readNetworks(bytes: Uint8Array, file: string, options: ReadOptions): Networks {
+function readNetworks(bytes: Uint8Array, path: string, options: ReadOptions): Networks {
   refuseText(bytes)
   if (!isTorchFile(bytes)) return readNvlabs(bytes)
+  const own = isZip(bytes) ? readGeneratorNpz(bytes, path) : undefined
+  if (own) return own
+  const file = basename(path)
   const torch = readTorch(bytes)
   for (const reader of torchReaders) {
     const networks = reader(torch, file, options)

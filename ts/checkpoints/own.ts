@@ -1,10 +1,12 @@
 /** Our own files of networks without a training state: safetensors with official names, and NumPy's `.npz` of the same variables. */
+import { encodeNpz, readNpz } from '../files/npz.ts'
 import { encodeSafetensors, type HostTensor } from '../files/safetensors.ts'
 import { shown } from '../files/shown.ts'
 import { isFormat } from '../files/version.ts'
 import { parseWeights } from '../files/weight-file.ts'
 import type { Weight, Weights } from '../files/weights.ts'
 import type { NetworkOptions } from '../networks/params.ts'
+import { readZip } from '../files/zip.ts'
 import type { Networks } from './convert.ts'
 
 const format = 'stylegan-network'
@@ -43,6 +45,30 @@ export function encodeNetworks(
       tensors.set(groups.length === 1 && group === 'Gs' ? name : `${group}/${name}`, tensor)
   }
   return encodeSafetensors({ tensors, metadata: metadataOf(metadata) })
+}
+
+/** The file of a `.npz` that holds what its arrays do not say. */
+const metadataFile = 'stylegan.json'
+
+/** The bytes of a generator's variables as `.npz`. */
+export function encodeGenerator(Gs: ReadonlyMap<string, HostTensor>, metadata: NetworkMetadata): Iterable<Uint8Array> {
+  const arrays = new Map(
+    Array.from(Gs, ([name, { shape, values }]) => [name, { shape, values: values as Float32Array }]),
+  )
+  return encodeNpz(arrays, { [metadataFile]: JSON.stringify(metadataOf(metadata)) })
+}
+
+/**
+ * The networks of a `.npz` file of ours.
+ *
+ * @returns undefined if the archive is another
+ */
+export function readGeneratorNpz(bytes: Uint8Array, path: string): Networks | undefined {
+  if (!readZip(bytes).has(metadataFile)) return undefined
+  const { arrays, texts } = readNpz(bytes)
+  const metadata = JSON.parse(texts.get(metadataFile)!) as Record<string, string>
+  if (!isNetworkFile(path, metadata)) throw new TypeError(`its ${metadataFile} is none of 'stylegan export'`)
+  return networksOf(metadata, (group) => (group === 'Gs' ? arrays : undefined))
 }
 
 /** Whether the header of a safetensors file is of a file of networks. */

@@ -7,7 +7,7 @@ import { generatorSpecs } from '../networks/generator.ts'
 import type { Params } from '../networks/params.ts'
 import { createImported } from './create.ts'
 import type { Checkpoint } from './convert.ts'
-import { encodeNetworks } from './own.ts'
+import { encodeGenerator, encodeNetworks, type NetworkMetadata } from './own.ts'
 
 /** Writes the networks of a checkpoint under official names, whole: with the noise and the mean of w that its file may lack. */
 export async function writeNetworks(path: string, checkpoint: Checkpoint): Promise<void> {
@@ -22,8 +22,22 @@ export async function writeNetworks(path: string, checkpoint: Checkpoint): Promi
   await writeAtomic(path, encodeNetworks(networks, checkpoint))
 }
 
+/** Writes a generator under official names, for others: `safetensors`, or NumPy's `npz`. */
+export async function writeGenerator(
+  path: string,
+  Gs: Params,
+  format: 'safetensors' | 'npz',
+  metadata: NetworkMetadata,
+): Promise<void> {
+  const variables = await variablesOf(Gs)
+  await writeAtomic(
+    path,
+    format === 'npz' ? encodeGenerator(variables, metadata) : encodeNetworks({ Gs: variables }, metadata),
+  )
+}
+
 /** A network's variables in host memory. */
-export async function variablesOf(params: Params): Promise<Map<string, HostTensor>> {
+async function variablesOf(params: Params): Promise<Map<string, HostTensor>> {
   const variables = new Map<string, HostTensor>()
   for (const [name, tensor] of params) variables.set(name, { shape: tensor.shape, values: await tensor.data() })
   return variables

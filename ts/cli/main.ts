@@ -6,6 +6,7 @@ import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { devicesCommand } from './devices.ts'
 import { generateCommand } from './generate.ts'
+import { exportCommand } from './export.ts'
 import { importCommand } from './import.ts'
 import { infoCommand } from './info.ts'
 import { metricsCommand } from './metrics.ts'
@@ -33,6 +34,7 @@ const program = new Command('stylegan')
   .addCommand(classifierCommand())
   .addCommand(infoCommand())
   .addCommand(importCommand())
+  .addCommand(exportCommand())
   .addCommand(devicesCommand())
   .addCommand(benchCommand())
   .addHelpText(

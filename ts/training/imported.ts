@@ -15,6 +15,14 @@ export interface LoadedGenerator {
   readonly nimg: number
   /** Level of detail that an imported network was trained to; 0 for our own. */
   readonly lod?: number
+  /** What wrote an imported network, and its licence. */
+  readonly origin?: Origin
+}
+
+/** Where a network comes from that this program did not train from the start. */
+export interface Origin {
+  readonly what: string
+  readonly licence: string
 }
 
 /**
@@ -23,9 +31,10 @@ export interface LoadedGenerator {
  * @throws WeightsError if it cannot be read, or holds a discriminator alone
  */
 export async function importGenerator(path: string, device: Device): Promise<LoadedGenerator> {
-  const { Gs, options, lod, classes } = await openCheckpoint([path])
+  const { Gs, options, lod, classes, what, licence } = await openCheckpoint([path])
   if (Gs === undefined) throw new WeightsError(`${path}: a generator is expected, it holds a discriminator alone`)
   const network = createImported(device, generatorSpecs(options), Gs, options)
   const height = options.resolution
-  return { Gs: { ...network, params: frozen(network.params) }, options, classes, lod, height, nimg: 0 }
+  const origin = { what, licence }
+  return { Gs: { ...network, params: frozen(network.params) }, options, classes, lod, height, nimg: 0, origin }
 }
