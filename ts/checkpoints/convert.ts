@@ -20,8 +20,6 @@ export interface Networks {
   readonly fusedScale?: boolean | 'auto'
   /** What no variable shows, where it is not the official default. */
   readonly options?: Partial<Pick<NetworkOptions, 'mappingLrmul' | 'mbstdGroup' | 'labelSize' | 'config'>>
-  /** All options, where the file itself has them. */
-  readonly exact?: NetworkOptions
   /** Names of a conditional network's classes. */
   readonly classes?: readonly string[]
   /** Sentences for whoever imports it. */

@@ -62,7 +62,9 @@ function refusing<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new WeightsError(`${path}: ${error.message}`)
+    if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
+      throw new WeightsError(`${path}: ${error.message}`)
+    }
     throw error
   }
 }

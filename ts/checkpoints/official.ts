@@ -18,7 +18,6 @@ export function checkNetworks(networks: Networks): {
 } {
   const { Gs, D, semantics = {}, fusedScale = 'auto' } = networks
   if (Gs === undefined && D === undefined) throw new TypeError('it holds no network')
-  if (networks.exact) return checkGroups(networks, networks.exact)
   const stages = Gs ? generatorMaps(Gs) : discriminatorMaps(D!)
   if (stages.length < 2)
     throw new TypeError(`'${Gs ? prefixOf(Gs) : ''}4x4/Conv/bias' is missing: it holds no whole network`)

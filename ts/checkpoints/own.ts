@@ -1,4 +1,5 @@
 /** Our own files of networks without a training state: safetensors with official names, and NumPy's `.npz` of the same variables. */
+import { isRecord, parseJson } from '../files/json.ts'
 import { encodeNpz, readNpz } from '../files/npz.ts'
 import { encodeSafetensors, type HostTensor } from '../files/safetensors.ts'
 import { shown } from '../files/shown.ts'
@@ -6,6 +7,7 @@ import { isFormat } from '../files/version.ts'
 import { parseWeights } from '../files/weight-file.ts'
 import type { Weight, Weights } from '../files/weights.ts'
 import type { NetworkOptions } from '../networks/params.ts'
+import { checkSemantics } from '../networks/semantics.ts'
 import { readZip } from '../files/zip.ts'
 import type { Networks } from './convert.ts'
 
@@ -66,7 +68,7 @@ export function encodeGenerator(Gs: ReadonlyMap<string, HostTensor>, metadata: N
 export function readGeneratorNpz(bytes: Uint8Array, path: string): Networks | undefined {
   if (!readZip(bytes).has(metadataFile)) return undefined
   const { arrays, texts } = readNpz(bytes)
-  const metadata = JSON.parse(texts.get(metadataFile)!) as Record<string, string>
+  const metadata = parseJson(texts.get(metadataFile)!) as Record<string, string>
   if (!isNetworkFile(path, metadata)) throw new TypeError(`its ${metadataFile} is none of 'stylegan export'`)
   return networksOf(metadata, (group) => (group === 'Gs' ? arrays : undefined))
 }
@@ -86,24 +88,37 @@ export function readNetworkFile(bytes: Uint8Array, path: string, metadata: Reado
   return networksOf(metadata, (group) => groups.get(group))
 }
 
-export function networksOf(
+/** What the header says beside the shapes of the variables; anybody may have written it. */
+function networksOf(
   metadata: Readonly<Record<string, string>>,
   group: (name: string) => Weights | undefined,
 ): Networks {
-  const options = JSON.parse(metadata['network'] ?? 'null') as NetworkOptions | null
-  if (typeof options !== 'object' || options === null) throw new TypeError("its 'network' names no options")
-  const { resolution } = options
-  if (!(resolution >= 4 && resolution <= 4096 && Number.isInteger(Math.log2(resolution)))) {
-    throw new TypeError('its network has no resolution')
-  }
+  const network = recordOf(metadata['network'])
+  const { config, fusedScale, labelSize, mappingLrmul, mbstdGroup } = network
+  const number = (key: string, value: unknown) =>
+    typeof value === 'number' && Number.isFinite(value) ? { [key]: value } : {}
+  const classes: unknown = parseJson(metadata['classes'] ?? '[]')
   return {
     what: shown(metadata['what'] ?? 'a network'),
     licence: shown(metadata['licence'] ?? 'none is stated'),
     Gs: group('Gs'),
     G: group('G'),
     D: group('D'),
-    lod: Number(metadata['lod'] ?? 0),
-    exact: options,
-    classes: JSON.parse(metadata['classes'] ?? '[]') as string[],
+    lod: Number(metadata['lod']) || 0,
+    fusedScale: typeof fusedScale === 'boolean' ? fusedScale : 'auto',
+    semantics: checkSemantics(network['semantics']),
+    options: {
+      ...number('labelSize', labelSize),
+      ...number('mappingLrmul', mappingLrmul),
+      ...number('mbstdGroup', mbstdGroup),
+      ...(config === 'E' ? { config } : {}),
+    },
+    classes: Array.isArray(classes) ? classes.filter((name) => typeof name === 'string') : [],
   }
+}
+
+function recordOf(text: string | undefined): Record<string, unknown> {
+  const value: unknown = parseJson(text ?? '')
+  if (!isRecord(value)) throw new TypeError("its 'network' names no options")
+  return value
 }

@@ -201,7 +201,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
   const needsData = labelSize > 0 || metrics.some((name) => catalogue[name].reals)
   let reals: Side | undefined
   let labels: LabelTable | undefined
-  if (needsData) {
+  if (needsData && data !== undefined) {
     const given = { ...options, resolution, mirror, channels: numChannels }
     if (data.endsWith('.npz')) reals = await readMoments(data)
     else {

@@ -1,5 +1,7 @@
 /** Where the networks of other code bases differ from the official ones in more than names and scales. */
 
+import { shown } from '../files/shown.ts'
+
 /** What is not named is as in the official networks, which name none of these. */
 export interface Semantics {
   /** Added to the variance by instance normalisation, 1e-8 in the official networks; PyTorch's own is 1e-5. */
@@ -41,4 +43,20 @@ const texts: { readonly [K in keyof Required<Semantics>]: string } = {
 export function describeSemantics(semantics: Semantics = {}): string {
   const named = Object.entries(semantics) as [keyof Semantics, number | true][]
   return named.map(([key, value]) => (value === true ? texts[key] : `${texts[key]} ${value}`)).join(', ')
+}
+
+/**
+ * Semantics from a file, which anybody may have written.
+ *
+ * @throws TypeError naming the first one that is unknown or has another value
+ */
+export function checkSemantics(value: unknown): Semantics {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null) throw new TypeError("its 'semantics' are none")
+  for (const [key, one] of Object.entries(value)) {
+    const fits = key === 'epsilon' ? typeof one === 'number' && one > 0 && one < 1 : one === true
+    if (!Object.hasOwn(texts, key) || !fits)
+      throw new TypeError(`its semantics name '${shown(key)}', which is not known`)
+  }
+  return value as Semantics
 }

@@ -5,6 +5,7 @@ import { shown } from '../files/shown.ts'
 import { isFormat } from '../files/version.ts'
 import { Rng, type RngState } from '../native/index.ts'
 import type { NetworkOptions } from '../networks/params.ts'
+import { checkSemantics } from '../networks/semantics.ts'
 import { checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
 import { presets } from './presets.ts'
 
@@ -94,7 +95,7 @@ const networkRules = {
   mappingLrmul: 'mappingLrmul',
   labelSize: 'labelSize',
   mbstdGroup: 'mbstdGroup',
-} satisfies Record<Exclude<keyof NetworkOptions, 'fusedScale'>, ConfigKey>
+} satisfies Record<Exclude<keyof NetworkOptions, 'fusedScale' | 'fmaps' | 'semantics'>, ConfigKey>
 
 /** Configuration and precision are newer than the rest: F and f32 where they are not named. */
 const optional = ['config', 'precision']
@@ -108,8 +109,15 @@ function checkNetwork(value: unknown): NetworkOptions {
   if (typeof fusedScale !== 'boolean' && fusedScale !== 'auto') {
     throw new RangeError("fusedScale: expected true, false or 'auto'")
   }
+  const { fmaps } = options
+  if (fmaps !== undefined && !(Array.isArray(fmaps) && fmaps.length <= 16 && fmaps.every(isMaps))) {
+    throw new RangeError('fmaps: a list of feature maps is expected')
+  }
+  if (options['semantics'] !== undefined) checkSemantics(options['semantics'])
   return options as unknown as NetworkOptions
 }
+
+const isMaps = (maps: unknown) => Number.isInteger(maps) && Number(maps) >= 1 && Number(maps) <= 1 << 14
 
 /** Options that a newer version has are its defaults here; those that only a newer one knows are left out. */
 function checkConfig(value: unknown): TrainConfig {
