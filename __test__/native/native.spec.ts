@@ -257,6 +257,68 @@ test('a permutation holds every number once, and another seed another order', (t
   t.notDeepEqual(order, new Rng(2).permutation(1000))
 })
 
+test('whole numbers of ranges up to 4096 are drawn from 24 bits, as runs have always drawn them', (t) => {
+  for (const count of [1, 2, 7, 18, 1000, 4096]) {
+    const [rng, bits] = [new Rng(7, count), new Rng(7, count)]
+    for (let i = 0; i < 200; i++) t.is(rng.nextInteger(-3, count - 3), Math.floor((1 - bits.nextUniform()) * count) - 3)
+    t.deepEqual(rng.state, bits.state)
+  }
+})
+
+test('whole numbers of large ranges are drawn from all bits', (t) => {
+  // 24 bits are multiples of 2¹⁷ of a range of 2⁴¹: all of them even.
+  const drawn = (low: number, high: number) => {
+    const rng = new Rng(7)
+    return Array.from({ length: 4000 }, () => rng.nextInteger(low, high))
+  }
+  for (const high of [4097, 1_000_003, 20_000_000, 2 ** 41, Number.MAX_SAFE_INTEGER]) {
+    const numbers = drawn(0, high)
+    t.true(numbers.every((number) => Number.isSafeInteger(number) && number >= 0 && number < high))
+    // 4000 throws of a coin have a deviation of 32.
+    t.true(Math.abs(numbers.filter((number) => number % 2 === 0).length - 2000) < 150, `${high}`)
+    t.true(Math.abs(numbers.filter((number) => number < high / 2).length - 2000) < 150, `${high}`)
+  }
+  // What 24 bits draw, but for their last digits.
+  const bits = new Rng(7)
+  t.true(drawn(0, 1e9).every((number) => Math.abs(number - Math.floor((1 - bits.nextUniform()) * 1e9)) < 130))
+  const rng = new Rng(7)
+  for (const [low, high] of [
+    [3, 3],
+    [3, 2],
+    [0, 0.5],
+    [NaN, 3],
+    [0, Infinity],
+    [-(2 ** 53) + 1, 2],
+  ] as const) {
+    t.throws(() => rng.nextInteger(low, high), { instanceOf: RangeError, message: /low must be below high/ })
+  }
+  t.deepEqual(rng.state, new Rng(7).state)
+})
+
+test('a draw that is refused does not move the position', (t) => {
+  const rng = new Rng(3, 1, 8)
+  t.throws(() => rng.normal(cpu, [NaN]), { instanceOf: ShapeError })
+  t.throws(() => rng.uniform(cpu, [2 ** 31, 2 ** 31, 4]), {
+    instanceOf: RangeError,
+    message: /a stream ends after 2\^53/,
+  })
+  t.throws(() => rng.uniform(cpu, [2 ** 25, 2 ** 25]), { instanceOf: DeviceError })
+  t.throws(() => rng.permutation(-1), { instanceOf: RangeError })
+  t.deepEqual(rng.state, { seed: 3, stream: 1, offset: 8 })
+})
+
+test('shapes whose elements cannot be counted are refused', (t) => {
+  for (const shape of [
+    [2 ** 31, 2 ** 31, 4],
+    [2 ** 32 - 1, 2 ** 32 - 1],
+    [2 ** 31, 2 ** 31, 4, 0],
+  ]) {
+    t.throws(() => cpu.zeros(shape), { instanceOf: ShapeError, message: /at most 2\^56 elements/ })
+    t.throws(() => cpu.zeros([0]).reshape(shape), { instanceOf: ShapeError })
+    t.throws(() => cpu.tensor([], shape), { instanceOf: ShapeError })
+  }
+})
+
 test('tensors forgotten outside of scopes are freed once the collector runs', async (t) => {
   const device = Device.open('cpu')
   const before = device.memory().live

@@ -87,6 +87,17 @@ test('WGAN of a linear critic is the difference of its scores and the drift', as
 /** Reals of which one has the score of the other's negative. */
 const opposed = concat([reals.slice([0, 0, 0, 0], [1, 4, 4, 3]), reals.slice([0, 0, 0, 0], [1, 4, 4, 3]).neg()], 0)
 
+test('the hinge loss of a score that is NaN is NaN, as is its gradient', async (t) => {
+  for (const name of ['reference', 'cpu']) {
+    const on = Device.open(name)
+    const weight = on.tensor([NaN], [1]).tracked()
+    const images = on.zeros([2, 1])
+    const { loss } = dHinge((x) => x.add(weight), images, images)
+    t.true(Number.isNaN(await loss.item()), name)
+    t.true(Number.isNaN(await grad(loss, [weight])[0]!.item()), name)
+  }
+})
+
 test('the hinge loss counts scores on the wrong side of ±1 alone, with and without the gradient penalty', async (t) => {
   const [real, fake] = [await linear(opposed).data(), await linear(fakes).data()]
   const hinge = [0, 1].reduce((sum, i) => sum + Math.max(0, 1 + fake[i]!) + Math.max(0, 1 - real[i]!), 0) / 2

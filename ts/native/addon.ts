@@ -1,4 +1,5 @@
 /** The only import of the addon, its errors, and checks of what JavaScript cannot promise. */
+import { inspect } from 'node:util'
 import * as native from '#native'
 
 export { native }
@@ -48,7 +49,10 @@ function translate(error: unknown): unknown {
   if (code === 'ERR_DISPOSED') return new DisposedError(message)
   if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)
   if (code === 'ERR_DATA') return new DataError(message)
-  if (code === 'ERR_ARGUMENT') return new TypeError(message)
+  // napi's own codes are InvalidArg, StringExpected, NumberExpected and so on.
+  if (code === 'ERR_ARGUMENT' || (typeof code === 'string' && /^InvalidArg$|Expected$/.test(code))) {
+    return new TypeError(message)
+  }
   if (code === 'ERR_RANGE') return new RangeError(message)
   return error
 }
@@ -71,15 +75,26 @@ export async function wait<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whole numbers from 0, as the addon expects them. */
+/** A value in an error message: short, in one line, whatever it is. */
+export function shown(value: unknown): string {
+  return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 8, maxStringLength: 80 })
+}
+
+/** Sizes of axes, as the addon expects them. */
 export function sizes(what: string, values: Shape): number[] {
   if (!Array.isArray(values) || !values.every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 32)) {
-    throw new ShapeError(`${what}: whole numbers from 0 are expected, got ${JSON.stringify(values)}`)
+    throw new ShapeError(`${what}: whole numbers from 0 are expected, got ${shown(values)}`)
   }
   return values as number[]
 }
 
+/** A whole number that the addon can take; what napi would make of others, it does without a word. */
+export function whole(what: string, value: number, least = 0, most = 2 ** 32 - 1): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new RangeError(`${what} must be a whole number from ${least} to ${most}, got ${shown(value)}`)
+}
+
 export function number(what: string, value: number): number {
-  if (typeof value !== 'number') throw new TypeError(`${what}: a number is expected, got ${String(value)}`)
+  if (typeof value !== 'number') throw new TypeError(`${what}: a number is expected, got ${shown(value)}`)
   return value
 }

@@ -1,5 +1,5 @@
 /** Checksums and locks of files. */
-import { call, native } from './addon.ts'
+import { call, native, whole } from './addon.ts'
 
 /**
  * CRC-32C (Castagnoli, RFC 3720 B.4).
@@ -7,7 +7,7 @@ import { call, native } from './addon.ts'
  * @param before checksum of the bytes that come before these; 0 at the start
  */
 export function crc32c(bytes: Uint8Array, before = 0): number {
-  return native.crc32c(bytes, before)
+  return call(() => native.crc32c(bytes, whole('crc32c: before', before)))
 }
 
 /** What became of a try to lock a file. */

@@ -1,5 +1,5 @@
 /** Image files and prepared data sets, on worker threads. */
-import { call, native, type Shape, sizes, wait } from './addon.ts'
+import { call, native, number, type Shape, sizes, wait, whole } from './addon.ts'
 
 /**
  * The files in a folder and the folders in it, sorted by path: images with sizes in bytes and times as Node's mtimeMs, and what is
@@ -13,12 +13,12 @@ export function listImages(dir: string, keepDrawn: boolean): Promise<native.Nati
 
 /** What is wrong with a text that should be JSON, with line and column. */
 export function jsonFault(text: string): string | null {
-  return native.jsonFault(text)
+  return call(() => native.jsonFault(text))
 }
 
 /** A PNG file of `[height, width, channels]` bytes. */
 export function encodePng(pixels: Uint8Array, width: number, height: number, channels: number): Promise<Uint8Array> {
-  return wait(() => native.encodePng(pixels, width, height, channels, false))
+  return png(pixels, [width, height, channels], false)
 }
 
 /** {@link encodePng} of a picture that this program drew: a mark in the file says so, and it is never taken for data. */
@@ -28,7 +28,14 @@ export function encodeDrawnPng(
   height: number,
   channels: number,
 ): Promise<Uint8Array> {
-  return wait(() => native.encodePng(pixels, width, height, channels, true))
+  return png(pixels, [width, height, channels], true)
+}
+
+function png(pixels: Uint8Array, size: number[], drawn: boolean): Promise<Uint8Array> {
+  return wait(async () => {
+    const [width, height, channels] = size.map((value) => whole('encodePng: sizes', value, 1))
+    return native.encodePng(pixels, width!, height!, channels!, drawn)
+  })
 }
 
 export function readNpy(path: string): Promise<{ shape: number[]; values: Float32Array }> {
@@ -49,22 +56,29 @@ export class LevelWriter {
 
   /** New files for `count` images. */
   static create(dir: string, count: number, resolution: number, channels: number): LevelWriter {
-    return new LevelWriter(call(() => native.NativeWriter.create(dir, count, resolution, channels)))
+    const size = [count, resolution, channels].map((value) => whole('LevelWriter: sizes', value, 1))
+    return new LevelWriter(call(() => native.NativeWriter.create(dir, size[0]!, size[1]!, size[2]!)))
   }
 
   /** The files that an interrupted preparation left. */
   static open(dir: string, count: number, resolution: number, channels: number): LevelWriter {
-    return new LevelWriter(call(() => native.NativeWriter.open(dir, count, resolution, channels)))
+    const size = [count, resolution, channels].map((value) => whole('LevelWriter: sizes', value, 1))
+    return new LevelWriter(call(() => native.NativeWriter.open(dir, size[0]!, size[1]!, size[2]!)))
   }
 
   /** Decodes, crops and resizes files on all cores; the good ones take consecutive places from `first`. */
   prepare(first: number, paths: string[], maxMegapixels: number): Promise<native.NativePrepared> {
-    return wait(() => this.#native.prepareChunk(first, paths, maxMegapixels))
+    return wait(async () =>
+      this.#native.prepareChunk(whole('LevelWriter: first', first), paths, number('maxMegapixels', maxMegapixels)),
+    )
   }
 
   /** Images that are in memory: `[count, width, width, channels]`. */
   writePixels(first: number, pixels: Uint8Array, count: number, width: number): Promise<void> {
-    return wait(() => this.#native.writePixels(first, pixels, count, width))
+    return wait(async () => {
+      const [f, n, w] = [first, count, width].map((value) => whole('LevelWriter: first, count and width', value))
+      return this.#native.writePixels(f!, pixels, n!, w!)
+    })
   }
 
   sync(): Promise<void> {
@@ -73,7 +87,7 @@ export class LevelWriter {
 
   /** Fixes the number of images. */
   finish(count: number): Promise<void> {
-    return wait(() => this.#native.finish(count))
+    return wait(async () => this.#native.finish(whole('LevelWriter: count', count)))
   }
 }
 
@@ -105,11 +119,13 @@ export class Levels {
 
   /** Compares images with their checksums at every level. */
   check(first: number, count: number): Promise<void> {
-    return wait(() => this.#native.check(first, count))
+    return wait(async () => this.#native.check(whole('Levels: first', first), whole('Levels: count', count)))
   }
 
   /** Images `[indices.length, resolution, resolution, channels]`, left and right swapped where `mirror` says. */
   batch(resolution: number, indices: number[], mirror: boolean[]): Promise<Uint8Array> {
-    return wait(() => this.#native.batch(resolution, indices, mirror))
+    return wait(async () =>
+      this.#native.batch(whole('Levels: resolution', resolution), sizes('Levels: indices', indices), mirror),
+    )
   }
 }

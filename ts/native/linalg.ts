@@ -2,16 +2,10 @@
  * The mathematics of the metrics, in f64 on worker threads. Feature vectors are rows of f32, `[N, width]`. Arrays are not
  * copied: an array that was handed over must not change until its promise is kept.
  */
-import { call, native, wait } from './addon.ts'
+import { call, native, wait, whole } from './addon.ts'
 
 /** What the sum of products is divided by: N − 1 (NumPy's `cov`, the official StyleGAN), or N (stylegan2-ada and later). */
 export type CovarianceRule = 'N-1' | 'N'
-
-/** A whole number from `least` that the addon can take. */
-function whole(what: string, value: number, least: number, most = 2 ** 32 - 1): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(`${what} must be a whole number from ${least}, got ${value}`)
-}
 
 const seedOf = (what: string, seed: number) => whole(`${what}: seed`, seed, 0, Number.MAX_SAFE_INTEGER)
 

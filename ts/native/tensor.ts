@@ -4,7 +4,7 @@
  * A tensor is a handle; `scope` owns the memory of what is made inside. Work is enqueued and happens on the device's own
  * thread: only `data`, `item` and `synchronize` wait.
  */
-import { call, native, number, type Shape, ShapeError, sizes, wait } from './addon.ts'
+import { call, native, number, type Shape, ShapeError, shown, sizes, wait, whole } from './addon.ts'
 
 /** Types of 16 bits that a GPU can store feature maps in; the last axis is then a multiple of 4. It computes in `f32` all the same. */
 export type Half = 'bf16' | 'f16'
@@ -14,8 +14,12 @@ export type FloatType = 'f32' | 'f64' | Half
 export type DType = FloatType | 'u8' | 'i32'
 export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
 
-/** How a convolution is computed; the value is the same. */
-export type Algorithm = 'auto' | 'im2col' | 'shifted' | 'direct' | 'winograd'
+/**
+ * How a convolution is computed; the value is the same for finite numbers. `winograd`, and `auto` where it takes that, turns one
+ * infinity into NaN over whole tiles of 4×4 pixels; the others give infinity or NaN to the pixels that see it.
+ */
+export type Algorithm = (typeof algorithms)[number]
+const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] as const
 
 /** Bytes of a device's memory; `allocations` counts blocks ever taken from the system: flat in a steady loop. */
 export interface Memory {
@@ -74,12 +78,25 @@ export class Device {
    * @throws TypeError for another name
    */
   static open(name: string, options: DeviceOptions = {}): Device {
-    const device = call(() => native.NativeDevice.open(name, options.memoryLimit))
-    return new Device(name, device, options.algorithm ?? 'auto')
+    const { memoryLimit, algorithm = 'auto' } = options
+    if (!algorithms.includes(algorithm)) {
+      throw new TypeError(`algorithm must be one of ${algorithms.join(', ')}, got ${shown(algorithm)}`)
+    }
+    const limit = memoryLimit === undefined ? undefined : whole('memoryLimit', memoryLimit, 0, Number.MAX_SAFE_INTEGER)
+    return new Device(
+      name,
+      call(() => native.NativeDevice.open(name, limit)),
+      algorithm,
+    )
   }
 
   /** Uploads values: bytes stay `u8`, `Int32Array` stays `i32`, all other numbers become the device's float. */
   tensor(values: ArrayLike<number>, shape: Shape): Tensor {
+    const count = sizes('tensor', shape).reduce((product, size) => product * size, 1)
+    // Before they are converted: something may only call itself an array.
+    if (values.length !== count) {
+      throw new ShapeError(`tensor: shape [${shape.join(', ')}] has ${count} elements, got ${shown(values.length)}`)
+    }
     const { array, dtype } = asElements(values, this.float)
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
     return make(this, () => this.#native.tensor(bytes, sizes('tensor', shape), dtype))
@@ -115,7 +132,7 @@ export class Device {
 
   /** Begins or ends to count what launches cost. */
   profile(on: boolean): void {
-    this.#native.profile(on)
+    call(() => this.#native.profile(on))
   }
 
   /** What the launches since the last call have cost, once they have run. */
@@ -130,7 +147,7 @@ export class Device {
 
   /** For tests: the kernel launched after `launches` more of them fails on the test device; a GPU is lost there. */
   injectFault(launches: number): void {
-    call(() => this.#native.injectFault(launches))
+    call(() => this.#native.injectFault(whole('injectFault', launches)))
   }
 
   /** @internal */
@@ -202,7 +219,7 @@ export class Tensor {
 
   /** @internal */
   static handle(tensor: Tensor): number {
-    if (!(tensor instanceof Tensor)) throw new TypeError(`a tensor is expected, got ${String(tensor)}`)
+    if (!(tensor instanceof Tensor)) throw new TypeError(`a tensor is expected, got ${shown(tensor)}`)
     return tensor.#handle
   }
 
@@ -384,6 +401,9 @@ export class Tensor {
   }
   /** Zeros before and after each axis. */
   pad(pairs: readonly (readonly [number, number])[]): Tensor {
+    if (!pairs.every((pair: readonly number[]) => Array.isArray(pair) && pair.length === 2)) {
+      throw new ShapeError(`pad: pairs of sizes before and after are expected, got ${shown(pairs)}`)
+    }
     return this.#op((x) => native.pad(x, sizes('pad', pairs.flat())))
   }
   flip(axes: Shape): Tensor {
@@ -417,7 +437,7 @@ export class Tensor {
   }
   /** The adjoint of `gatherRows`: `[K, C]` added up into a table `[tableRows, C]`. */
   scatterRows(rows: Tensor, tableRows: number): Tensor {
-    return this.#with(rows, (x, y) => native.scatterRows(x, y, tableRows))
+    return this.#with(rows, (x, y) => native.scatterRows(x, y, whole('scatter_rows', tableRows)))
   }
 
   /** Correlation with filters `w [kh, kw, C, O]`. */
@@ -426,18 +446,24 @@ export class Tensor {
   }
   /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
   conv2dTranspose(w: Tensor, size: readonly [number, number], options: ConvOptions = {}): Tensor {
-    return this.#with(w, (x, y) => native.conv2dTranspose(x, y, [...size], ...this.#conv(options)))
+    return this.#with(w, (x, y) =>
+      native.conv2dTranspose(x, y, sizes('conv2d_transpose', [...size]), ...this.#conv(options)),
+    )
   }
   /** The adjoint of `conv2d` in the filter: from images and `y [N, H', W', O]` to `[...kernel, C, O]`. */
   conv2dWeightGrad(y: Tensor, kernel: readonly [number, number], options: ConvOptions = {}): Tensor {
-    return this.#with(y, (a, b) => native.conv2dWeightGrad(a, b, [...kernel], ...this.#conv(options)))
+    return this.#with(y, (a, b) =>
+      native.conv2dWeightGrad(a, b, sizes('conv2d_weight_grad', [...kernel]), ...this.#conv(options)),
+    )
   }
   #conv({ stride = 1, padding = [0, 0, 0, 0], algorithm = this.device.algorithm }: ConvOptions) {
-    return [stride, sizes('conv2d', padding), algorithm] as const
+    return [whole('conv2d: stride', stride), sizes('conv2d', padding), algorithm] as const
   }
   /** Upsample with zeros, pad, filter, downsample. */
   upfirdn2d({ up = 1, down = 1, taps, padding = [0, 0, 0, 0] }: UpfirdnOptions): Tensor {
-    return this.#op((x) => native.upfirdn2d(x, up, down, [...taps], [...padding]))
+    const factors = [whole('upfirdn2d: up', up), whole('upfirdn2d: down', down)] as const
+    const pads = [...padding].map((size) => whole('upfirdn2d: padding', size, -(2 ** 31), 2 ** 31 - 1))
+    return this.#op((x) => native.upfirdn2d(x, ...factors, [...taps], pads))
   }
 
   /** `x + b`, then values below 0 times `alpha` (1: linear, 0: ReLU). */
@@ -477,7 +503,7 @@ export class Tensor {
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [first] = tensors
   if (first === undefined) throw new ShapeError('concat: at least one tensor is needed, got none')
-  return make(first.device, () => native.concat(tensors.map(Tensor.handle), axis))
+  return make(first.device, () => native.concat(tensors.map(Tensor.handle), whole('concat: axis', axis)))
 }
 
 /**

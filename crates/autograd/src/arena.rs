@@ -1,4 +1,4 @@
-use stylegan_tensor::{Result, Storage, View};
+use stylegan_tensor::{Result, Storage, View, elements};
 
 use crate::tensor::{Device, Tensor};
 
@@ -18,8 +18,8 @@ impl Arena {
     /// [`Error::Memory`](stylegan_tensor::Error::Memory) if there is no room.
     pub fn zeros(device: &Device, shapes: &[Vec<usize>]) -> Result<Self> {
         let align = Storage::ALIGNMENT / device.backend().float().size();
-        let lengths = shapes.iter().map(|shape| shape.iter().product::<usize>());
-        let total = lengths.clone().map(|len| len.next_multiple_of(align)).sum();
+        let lengths = shapes.iter().map(|shape| elements("arena", shape)).collect::<Result<Vec<_>>>()?;
+        let total = lengths.iter().fold(0_usize, |total, len| total.saturating_add(len.next_multiple_of(align)));
         let flat = Tensor::full(device, &[total], 0.0)?;
         let mut offset = 0;
         let mut tensors = Vec::with_capacity(shapes.len());

@@ -29,6 +29,9 @@ pub fn adam(
             ));
         }
     }
+    if grad.is_empty() {
+        return Err(Error::shape("adam", "a step must have parameters, got none"));
+    }
     if state.shape() != [2] {
         return Err(Error::shape("adam", format!("state must be [2], got {:?}", state.shape())));
     }

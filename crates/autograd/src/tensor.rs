@@ -2,7 +2,7 @@ use std::rc::Rc;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Weak};
 
-use stylegan_tensor::{Backend, DType, Error, Kernel, Result, Shape, Storage, View};
+use stylegan_tensor::{Backend, DType, Error, Kernel, Result, Shape, Storage, View, elements};
 
 use crate::node::{Edge, Node};
 
@@ -48,7 +48,7 @@ impl Device {
 
     /// Memory for a tensor, its content undefined.
     pub(crate) fn empty(&self, op: &'static str, shape: &[usize], dtype: DType) -> Result<View> {
-        let storage = self.0.allocate(op, shape.iter().product(), dtype)?;
+        let storage = self.0.allocate(op, elements(op, shape)?, dtype)?;
         Ok(View { storage, shape: shape.to_vec() })
     }
 }
@@ -139,7 +139,7 @@ impl Tensor {
     /// [`Error::Shape`] if the shape has another number of elements, [`Error::Memory`] if there is no room.
     pub fn from_bytes(device: &Device, bytes: Vec<u8>, shape: &[usize], dtype: DType) -> Result<Self> {
         let given = bytes.len() / dtype.size();
-        let len: usize = shape.iter().product();
+        let len = elements("tensor", shape)?;
         if given != len {
             return Err(Error::shape("tensor", format!("shape {shape:?} has {len} elements, got {given}")));
         }

@@ -36,7 +36,7 @@ pub enum Unary {
     Cos,
     /// Arc cosine.
     Acos,
-    /// `min(max(x, low), high)`.
+    /// `min(max(x, low), high)`; NaN if x is NaN.
     Clamp {
         /// Smallest result.
         low: f32,
@@ -83,7 +83,9 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32], accumulate: bool) {
         Unary::Cos => map(&shape, x, y, accumulate, move |[x]| x.cos()),
         Unary::Acos => map(&shape, x, y, accumulate, move |[x]| x.acos()),
         Unary::Clamp { low, high } => {
-            map(&shape, x, y, accumulate, move |[x]| x.max(low).min(high));
+            // NaN is on neither side.
+            let below = move |x| if x < low { low } else { x };
+            map(&shape, x, y, accumulate, move |[x]| if x > high { high } else { below(x) });
         }
     }
 }

@@ -10,7 +10,7 @@ pub enum Reduce {
     Sum,
     /// Arithmetic mean.
     Mean,
-    /// Largest value.
+    /// Largest value; NaN if one of them is NaN.
     Max,
 }
 
@@ -95,7 +95,7 @@ fn reduce_middle(op: Reduce, x: &[f32], [a, r, b]: [usize; 3], y: &mut [f32]) {
 
 #[inline(always)]
 fn max(a: f32, b: f32) -> f32 {
-    if b > a { b } else { a }
+    if b > a || b.is_nan() { b } else { a }
 }
 
 /// Columns `column..` of the rows of x, `b` elements each, reduced into `out`.

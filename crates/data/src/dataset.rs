@@ -111,14 +111,13 @@ impl Dataset {
         })
     }
 
-    /// Copies images to `out`, `[indices.len(), resolution, resolution, C]`, left and right swapped where `mirror` is
-    /// true.
+    /// Images `[indices.len(), resolution, resolution, C]`, left and right swapped where `mirror` is true.
     ///
     /// # Errors
     ///
-    /// [`Error::Npy`] if an image is not what its checksum says; [`Error::Argument`] if there is no such level, an index is not below [`Dataset::len`], or `mirror` or `out`
-    /// have another length.
-    pub fn batch(&self, resolution: usize, indices: &[u32], mirror: &[bool], out: &mut [u8]) -> Result<()> {
+    /// [`Error::Npy`] if an image is not what its checksum says; [`Error::Argument`] if there is no such level, an index is
+    /// not below [`Dataset::len`], `mirror` has another length, or there is no memory for the images.
+    pub fn batch(&self, resolution: usize, indices: &[u32], mirror: &[bool]) -> Result<Vec<u8>> {
         let number = log2_resolution(resolution).ok().map(|log2| log2 - 2);
         let (number, level) = number.and_then(|i| Some((i, self.levels.get(i)?))).ok_or_else(|| {
             Error::Argument(format!("the dataset has powers of two from 4 to {}, not {resolution}", self.resolution()))
@@ -127,15 +126,19 @@ impl Dataset {
             return Err(Error::Argument(format!("image {index} is out of range: the dataset has {}", self.len)));
         }
         let image_bytes = resolution * resolution * self.channels;
-        if mirror.len() != indices.len() || out.len() != indices.len() * image_bytes {
+        if mirror.len() != indices.len() {
+            let (images, flags) = (indices.len(), mirror.len());
+            return Err(Error::Argument(format!("a batch of {images} images needs as many mirror flags, got {flags}")));
+        }
+        let mut out = Vec::new();
+        let bytes = indices.len().checked_mul(image_bytes);
+        if bytes.is_none_or(|bytes| out.try_reserve_exact(bytes).is_err()) {
+            let images = indices.len();
             return Err(Error::Argument(format!(
-                "a batch of {} at {resolution}x{resolution} needs as many mirror flags and {} bytes, got {} and {}",
-                indices.len(),
-                indices.len() * image_bytes,
-                mirror.len(),
-                out.len()
+                "there is no memory for {images} images of {resolution}x{resolution} at once; ask for fewer"
             )));
         }
+        out.resize(indices.len() * image_bytes, 0);
         // Parallel for the disk's sake: each thread waits for the pages of its own image.
         out.par_chunks_exact_mut(image_bytes).zip(indices.par_iter().zip(mirror)).try_for_each(
             |(out, (&index, &mirror))| {
@@ -152,7 +155,8 @@ impl Dataset {
                 }
                 Ok(())
             },
-        )
+        )?;
+        Ok(out)
     }
 }
 

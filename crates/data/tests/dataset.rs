@@ -52,8 +52,7 @@ fn images_come_back_at_every_resolution_mirrored_where_asked() {
         for (level, side) in [16, 8, 4].into_iter().enumerate() {
             let expected =
                 |i| pyramid(&Image::new(16, 16, channels, pixels(i, 16, channels)).unwrap()).unwrap()[level].clone();
-            let mut out = vec![0; 3 * side * side * channels];
-            dataset.batch(side, &[4, 0, 4], &[false, false, true], &mut out).unwrap();
+            let out = dataset.batch(side, &[4, 0, 4], &[false, false, true]).unwrap();
             let [a, b, c] = [0, 1, 2].map(|i| &out[i * side * side * channels..][..side * side * channels]);
             assert_eq!((a, b), (&expected(4)[..], &expected(0)[..]));
             for y in 0..side {
@@ -70,15 +69,15 @@ fn images_come_back_at_every_resolution_mirrored_where_asked() {
 fn a_batch_that_the_dataset_does_not_have_is_refused() {
     let folder = Folder::new();
     let dataset = prepared(&folder, 2, 8, 3);
-    let error = |side, indices: &[u32], mirror: &[bool], bytes| {
-        dataset.batch(side, indices, mirror, &mut vec![0; bytes]).unwrap_err().to_string()
-    };
-    assert_eq!(error(16, &[0], &[false], 768), "the dataset has powers of two from 4 to 8, not 16");
-    assert_eq!(error(2, &[0], &[false], 12), "the dataset has powers of two from 4 to 8, not 2");
-    assert_eq!(error(8, &[0, 2], &[false; 2], 384), "image 2 is out of range: the dataset has 2");
-    let message = "a batch of 1 at 8x8 needs as many mirror flags and 192 bytes, got 2 and 192";
-    assert_eq!(error(8, &[0], &[false; 2], 192), message);
-    assert!(error(8, &[0], &[false], 191).ends_with("got 1 and 191"));
+    let error = |side, indices: &[u32], mirror: &[bool]| dataset.batch(side, indices, mirror).unwrap_err().to_string();
+    assert_eq!(error(16, &[0], &[false]), "the dataset has powers of two from 4 to 8, not 16");
+    assert_eq!(error(2, &[0], &[false]), "the dataset has powers of two from 4 to 8, not 2");
+    assert_eq!(error(8, &[0, 2], &[false; 2]), "image 2 is out of range: the dataset has 2");
+    // Before any memory is asked for: 2³² − 1 squared bytes would end the process.
+    let message = "the dataset has powers of two from 4 to 8, not 4294967295";
+    assert_eq!(error(u32::MAX as usize, &[0], &[false]), message);
+    let message = "a batch of 1 images needs as many mirror flags, got 2";
+    assert_eq!(error(8, &[0], &[false; 2]), message);
 }
 
 #[test]
@@ -107,8 +106,7 @@ fn bad_files_are_reported_and_the_good_ones_stay_together_in_order() {
     writer.finish(3).unwrap();
     let dataset = Dataset::open(&dir).unwrap();
     assert_eq!(dataset.len(), 3);
-    let mut out = vec![0; 3 * 192];
-    dataset.batch(8, &[0, 1, 2], &[false; 3], &mut out).unwrap();
+    let out = dataset.batch(8, &[0, 1, 2], &[false; 3]).unwrap();
     assert_eq!(out, [pixels(0, 8, 3), pixels(1, 8, 3), pixels(2, 8, 3)].concat());
 }
 
@@ -128,9 +126,8 @@ fn many_threads_may_write_at_once() {
         }
     });
     writer.finish(64).unwrap();
-    let mut out = vec![0; 64 * 256];
     let indices: Vec<u32> = (0..64).collect();
-    Dataset::open(folder.root()).unwrap().batch(16, &indices, &[false; 64], &mut out).unwrap();
+    let out = Dataset::open(folder.root()).unwrap().batch(16, &indices, &[false; 64]).unwrap();
     assert_eq!(out, (0..64).flat_map(|i| pixels(i, 16, 1)).collect::<Vec<_>>());
 }
 
@@ -141,8 +138,7 @@ fn images_in_memory_of_another_size_are_resized() {
     let large = [10, 20, 30].repeat(2 * 32 * 32);
     write_pixels(&writer, 0, &large, 2, 32).unwrap();
     writer.finish(2).unwrap();
-    let mut out = vec![0; 192];
-    Dataset::open(folder.root()).unwrap().batch(8, &[1], &[false], &mut out).unwrap();
+    let out = Dataset::open(folder.root()).unwrap().batch(8, &[1], &[false]).unwrap();
     assert_eq!(out, [10, 20, 30].repeat(64));
     let message = write_pixels(&writer, 0, &large, 3, 32).unwrap_err().to_string();
     assert_eq!(message, "3 images of 32x32 with 3 channels do not have 6144 bytes");
@@ -254,10 +250,7 @@ fn an_image_that_changed_on_the_disk_is_named_when_it_is_read_or_checked() {
     assert!(prepared(&folder, 5, 16, 3).has_checksums());
     flip_bit(&folder, "r03.npy", 128 + 2 * 192 + 7);
     let dataset = Dataset::open(folder.root()).unwrap();
-    let read = |side: usize, image| {
-        let mut out = vec![0; side * side * 3];
-        dataset.batch(side, &[image], &[true], &mut out)
-    };
+    let read = |side: usize, image| dataset.batch(side, &[image], &[true]);
     for (side, image) in [(8, 1), (8, 3), (4, 2), (16, 2)] {
         read(side, image).unwrap();
     }
@@ -298,5 +291,5 @@ fn a_dataset_of_a_version_before_checksums_is_read_and_damaged_checksums_are_not
     fs::remove_file(folder.path("crc32c.npy")).unwrap();
     let dataset = Dataset::open(folder.root()).unwrap();
     assert!(!dataset.has_checksums() && dataset.checksums().unwrap().is_empty());
-    dataset.batch(8, &[2], &[false], &mut [0; 64]).unwrap();
+    dataset.batch(8, &[2], &[false]).unwrap();
 }

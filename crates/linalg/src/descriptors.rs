@@ -45,8 +45,11 @@ impl Descriptors {
     /// A side that is not 16 · 2ⁿ, no channels.
     pub fn new(set: SetOfImages, side: usize, channels: usize, words: Box<Words>) -> Result<Self> {
         let sides = pyramid_sides(side)?;
-        if channels == 0 {
-            return argument("sliced Wasserstein distance: images need at least 1 channel");
+        let size = side.checked_mul(side).and_then(|pixels| pixels.checked_mul(channels));
+        if size.is_none_or(|size| size == 0) {
+            return argument(format!(
+                "sliced Wasserstein distance: images need at least 1 channel and fit into memory, got {side} x {side} x {channels}"
+            ));
         }
         let levels = vec![Vec::new(); sides.len()];
         Ok(Self { words, set, channels, sides, levels })

@@ -17,3 +17,16 @@ pub enum Error {
 pub(crate) fn argument<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Argument(message.into()))
 }
+
+/// Refuses arrays that the system has no memory for, which would end the process.
+///
+/// # Errors
+///
+/// [`Error::Argument`] if there is no room for so many f64, or if they cannot be counted.
+pub(crate) fn room(what: &str, values: Option<usize>) -> Result<()> {
+    let fits = |&values: &usize| Vec::<f64>::new().try_reserve_exact(values).is_ok();
+    match values.filter(fits) {
+        Some(_) => Ok(()),
+        None => argument(format!("{what}: there is no memory for arrays of this size; take a smaller width, k or set")),
+    }
+}

@@ -14,6 +14,9 @@ pub struct KernelDistance {
     pub deviation: f64,
 }
 
+/// More subsets take days and tell nothing more.
+const MOST_SUBSETS: usize = 1_000_000;
+
 /// KID (Bińkowski et al. 2018): the unbiased squared maximum mean discrepancy with the kernel (x·y / width + 1)³, averaged
 /// over `subsets` random subsets of `size` rows of each set, without replacement, or of all rows of the smaller set.
 ///
@@ -30,10 +33,10 @@ pub fn kernel_distance(
 ) -> Result<KernelDistance> {
     let (x, y) = (Rows::new("the first features", x, width)?, Rows::new("the second features", y, width)?);
     let size = size.min(x.count()).min(y.count());
-    if size < 2 || subsets == 0 {
+    if size < 2 || !(1..=MOST_SUBSETS).contains(&subsets) {
         let (m, n) = (x.count(), y.count());
         return argument(format!(
-            "kernelDistance: at least 1 subset of at least 2 rows is expected, got {subsets} of {size}, from {m} and {n} rows"
+            "kernelDistance: from 1 to {MOST_SUBSETS} subsets of at least 2 rows are expected, got {subsets} of {size}, from {m} and {n} rows"
         ));
     }
     let zero = vec![0.0; width];

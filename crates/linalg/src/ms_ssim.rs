@@ -33,7 +33,7 @@ pub fn ms_ssim(a: &[u8], b: &[u8], height: usize, width: usize, channels: usize)
             "msSsim: sides that are multiples of {SMALLEST} are expected, for five scales, got {height} x {width} x {channels}"
         ));
     }
-    let size = height * width * channels;
+    let size = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels)).unwrap_or(usize::MAX);
     if a.len() != b.len() || !a.len().is_multiple_of(size) {
         let (m, n) = (a.len(), b.len());
         return argument(format!(

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::error::argument;
+use crate::error::{argument, room};
 use crate::rows::{Columns, Rows, squared_distance};
 
 /// Rows of one block of distances: memory is a block of each set and their distances, whatever the number of rows.
@@ -39,6 +39,7 @@ pub fn neighbourhoods(real: &[f32], fake: &[f32], width: usize, k: usize, densit
             "neighbourhoods: k must be from 1 to less than the rows of either set, {m} and {n}, got {k} and {density_k}"
         ));
     }
+    room("neighbourhoods", real.count().max(fake.count()).checked_mul(most))?;
     // Distances do not change, products lose fewer digits.
     let centre = real.mean();
     let radii = [nearest(real, &centre, most), nearest(fake, &centre, most)];

@@ -5,7 +5,7 @@ use std::mem::size_of;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef};
 
-use crate::error::argument;
+use crate::error::{argument, room};
 use crate::rows::Rows;
 use crate::{Error, Result};
 
@@ -47,6 +47,7 @@ impl FeatureStatistics {
         if width == 0 {
             return argument("FeatureStatistics: the width must be at least 1");
         }
+        room("FeatureStatistics", width.checked_mul(width))?;
         Ok(Self { width, merged: 0, mean: vec![0.0; width], scatter: Mat::zeros(width, width), pending: Vec::new() })
     }
 

@@ -40,7 +40,7 @@ pub struct NativeLeftOut {
     pub kind: Option<String>,
 }
 
-#[napi(ts_return_type = "Promise<NativeListing>")]
+#[napi(ts_return_type = "Promise<NativeListing>", catch_unwind)]
 pub fn list_images(dir: String, keep_drawn: bool) -> AsyncTask<Work<NativeListing>> {
     background(move || {
         let listing = data::list_images(Path::new(&dir), keep_drawn)?;
@@ -62,7 +62,7 @@ pub fn list_images(dir: String, keep_drawn: bool) -> AsyncTask<Work<NativeListin
 }
 
 /// What is wrong with a text that should be JSON, with line and column.
-#[napi]
+#[napi(catch_unwind)]
 pub fn json_fault(text: String) -> Option<String> {
     data::json_fault(&text)
 }
@@ -87,19 +87,19 @@ pub struct NativeWriter(Arc<data::Writer>);
 
 #[napi]
 impl NativeWriter {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn create(dir: String, count: u32, resolution: u32, channels: u32) -> Result<Self> {
         let writer = data::Writer::create(Path::new(&dir), count as usize, resolution as usize, channels as usize);
         writer.map(|writer| Self(Arc::new(writer))).map_err(refused)
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn open(dir: String, count: u32, resolution: u32, channels: u32) -> Result<Self> {
         let writer = data::Writer::open(Path::new(&dir), count as usize, resolution as usize, channels as usize);
         writer.map(|writer| Self(Arc::new(writer))).map_err(refused)
     }
 
-    #[napi(ts_return_type = "Promise<NativePrepared>")]
+    #[napi(ts_return_type = "Promise<NativePrepared>", catch_unwind)]
     pub fn prepare_chunk(
         &self,
         first: u32,
@@ -118,19 +118,19 @@ impl NativeWriter {
         })
     }
 
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn write_pixels(&self, first: u32, pixels: &[u8], count: u32, width: u32) -> AsyncTask<Work<()>> {
         let (writer, pixels) = (Arc::clone(&self.0), pixels.to_vec());
         background(move || data::write_pixels(&writer, first as usize, &pixels, count as usize, width as usize))
     }
 
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn sync(&self) -> AsyncTask<Work<()>> {
         let writer = Arc::clone(&self.0);
         background(move || writer.sync())
     }
 
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn finish(&self, count: u32) -> AsyncTask<Work<()>> {
         let writer = Arc::clone(&self.0);
         background(move || writer.finish(count as usize))
@@ -143,34 +143,34 @@ pub struct NativeDataset(Arc<data::Dataset>);
 
 #[napi]
 impl NativeDataset {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn open(dir: String) -> Result<Self> {
         let dataset = data::Dataset::open(Path::new(&dir));
         dataset.map(|dataset| Self(Arc::new(dataset))).map_err(refused)
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn count(&self) -> u32 {
         self.0.len() as u32
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn resolution(&self) -> u32 {
         self.0.resolution() as u32
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn channels(&self) -> u32 {
         self.0.channels() as u32
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn has_checksums(&self) -> bool {
         self.0.has_checksums()
     }
 
     /// The CRC-32C that each level's file should have, in hexadecimal, by its name.
-    #[napi(ts_return_type = "Promise<Record<string, string>>")]
+    #[napi(ts_return_type = "Promise<Record<string, string>>", catch_unwind)]
     pub fn checksums(&self) -> AsyncTask<Work<HashMap<String, String>>> {
         let dataset = Arc::clone(&self.0);
         background(move || {
@@ -180,22 +180,17 @@ impl NativeDataset {
     }
 
     /// Compares images with their checksums at every level.
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn check(&self, first: u32, count: u32) -> AsyncTask<Work<()>> {
         let dataset = Arc::clone(&self.0);
         background(move || dataset.check(first as usize, count as usize))
     }
 
     /// Images `[indices.length, resolution, resolution, C]`, left and right swapped where `mirror` says.
-    #[napi(ts_return_type = "Promise<Uint8Array>")]
+    #[napi(ts_return_type = "Promise<Uint8Array>", catch_unwind)]
     pub fn batch(&self, resolution: u32, indices: Vec<u32>, mirror: Vec<bool>) -> AsyncTask<Work<Uint8Array>> {
         let dataset = Arc::clone(&self.0);
-        background(move || {
-            let resolution = resolution as usize;
-            let mut pixels = vec![0; indices.len() * resolution * resolution * dataset.channels()];
-            dataset.batch(resolution, &indices, &mirror, &mut pixels)?;
-            Ok(Uint8Array::new(pixels))
-        })
+        background(move || dataset.batch(resolution as usize, &indices, &mirror).map(Uint8Array::new))
     }
 }
 
@@ -206,7 +201,7 @@ pub struct NativeArray {
     pub values: Float32Array,
 }
 
-#[napi(ts_return_type = "Promise<NativeArray>")]
+#[napi(ts_return_type = "Promise<NativeArray>", catch_unwind)]
 pub fn read_npy(path: String) -> AsyncTask<Work<NativeArray>> {
     background(move || {
         let array = data::read_npy_f32(Path::new(&path))?;
@@ -217,14 +212,14 @@ pub fn read_npy(path: String) -> AsyncTask<Work<NativeArray>> {
     })
 }
 
-#[napi(ts_return_type = "Promise<void>")]
+#[napi(ts_return_type = "Promise<void>", catch_unwind)]
 pub fn write_npy(path: String, shape: Vec<u32>, values: &[f32]) -> AsyncTask<Work<()>> {
     let values = values.to_vec();
     background(move || data::write_npy_f32(Path::new(&path), &sizes(&shape), &values))
 }
 
 /// A PNG file; `drawn` if this program drew the picture, which its file then says.
-#[napi(ts_return_type = "Promise<Uint8Array>")]
+#[napi(ts_return_type = "Promise<Uint8Array>", catch_unwind)]
 pub fn encode_png(pixels: &[u8], width: u32, height: u32, channels: u32, drawn: bool) -> AsyncTask<Work<Uint8Array>> {
     let pixels = pixels.to_vec();
     let encode = if drawn { data::encode_drawn_png } else { data::encode_png };

@@ -41,7 +41,7 @@ thread_local! {
 }
 
 /// Returns when nothing is under way on the devices of this thread that a process must not end before.
-#[napi]
+#[napi(catch_unwind)]
 pub fn settle() {
     let opened = OPENED.with_borrow(|opened| opened.iter().filter_map(Weak::upgrade).collect::<Vec<_>>());
     opened.iter().for_each(|backend| backend.settle());
@@ -50,10 +50,11 @@ pub fn settle() {
 /// The table of devices: name → what opens it.
 fn open(name: &str, limit: Option<usize>) -> Result<Device> {
     let limit_or = |default: usize| limit.unwrap_or(default);
+    let host = || limit_or(stylegan_cpu::default_limit());
     match name {
-        "cpu" => Ok(Device::new(stylegan_cpu::open(limit_or(stylegan_cpu::default_limit())))),
-        "reference" => Ok(Device::new(Reference::device(limit_or(usize::MAX)))),
-        "test" => Ok(Device::new(Reference::test_device(limit_or(usize::MAX)))),
+        "cpu" => Ok(Device::new(stylegan_cpu::open(host()))),
+        "reference" => Ok(Device::new(Reference::device(host()))),
+        "test" => Ok(Device::new(Reference::test_device(host()))),
         _ if name.starts_with("wgpu") => {
             let options = Options { memory_limit: limit_or(usize::MAX), ..Options::default() };
             stylegan_wgpu::open(name, &options).map(Device::new).map_err(native)
@@ -80,7 +81,7 @@ pub struct NativeAdapter {
 }
 
 /// The adapters by which `wgpu:0`, `wgpu:1`, … are opened.
-#[napi]
+#[napi(catch_unwind)]
 pub fn adapters() -> Vec<NativeAdapter> {
     stylegan_wgpu::adapters().into_iter().map(NativeAdapter::from).collect()
 }
@@ -105,7 +106,7 @@ impl From<AdapterInfo> for NativeAdapter {
 }
 
 /// The widest vectors that the kernels of the device `cpu` find on this machine.
-#[napi]
+#[napi(catch_unwind)]
 pub fn simd() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
@@ -132,7 +133,7 @@ pub fn simd() -> &'static str {
 
 #[napi]
 impl NativeDevice {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn open(name: String, memory_limit: Option<f64>) -> Result<Self> {
         let device = open(&name, memory_limit.map(|bytes| bytes as usize))?;
         OPENED.with_borrow_mut(|opened| {
@@ -142,18 +143,18 @@ impl NativeDevice {
         Ok(Self(device))
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn float(&self) -> String {
         self.0.backend().float().to_string()
     }
 
     /// Whether feature maps can be stored in 16 bits.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn stores_half(&self) -> bool {
         self.0.backend().stores_half()
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn memory(&self) -> NativeMemory {
         let memory = self.0.backend().memory();
         NativeMemory {
@@ -164,17 +165,17 @@ impl NativeDevice {
         }
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn hold(&self, hold: bool) -> Result<()> {
         self.0.backend().hold(hold).map_err(native)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn inject_fault(&self, launches: u32) -> Result<()> {
         self.0.backend().inject_fault(launches as usize).map_err(native)
     }
 
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn synchronize<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (deferred, promise) = env.create_deferred()?;
         let done: Done<()> = Box::new(move |result| match result {
@@ -185,12 +186,12 @@ impl NativeDevice {
         Ok(promise)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn profile(&self, on: bool) {
         self.0.backend().profile(on);
     }
 
-    #[napi(ts_return_type = "Promise<Array<NativeCost>>")]
+    #[napi(ts_return_type = "Promise<Array<NativeCost>>", catch_unwind)]
     pub fn costs<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (deferred, promise) = env.create_deferred()?;
         let done: Done<Vec<Cost>> = Box::new(move |result| match result {
@@ -201,19 +202,19 @@ impl NativeDevice {
         Ok(promise)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn tensor(&self, bytes: &[u8], shape: Vec<u32>, dtype: String) -> Result<Handle> {
         let tensor = Tensor::from_bytes(&self.0, bytes.to_vec(), &sizes(&shape), dtype_of(&dtype)?);
         tensor.map(table::insert).map_err(native)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn full(&self, shape: Vec<u32>, value: f64) -> Result<Handle> {
         Tensor::full(&self.0, &sizes(&shape), value).map(table::insert).map_err(native)
     }
 
     /// The flat tensor, then its slices.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn arena(&self, shapes: Vec<Vec<u32>>) -> Result<Vec<Handle>> {
         let shapes: Vec<_> = shapes.iter().map(|shape| sizes(shape)).collect();
         let Arena { flat, tensors } = Arena::zeros(&self.0, &shapes).map_err(native)?;
@@ -236,7 +237,7 @@ impl From<Cost> for NativeCost {
 }
 
 /// The elements of a tensor in native byte order, when the device has them.
-#[napi(ts_return_type = "Promise<Uint8Array>")]
+#[napi(ts_return_type = "Promise<Uint8Array>", catch_unwind)]
 pub fn read(env: &Env, handle: Handle) -> Result<Object<'_>> {
     let tensor = table::get("data", handle)?;
     let (deferred, promise) = env.create_deferred().map_err(|error| invalid(error.to_string()))?;
@@ -249,13 +250,13 @@ pub fn read(env: &Env, handle: Handle) -> Result<Object<'_>> {
 }
 
 /// Sizes of a tensor's axes.
-#[napi]
+#[napi(catch_unwind)]
 pub fn shape(handle: Handle) -> Result<Vec<u32>> {
     Ok(table::get("shape", handle)?.shape().iter().map(|&size| size as u32).collect())
 }
 
 /// Name of a tensor's element type.
-#[napi]
+#[napi(catch_unwind)]
 pub fn dtype(handle: Handle) -> Result<String> {
     Ok(table::get("dtype", handle)?.dtype().to_string())
 }

@@ -9,7 +9,7 @@ use crate::data::refused;
 use crate::error::Result;
 
 /// CRC-32C of bytes that follow those with the checksum `before`.
-#[napi(js_name = "crc32c")]
+#[napi(js_name = "crc32c", catch_unwind)]
 pub fn crc32c(bytes: &[u8], before: u32) -> u32 {
     data::crc32c(bytes, before)
 }
@@ -24,7 +24,7 @@ pub struct NativeLock {
 
 #[napi]
 impl NativeLock {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn acquire(path: String, holder: String) -> Result<Self> {
         let locking = data::FileLock::acquire(Path::new(&path), &holder).map_err(refused)?;
         Ok(match locking {
@@ -34,17 +34,17 @@ impl NativeLock {
         })
     }
 
-    #[napi(getter, ts_return_type = "'locked' | 'held' | 'unsupported'")]
+    #[napi(getter, ts_return_type = "'locked' | 'held' | 'unsupported'", catch_unwind)]
     pub fn state(&self) -> &'static str {
         self.state
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn text(&self) -> String {
         self.text.clone()
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn release(&mut self) {
         self.lock = None;
     }

@@ -36,35 +36,35 @@ pub struct NativeFeatureStatistics(Arc<Mutex<linalg::FeatureStatistics>>);
 
 #[napi]
 impl NativeFeatureStatistics {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn create(width: u32) -> Result<Self> {
         let statistics = linalg::FeatureStatistics::new(width as usize);
         statistics.map(|statistics| Self(Arc::new(Mutex::new(statistics)))).map_err(refused)
     }
 
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn restore(bytes: &[u8]) -> Result<Self> {
         let statistics = linalg::FeatureStatistics::restore(bytes);
         statistics.map(|statistics| Self(Arc::new(Mutex::new(statistics)))).map_err(refused)
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn count(&self) -> f64 {
         lock(&self.0).count() as f64
     }
 
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn add(&self, rows: Float32Array) -> AsyncTask<Work<()>> {
         let statistics = Arc::clone(&self.0);
         background(move || lock(&statistics).add(&rows))
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn mean(&self) -> Result<Float64Array> {
         lock(&self.0).mean().map(Float64Array::new).map_err(refused)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn covariance(&self, rule: String) -> Result<Float64Array> {
         let rule = match rule.as_str() {
             "N-1" => linalg::CovarianceRule::NMinusOne,
@@ -76,13 +76,13 @@ impl NativeFeatureStatistics {
         lock(&self.0).covariance(rule).map(Float64Array::new).map_err(refused)
     }
 
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn save(&self) -> Uint8Array {
         Uint8Array::new(lock(&self.0).save())
     }
 }
 
-#[napi(ts_return_type = "Promise<number>")]
+#[napi(ts_return_type = "Promise<number>", catch_unwind)]
 pub fn frechet_distance(
     mean: Float64Array,
     covariance: Float64Array,
@@ -102,7 +102,7 @@ pub struct NativeKernelDistance {
     pub deviation: f64,
 }
 
-#[napi(ts_return_type = "Promise<NativeKernelDistance>")]
+#[napi(ts_return_type = "Promise<NativeKernelDistance>", catch_unwind)]
 pub fn kernel_distance(
     x: Float32Array,
     y: Float32Array,
@@ -128,7 +128,7 @@ pub struct NativeNeighbourhoods {
     pub coverage: f64,
 }
 
-#[napi(ts_return_type = "Promise<NativeNeighbourhoods>")]
+#[napi(ts_return_type = "Promise<NativeNeighbourhoods>", catch_unwind)]
 pub fn neighbourhoods(
     real: Float32Array,
     fake: Float32Array,
@@ -182,7 +182,7 @@ fn svm<T: linalg::Feature>(
     })
 }
 
-#[napi(ts_return_type = "Promise<NativeLinearSvm>")]
+#[napi(ts_return_type = "Promise<NativeLinearSvm>", catch_unwind)]
 pub fn linear_svm_f32(
     samples: Float32Array,
     labels: Uint8Array,
@@ -192,7 +192,7 @@ pub fn linear_svm_f32(
     background(move || svm(&samples, &labels, width, &options))
 }
 
-#[napi(ts_return_type = "Promise<NativeLinearSvm>")]
+#[napi(ts_return_type = "Promise<NativeLinearSvm>", catch_unwind)]
 pub fn linear_svm_f64(
     samples: Float64Array,
     labels: Uint8Array,
@@ -208,7 +208,7 @@ pub struct NativeDescriptors(Arc<Mutex<linalg::Descriptors>>);
 
 #[napi]
 impl NativeDescriptors {
-    #[napi(factory)]
+    #[napi(factory, catch_unwind)]
     pub fn create(set: String, side: u32, channels: u32, seed: f64) -> Result<Self> {
         let set = match set.as_str() {
             "reals" => linalg::SetOfImages::Reals,
@@ -221,12 +221,12 @@ impl NativeDescriptors {
         descriptors.map(|descriptors| Self(Arc::new(Mutex::new(descriptors)))).map_err(refused)
     }
 
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn sides(&self) -> Vec<u32> {
         lock(&self.0).sides().iter().map(|&side| side as u32).collect()
     }
 
-    #[napi(ts_return_type = "Promise<void>")]
+    #[napi(ts_return_type = "Promise<void>", catch_unwind)]
     pub fn add(&self, images: Uint8Array) -> AsyncTask<Work<()>> {
         let descriptors = Arc::clone(&self.0);
         background(move || lock(&descriptors).add(&images))
@@ -234,7 +234,7 @@ impl NativeDescriptors {
 }
 
 /// One distance a level.
-#[napi(ts_return_type = "Promise<Float64Array>")]
+#[napi(ts_return_type = "Promise<Float64Array>", catch_unwind)]
 pub fn sliced_wasserstein(
     reals: &NativeDescriptors,
     fakes: &NativeDescriptors,
@@ -251,7 +251,7 @@ pub fn sliced_wasserstein(
     }))
 }
 
-#[napi(ts_return_type = "Promise<Float64Array>")]
+#[napi(ts_return_type = "Promise<Float64Array>", catch_unwind)]
 pub fn ms_ssim(a: Uint8Array, b: Uint8Array, height: u32, width: u32, channels: u32) -> AsyncTask<Work<Float64Array>> {
     background(move || {
         let found = linalg::ms_ssim(&a, &b, height as usize, width as usize, channels as usize)?;

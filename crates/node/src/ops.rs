@@ -30,7 +30,7 @@ fn three(
 
 macro_rules! unary {
     ($($op:ident)*) => { $(
-        #[napi]
+        #[napi(catch_unwind)]
         pub fn $op(x: Handle) -> Result<Handle> {
             one(stringify!($op), x, ops::$op)
         }
@@ -39,7 +39,7 @@ macro_rules! unary {
 
 macro_rules! binary {
     ($($op:ident)*) => { $(
-        #[napi]
+        #[napi(catch_unwind)]
         pub fn $op(a: Handle, b: Handle) -> Result<Handle> {
             two(stringify!($op), [a, b], ops::$op)
         }
@@ -48,7 +48,7 @@ macro_rules! binary {
 
 macro_rules! reduction {
     ($($op:ident)*) => { $(
-        #[napi]
+        #[napi(catch_unwind)]
         pub fn $op(x: Handle, axes: Vec<u32>, keep: bool) -> Result<Handle> {
             one(stringify!($op), x, |x| ops::$op(x, &sizes(&axes), keep))
         }
@@ -59,92 +59,92 @@ unary! { neg exp log sqrt rsqrt square softplus sigmoid sin cos acos }
 binary! { add sub mul div greater greater_equal equal maximum gather_rows }
 reduction! { sum mean max }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn tracked(x: Handle) -> Result<Handle> {
     one("tracked", x, |x| Ok(x.tracked()))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn detach(x: Handle) -> Result<Handle> {
     one("detach", x, |x| Ok(x.detach()))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn assign(to: Handle, source: Handle) -> Result<()> {
     get("assign", to)?.assign(&get("assign", source)?).map_err(native)
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn affine(x: Handle, scale: f64, shift: f64) -> Result<Handle> {
     one("affine", x, |x| ops::affine(x, scale, shift))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn clamp(x: Handle, low: f64, high: f64) -> Result<Handle> {
     one("clamp", x, |x| ops::clamp(x, low, high))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn leaky_relu(x: Handle, alpha: f64) -> Result<Handle> {
     one("leaky_relu", x, |x| ops::leaky_relu(x, alpha))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn select(condition: Handle, a: Handle, b: Handle) -> Result<Handle> {
     three("select", [condition, a, b], ops::select)
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn reshape(x: Handle, shape: Vec<u32>) -> Result<Handle> {
     one("reshape", x, |x| ops::reshape(x, &sizes(&shape)))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn permute(x: Handle, axes: Vec<u32>) -> Result<Handle> {
     one("permute", x, |x| ops::permute(x, &sizes(&axes)))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn slice(x: Handle, starts: Vec<u32>, lengths: Vec<u32>) -> Result<Handle> {
     one("slice", x, |x| ops::slice(x, &sizes(&starts), &sizes(&lengths)))
 }
 
 /// `padding`: before and after the first axis, before and after the second, and so on.
-#[napi]
+#[napi(catch_unwind)]
 pub fn pad(x: Handle, padding: Vec<u32>) -> Result<Handle> {
     let pairs: Vec<_> = sizes(&padding).chunks(2).map(|pair| (pair[0], pair[pair.len() - 1])).collect();
     one("pad", x, |x| ops::pad(x, &pairs))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn concat(tensors: Vec<Handle>, axis: u32) -> Result<Handle> {
     let tensors = get_all("concat", &tensors)?;
     let tensors: Vec<&Tensor> = tensors.iter().collect();
     ops::concat(&tensors, axis as usize).map(table::insert).map_err(native)
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn flip(x: Handle, axes: Vec<u32>) -> Result<Handle> {
     one("flip", x, |x| ops::flip(x, &sizes(&axes)))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn broadcast_to(x: Handle, shape: Vec<u32>) -> Result<Handle> {
     one("broadcast_to", x, |x| ops::broadcast_to(x, &sizes(&shape)))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn cast(x: Handle, dtype: String) -> Result<Handle> {
     let dtype = dtype_of(&dtype)?;
     one("cast", x, |x| ops::cast(x, dtype))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn matmul(a: Handle, b: Handle, transpose_a: bool, transpose_b: bool) -> Result<Handle> {
     two("matmul", [a, b], |a, b| ops::matmul(a, b, transpose_a, transpose_b))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn scatter_rows(y: Handle, rows: Handle, table_rows: u32) -> Result<Handle> {
     two("scatter_rows", [y, rows], |y, rows| ops::scatter_rows(y, rows, table_rows as usize))
 }
@@ -175,7 +175,7 @@ fn pair(sizes: &[u32]) -> Result<[usize; 2]> {
     }
 }
 
-#[napi(js_name = "conv2d")]
+#[napi(js_name = "conv2d", catch_unwind)]
 pub fn conv2d(
     x: Handle,
     w: Handle,
@@ -188,7 +188,7 @@ pub fn conv2d(
     two("conv2d", [x, w], |x, w| ops::conv2d_in(x, w, p, dtype.unwrap_or(x.dtype())))
 }
 
-#[napi(js_name = "conv2dTranspose")]
+#[napi(js_name = "conv2dTranspose", catch_unwind)]
 pub fn conv2d_transpose(
     y: Handle,
     w: Handle,
@@ -201,7 +201,7 @@ pub fn conv2d_transpose(
     two("conv2d_transpose", [y, w], |y, w| ops::conv2d_transpose(y, w, size, p))
 }
 
-#[napi(js_name = "conv2dWeightGrad")]
+#[napi(js_name = "conv2dWeightGrad", catch_unwind)]
 pub fn conv2d_weight_grad(
     x: Handle,
     y: Handle,
@@ -214,7 +214,7 @@ pub fn conv2d_weight_grad(
     two("conv2d_weight_grad", [x, y], |x, y| ops::conv2d_weight_grad(x, y, kernel, p))
 }
 
-#[napi(js_name = "upfirdn2d")]
+#[napi(js_name = "upfirdn2d", catch_unwind)]
 pub fn upfirdn2d(x: Handle, up: u32, down: u32, taps: Vec<f64>, padding: Vec<i32>) -> Result<Handle> {
     let &[top, bottom, left, right] = padding.as_slice() else {
         return Err(invalid(format!("padding must be [top, bottom, left, right], got {padding:?}")));
@@ -228,29 +228,29 @@ pub fn upfirdn2d(x: Handle, up: u32, down: u32, taps: Vec<f64>, padding: Vec<i32
     one("upfirdn2d", x, |x| ops::upfirdn2d(x, &p))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn bias_act(x: Handle, b: Handle, alpha: f64) -> Result<Handle> {
     two("bias_act", [x, b], |x, b| ops::bias_act(x, b, alpha))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn noise_bias_act(x: Handle, noise: Handle, strength: Handle, b: Handle, alpha: f64) -> Result<Handle> {
     let op = "noise_bias_act";
     let x = get(op, x)?;
     three(op, [noise, strength, b], |noise, strength, b| ops::noise_bias_act(&x, noise, strength, b, alpha))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn adain(x: Handle, style: Handle) -> Result<Handle> {
     two("adain", [x, style], ops::adain)
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn minibatch_stddev(x: Handle, group: u32) -> Result<Handle> {
     one("minibatch_stddev", x, |x| ops::minibatch_stddev(x, group as usize))
 }
 
-#[napi]
+#[napi(catch_unwind)]
 pub fn grad(outputs: Vec<Handle>, inputs: Vec<Handle>, create_graph: bool) -> Result<Vec<Handle>> {
     let (outputs, inputs) = (get_all("grad", &outputs)?, get_all("grad", &inputs)?);
     let (outputs, inputs): (Vec<_>, Vec<_>) = (outputs.iter().collect(), inputs.iter().collect());
@@ -269,7 +269,7 @@ pub struct NativeAdamStep {
 }
 
 /// `tensors`: grad, params, m, v, state and, if there is one, the running average.
-#[napi]
+#[napi(catch_unwind)]
 pub fn adam(tensors: Vec<Handle>, step: NativeAdamStep) -> Result<()> {
     let tensors = get_all("adam", &tensors)?;
     let [grad, params, m, v, state, average @ ..] = tensors.as_slice() else {

@@ -82,7 +82,7 @@ pub fn get_all(op: &'static str, handles: &[Handle]) -> Result<Vec<Tensor>> {
 }
 
 /// A handle outside of all scopes for a tensor whose values will not change.
-#[napi]
+#[napi(catch_unwind)]
 pub fn freeze(handle: Handle) -> Result<Handle> {
     let tensor = get("freeze", handle)?;
     tensor.freeze();
@@ -90,7 +90,7 @@ pub fn freeze(handle: Handle) -> Result<Handle> {
 }
 
 /// Forgets a tensor; false if it was forgotten before.
-#[napi]
+#[napi(catch_unwind)]
 pub fn dispose(handle: Handle) -> bool {
     // Dropped outside of the borrow: a long history takes its time.
     let tensor = TABLE.with_borrow_mut(|table| table.remove(handle));
@@ -98,25 +98,25 @@ pub fn dispose(handle: Handle) -> bool {
 }
 
 /// Whether a handle still has its tensor.
-#[napi]
+#[napi(catch_unwind)]
 pub fn is_live(handle: Handle) -> bool {
     TABLE.with_borrow(|table| table.slot(handle).is_some())
 }
 
 /// Tensors in the table.
-#[napi]
+#[napi(catch_unwind)]
 pub fn live_handles() -> u32 {
     TABLE.with_borrow(|table| (table.slots.len() - table.free.len()) as u32)
 }
 
 /// Opens a scope.
-#[napi]
+#[napi(catch_unwind)]
 pub fn scope_begin() {
     TABLE.with_borrow_mut(|table| table.scopes.push(Vec::new()));
 }
 
 /// Closes the innermost scope: its tensors are forgotten, but for those to keep, which go to the scope around it.
-#[napi]
+#[napi(catch_unwind)]
 pub fn scope_end(keep: Vec<Handle>) {
     let dropped: Vec<Option<Tensor>> = TABLE.with_borrow_mut(|table| {
         let made = table.scopes.pop().unwrap_or_default();

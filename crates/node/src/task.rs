@@ -1,5 +1,7 @@
 //! Promises of what worker threads compute.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
 use napi::{Env, Result, Task};
 
@@ -24,7 +26,12 @@ where
 
     fn compute(&mut self) -> Result<T> {
         let work = self.0.take().ok_or_else(|| napi::Error::from_reason("a task runs once"))?;
-        work()
+        // A panic must not leave the thread: the process would end.
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let message = panic.downcast_ref::<String>().map(String::as_str);
+            let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(napi::Error::from_reason(message.unwrap_or("the computation panicked")))
+        })
     }
 
     fn resolve(&mut self, _: Env, output: T) -> Result<T> {

@@ -30,12 +30,39 @@ pub trait Backend: Send + Sync + 'static {
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage>;
 
     /// Enqueues `kernel`. It writes every element of `outs`, or adds to them if `accumulate`.
-    /// An output shares no buffer with an input.
+    /// An output shares no buffer with an input. Operands without elements are answered here, alike on all devices, by
+    /// what [`Kernel::of_nothing`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if there is no room for the kernel's workspace, [`Error::Shape`] if an input has no elements and
+    /// the kernel no result then.
+    fn launch(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
+        let is_empty = |view: &&View| view.storage.is_empty();
+        let copies_nothing = matches!(&kernel, Kernel::Copy { shape, .. } if shape.contains(&0));
+        if copies_nothing || outs.iter().all(is_empty) {
+            return Ok(());
+        }
+        if !inputs.iter().any(is_empty) {
+            return self.enqueue(kernel, inputs, outs, accumulate);
+        }
+        let Some(value) = kernel.of_nothing() else {
+            let shapes: Vec<_> = inputs.iter().map(|view| &view.shape).collect();
+            let message = format!("operands must have elements, got {shapes:?}");
+            return Err(Error::shape(kernel.name(), message));
+        };
+        for &out in outs.iter().filter(|out| !is_empty(out)) {
+            self.enqueue(Kernel::Fill { value }, &[], &[out], accumulate)?;
+        }
+        Ok(())
+    }
+
+    /// [`launch`](Self::launch) of a kernel whose inputs have elements, as has at least one output.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`] if there is no room for the kernel's workspace.
-    fn launch(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()>;
+    fn enqueue(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()>;
 
     /// Enqueues an upload: `bytes` are the elements of `to` in native byte order.
     fn write(&self, to: &Storage, bytes: Vec<u8>);

@@ -5,6 +5,11 @@
 //! maps may lie in 16 bits ([`DType::is_half`]) on a device that stores them so; the last axis is then a multiple of 4. Everything
 //! else is in the device's own float type. Kernels compute in that type whatever is stored, and round when they store.
 //! [`Kernel::maps`] says which operands are feature maps, [`Kernel::output`] of which type a result is.
+//!
+//! **Nothing.** A size of 0 is a size like any other. A result without elements is nothing to compute. Where an input has no
+//! elements but the result does, the result is what the mathematics of an empty sum says ([`Kernel::of_nothing`]): a sum is 0, a
+//! mean is 0/0, NaN. There is no largest of no elements, no row of a table without rows, and no step without parameters: these are
+//! refused. [`Backend::launch`](crate::Backend::launch) does all this, so that no device sees an empty input.
 
 use crate::DType;
 
@@ -138,13 +143,13 @@ pub enum Unary {
     Softplus,
     /// `1 / (1 + e⁻ˣ)`.
     Sigmoid,
-    /// Sine.
+    /// Sine. In f32 right to 8 · 2⁻²⁴ for every x, the largest too, as is the cosine.
     Sin,
     /// Cosine.
     Cos,
     /// Arc cosine.
     Acos,
-    /// `min(max(x, low), high)`.
+    /// `min(max(x, low), high)`; NaN if x is NaN.
     Clamp {
         /// Smallest result.
         low: f64,
@@ -181,7 +186,7 @@ pub enum Reduce {
     Sum,
     /// Arithmetic mean.
     Mean,
-    /// Largest value.
+    /// Largest value; NaN if one of them is NaN.
     Max,
 }
 
@@ -208,7 +213,9 @@ pub enum Algorithm {
     Shifted,
     /// Nested loops, vectorised over output channels.
     Direct,
-    /// Winograd's minimal filtering, for 3×3 kernels of stride 1 and 4×4 kernels of stride 2; others as the backend chooses.
+    /// Winograd's minimal filtering, for 3×3 kernels of stride 1 and 4×4 kernels of stride 2; others as the backend chooses. Sums of differences
+    /// take the place of single products: one infinity in x, which other algorithms give to the pixels that see it, becomes NaN in all
+    /// pixels of its tiles. The same holds where `Auto` chooses it. Finite numbers and NaN are not affected.
     Winograd,
 }
 
@@ -309,6 +316,24 @@ impl Kernel {
         }
     }
 
+    /// Every element of the result where an input has no elements and the result does; `None` if that is refused.
+    pub fn of_nothing(&self) -> Option<f64> {
+        match self {
+            Self::Reduce { op: Reduce::Sum, .. }
+            | Self::Matmul { .. }
+            | Self::Conv2d(_)
+            | Self::Conv2dTranspose(_)
+            | Self::Conv2dWeightGrad(_)
+            | Self::Upfirdn2d(_)
+            | Self::ScatterRows
+            | Self::AdainStyleGrad => Some(0.0),
+            // Means over no pixels: the statistics of `Adain`, the deviation of `MinibatchStddev`.
+            Self::Reduce { op: Reduce::Mean, .. } | Self::Adain | Self::MinibatchStddev { .. } => Some(f64::NAN),
+            // Elementwise: there are no elements on either side.
+            _ => None,
+        }
+    }
+
     /// The kernel's name, as it stands in errors and profiles.
     pub fn name(&self) -> &'static str {
         match self {
@@ -352,8 +377,9 @@ impl Conv2d {
 impl Upfirdn2d {
     /// Size of y along one axis, or `None` if nothing is left.
     pub fn output_size(&self, size: usize, before: isize, after: isize) -> Option<usize> {
-        let padded = (size * self.up) as isize + before + after;
-        let room = padded - self.taps.len() as isize;
+        let grown = isize::try_from(size.checked_mul(self.up)?).ok()?;
+        let padded = grown.checked_add(before)?.checked_add(after)?;
+        let room = padded.checked_sub_unsigned(self.taps.len())?;
         (room >= 0).then(|| room as usize / self.down + 1)
     }
 }

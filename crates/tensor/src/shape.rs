@@ -3,6 +3,23 @@ use crate::{Error, Result};
 /// The sizes of a tensor's axes, outermost first. A scalar has none.
 pub type Shape = Vec<usize>;
 
+/// Elements that no tensor has more of: their bytes and the steps between them stay far below 2⁶³.
+const MOST_ELEMENTS: usize = 1 << 56;
+
+/// Number of elements. A size of 0 is a size like any other, and makes it 0.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if there are more than memory has addresses for, also by the sizes beside a 0.
+pub fn elements(op: &'static str, shape: &[usize]) -> Result<usize> {
+    let count = |n: usize, &size: &usize| n.checked_mul(size.max(1)).filter(|&n| n <= MOST_ELEMENTS);
+    match shape.iter().try_fold(1, count) {
+        Some(_) if shape.contains(&0) => Ok(0),
+        Some(count) => Ok(count),
+        None => Err(Error::shape(op, format!("a tensor must have at most 2^56 elements, got {shape:?}"))),
+    }
+}
+
 /// Elements from one index to the next along each axis of a contiguous tensor.
 pub fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];

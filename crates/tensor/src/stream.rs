@@ -144,7 +144,7 @@ impl<E: Executor> Backend for Stream<E> {
         Ok(Storage::new(block, len, dtype))
     }
 
-    fn launch(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
+    fn enqueue(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
         let left = self.fault_in.load(Ordering::Relaxed);
         if left != NO_FAULT {
             self.fault_in.store(left.wrapping_sub(1), Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 mod launch;
 
-use launch::{Given, assert_near, run_one};
+use launch::{Given, assert_near, run, run_one};
 use stylegan_tensor::conformance::{read_f64, upload};
 use stylegan_tensor::{Algorithm, Backend, Binary, Conv2d, DType, Kernel, Reduce, Reference, Unary, Upfirdn2d, View};
 
@@ -160,4 +160,13 @@ fn casts_truncate_and_saturate() {
     assert_eq!(cast(DType::U8), [0.0, 2.0, 255.0, 0.0]);
     assert_eq!(cast(DType::I32), [-1.0, 2.0, 300.0, 0.0]);
     assert_eq!(cast(DType::F32)[1], f64::from(2.9_f32));
+}
+
+#[test]
+fn nothing_has_a_sum_and_a_mean_but_no_largest_element() {
+    let reduce = |op| run(Kernel::Reduce { op, axes: vec![0] }, &[(&[0, 2], &[])], &[&[2]]);
+    assert_eq!(reduce(Reduce::Sum).unwrap()[0], [0.0, 0.0]);
+    assert!(reduce(Reduce::Mean).unwrap()[0].iter().all(|mean| mean.is_nan()));
+    let error = reduce(Reduce::Max).unwrap_err();
+    assert_eq!(error.to_string(), "reduce: operands must have elements, got [[0, 2]]");
 }

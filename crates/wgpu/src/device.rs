@@ -168,7 +168,7 @@ impl Backend for Gpu {
         Ok(Storage::new(block, len, dtype))
     }
 
-    fn launch(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
+    fn enqueue(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
         self.count_down();
         let mut recorder = lock(&self.recorder);
         self.faults.enter(kernel.name());

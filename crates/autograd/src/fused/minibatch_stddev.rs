@@ -36,7 +36,7 @@ pub fn minibatch_stddev(x: &Tensor, group: usize) -> Result<Tensor> {
 /// The definition in ordinary ops.
 pub(crate) fn composed(x: &Tensor, group: usize) -> Result<Tensor> {
     let groups = x.shape()[0] / group;
-    let features = x.len() / x.shape()[0];
+    let features = x.shape()[1..].iter().product();
     let y = reshape(x, &[group, groups, features])?;
     let centred = sub(&y, &mean(&y, &[0], true)?)?;
     let variance = mean(&square(&centred)?, &[0], false)?;

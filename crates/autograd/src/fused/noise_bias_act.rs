@@ -34,21 +34,21 @@ pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor,
         ));
     }
     let noise_shape = noise.shape().to_vec();
-    let c = strength.len();
+    let (c, [n, h, w]) = (strength.len(), [x.shape()[0], x.shape()[1], x.shape()[2]]);
+    let noises = noise.shape()[0];
     let terms = [
         Edge::to(x).vjp(|g, _| Ok(g.clone())),
         Edge::to(noise).saving([strength]).vjp(move |g, saved| {
             // [N·H·W, C] · [C, 1]
-            let product = matmul(&reshape(g, &[g.len() / c, c])?, &reshape(&saved[0], &[c, 1])?, false, false)?;
+            let product = matmul(&reshape(g, &[n * h * w, c])?, &reshape(&saved[0], &[c, 1])?, false, false)?;
             let mut shape = g.shape().to_vec();
             shape[3] = 1;
             sum_to(&reshape(&product, &shape)?, &noise_shape)
         }),
         Edge::to(strength).saving([noise]).vjp(move |g, saved| {
             // Per image: [1, H·W] · [H·W, C], then the sum over images.
-            let (n, pixels) = (g.shape()[0], g.len() / g.shape()[0].max(1) / c);
-            let noise = reshape(&saved[0], &[saved[0].len() / pixels, 1, pixels])?;
-            let product = matmul(&noise, &reshape(g, &[n, pixels, c])?, false, false)?;
+            let noise = reshape(&saved[0], &[noises, 1, h * w])?;
+            let product = matmul(&noise, &reshape(g, &[n, h * w, c])?, false, false)?;
             sum_to(&reshape(&product, &[n, c])?, &[c])
         }),
         Edge::to(b).vjp(move |g, _| sum_to(g, &[c])),

@@ -88,7 +88,14 @@ pub fn acos(x: &Tensor) -> Result<Tensor> {
     unary("acos", x, Unary::Acos, [edge])
 }
 
-/// `min(max(x, low), high)`; the gradient passes where `low ≤ x ≤ high`.
+/// 1 for numbers, NaN for NaN: what a gradient is multiplied with, so that no comparison makes a 0 of NaN.
+fn number(x: &Tensor) -> Result<Tensor> {
+    let x = x.detach();
+    let is = equal(&x, &x)?;
+    div(&is, &is)
+}
+
+/// `min(max(x, low), high)`, NaN where x is NaN; the gradient passes where `low ≤ x ≤ high`, and is NaN where x is NaN.
 ///
 /// # Errors
 ///
@@ -101,7 +108,7 @@ pub fn clamp(x: &Tensor, low: f64, high: f64) -> Result<Tensor> {
         let x = saved[0].detach();
         let low = greater_equal(&x, &Tensor::scalar(x.device(), low)?)?;
         let high = greater_equal(&Tensor::scalar(x.device(), high)?, &x)?;
-        mul(g, &mul(&low, &high)?)
+        mul(g, &mul(&mul(&low, &high)?, &number(&x)?)?)
     });
     unary("clamp", x, Unary::Clamp { low, high }, [edge])
 }
@@ -183,16 +190,17 @@ pub fn equal(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     binary("equal", a, b, Binary::Equal, [])
 }
 
-/// The larger of `a` and `b`, broadcast; the gradient goes to `a` where they are equal.
+/// The larger of `a` and `b`, broadcast, NaN where one is NaN; the gradient goes to `a` where they are equal, and is NaN for both
+/// where the result is NaN.
 pub fn maximum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (to_a, to_b) = (a.shape().to_vec(), b.shape().to_vec());
     let edges = [
-        Edge::to(a).saving([a, b]).vjp(move |g, saved| {
-            let first = greater_equal(&saved[0], &saved[1])?;
+        Edge::to(a).saving([a, b]).saving_output().vjp(move |g, saved| {
+            let first = mul(&greater_equal(&saved[0], &saved[1])?, &number(&saved[2])?)?;
             sum_to(&mul(g, &first)?, &to_a)
         }),
-        Edge::to(b).saving([a, b]).vjp(move |g, saved| {
-            let second = greater(&saved[1], &saved[0])?;
+        Edge::to(b).saving([a, b]).saving_output().vjp(move |g, saved| {
+            let second = mul(&greater(&saved[1], &saved[0])?, &number(&saved[2])?)?;
             sum_to(&mul(g, &second)?, &to_b)
         }),
     ];

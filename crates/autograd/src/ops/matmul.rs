@@ -1,4 +1,4 @@
-use stylegan_tensor::{Error, Kernel, Result};
+use stylegan_tensor::{Error, Kernel, Result, broadcast};
 
 use super::{reshape, sum};
 use crate::node::Edge;
@@ -36,16 +36,14 @@ fn output_shape(a: &[usize], b: &[usize], t: Transposes) -> Result<Vec<usize>> {
             ),
         )
     };
-    let batch = |s: &[usize]| (s.len() == 3).then(|| s[0]);
     let rows =
         |s: &[usize], t: bool| if t { (s[s.len() - 1], s[s.len() - 2]) } else { (s[s.len() - 2], s[s.len() - 1]) };
     if !(2..=3).contains(&a.len()) || !(2..=3).contains(&b.len()) {
         return Err(wrong());
     }
     let ((m, k), (inner, n)) = (rows(a, t.a), rows(b, t.b));
-    let batch = match (batch(a), batch(b)) {
-        (Some(x), Some(y)) if x != y && x != 1 && y != 1 => return Err(wrong()),
-        (x, y) => x.max(y),
+    let Ok(batch) = broadcast("matmul", &a[..a.len() - 2], &b[..b.len() - 2]) else {
+        return Err(wrong());
     };
     if k != inner {
         return Err(wrong());
@@ -65,8 +63,8 @@ fn as_batch(x: &Tensor) -> Result<Tensor> {
 fn product(a: &Tensor, b: &Tensor, t: Transposes) -> Result<Tensor> {
     let (ta, tb) = (t.a, t.b);
     let (m, n) = (a.shape()[if ta { 2 } else { 1 }], b.shape()[if tb { 1 } else { 2 }]);
-    let shape = [a.shape()[0].max(b.shape()[0]), m, n];
     let (a_batch, b_batch) = (a.shape()[0], b.shape()[0]);
+    let shape = [if a_batch == 1 { b_batch } else { a_batch }, m, n];
     let edges = [
         Edge::to(a).saving([b]).vjp(move |g, saved| {
             let b = &saved[0];

@@ -1,4 +1,4 @@
-use stylegan_tensor::{DType, Error, Kernel, Result, Shape, broadcast, strides};
+use stylegan_tensor::{DType, Error, Kernel, Result, Shape, broadcast, elements, strides};
 
 use super::sum_to;
 use crate::node::Edge;
@@ -31,7 +31,7 @@ fn gather<const K: usize>(
 
 /// The same elements in another shape of as many elements; nothing is copied.
 pub fn reshape(x: &Tensor, shape: &[usize]) -> Result<Tensor> {
-    if shape.iter().product::<usize>() != x.len() {
+    if elements("reshape", shape)? != x.len() {
         return Err(Error::shape(
             "reshape",
             format!("{:?} has {} elements, {shape:?} another number", x.shape(), x.len()),

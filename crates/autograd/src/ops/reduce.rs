@@ -1,4 +1,4 @@
-use stylegan_tensor::{Kernel, Reduce, Result, reduce_shape};
+use stylegan_tensor::{Error, Kernel, Reduce, Result, reduce_shape};
 
 use super::{affine, broadcast_to, div, equal, mul, reshape};
 use crate::node::Edge;
@@ -39,10 +39,22 @@ pub fn mean(x: &Tensor, axes: &[usize], keep: bool) -> Result<Tensor> {
     reduce("mean", x, axes, keep, Reduce::Mean, [edge])
 }
 
-/// Largest value over `axes`, which stay with size 1 if `keep`; equal largest values share the gradient.
+/// Largest value over `axes`, which stay with size 1 if `keep`, NaN if one of them is NaN; equal largest values share the
+/// gradient, and where the value is NaN, it is NaN for all.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if the axes have no elements, of which none is the largest.
 pub fn max(x: &Tensor, axes: &[usize], keep: bool) -> Result<Tensor> {
     let shape = x.shape().to_vec();
     let kept = reduce_shape("max", x.shape(), axes, true)?;
+    if x.is_empty() && !kept.contains(&0) {
+        let shape = x.shape();
+        return Err(Error::shape(
+            "max",
+            format!("axes {axes:?} of {shape:?} must have elements; none is the largest of none"),
+        ));
+    }
     let reduced = axes.to_vec();
     let edge = Edge::to(x).saving([x]).saving_output().vjp(move |g, saved| {
         let largest = reshape(&saved[1].detach(), &kept)?;

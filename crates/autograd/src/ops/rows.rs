@@ -13,6 +13,12 @@ pub fn gather_rows(table: &Tensor, rows: &Tensor) -> Result<Tensor> {
     let &[table_rows, columns] = table.shape() else {
         return Err(Error::shape("gather_rows", format!("table must be [R, C], got {:?}", table.shape())));
     };
+    if table_rows == 0 && count > 0 {
+        return Err(Error::shape(
+            "gather_rows",
+            format!("table must have rows to gather {count} from, got {:?}", table.shape()),
+        ));
+    }
     let edge = Edge::to(table).saving([rows]).vjp(move |g, saved| scatter_rows(g, &saved[0], table_rows));
     let kernel = Kernel::GatherRows;
     Tensor::from_op("gather_rows", kernel, &[table, rows], &[count, columns], [edge])

@@ -30,7 +30,13 @@ pub fn upfirdn2d(x: &Tensor, p: &Upfirdn2d) -> Result<Tensor> {
         ));
     };
     let adjoint = adjoint(p, [height, width], [h, w]);
-    let edge = Edge::to(x).vjp(move |g, _| upfirdn2d(g, &adjoint));
+    let edge = Edge::to(x).vjp(move |g, _| {
+        if height == 0 || width == 0 {
+            // A correlation has at least one pixel.
+            return Tensor::full_in(g.device(), &[n, height, width, c], 0.0, g.dtype());
+        }
+        upfirdn2d(g, &adjoint)
+    });
     Tensor::from_op("upfirdn2d", Kernel::Upfirdn2d(p.clone()), &[x], &[n, h, w, c], [edge])
 }
 

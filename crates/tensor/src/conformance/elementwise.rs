@@ -46,7 +46,30 @@ fn unary(data: &mut Data, cases: &mut Vec<Case>) {
     push(Unary::Sqrt, Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]));
     push(Unary::Rsqrt, Values::list(&[-1.0, 0.0, 1.0, f64::INFINITY, f64::NAN]));
     push(Unary::Acos, Values::list(&[-1.5, -1.0, -0.999_999, 0.0, 0.999_999, 1.0, 1.5]));
-    push(Unary::Clamp { low: -1.0, high: 1.0 }, Values::list(&ends));
+    let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
+    for (low, high) in [(-1.0, 1.0), (low, 0.5), (-0.5, high), (low, high)] {
+        push(Unary::Clamp { low, high }, Values::list(&[&ends[..], &[f64::NAN, -f64::NAN]].concat()));
+    }
+    turns(cases);
+}
+
+/// Sines and cosines over all of f32: every power of two and what lies between, the numbers that are nearest to a quarter turn, none.
+fn turns(cases: &mut Vec<Case>) {
+    let data = &mut Data::new(227);
+    let powers = (1..255_u32).flat_map(|exponent| [0, 0x1, 0x49_0FDB, 0x7F_FFFF].map(|m| exponent << 23 | m));
+    let mut x: Vec<f64> =
+        powers.flat_map(|bits| [bits, bits | 1 << 31]).map(|bits| f32::from_bits(bits).into()).collect();
+    let turn = |bits: f64| f64::from(f32::from_bits((bits * f64::from(0x7F7F_FFFF_u32)) as u32));
+    x.extend(data.between(&[20_000], 0.0, 1.0).values.iter().map(|&bits| turn(bits)));
+    x.extend(data.between(&[20_000], -2e4, 2e4).values);
+    // 16367173 · 2⁷² lies 1.6e-9 from a quarter turn, no f32 is nearer; at 10,467 the sum of three parts of π/2 ended.
+    x.extend([16_367_173.0 * 2_f64.powi(72), -10_467.0, -10_468.0, -1e6, 1e6, 8192.0, -8192.0, 0.0, -0.0]);
+    x.extend([f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
+    for op in [Unary::Sin, Unary::Cos] {
+        let x = Values::list(&x);
+        let shape = x.shape.clone();
+        cases.push(Case::new(Kernel::Unary(op), vec![x], &[&shape]).within_absolute(ELEMENTWISE));
+    }
 }
 
 fn binary(data: &mut Data, cases: &mut Vec<Case>) {

@@ -8,6 +8,7 @@ mod elementwise;
 mod fused;
 mod halves;
 mod movement;
+mod nothing;
 mod run;
 mod transfer;
 
@@ -64,7 +65,7 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     let mut report = Report::default();
     let reference = Reference::device(usize::MAX);
     let mut data = Data::new(2018);
-    let mut families = vec![elementwise::cases, movement::cases, convolutions::cases, fused::cases];
+    let mut families = vec![elementwise::cases, movement::cases, convolutions::cases, fused::cases, nothing::cases];
     let mut names: BTreeSet<_> = Kernel::NAMES.into();
     if options.half.is_some() {
         families.push(halves::cases);

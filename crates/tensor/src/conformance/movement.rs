@@ -155,11 +155,26 @@ fn reductions(data: &mut Data, cases: &mut Vec<Case>) {
         let x = data.between(&shape, 0.0, 1.0);
         cases.push(Case::new(Kernel::Reduce { op, axes }, vec![x], &[&y]).within(1e-6));
     }
-    // The sum of nothing is 0; the largest of negative numbers is negative.
-    let sum = Kernel::Reduce { op: Reduce::Sum, axes: vec![0] };
-    cases.push(Case::new(sum, vec![data.signed(&[0, 5])], &[&[5]]));
+    // The largest of negative numbers is negative.
     let max = Kernel::Reduce { op: Reduce::Max, axes: vec![0, 1] };
     cases.push(Case::new(max, vec![data.between(&[7, 100], -9.0, -1.0)], &[&[]]));
+    // One NaN makes NaN of its row, wherever it stands.
+    let mut data = Data::new(228);
+    for (shape, axes, y) in [
+        (vec![3, 5], vec![1], vec![3]),
+        (vec![5, 3], vec![0], vec![3]),
+        (vec![2, 70_001], vec![1], vec![2]),
+        (vec![9001, 3], vec![0], vec![3]),
+        (vec![2, 33, 17, 64], vec![1, 2], vec![2, 64]),
+    ] {
+        let len = shape.iter().product::<usize>();
+        for at in [0, 1, len / 2, len - 1] {
+            let mut x = data.signed(&shape);
+            x.values[at] = f64::NAN;
+            x.values[len - 1 - at] = f64::INFINITY;
+            cases.push(Case::new(Kernel::Reduce { op: Reduce::Max, axes: axes.clone() }, vec![x], &[&y]));
+        }
+    }
 }
 
 fn rows(data: &mut Data, cases: &mut Vec<Case>) {

@@ -17,7 +17,10 @@ pub(super) fn unary(op: Unary, x: &Array) -> Vec<f64> {
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
         Unary::Acos => x.acos(),
-        Unary::Clamp { low, high } => x.max(low).min(high),
+        // NaN is on neither side.
+        Unary::Clamp { low, .. } if x < low => low,
+        Unary::Clamp { high, .. } if x > high => high,
+        Unary::Clamp { .. } => x,
     };
     x.values.iter().map(|&x| f(x)).collect()
 }

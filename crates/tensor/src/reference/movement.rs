@@ -56,7 +56,8 @@ pub(super) fn reduce(op: Reduce, x: &Array, axes: &[usize]) -> Vec<f64> {
     walk(&x.shape, [&from, &to], [0, 0], &mut |[from, to]| {
         y[to] = match op {
             Reduce::Sum | Reduce::Mean => y[to] + x.values[from],
-            Reduce::Max => y[to].max(x.values[from]),
+            Reduce::Max if x.values[from] > y[to] || x.values[from].is_nan() => x.values[from],
+            Reduce::Max => y[to],
         };
     });
     if op == Reduce::Mean {

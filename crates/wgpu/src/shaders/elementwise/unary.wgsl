@@ -16,10 +16,10 @@ fn apply(x: f32) -> f32 {
         case 9u: { return sine(x, 1); }
         case 10u: { return arc_cosine(x); }
         default: {
-            if (!(x > p.first)) {
-                return p.first;
+            if (is_nan(x)) {
+                return x;
             }
-            return select(x, p.second, x > p.second);
+            return select(select(x, p.first, x < p.first), p.second, x > p.second);
         }
     }
 }

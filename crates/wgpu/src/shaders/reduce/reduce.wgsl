@@ -35,7 +35,7 @@ fn both(a: f32, b: f32) -> f32 {
     if (OP == 0u) {
         return a + b;
     }
-    return select(a, b, b > a);
+    return select(a, b, !is_nan(a) && (b > a || is_nan(b)));
 }
 
 // Element o of y, run and lane of invocation `local` of workgroup `tile`.

@@ -97,14 +97,90 @@ fn small_cosine(r: f32) -> f32 {
     return fma(q * t, t, fma(-0.5, t, 1.0));
 }
 
-// sin(x + turns·π/2): quarter turns are taken off in three parts.
+// x = quarters·π/2 + rest, the rest within π/4 of 0; only the last two bits of `quarters` count.
+struct Turned { quarters: i32, rest: f32 }
+
+// For |x| up to 8192: quarter turns are taken off in three parts.
+fn turned_little(x: f32) -> Turned {
+    let n = round(x * 0.636619772);
+    let r = fma(n, -7.54978995489188e-8, held(fma(n, -4.837512969970703125e-4, held(fma(n, -1.5703125, x)))));
+    return Turned(i32(n), r);
+}
+
+// a·b as its low and its high word.
+fn wide_product(a: u32, b: u32) -> vec2<u32> {
+    let low = (a & 0xffffu) * (b & 0xffffu);
+    let left = (a >> 16u) * (b & 0xffffu);
+    let right = (a & 0xffffu) * (b >> 16u);
+    let middle = (low >> 16u) + (left & 0xffffu) + (right & 0xffffu);
+    let high = (a >> 16u) * (b >> 16u) + (left >> 16u) + (right >> 16u) + (middle >> 16u);
+    return vec2<u32>((low & 0xffffu) | (middle << 16u), high);
+}
+
+// The upper word of (high, low) << count, for a count from 0 to 32.
+fn shifted(high: u32, low: u32, count: u32) -> u32 {
+    if (count == 0u) {
+        return high;
+    }
+    if (count == 32u) {
+        return low;
+    }
+    return (high << count) | (low >> (32u - count));
+}
+
+// For |x| from 2¹³ on: x·2/π in integers, of which only two bits before the point and those behind it matter (Payne and Hanek,
+// "Radian reduction for trigonometric functions", 1983).
+fn turned_much(x: f32) -> Turned {
+    // 2/π in words of 32 bits behind the point, after two words before it.
+    var words = array<u32, 9>(
+        0u, 0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu,
+    );
+    // |x| = mantissa · 2^(32·(skipped − 1) + count)
+    let bits = bitcast<u32>(x);
+    let mantissa = (bits << 8u) | 0x80000000u;
+    let exponent = ((bits >> 23u) & 255u) - 126u;
+    let skipped = exponent >> 5u;
+    let count = exponent & 31u;
+    // Words before `skipped` give multiples of 4 quarters, those after five more less than 2⁻⁶⁴.
+    var product = array<u32, 6>();
+    var carry = 0u;
+    for (var j = 5u; j > 0u; j--) {
+        let part = wide_product(mantissa, words[skipped + j - 1u]);
+        let sum = part.x + carry;
+        carry = part.y + select(0u, 1u, sum < carry);
+        product[j] = sum;
+    }
+    var quarters = shifted(product[1], product[2], count);
+    var high = shifted(product[2], product[3], count);
+    var low = shifted(product[3], product[4], count);
+    let is_past_half = high >= 0x80000000u;
+    if (is_past_half) {
+        quarters += 1u;
+        low = ~low + 1u;
+        high = ~high + select(0u, 1u, low == 0u);
+    }
+    // The first bits that are set: as many as f32 holds, and as many again that it rounds.
+    let zeros = countLeadingZeros(high);
+    let fraction = f32(shifted(high, low, zeros)) * bitcast<f32>((95u - zeros) << 23u);
+    let rest = fraction * 1.57079633;
+    let is_negative = x < 0.0;
+    return Turned(
+        select(i32(quarters), -i32(quarters), is_negative),
+        select(rest, -rest, is_past_half != is_negative),
+    );
+}
+
+// sin(x + turns·π/2).
 fn sine(x: f32, turns: i32) -> f32 {
     if (!is_finite(x)) {
         return not_a_number();
     }
-    let n = round(x * 0.636619772);
-    let r = fma(n, -7.54978995489188e-8, held(fma(n, -4.837512969970703125e-4, held(fma(n, -1.5703125, x)))));
-    let quadrant = (i32(n) + turns) & 3;
+    var turned = turned_little(x);
+    if (abs(x) > 8192.0) {
+        turned = turned_much(x);
+    }
+    let r = turned.rest;
+    let quadrant = (turned.quarters + turns) & 3;
     var v = 0.0;
     if ((quadrant & 1) == 0) {
         v = small_sine(r);
