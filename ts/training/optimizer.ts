@@ -51,7 +51,7 @@ export interface StepOptions {
 
 /**
  * One Adam step. The average takes in the weights as they were before it, as the official loop averages with the
- * discriminator's step. A step with a gradient that is not finite is skipped whole, and counted.
+ * discriminator's step, whether it is taken or not. A step with a gradient that is not finite is not taken, and counted.
  *
  * @param gradients of the network's trainable variables, in their order, brought up by {@link scalingOf}
  */

@@ -35,15 +35,11 @@ pub struct Arenas<'a> {
 
 /// `average ← params + (average − params)·average_beta`, then `m ← β1·m + (1−β1)·g`, `v ← β2·v + (1−β2)·g²`,
 /// `params ← params − rate·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + ε)` with the step t counted in `state[0]`; if any gradient is not
-/// finite, only `state[1]` grows by 1.
+/// finite, only the average changes and `state[1]` grows by 1.
 pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
     let Arenas { params, m, v, state, average } = arenas;
     let len = grad.len();
     assert!(params.len() == len && m.len() == len && v.len() == len, "adam's arenas have one length");
-    if !is_finite(grad) {
-        state[1] += 1.0;
-        return;
-    }
     if let Some(average) = average {
         let beta = step.average_beta as f32;
         assert_eq!(average.len(), len, "adam's arenas have one length");
@@ -55,6 +51,10 @@ pub fn adam(step: &AdamStep, grad: &[f32], arenas: Arenas) {
                 }
             });
         });
+    }
+    if !is_finite(grad) {
+        state[1] += 1.0;
+        return;
     }
     state[0] += 1.0;
     let t = f64::from(state[0]);

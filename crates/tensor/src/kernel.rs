@@ -235,8 +235,8 @@ pub struct Upfirdn2d {
 /// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.
 ///
 /// `average ← params + (average − params)·average_beta` if there is an average (before the update: the official loop
-/// averages first). If any gradient is not finite, only `state[1]` (skipped steps) grows by 1. Else `state[0]` (steps t)
-/// grows by 1, `m ← β1·m + (1−β1)·g`, `v ← β2·v + (1−β2)·g²`,
+/// averages first, whatever the gradients are). If any gradient is not finite, then only `state[1]` (skipped steps) grows
+/// by 1. Else `state[0]` (steps t) grows by 1, `m ← β1·m + (1−β1)·g`, `v ← β2·v + (1−β2)·g²`,
 /// `params ← params − rate·√(1−β2ᵗ)/(1−β1ᵗ) · m/(√v + ε)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {

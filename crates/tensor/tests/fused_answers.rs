@@ -90,9 +90,9 @@ fn adam_averages_first_then_steps_by_both_moments() {
 }
 
 #[test]
-fn adam_skips_a_step_whose_gradient_is_not_finite_and_counts_it() {
+fn adam_averages_but_takes_no_step_if_a_gradient_is_not_finite_and_counts_it() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        assert_near(&adam(bad, [5.0, 2.0]), &[1.0, 4.0, 8.0, 5.0, 3.0, 2.0]);
+        assert_near(&adam(bad, [5.0, 2.0]), &[1.0, 4.0, 8.0, 5.0, 3.0, 1.9]);
     }
 }
 

@@ -299,7 +299,7 @@ shader!(
 shader!(ADAM_CHECK, "adam", ["shared/prelude", "optimizer/adam_check"], [], 1);
 shader!(ADAM_STEP, "adam", ["shared/prelude", "shared/math", "optimizer/adam_step"], [], 1);
 shader!(ADAM, "adam", ["shared/prelude", "optimizer/adam"], [], 2);
-shader!(ADAM_AVERAGE, "adam", ["shared/prelude", "optimizer/adam_average"], [], 2);
+shader!(ADAM_AVERAGE, "adam", ["shared/prelude", "optimizer/adam_average"], [], 1);
 shader!(COPY_RUNS, "copy", ["shared/prelude", "movement/walk", "movement/copy_runs"], ["x", "y", "ADD", "RANK"], 1);
 shader!(FILL_RUNS, "fill", ["shared/prelude", "elementwise/fill_runs", "shared/each"], ["y", "ADD"], 0);
 shader!(CONVERT, "cast", ["shared/prelude", "elementwise/convert", "shared/each"], ["x", "y", "ADD"], 1);

@@ -103,7 +103,7 @@ fn optimiser(data: &mut Data, cases: &mut Vec<Case>) {
     }
 }
 
-/// `bad` stands in the last gradient: the whole step is left out.
+/// `bad` stands in the last gradient: the step is left out, the average is not.
 fn adam(data: &mut Data, step: AdamStep, steps: f64, len: usize, averaged: bool, bad: Option<f64>) -> Case {
     let mut gradient = data.signed(&[len]);
     if let Some(bad) = bad {

@@ -148,14 +148,14 @@ pub(super) fn adam(step: &AdamStep, grad: &[f64], changed: &mut [Vec<f64>]) {
     let [params, m, v, state, average @ ..] = changed else {
         panic!("adam has 4 or 5 outputs, got {}", changed.len());
     };
-    if grad.iter().any(|g| !g.is_finite()) {
-        state[1] += 1.0;
-        return;
-    }
     for average in average {
         for (average, params) in average.iter_mut().zip(params.iter()) {
             *average = params + (*average - params) * step.average_beta;
         }
+    }
+    if grad.iter().any(|g| !g.is_finite()) {
+        state[1] += 1.0;
+        return;
     }
     state[0] += 1.0;
     let rate = step.rate * (1.0 - step.beta2.powf(state[0])).sqrt() / (1.0 - step.beta1.powf(state[0]));

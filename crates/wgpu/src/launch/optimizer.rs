@@ -54,7 +54,7 @@ impl Launch<'_> {
         let [weights, m, v] = changed;
         if let Some(average) = average {
             let params = [len as u32, float(step.average_beta)];
-            self.dispatch(&shader::ADAM_AVERAGE, &[], &[weights, control], &[&average], &params, flat(len))?;
+            self.dispatch(&shader::ADAM_AVERAGE, &[], &[weights], &[&average], &params, flat(len))?;
         }
         let params = [
             len as u32,
