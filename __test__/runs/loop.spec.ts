@@ -145,6 +145,125 @@ test('a truncated newest snapshot is passed over for the one before', async (t) 
   t.true(start.nimg > 0 && start.nimg < 1100)
 })
 
+/** Lines of notices. */
+const notices = (events: TrainEvent[]) => events.flatMap((event) => (event.type === 'notice' ? [event.line] : []))
+
+/** All files below a folder that are not temporary, with their bytes. */
+async function contents(dir: string): Promise<Map<string, string>> {
+  const files = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const paths = files.map((file) => join(file.parentPath, file.name)).sort()
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(path, 'base64')] as const)))
+}
+
+test('a damaged newest snapshot is told on the screen and in the log', async (t) => {
+  const outdir = await folder()
+  const first = await run(outdir, { kimg: 1.1, tick: 0.5, batch: 64 })
+  const snapshots = first.filter((event) => event.type === 'snapshot').map((event) => event.path)
+  await truncate(snapshots.at(-1)!, 1000)
+  const again = await run(outdir, { kimg: 1.1, tick: 0.5, batch: 64 })
+  const [notice] = notices(again)
+  t.regex(notice!, /network-snapshot-000001\.safetensors: .*; going on from .*network-snapshot-000000\.safetensors$/)
+  const { dir } = again.find((event) => event.type === 'start')!
+  t.true((await readFile(join(dir, 'log.txt'), 'utf8')).includes(notice!))
+})
+
+test('with no whole snapshot, training stops and touches nothing', async (t) => {
+  const outdir = await folder()
+  const first = await run(outdir, {})
+  await truncate(first.findLast((event) => event.type === 'snapshot')!.path, 1000)
+  const before = await contents(outdir)
+  const error = await t.throwsAsync(run(outdir, { kimg: 0.2 }))
+  t.regex(error.message, /a whole snapshot to go on from is expected, found none \(.*; put back a copy, or remove/)
+  t.deepEqual(await contents(outdir), before)
+})
+
+test('--resume takes a folder, and a file that is not there is found before anything is written', async (t) => {
+  const [one, two] = [await folder(), join(await folder(), 'new')]
+  await run(one, { kimg: 0.032 })
+  const missing = await t.throwsAsync(run(two, { resume: 'typo.safetensors' }))
+  t.regex(missing.message, /typo\.safetensors: a snapshot or a folder with one is expected, there is nothing/)
+  await t.throwsAsync(run(two, { data: 'no-such-folder' }), {
+    message: /no-such-folder: a folder of images is expected/,
+  })
+  await t.throwsAsync(readdir(two), { code: 'ENOENT' })
+  const events = await run(two, { resume: one })
+  t.regex(events.find((event) => event.type === 'start')!.snapshot!, /network-snapshot-000000\.safetensors$/)
+})
+
+test('a start that failed before its first snapshot does not bind the corrected command', async (t) => {
+  const outdir = await folder()
+  const other = await run(await folder(), { kimg: 0.008 })
+  const snapshot = other.findLast((event) => event.type === 'snapshot')!.path
+  await t.throwsAsync(run(outdir, { resume: snapshot, latentSize: 12 }))
+  t.is((await run(outdir, {})).at(-1)!.type, 'end')
+})
+
+test('after a divergence that names its snapshot, lower learning rates go on from there', async (t) => {
+  const outdir = await folder()
+  const wild = { gamma: 1e38, glr: 1e38, dlr: 1e38 }
+  const start = await run(await folder(), { kimg: 0.032 })
+  const { path } = start.findLast((event) => event.type === 'snapshot')!
+  const resumed = await t.throwsAsync(run(outdir, { ...wild, resume: path }), { instanceOf: DivergedError })
+  t.true(resumed.message.includes(`the last good snapshot is ${path}`), resumed.message)
+  t.is((await run(outdir, { gamma: 1e38, resume: path, kimg: 0.001 })).at(-1)!.type, 'end')
+})
+
+test('a --kimg that is reached is told, and nothing is trained', async (t) => {
+  const outdir = await folder()
+  await run(outdir, {})
+  const events = await run(outdir, { kimg: 0.05 })
+  t.deepEqual(notices(events), ['--kimg 0.05 is already reached, the snapshot has 0.096; a larger --kimg trains on'])
+  t.false(events.some((event) => event.type === 'step' || event.type === 'snapshot'))
+})
+
+test('data that have changed since the run began are told each time', async (t) => {
+  const [outdir, data] = [await folder(), await folder()]
+  await cp(await tinyDataset(), data, { recursive: true })
+  await run(outdir, { data, kimg: 0.032 })
+  t.deepEqual(notices(await run(outdir, { data, kimg: 0.04 })), [])
+  await cp(join(data, '1.png'), join(data, 'more.png'))
+  for (const kimg of [0.048, 0.056]) {
+    t.deepEqual(notices(await run(outdir, { data, kimg })), ['21 images, 20 when this run began'])
+  }
+  await rm(join(data, '1.png'))
+  const [line] = notices(await run(outdir, { data, kimg: 0.064 }))
+  t.regex(line!, /^the images are not those that this run began with/)
+})
+
+test('a snapshot of Ctrl-C leaves the one that a metric speaks of, and gives way to the next tick', async (t) => {
+  const outdir = await folder()
+  const options = { resolution: 16, metrics: 'ms_ssim', metricsNum: 4, lodTransitionKimg: 0.064 } as const
+  const stop = new AbortController()
+  const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, ...options })
+  let dir = ''
+  let measured: Buffer | undefined
+  for await (const event of train(config, { signal: stop.signal })) {
+    if (event.type === 'start') dir = event.dir
+    if (event.type === 'snapshot') measured ??= await readFile(event.path)
+    if (event.type === 'step' && event.nimg === 48) stop.abort()
+  }
+  const snapshots = async () => (await readdir(dir)).filter((name) => name.endsWith('.safetensors')).sort()
+  t.deepEqual(await snapshots(), [
+    'network-snapshot-000000-interrupted.safetensors',
+    'network-snapshot-000000.safetensors',
+  ])
+  t.deepEqual(await readFile(join(dir, 'network-snapshot-000000.safetensors')), measured)
+  const more = await run(outdir, options)
+  t.is(more.find((event) => event.type === 'start')!.nimg, 48)
+  t.deepEqual(await snapshots(), ['network-snapshot-000000.safetensors'])
+})
+
+test('full snapshots that --keep gives up are removed and told', async (t) => {
+  const outdir = await folder()
+  const options = { kimg: 5.1, tick: 1, batch: 64, lodInitialResolution: 8 } as const
+  const events = await run(outdir, { ...options, keep: 2 })
+  const { dir } = events.find((event) => event.type === 'start')!
+  const kept = (await readdir(dir)).filter((name) => name.endsWith('.safetensors')).sort()
+  t.deepEqual(kept, ['network-snapshot-000004.safetensors', 'network-snapshot-000005.safetensors'])
+  t.is(notices(events).length, 3)
+  t.regex(notices(events)[0]!, /^removed .*network-snapshot-000001\.safetensors; --keep all keeps every snapshot$/)
+})
+
 test('a run directory with other options is refused', async (t) => {
   const outdir = await folder()
   await run(outdir, { mixingProb: 0.5, kimg: 0.008 })

@@ -1,9 +1,10 @@
 import test from 'ava'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { presets, resolveConfig } from '../../ts/training/config.ts'
 import { RunDir, statusLine } from '../../ts/runs/run-dir.ts'
+import { snapshotName } from '../../ts/runs/snapshots.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { scheduleOptions } from '../../ts/training/config.ts'
 
@@ -24,10 +25,56 @@ test('a run directory keeps its options, and opens again for the same run with a
 test('a run directory of other options is refused with both values and left as it was', async (t) => {
   const out = folder()
   const run = await RunDir.create(out, 'r', presets.demo)
+  writeFileSync(run.file(snapshotName(0)), '')
   await t.throwsAsync(RunDir.create(out, 'r', resolveConfig('demo', { gamma: 5, seed: 2 })), {
     message: `${run.path}: expected the options of this run, found seed 0 there, 2 here; gamma ${presets.demo.gamma} there, 5 here; use the same options, another desc or another outdir`,
   })
   t.deepEqual(await run.savedConfig(), presets.demo)
+})
+
+test('a run that has no snapshot yet does not bind the next command to its options', async (t) => {
+  const out = folder()
+  await RunDir.create(out, 'r', presets.demo)
+  const corrected = resolveConfig('demo', { gamma: 5 })
+  const run = await RunDir.create(out, 'r', corrected)
+  t.deepEqual(await run.savedConfig(), corrected)
+})
+
+test('a run that diverged goes on with other options for the same networks, and says so', async (t) => {
+  const out = folder()
+  const run = await RunDir.create(out, 'r', presets.demo)
+  writeFileSync(run.file(snapshotName(0)), '')
+  await run.diverged('training diverged after 1 kimg')
+  await t.throwsAsync(RunDir.open(out, 'r', resolveConfig('demo', { fmapMax: 32 })), {
+    message: /fmapMax 64 there, 32/,
+  })
+  const calmer = resolveConfig('demo', { glr: 0.001 })
+  const again = await RunDir.create(out, 'r', calmer)
+  t.deepEqual(again.notices, [
+    'training diverged here; going on from before with other options: glr 0.003 there, 0.001 here',
+  ])
+  t.deepEqual(await again.savedConfig(), calmer)
+  await t.throwsAsync(RunDir.open(out, 'r', presets.demo), { message: /glr 0.001 there/ }, 'once')
+})
+
+test('the same data by another spelling are the same run', async (t) => {
+  const out = folder()
+  const options = (data: string) => resolveConfig('demo', { data, kimg: 1 })
+  const run = await RunDir.create(out, 'r', options('p'))
+  writeFileSync(run.file(snapshotName(0)), '')
+  for (const data of ['p/', './p', resolve('p')]) await t.notThrowsAsync(RunDir.open(out, 'r', options(data)), data)
+  await t.throwsAsync(RunDir.open(out, 'r', options('q')), { message: /data "p" there, "q" here/ })
+})
+
+test('an emptied training_options.json is told and stays', async (t) => {
+  const out = folder()
+  const run = await RunDir.create(out, 'r', presets.demo)
+  writeFileSync(run.file('training_options.json'), '\n')
+  await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
+    message:
+      /training_options\.json: expected the options of a run, found an empty file; repair it or use another outdir/,
+  })
+  t.is(text(run.file('training_options.json')), '\n')
 })
 
 test('damaged options and a file in place of the folder are named', async (t) => {
@@ -42,22 +89,6 @@ test('damaged options and a file in place of the folder are named', async (t) =>
   await t.throwsAsync(RunDir.create(join(out, 'file'), 'r', presets.demo), {
     message: /file\/r: expected a folder, found a file \(ENOTDIR\)/,
   })
-})
-
-test('snapshots are listed newest first, and unfinished or foreign files are not', async (t) => {
-  const run = await RunDir.create(folder(), 'r', presets.demo)
-  t.deepEqual(await run.newestSnapshots(), [])
-  for (const nimg of [9_999, 1_234_567_000, 120_016]) await run.write(RunDir.snapshotName(nimg), 'x')
-  writeFileSync(run.file('.network-snapshot-000130.safetensors.7.tmp'), '')
-  writeFileSync(run.file('network-snapshot-latest.safetensors'), '')
-  t.deepEqual(
-    (await run.newestSnapshots()).map(({ path, kimg }) => [path, kimg]),
-    [
-      [run.file('network-snapshot-1234567.safetensors'), 1_234_567],
-      [run.file('network-snapshot-000120.safetensors'), 120],
-      [run.file('network-snapshot-000009.safetensors'), 9],
-    ],
-  )
 })
 
 async function threeTicks(): Promise<RunDir> {

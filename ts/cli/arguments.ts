@@ -1,12 +1,13 @@
 /** What the commands that draw have in common: options, their values, files. */
-import { mkdir, readdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
+import { findSnapshot } from '../runs/snapshots.ts'
 import { loadGenerator } from '../training/state.ts'
 
 /** Options of every command that draws from a network. */
@@ -125,21 +126,6 @@ export function parseGrid(text: string): { columns: number; rows: number } {
   const size = /^([1-9]\d*)x([1-9]\d*)$/.exec(text)
   if (!size) throw new InvalidArgumentError(`columns and rows such as 4x3 are expected, got '${text}'.`)
   return { columns: Number(size[1]), rows: Number(size[2]) }
-}
-
-/** The newest snapshot under a path. */
-export async function findSnapshot(path: string): Promise<string> {
-  const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined) throw new Error(`${path}: a snapshot or a folder with one is expected, there is nothing`)
-  if (entry.isFile()) return path
-  const names = await readdir(path, { recursive: true })
-  const snapshots = names.filter((name) => /network-snapshot-\d+\.safetensors$/.test(name))
-  const dated = await Promise.all(
-    snapshots.map(async (name) => ({ file: join(path, name), time: (await stat(join(path, name))).mtimeMs })),
-  )
-  const newest = dated.sort((a, b) => b.time - a.time)[0]
-  if (!newest) throw new Error(`${path}: no network-snapshot-NNNNNN.safetensors is in there; train a network first`)
-  return newest.file
 }
 
 /** `0,1,4-6` as 0, 1, 4, 5, 6. */

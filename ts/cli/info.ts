@@ -8,7 +8,7 @@ import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 import { shown } from '../files/shown.ts'
 import { describeSemantics } from '../networks/semantics.ts'
-import { findSnapshot } from './arguments.ts'
+import { findSnapshot } from '../runs/snapshots.ts'
 
 export function infoCommand(): Command {
   return new Command('info')

@@ -6,15 +6,8 @@ import { metricNames } from '../training/metric-names.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
 import type { ResizeMode } from '../metrics/networks/resize.ts'
-import {
-  deviceHelp,
-  imageOptions,
-  skipBadHelp,
-  findSnapshot,
-  openDevice,
-  parsePositive,
-  parseWhole,
-} from './arguments.ts'
+import { findSnapshot } from '../runs/snapshots.ts'
+import { deviceHelp, imageOptions, skipBadHelp, openDevice, parsePositive, parseWhole } from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible } from './signals.ts'
 

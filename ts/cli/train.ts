@@ -66,6 +66,12 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
   ['emaKimg', '--ema-kimg <n>', 'half-life of the running average of the generator', parseNumber],
   ['tick', '--tick <kimg>', 'length of a tick: a status line and a picture each', numberOrAuto],
   ['snap', '--snap <ticks>', 'ticks between two snapshots', parseNumber],
+  [
+    'keep',
+    '--keep <n>',
+    'snapshots to keep: the newest n, the last one of every tenth tick, and the best by each metric; or all',
+    numberOrAll,
+  ],
   ['metrics', '--metrics <names>', "computed at each snapshot: see 'stylegan metrics --help'; or none"],
   ['metricsNum', '--metrics-num <n>', 'images that a metric generates, in place of its own number', parseNumber],
   ['weights', '--weights <dir>', 'folder with published weight files, for metrics that need them'],
@@ -77,7 +83,11 @@ const flags: readonly [key: ConfigKey, flag: string, help: string, parse?: (text
     '--precision <type>',
     "what feature maps are stored in: f32, or on a GPU bf16 or f16, which halve their memory; all else is f32, except that a GPU with matrix units multiplies f16 by f16. bf16 has f32's range; f16 is finer, and scales losses",
   ],
-  ['resume', '--resume <path>', 'start from this snapshot (the same command goes on by itself)'],
+  [
+    'resume',
+    '--resume <path>',
+    'start from this snapshot, or the newest of this folder (the same command goes on by itself)',
+  ],
   ['skipBad', '--skip-bad', 'leave out images that cannot be read, instead of stopping'],
 ]
 
@@ -226,6 +236,10 @@ class Display {
         )
     }
   }
+}
+
+function numberOrAll(text: string): number | 'all' {
+  return text === 'all' ? text : parseNumber(text)
 }
 
 function numberOrAuto(text: string): number | 'auto' {

@@ -90,16 +90,22 @@ async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | unde
   return `${levels.count} images have their checksums at every resolution`
 }
 
+/** @throws DataError if there is nothing to prepare images from */
+export async function checkData(data: string): Promise<void> {
+  if (data === BUILTIN_AVATARS) return
+  const entry = await stat(data).catch(() => undefined)
+  if (!entry?.isDirectory()) {
+    throw new DataError(`${data}: a folder of images is expected, ${entry ? 'this is a file' : 'there is nothing'}`)
+  }
+}
+
 async function preparedDir(options: PrepareOptions): Promise<string> {
   const { data, cache, resolution, channels } = options
   if (data === BUILTIN_AVATARS) {
     const side = Math.max(avatarResolution, resolution)
     return prepared(`avatars-${side}px`, planAvatars(side, options), options)
   }
-  const entry = await stat(data).catch(() => undefined)
-  if (!entry?.isDirectory()) {
-    throw new DataError(`${data}: a folder of images is expected, ${entry ? 'this is a file' : 'there is nothing'}`)
-  }
+  await checkData(data)
   if ((await readInfo(data)) !== undefined) return data
   if (await stat(join(data, 'r02.npy')).catch(() => undefined)) {
     throw new DataError(

@@ -12,6 +12,8 @@ export interface MetricEntry {
   readonly reals: boolean
   /** Walks through latents, so that images of a folder cannot stand for a network. */
   readonly latents: boolean
+  /** Whether larger values are better. */
+  readonly larger?: true
   readonly help: string
 }
 
@@ -25,9 +27,9 @@ export const catalogue = {
   fid50k_mix3: { ...fid, latents: true, help: 'fid50k of images that mix 3 latents (Table 2)' },
   fid50k_mix4: { ...fid, latents: true, help: 'fid50k of images that mix 4 latents (Table 2)' },
   kid50k: { ...fid, help: 'kernel inception distance, 100 subsets of 1000' },
-  pr50k3: { ...fid, needs: ['vgg'], help: 'precision and recall, 3 neighbours of VGG16 features' },
-  dc50k5: { ...fid, needs: ['vgg'], help: 'density and coverage, 5 neighbours of VGG16 features' },
-  is50k: { ...fid, reals: false, help: 'inception score, 10 splits' },
+  pr50k3: { ...fid, larger: true, needs: ['vgg'], help: 'precision and recall, 3 neighbours of VGG16 features' },
+  dc50k5: { ...fid, larger: true, needs: ['vgg'], help: 'density and coverage, 5 neighbours of VGG16 features' },
+  is50k: { ...fid, larger: true, reals: false, help: 'inception score, 10 splits' },
   ppl_zfull: { ...ppl, help: 'perceptual path length in Z, anywhere between two latents' },
   ppl_wfull: { ...ppl, help: 'perceptual path length in W, anywhere between two latents' },
   ppl_zend: { ...ppl, help: 'perceptual path length in Z, at the latents' },

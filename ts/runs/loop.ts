@@ -1,4 +1,5 @@
 /** Training, as an async iterable of events (official training_loop.py). */
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
@@ -16,9 +17,10 @@ import { lockRun } from './run-lock.ts'
 import { makeOutdir, RunDir, statusLine } from './run-dir.ts'
 import { type OnStep } from '../files/write-atomic.ts'
 import { progressAt, type Progress } from '../training/schedule.ts'
-import { SnapshotError } from '../files/safetensors.ts'
 import { checkMetrics, snapshotMetrics, type MetricEvent } from './metrics.ts'
-import { createState, encodeState, loadState, type TrainingState } from '../training/state.ts'
+import { checkFiles, resume } from './resume.ts'
+import { isMeasured, removeInterrupted, snapshotName, surplusSnapshots } from './snapshots.ts'
+import { encodeState, type TrainingState } from '../training/state.ts'
 import { statNames, trainingStep } from '../training/step.ts'
 
 export type TrainEvent =
@@ -88,6 +90,7 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   const device = hooks.device ?? Device.open(options.device)
   checkPrecision(options, device)
   await checkProducts(options, device)
+  await checkFiles(options)
   await makeOutdir(options.outdir)
   const dataset = yield* prepare(options, hooks)
   const labels = options.cond ? await labelsFor(dataset, options) : undefined
@@ -109,8 +112,9 @@ async function* trainIn(
   hooks: TrainHooks,
   warning: string | undefined,
 ): AsyncGenerator<TrainEvent, void> {
-  const run = await RunDir.create(config.outdir, runName(config), config, hooks.onWrite)
-  const { state, snapshot } = await resume(run, device, config)
+  const run = await RunDir.open(config.outdir, runName(config), config, hooks.onWrite)
+  const { state, snapshot, notices } = await resume(run, device, config, dataset.info)
+  await run.begin(config)
   const { nimg } = state.position
   await run.cutBack(nimg === 0 ? -1 : nimg)
   if (hooks.note) run.log(hooks.note)
@@ -123,16 +127,25 @@ async function* trainIn(
   const leftOut = describeLeftOut(dataset)
   if (leftOut !== undefined) run.log(leftOut)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
+  for (const line of [...run.notices, ...notices]) {
+    run.log(line)
+    yield { type: 'notice', line }
+  }
   yield { type: 'start', dir: run.path, nimg, snapshot, count, skipped: skipped.length }
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
-  const training = new Training(config, run, dataset, state, labels, peak)
+  const training = new Training(config, run, dataset, state, { labels, peak, snapshot })
   // Metrics that an interruption cut off go on with the features that were computed.
   if (snapshot !== undefined && dirname(snapshot) === run.path && training.isSnapshotDue()) {
     yield* training.metrics(snapshot, hooks.signal)
   }
   if (state.position.step === 0) yield* training.firstPictures()
-  yield* training.run(hooks.signal)
+  try {
+    yield* training.run(hooks.signal)
+  } catch (error) {
+    if (error instanceof DivergedError) await run.diverged(error.message)
+    throw error
+  }
 }
 
 /** @throws DataError if a conditional network cannot be trained on this data set */
@@ -155,25 +168,6 @@ async function* prepare(config: TrainConfig, { signal, images }: TrainHooks): As
   })
 }
 
-/** The newest whole snapshot of the run, else the one that `resume` names, else a fresh start. */
-async function resume(
-  run: RunDir,
-  device: Device,
-  config: TrainConfig,
-): Promise<{ state: TrainingState; snapshot: string | undefined }> {
-  for (const { path } of await run.newestSnapshots()) {
-    try {
-      return { state: await loadState(path, device, config), snapshot: path }
-    } catch (error) {
-      if (!(error instanceof SnapshotError)) throw error
-      run.log(`${error.message}; trying the one before`)
-    }
-  }
-  const snapshot = config.resume ?? undefined
-  const state = snapshot === undefined ? createState(device, config) : await loadState(snapshot, device, config)
-  return { state, snapshot }
-}
-
 interface Minibatch {
   readonly bytes: Uint8Array
   readonly indices: readonly number[]
@@ -182,6 +176,14 @@ interface Minibatch {
 interface Pending {
   readonly stats: Promise<ArrayLike<number>>
   readonly nimg: number
+}
+
+/** What a training may have beside. */
+interface Given {
+  readonly labels: Labels | undefined
+  readonly peak: Peak | undefined
+  /** Where the state comes from. */
+  readonly snapshot: string | undefined
 }
 
 class Training {
@@ -195,13 +197,16 @@ class Training {
   #pending: Pending[] = []
   #maintenanceSec = 0
   #dataWaitSec = 0
-  #lastSnapshot: string | undefined
+  /** The newest snapshot, and the images that it has seen. */
+  #last: { readonly path: string; readonly nimg: number } | undefined
   #secPerKimg = 0
   readonly #peak: Peak | undefined
   #tickSteps = 0
 
-  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, labels?: Labels, peak?: Peak) {
+  constructor(config: TrainConfig, run: RunDir, dataset: Dataset, state: TrainingState, given: Given) {
+    const { labels, peak, snapshot } = given
     this.#peak = peak
+    this.#last = snapshot === undefined ? undefined : { path: snapshot, nimg: state.position.nimg }
     this.#config = config
     this.#run = run
     this.#dataset = dataset
@@ -245,7 +250,7 @@ class Training {
     }
     await this.#drain()
     const aborted = position.nimg < totalNimg
-    if (aborted && position.step > 0) yield await this.#snapshot()
+    if (aborted && position.step > 0 && position.nimg !== this.#last?.nimg) yield await this.#snapshot(true)
     yield { type: 'end', nimg: position.nimg, aborted }
   }
 
@@ -319,7 +324,7 @@ class Training {
   }
 
   #diverged(what: string, nimg: number): DivergedError {
-    const last = this.#lastSnapshot ? `the last good snapshot is ${this.#lastSnapshot}` : 'there is no snapshot yet'
+    const last = this.#last ? `the last good snapshot is ${this.#last.path}` : 'there is no snapshot yet'
     return new DivergedError(
       `training diverged after ${(nimg / 1000).toFixed(1)} kimg: ${what}; ${last}; try lower learning rates (--glr, --dlr) or another --gamma`,
     )
@@ -387,6 +392,11 @@ class Training {
     const snapshot = await this.#snapshot()
     yield snapshot
     yield* this.metrics(snapshot.path, signal)
+    if (this.#config.keep === 'all') return
+    for (const path of await surplusSnapshots(this.#run.path, this.#config.keep)) {
+      await rm(path, { force: true })
+      yield { type: 'notice', line: `removed ${path}; --keep all keeps every snapshot` }
+    }
   }
 
   /** The metrics of the snapshot that training stands at. */
@@ -398,13 +408,15 @@ class Training {
     }
   }
 
-  async #snapshot(): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
+  /** @param interrupted between ticks: then it takes no name that a metric line speaks of */
+  async #snapshot(interrupted = false): Promise<Extract<TrainEvent, { type: 'snapshot' }>> {
     const { nimg } = this.#state.position
-    const name = RunDir.snapshotName(nimg)
+    const name = snapshotName(nimg, interrupted && (await isMeasured(this.#run.path, snapshotName(nimg))))
     await this.#run.write(name, encodeState(this.#state, this.#config, this.#classes)).catch((error: unknown) => {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
-    this.#lastSnapshot = this.#run.file(name)
-    return { type: 'snapshot', path: this.#lastSnapshot, nimg }
+    this.#last = { path: this.#run.file(name), nimg }
+    if (!interrupted) await removeInterrupted(this.#run.path)
+    return { type: 'snapshot', ...this.#last }
   }
 }

@@ -1,8 +1,8 @@
 /** Metrics of a run's snapshots, as events (official training_loop.py runs them after each network snapshot). */
-import { readFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { parseMetrics, type TrainConfig } from '../training/config.ts'
 import { emitting } from './emitting.ts'
+import { isMeasured } from './snapshots.ts'
 import type { MetricName } from '../training/metric-names.ts'
 import { checkNeeds, defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
@@ -46,7 +46,8 @@ export async function* snapshotMetrics(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<MetricEvent, void> {
   const metrics: MetricName[] = []
-  for (const name of metricsOf(config)) if (!(await isMeasured(name, path))) metrics.push(name)
+  // The same snapshot of a run has the same metrics: training is the same bit for bit.
+  for (const name of metricsOf(config)) if (!(await isMeasured(dirname(path), basename(path), name))) metrics.push(name)
   if (metrics.length === 0) return
   const options: MeasureOptions = {
     ...weightsOf(config),
@@ -77,10 +78,4 @@ export async function* snapshotMetrics(
   } finally {
     own.abort()
   }
-}
-
-/** The same snapshot of a run has the same metrics: training is the same bit for bit. */
-async function isMeasured(name: MetricName, path: string): Promise<boolean> {
-  const lines = await readFile(join(dirname(path), `metric-${name}.jsonl`), 'utf8').catch(() => '')
-  return lines.includes(`"snapshot_pkl":${JSON.stringify(basename(path))}`)
 }

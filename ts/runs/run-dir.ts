@@ -1,26 +1,21 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
-import { appendFileSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, statSync } from 'node:fs'
 import { access, constants, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
-import type { TrainConfig } from '../training/config.ts'
-import { configFromJson, sameRun } from '../training/config.ts'
+import { configFromJson, networkOptions, sameRun, type TrainConfig } from '../training/config.ts'
 import { checkVersion, VersionError } from '../files/version.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
 import type { Progress } from '../training/schedule.ts'
+import { snapshotsIn } from './snapshots.ts'
 
 /** One line of stats.jsonl. */
 export interface StatsRecord {
   /** Real images shown so far. */
   readonly nimg: number
   readonly [name: string]: number | string | null
-}
-
-export interface SnapshotFile {
-  readonly path: string
-  readonly kimg: number
 }
 
 /** What the status line of a tick says. */
@@ -54,6 +49,8 @@ export async function makeOutdir(outdir: string): Promise<void> {
 /** The files of one run. */
 export class RunDir {
   readonly path: string
+  /** What somebody should know who starts this run. */
+  readonly notices: string[] = []
   readonly #onStep: OnStep
   #eventsName: string | undefined
 
@@ -63,23 +60,58 @@ export class RunDir {
   }
 
   /**
-   * Make the directory `outdir/name`, or open the one that an earlier start of the same run has made, and write
-   * training_options.json.
+   * Make the directory `outdir/name`, or open the one that an earlier start of the same run has made. Of what is in there nothing changes
+   * before {@link begin}.
    *
    * @throws Error if the directory holds a run whose options make another training (see sameRun)
    */
-  static async create(outdir: string, name: string, config: TrainConfig, onStep: OnStep = () => {}): Promise<RunDir> {
+  static async open(outdir: string, name: string, config: TrainConfig, onStep: OnStep = () => {}): Promise<RunDir> {
     const run = new RunDir(join(outdir, name), onStep)
     await mkdir(run.path, { recursive: true }).catch((error: unknown) => {
       throw diskError(run.path, error)
     })
-    const saved = await run.savedConfig()
-    if (saved) refuseOtherRun(run.path, saved, config)
-    for (const file of await readdir(run.path)) {
-      if (file.startsWith('.') && file.endsWith(TEMPORARY)) await rm(run.file(file), { force: true })
-    }
-    await run.write('training_options.json', JSON.stringify({ version: formatVersion, ...config }, null, 2) + '\n')
+    await run.#checkOptions(config)
     return run
+  }
+
+  /** {@link open} and {@link begin}. */
+  static async create(outdir: string, name: string, config: TrainConfig, onStep?: OnStep): Promise<RunDir> {
+    const run = await RunDir.open(outdir, name, config, onStep)
+    await run.begin(config)
+    return run
+  }
+
+  /** Write training_options.json, and remove what an earlier start left unfinished. */
+  async begin(config: TrainConfig): Promise<void> {
+    for (const file of await readdir(this.path)) {
+      if (file.startsWith('.') && file.endsWith(TEMPORARY)) await rm(this.file(file), { force: true })
+    }
+    await this.write('training_options.json', JSON.stringify({ version: formatVersion, ...config }, null, 2) + '\n')
+    await rm(this.file(DIVERGED), { force: true })
+  }
+
+  /** A start that never came to a snapshot binds nobody, and one that diverged needs other options to go on. */
+  async #checkOptions(config: TrainConfig): Promise<void> {
+    const saved = await this.savedConfig()
+    const keys = saved === undefined ? [] : sameRun(saved, config)
+    if (saved === undefined || keys.length === 0 || (await snapshotsIn(this.path)).length === 0) return
+    const differences = keys.map(
+      (key) => `${key} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`,
+    )
+    const sameNetworks = JSON.stringify(networkOptions(saved)) === JSON.stringify(networkOptions(config))
+    if (sameNetworks && existsSync(this.file(DIVERGED))) {
+      this.notices.push(`training diverged here; going on from before with other options: ${differences.join('; ')}`)
+      return
+    }
+    throw new Error(
+      `${this.path}: expected the options of this run, found ${differences.join('; ')}; use the same options, another desc or another outdir`,
+    )
+  }
+
+  /** Note that training diverged: the next start may have other options. */
+  async diverged(message: string): Promise<void> {
+    this.log(message)
+    await this.write(DIVERGED, message + '\n')
   }
 
   /** Path of a file of the run. */
@@ -90,21 +122,6 @@ export class RunDir {
   /** {@link writeAtomic} to a file of the run. */
   async write(name: string, data: Parameters<typeof writeAtomic>[1]): Promise<void> {
     await writeAtomic(this.file(name), data, this.#onStep)
-  }
-
-  /** Name of the snapshot after `nimg` images: network-snapshot-NNNNNN.safetensors, numbered in kimg. */
-  static snapshotName(nimg: number): string {
-    return `network-snapshot-${String(Math.floor(nimg / 1000)).padStart(6, '0')}.safetensors`
-  }
-
-  /** The snapshots of the run, newest first. */
-  async newestSnapshots(): Promise<SnapshotFile[]> {
-    const found: SnapshotFile[] = []
-    for (const name of await readdir(this.path)) {
-      const match = /^network-snapshot-(\d{6,})\.safetensors$/.exec(name)
-      if (match) found.push({ path: this.file(name), kimg: Number(match[1]) })
-    }
-    return found.sort((a, b) => b.kimg - a.kimg)
   }
 
   /** Add a line to log.txt. Returns the line. */
@@ -181,9 +198,10 @@ export class RunDir {
   /** What training_options.json holds, or undefined if it is not there. */
   async savedConfig(): Promise<TrainConfig | undefined> {
     const path = this.file('training_options.json')
+    if (!existsSync(path)) return undefined
     const text = (await readIfThere(path)).toString('utf8')
-    if (text === '') return undefined
     try {
+      if (text.trim() === '') throw new Error('an empty file')
       const { version, ...options } = JSON.parse(text) as Record<string, unknown>
       checkVersion(path, version, formatVersion)
       return configFromJson(options)
@@ -220,19 +238,10 @@ export function statusLine({ tick, progress, ...times }: Status): string {
 
 /** Version of what training_options.json holds. */
 const formatVersion = 1
+/** There if training stopped because a number was no longer finite. */
+const DIVERGED = 'diverged.txt'
 /** Begins the name of an event file, as TensorBoard looks for it. */
 const EVENTS = 'events.out.tfevents.'
-
-function refuseOtherRun(path: string, saved: TrainConfig, config: TrainConfig): void {
-  const keys = sameRun(saved, config)
-  if (keys.length === 0) return
-  const differences = keys.map(
-    (key) => `${key} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`,
-  )
-  throw new Error(
-    `${path}: expected the options of this run, found ${differences.join('; ')}; use the same options, another desc or another outdir`,
-  )
-}
 
 function parseRecord(line: string): { nimg: number; logBytes: number } | undefined {
   try {

@@ -1,5 +1,5 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { losses, type LossName } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
@@ -79,7 +79,13 @@ export function configFromJson(value: unknown): TrainConfig {
  * Its length, its output, the device and the handling of bad files may change.
  */
 export function sameRun(a: TrainConfig, b: TrainConfig): ConfigKey[] {
-  return CONFIG_KEYS.filter((key) => !MAY_CHANGE.has(key) && a[key] !== b[key])
+  return CONFIG_KEYS.filter((key) => !MAY_CHANGE.has(key) && a[key] !== b[key] && !samePath(key, a[key], b[key]))
+}
+
+/** Whether two spellings name one place: `p`, `p/` and `/home/me/p`. */
+function samePath(key: ConfigKey, a: unknown, b: unknown): boolean {
+  const isPath = (key === 'data' || key === 'resume') && typeof a === 'string' && typeof b === 'string'
+  return isPath && resolve(a) === resolve(b)
 }
 
 /** What the schedule reads from a configuration: numbers replace the official tables where given. */
@@ -127,7 +133,7 @@ export function networkOptions(options: TrainConfig): NetworkOptions {
 
 /** Name of a run's directory. It has no running number: the same command finds its own run again. */
 export function runName(config: TrainConfig): string {
-  const dataset = config.data === BUILTIN_AVATARS ? 'avatars' : basename(config.data).replace(/[^\w.-]+/g, '-')
+  const dataset = config.data === BUILTIN_AVATARS ? 'avatars' : basename(resolve(config.data)).replace(/[^\w.-]+/g, '-')
   const loss = config.loss === 'logistic' ? `gamma${config.gamma}` : config.loss
   const configuration = config.config === 'F' ? '' : `config${config.config}`
   const cond = config.cond ? 'cond' : ''
@@ -173,7 +179,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 
 const CONFIG_KEYS = Object.keys(presets.stylegan) as ConfigKey[]
 const MAY_CHANGE = new Set<ConfigKey>([
-  ...(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap'] as const),
+  ...(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap', 'keep'] as const),
   ...(['metrics', 'metricsNum', 'weights', 'classifiers'] as const),
 ])
 
@@ -241,6 +247,7 @@ const rules: { readonly [K in ConfigKey]: Rule } = {
   mirror: flag,
   tick: orAuto(above0),
   snap: whole(1, 1_000_000),
+  keep: { ok: (v) => v === 'all' || whole(1, 1_000_000).ok(v), expected: 'a whole number from 1 to 1000000, or all' },
   metrics: { ok: (v) => typeof v === 'string' && v !== '', expected: 'names of metrics, auto or none' },
   metricsNum: orNull(whole(1, 1e9)),
   weights: orNull(text),

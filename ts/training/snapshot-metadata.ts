@@ -34,6 +34,12 @@ export interface Position {
   sumSteps: number
 }
 
+/** Which images a run has: their number, and a hash that changes with them. */
+export interface ImagesSeen {
+  readonly count: number
+  readonly fingerprint: string
+}
+
 export interface SnapshotMetadata {
   readonly network: NetworkOptions
   readonly config: TrainConfig
@@ -41,10 +47,13 @@ export interface SnapshotMetadata {
   readonly classes: readonly string[]
   readonly position: Position
   readonly rng: RngState
+  /** The images that the run began with; not in older snapshots. */
+  readonly images?: ImagesSeen | undefined
 }
 
 export function encodeMetadata(metadata: SnapshotMetadata): Record<string, string> {
-  const texts = Object.entries(metadata).map(([name, value]) => [name, JSON.stringify(value)] as const)
+  const given = Object.entries(metadata).filter(([, value]) => value !== undefined)
+  const texts = given.map(([name, value]) => [name, JSON.stringify(value)] as const)
   return { format: `${format}-${formatVersion}`, ...Object.fromEntries(texts) }
 }
 
@@ -71,6 +80,7 @@ export function trainingMetadata(
     classes: part('classes', checkClasses, '[]'),
     position: part('position', checkPosition),
     rng: part('rng', checkRng),
+    images: part('images', checkImages, 'null'),
   }
 }
 
@@ -144,6 +154,15 @@ function checkPosition(value: unknown): Position {
     throw new RangeError('lod, seconds, tickSeconds and sums: finite numbers are expected')
   }
   return position as unknown as Position
+}
+
+function checkImages(value: unknown): ImagesSeen | undefined {
+  if (value === null) return undefined
+  const { count, fingerprint } = record(value)
+  if (!Number.isSafeInteger(count) || typeof fingerprint !== 'string') {
+    throw new RangeError('a number of images and a fingerprint are expected')
+  }
+  return { count: Number(count), fingerprint }
 }
 
 function checkRng(value: unknown): RngState {

@@ -13,7 +13,7 @@ import { SafetensorsFile, streamSafetensors } from '../files/safetensors.ts'
 import type { Piece } from '../files/write-atomic.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
 import { importGenerator, type LoadedGenerator } from './imported.ts'
-import { encodeMetadata, trainingMetadata, type Position } from './snapshot-metadata.ts'
+import { encodeMetadata, trainingMetadata, type ImagesSeen, type Position } from './snapshot-metadata.ts'
 
 export interface TrainingState {
   readonly G: Network
@@ -24,6 +24,8 @@ export interface TrainingState {
   readonly dOptimizer: Optimizer
   readonly rng: Rng
   readonly position: Position
+  /** The images that the run began with. */
+  readonly images?: ImagesSeen
 }
 
 /** A state before the first step. */
@@ -55,8 +57,8 @@ export function encodeState(
   config: TrainConfig,
   classes: readonly string[] = [],
 ): AsyncIterable<Piece> {
-  const { position } = state
-  const metadata = { network: networkOptions(config), config, classes, position, rng: state.rng.state }
+  const { position, images } = state
+  const metadata = { network: networkOptions(config), config, classes, position, rng: state.rng.state, images }
   const tensors = [...namedTensors(state)].map(([name, tensor]) => {
     const read = async () => {
       const values = await tensor.data()
@@ -97,7 +99,8 @@ export async function loadState(path: string, device: Device, config: TrainConfi
       if (name.endsWith('/loss_scale') && saved.network.precision !== config.precision) continue
       await loadTensor(tensor, name, file)
     }
-    return { ...fresh, rng: Rng.from(saved.rng), position: saved.position }
+    const images = saved.images && { images: saved.images }
+    return { ...fresh, rng: Rng.from(saved.rng), position: saved.position, ...images }
   })
 }
 

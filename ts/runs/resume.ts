@@ -1,0 +1,81 @@
+/** Where a run goes on: its newest whole snapshot, else the one that `--resume` names, else a fresh start. */
+import { join } from 'node:path'
+import { checkData } from '../data/dataset.ts'
+import type { DatasetInfo } from '../data/info.ts'
+import { SnapshotError } from '../files/safetensors.ts'
+import type { Device } from '../native/index.ts'
+import { runName, type TrainConfig } from '../training/config.ts'
+import { createState, loadState, type TrainingState } from '../training/state.ts'
+import type { RunDir } from './run-dir.ts'
+import { findSnapshot, snapshotsIn } from './snapshots.ts'
+
+export interface Start {
+  readonly state: TrainingState
+  /** What the state was read from. */
+  readonly snapshot: string | undefined
+  /** What somebody should know who starts this run: for the screen and the log. */
+  readonly notices: readonly string[]
+}
+
+/**
+ * @throws SnapshotError if the run has snapshots and none is whole: training would begin at 0 and overwrite them
+ */
+export async function resume(
+  run: RunDir,
+  device: Device,
+  config: TrainConfig,
+  { count, fingerprint }: DatasetInfo,
+): Promise<Start> {
+  const own = await newestWhole(run, device, config)
+  const images = own?.state.images ?? { count, fingerprint }
+  const snapshot = own?.snapshot ?? (await namedSnapshot(config))
+  const loaded =
+    own?.state ?? (snapshot === undefined ? createState(device, config) : await loadState(snapshot, device, config))
+  const notices = [...(own?.damaged ?? [])]
+  if (images.count !== count) notices.push(`${count} images, ${images.count} when this run began`)
+  else if (images.fingerprint !== fingerprint) {
+    notices.push('the images are not those that this run began with: their names, sizes or times differ')
+  }
+  const { nimg } = loaded.position
+  if (nimg >= config.kimg * 1000) {
+    notices.push(`--kimg ${config.kimg} is already reached, the snapshot has ${nimg / 1000}; a larger --kimg trains on`)
+  }
+  return { state: { ...loaded, images }, snapshot, notices }
+}
+
+async function newestWhole(
+  run: RunDir,
+  device: Device,
+  config: TrainConfig,
+): Promise<{ state: TrainingState; snapshot: string; damaged: string[] } | undefined> {
+  const damaged: string[] = []
+  for (const { path } of await snapshotsIn(run.path)) {
+    try {
+      const state = await loadState(path, device, config)
+      return { state, snapshot: path, damaged: damaged.map((reason) => `${reason}; going on from ${path}`) }
+    } catch (error) {
+      if (!(error instanceof SnapshotError)) throw error
+      damaged.push(error.message)
+    }
+  }
+  if (damaged.length === 0) return undefined
+  throw new SnapshotError(
+    `${run.path}: a whole snapshot to go on from is expected, found none (${damaged.join('; ')}); put back a copy, or remove these files to begin again`,
+  )
+}
+
+/** What `--resume` names: a snapshot, or the newest one of a folder. */
+async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefined> {
+  return resume === null ? undefined : findSnapshot(resume)
+}
+
+/**
+ * Finds what is not there before anything is written. A run that has snapshots of its own does not need the one that it began with.
+ *
+ * @throws Error naming what is missing
+ */
+export async function checkFiles(config: TrainConfig): Promise<void> {
+  await checkData(config.data)
+  const own = await snapshotsIn(join(config.outdir, runName(config)))
+  if (own.length === 0) await namedSnapshot(config)
+}
