@@ -1,5 +1,5 @@
 /** Yes-or-no attributes of the images of a labelled data set. */
-import { avatarAttributes } from './avatars.ts'
+import { avatarAttributes } from './avatar-attributes.ts'
 import { BUILTIN_AVATARS } from './info.ts'
 import type { Dataset } from './dataset.ts'
 import { requireLabels } from './labels.ts'

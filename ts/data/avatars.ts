@@ -2,9 +2,10 @@
  * The built-in images: avatar faces of the Avataaars set (Pablo Stanley, free for personal and commercial use), drawn on this
  * machine, with what was drawn as labels.
  */
-import { avataaars } from '@dicebear/collection'
+import * as avataaars from '@dicebear/avataaars'
 import { createAvatar } from '@dicebear/core'
 import { Resvg } from '@resvg/resvg-js'
+import { HATS } from './avatar-attributes.ts'
 
 /** A drawn face. */
 export interface Avatar {
@@ -80,30 +81,6 @@ export function attributeTable(attributes: readonly Readonly<Record<string, stri
     for (const label of face) matrix[row * names.length + column.get(label)!] = 1
   })
   return { names, matrix }
-}
-
-/** Tops that show the hat's colour; all others show the hair's. */
-const HATS = new Set(['hat', 'hijab', 'turban', 'winterHat1', 'winterHat02', 'winterHat03', 'winterHat04'])
-
-const any = (name: string, ...values: string[]) => values.map((value) => `${name}=${value}`)
-
-/**
- * What can be said of a face with yes or no: true if it has one of these values. Each is true of a tenth of the faces at least
- * and can be seen at 32×32, so that a classifier can learn it.
- */
-export const avatarAttributes: Readonly<Record<string, readonly string[]>> = {
-  eyeglasses: any('accessories', 'kurt', 'prescription01', 'prescription02', 'round', 'sunglasses', 'wayfarers'),
-  'facial-hair': any('facialHair', 'beardLight', 'beardMajestic', 'beardMedium', 'moustacheFancy', 'moustacheMagnum'),
-  hat: any('top', ...HATS),
-  'long-hair': any(
-    'top',
-    ...['bigHair', 'bob', 'curly', 'curvy', 'frida', 'longButNotTooLong', 'miaWallace', 'shaggyMullet'],
-    ...['straight01', 'straight02', 'straightAndStrand'],
-  ),
-  'dark-skin': any('skinColor', '#614335', '#ae5d29'),
-  blazer: any('clothing', 'blazerAndShirt', 'blazerAndSweater'),
-  hoodie: any('clothing', 'hoodie'),
-  'blue-background': any('backgroundColor', '#b6e3f4'),
 }
 
 /** The attributes of what is drawn: the library lists a colour for every part, drawn or not. */

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { shown } from '../files/shown.ts'
-import { attributeTable, avatar } from './avatars.ts'
 import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import { checksum, hot, labelsIn, type Classes } from './labels.ts'
 import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/index.ts'
@@ -154,6 +153,7 @@ export function planAvatars(side: number, { channels, signal, onProgress }: Prep
   const prepare = async (dir: string) => {
     await rm(dir, { recursive: true, force: true })
     await mkdir(dir, { recursive: true })
+    const { attributeTable, avatar } = await import('./avatars.ts')
     const writer = LevelWriter.create(dir, avatarCount, side, 3)
     const attributes: Readonly<Record<string, string>>[] = []
     const bytes = side * side * 3
