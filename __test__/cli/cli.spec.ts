@@ -48,6 +48,12 @@ test('train --help has a line for every flag, with its default', async (t) => {
   t.regex(out, /Ctrl-C saves/)
 })
 
+test("a graphics driver's complaints do not reach the user", async (t) => {
+  const { code, err } = await stylegan(['devices'])
+  t.is(code, 0)
+  t.is(err, '')
+})
+
 test('a dry run prints options, layers and what each phase of the timeline will take, and touches nothing', async (t) => {
   const outdir = await folder()
   const { code, out } = await stylegan(['train', '--preset', 'demo', '--kimg', '33', '--outdir', outdir, '-n'])
@@ -99,6 +105,16 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     'a missing network',
     ['generate', '--network', 'nothing', '--seeds', '1'],
     /nothing: a snapshot or a folder with one is expected/,
+  ],
+  ...['1e308', '-101'].map((psi): (typeof bad)[number] => [
+    `a truncation of ${psi}`,
+    ['generate', '--network', 'x', '--seeds', '1', '--trunc', psi],
+    /a number from -100 to 100 is expected, got '.*'/,
+  ]),
+  [
+    'an outdir inside of a file',
+    ['classifier', 'train', '--outdir', '/dev/null/x', '--cache', '/dev/null/y'],
+    /\/dev\/null\/y\S*: expected a folder, found a file \(ENOTDIR\)/,
   ],
   [
     'seeds that are none',

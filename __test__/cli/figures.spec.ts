@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyDataset } from '../support/tiny.ts'
@@ -124,8 +124,21 @@ if (args[0] !== '-version') writeFileSync(args.at(-1), JSON.stringify({ args, by
   const { args, bytes } = JSON.parse(await readFile(out, 'utf8')) as { args: string[]; bytes: number }
   // 8×8 images are shown at 128×128, two side by side.
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', '256x128', '-r', '30', '-i', '-']
-  t.deepEqual(args, ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p', out])
+  t.deepEqual(args.slice(0, -1), ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p'])
+  // The file gets its name once it is whole; ffmpeg picks the format by the suffix.
+  t.regex(args.at(-1)!, /new\/\.walk\.\d+\.tmp\.mp4$/)
   t.is(bytes, 6 * 256 * 128 * 3)
+})
+
+test.serial('a video that is killed leaves no cut file under its name', async (t) => {
+  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
+  // A stand-in that writes half a file, tells so, and ends when its input does.
+  const script =
+    '#!/bin/sh\n[ "$1" = -version ] && exit 0\nfor last; do :; done\necho half > "$last"\nkill -KILL $PPID\ncat > /dev/null\n'
+  await writeFile(join(bin, 'ffmpeg'), script)
+  await chmod(join(bin, 'ffmpeg'), 0o755)
+  t.is((await video(`${bin}:/usr/bin:/bin`, out)).code, null)
+  t.false((await readdir(dirname(out))).includes('walk.mp4'))
 })
 
 test.serial('an ffmpeg that fails is quoted in one line', async (t) => {

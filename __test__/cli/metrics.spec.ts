@@ -1,6 +1,6 @@
 /** `stylegan metrics` and `stylegan classifier train` in real processes. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,6 +43,28 @@ async function network(): Promise<string> {
   return path
 }
 
+if (process.platform === 'linux') {
+  test('a full disk under a metric is one sentence', async (t) => {
+    const outdir = await mkdtemp(join(tmpdir(), 'stylegan-full-'))
+    await symlink('/dev/full', join(outdir, 'metric-ms_ssim.jsonl'))
+    const args = [
+      '--network',
+      await network(),
+      '--metrics',
+      'ms_ssim',
+      '--num',
+      '2',
+      '--outdir',
+      outdir,
+      '--cache',
+      outdir,
+    ]
+    const { code, err } = await stylegan(['metrics', ...args])
+    t.is(code, 1)
+    t.regex(err, /^stylegan: .*metric-ms_ssim\.jsonl: expected room on the disk, found it full \(ENOSPC\); free some/)
+  })
+}
+
 test('metrics --help lists every metric', async (t) => {
   const { code, out } = await stylegan(['metrics', '--help'])
   t.is(code, 0)
@@ -54,6 +76,11 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     'an unknown metric',
     ['metrics', '--network', 'NETWORK', '--metrics', 'fid50'],
     /metrics: expected some of fid50k, .*, found "fid50"; did you mean fid50k\?/,
+  ],
+  [
+    'the beginning of a name',
+    ['metrics', '--network', 'NETWORK', '--metrics', 'fid'],
+    /found "fid"; did you mean fid50k\?/,
   ],
   ['no network', ['metrics'], /network and images: one of them is expected, found none/],
   ['no images to generate', ['metrics', '--network', 'NETWORK', '--num', '0'], /a number above 0 is expected, got '0'/],

@@ -67,6 +67,12 @@ test('the table shows kernels, then shapes, the largest first, with their share 
   )
 })
 
+test('a share of the peak is at most all of it', (t) => {
+  const fast = { kernel: 'copy', shapes: '', launches: 1, nanoseconds: 1e6, hostNanoseconds: 0, flop: 0, bytes: 3e7 }
+  const [, , line] = profileTable([fast], { flop: 1e9, bytes: 10e9 }, 1).split('\n')
+  t.is(line, '     1.00 100.0 %        1       0   30.0 100.0 %  copy')
+})
+
 test('training with profile writes the table of each tick', async (t) => {
   const outdir = await mkdtemp(join(tmpdir(), 'stylegan-'))
   const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, device: 'cpu' })

@@ -25,7 +25,7 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
   command.requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot')
   if (truncation) {
     const help = 'truncation: 1 draws from all that was learned, 0 draws the mean image; below 0 the opposites'
-    command.addOption(new Option('--trunc <psi>', `${help} (default 0.7, without styles 1)`).argParser(parseNumber))
+    command.addOption(new Option('--trunc <psi>', `${help} (default 0.7, without styles 1)`).argParser(parsePsi))
   }
   return command
     .option('--trunc-cutoff <layers>', 'layers that truncation moves, from the coarsest', parseWhole)
@@ -119,6 +119,23 @@ function parseClasses(text: string): (number | string)[] {
 /** `1,0.7,-1` as numbers. */
 export function parseNumbers(text: string): number[] {
   return text.split(',').map(parseNumber)
+}
+
+/** Far more than any picture survives, and far less than what overflows in f32. */
+const mostPsi = 100
+
+/** A truncation, such as 0.7. */
+function parsePsi(text: string): number {
+  const psi = parseNumber(text)
+  if (Math.abs(psi) > mostPsi) {
+    throw new InvalidArgumentError(`a number from -${mostPsi} to ${mostPsi} is expected, got '${text}'.`)
+  }
+  return psi
+}
+
+/** `1,0.7,-1` as truncations. */
+export function parsePsis(text: string): number[] {
+  return text.split(',').map(parsePsi)
 }
 
 /** `4x3` as 4 columns and 3 rows. */

@@ -13,6 +13,7 @@ import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
 import { noiseCommand } from './noise.ts'
 import { watchScreen } from './signals.ts'
+import { diskError } from '../files/write-atomic.ts'
 import { trainCommand } from './train.ts'
 import { truncateCommand } from './truncate.ts'
 import { videoCommand } from './video.ts'
@@ -48,10 +49,16 @@ Examples:
 Each command explains itself: stylegan train --help`,
   )
 
+/** The file or folder that an error of the file system speaks of. */
+function placeOf(error: unknown): string {
+  return error instanceof Error && 'path' in error ? String(error.path) : 'a file of this command'
+}
+
 watchScreen()
 try {
   await program.parseAsync()
 } catch (error) {
-  console.error(`stylegan: ${error instanceof Error ? error.message : String(error)}`)
+  const told = diskError(placeOf(error), error)
+  console.error(`stylegan: ${told instanceof Error ? told.message : String(told)}`)
   process.exitCode = 1
 }

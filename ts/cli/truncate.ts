@@ -6,7 +6,7 @@ import {
   drawOptions,
   figureOf,
   openGenerator,
-  parseNumbers,
+  parsePsis,
   parseSeeds,
   writePicture,
   type DrawOptions,
@@ -28,7 +28,7 @@ export function truncateCommand(): Command {
       .option('--seeds <list>', 'seeds, a row each', parseSeeds)
       .option('--paper', "the paper's seeds")
       // Official generate_figures.py.
-      .option('--psis <list>', 'truncations, a column each (default 1,0.7,0.5,0,-0.5,-1)', parseNumbers)
+      .option('--psis <list>', 'truncations, a column each (default 1,0.7,0.5,0,-0.5,-1)', parsePsis)
       .option('--output <file>', 'the picture', 'out/truncate.png')
       .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --psis 1,0.5,0,-0.5,-1')
       .action(async (options: Options) => {

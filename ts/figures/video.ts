@@ -1,7 +1,10 @@
 /** Looping walks through W, and files that show them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rename, rm } from 'node:fs/promises'
+import { join, parse } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { diskError, TEMPORARY } from '../files/write-atomic.ts'
 import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { encodeDrawnPng, scope, type Tensor } from '../native/index.ts'
@@ -144,11 +147,24 @@ export async function hasFfmpeg(): Promise<boolean> {
   return new Promise((resolve) => child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0)))
 }
 
-/** Hands the frames to ffmpeg, which picks the format by the file's name. */
+/** Hands the frames to ffmpeg, which picks the format by the file's name. The file has its name once it is whole. */
 export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, path: string): Promise<void> {
+  const { dir, name, ext } = parse(path)
+  const unfinished = join(dir, `.${name}.${process.pid}${TEMPORARY}${ext}`)
+  try {
+    await encode(frames, fps, path, unfinished)
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw diskError(path, error)
+  }
+}
+
+/** @param path what messages name */
+async function encode(frames: AsyncIterable<Picture>, fps: number, path: string, file: string): Promise<void> {
   let child: ReturnType<typeof startFfmpeg> | undefined
   for await (const { pixels, width, height } of frames) {
-    const { stdin, done } = (child ??= startFfmpeg(width, height, fps, path))
+    const { stdin, done } = (child ??= startFfmpeg(width, height, fps, path, file))
     // A pipe that breaks tells less than how ffmpeg ended.
     if (!stdin.write(pixels)) await Promise.race([once(stdin, 'drain').catch(() => done), done])
   }
@@ -156,9 +172,9 @@ export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, p
   await child?.done
 }
 
-function startFfmpeg(width: number, height: number, fps: number, path: string) {
+function startFfmpeg(width: number, height: number, fps: number, path: string, file: string) {
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', String(fps), '-i', '-']
-  const child = spawn('ffmpeg', ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p', path], {
+  const child = spawn('ffmpeg', ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p', file], {
     stdio: ['pipe', 'ignore', 'pipe'],
   })
   let message = ''

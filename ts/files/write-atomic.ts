@@ -88,5 +88,14 @@ export function diskError(path: string, error: unknown): unknown {
   if (code === 'EEXIST' || code === 'ENOTDIR') {
     return new Error(`${path}: expected a folder, found a file (${code}); choose another outdir`, { cause: error })
   }
+  if (code === 'ENOENT') {
+    return new Error(`${path}: expected a file or a folder, found nothing (${code}); check the path`, { cause: error })
+  }
+  if (code === 'EISDIR') return new Error(`${path}: expected a file, found a folder (${code})`, { cause: error })
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new Error(`${path}: expected a free file handle, found none (${code}); allow more with ulimit -n`, {
+      cause: error,
+    })
+  }
   return error
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
-import { writeAtomic } from '../files/write-atomic.ts'
+import { diskError, writeAtomic } from '../files/write-atomic.ts'
 import { checkVersion } from '../files/version.ts'
 
 /** Version of the rows and results on disk, and of how their files are named. */
@@ -175,7 +175,9 @@ export class FeatureCache {
           throw new RangeError(`${describe(row)}: finite features are expected, got ${rows[bad]}`)
         }
         // In one piece: what is shorter than a batch was cut off.
-        await file.appendFile(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength))
+        await file.appendFile(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)).catch((error: unknown) => {
+          throw diskError(path, error)
+        })
         index++
       }
     } finally {

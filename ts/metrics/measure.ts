@@ -9,6 +9,7 @@ import { Device } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
 import { formatTime } from '../files/units.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
+import { diskError } from '../files/write-atomic.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 import { loadGenerator } from '../training/state.ts'
@@ -151,7 +152,10 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
         seed,
         ...details,
       }
-      await appendFile(join(outdir, `metric-${name}.jsonl`), JSON.stringify(line) + '\n')
+      const path = join(outdir, `metric-${name}.jsonl`)
+      await appendFile(path, JSON.stringify(line) + '\n').catch((error: unknown) => {
+        throw diskError(path, error)
+      })
       lines.push(line)
       hooks.onLine?.(line)
     }

@@ -1,8 +1,12 @@
 /** The only import of the addon, its errors, and checks of what JavaScript cannot promise. */
 import { inspect } from 'node:util'
+import { tmpdir } from 'node:os'
 import * as native from '#native'
 
 export { native }
+
+// Mesa's Vulkan driver looks for Wayland and complains on standard error where this is not set; nothing here opens a window.
+if (process.platform === 'linux') process.env['XDG_RUNTIME_DIR'] ??= tmpdir()
 
 // Not every way to end a process closes its devices.
 process.on('exit', () => native.settle())

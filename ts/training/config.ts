@@ -159,12 +159,14 @@ export function parseMetrics(text: string): MetricName[] {
 }
 
 /**
- * The candidate with the smallest edit distance to `word`, upper and lower case and dashes aside.
+ * The first candidate that begins with `word`, else the one with the smallest edit distance to it, upper and lower case and dashes aside.
  *
  * @returns undefined if none is closer than half of the word
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '')
+  const begun = plain(word).length > 1 && candidates.find((candidate) => plain(candidate).startsWith(plain(word)))
+  if (begun) return begun
   let best: string | undefined
   let bestDistance = Math.max(2, plain(word).length / 2)
   for (const candidate of candidates) {
