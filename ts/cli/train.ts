@@ -187,6 +187,7 @@ function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }:
 class Display {
   readonly #config: TrainConfig
   readonly #progress = new Progress()
+  #trained = false
 
   constructor(config: TrainConfig) {
     this.#config = config
@@ -201,6 +202,7 @@ class Display {
         this.#progress.line(event.snapshot ? `Going on from  ${event.snapshot}` : `Starting in    ${event.dir}`)
         return
       case 'step': {
+        this.#trained = true
         const left = formatTime(event.leftSec)
         this.#progress.draw(
           'kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left',
@@ -232,7 +234,7 @@ class Display {
         return this.#progress.line(
           event.aborted
             ? `Stopped after ${(event.nimg / 1000).toFixed(1)} kimg; the same command goes on from here.`
-            : `Done: ${(event.nimg / 1000).toFixed(1)} kimg. A larger --kimg trains on.`,
+            : `${this.#trained ? 'Done' : 'Nothing to do, --kimg is already reached'}: ${(event.nimg / 1000).toFixed(1)} kimg. A larger --kimg trains on.`,
         )
     }
   }
