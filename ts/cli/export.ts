@@ -6,7 +6,8 @@ import { Command, Option } from 'commander'
 import { writeGenerator } from '../checkpoints/index.ts'
 import { Device } from '../native/index.ts'
 import { loadGenerator } from '../training/state.ts'
-import { findSnapshot, makeFolder } from './arguments.ts'
+import { findSnapshot } from '../runs/snapshots.ts'
+import { makeFolder } from './arguments.ts'
 
 /** Draws an exported file with PyTorch. */
 const torchModule = 'stylegan_torch.py'
