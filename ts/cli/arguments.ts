@@ -8,6 +8,7 @@ import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
+import { options } from '../training/options.ts'
 import { loadGenerator } from '../training/state.ts'
 
 /** Options of every command that draws from a network. */
@@ -39,8 +40,7 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
 }
 
 /** What `--device` takes. */
-export const deviceHelp =
-  'cpu, auto (the best GPU, else cpu), wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)'
+export const deviceHelp = options.device.help!
 
 /** Opens what `--device` names; what auto chose is told beside the command's own output. */
 export function openDevice(name: string): Device {

@@ -1,23 +1,20 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename, resolve } from 'node:path'
 import { BUILTIN_AVATARS } from '../data/info.ts'
-import { losses, type LossName } from './losses.ts'
+import { losses } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
-import { configurationOf, configurations, type ConfigurationName } from '../networks/configurations.ts'
+import { configurationOf } from '../networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from '../networks/params.ts'
-import { precisions } from '../networks/precision.ts'
-import {
-  configurationRow,
-  presets,
-  type ConfigKey,
-  type ConfigOverrides,
-  type PresetName,
-  type TrainConfig,
-} from './presets.ts'
+import { configKeys, options, type ConfigKey, type TrainConfig } from './options.ts'
+import { configurationRow, presets } from './presets.ts'
 import type { ScheduleOptions } from './schedule.ts'
 import { OFFICIAL_LRATE, OFFICIAL_MINIBATCH, OFFICIAL_TICK_KIMG } from './schedule.ts'
 
-export { presets, type ConfigKey, type ConfigOverrides, type PresetName, type TrainConfig } from './presets.ts'
+export type { ConfigKey, PresetName, TrainConfig } from './options.ts'
+export { presets } from './presets.ts'
+
+/** Overrides of a preset; `undefined` means "not given". */
+export type ConfigOverrides = { readonly [K in ConfigKey]?: TrainConfig[K] | undefined }
 
 /**
  * A preset with overrides, checked.
@@ -28,22 +25,22 @@ export function resolveConfig(
   preset: string,
   overrides: ConfigOverrides | Readonly<Record<string, unknown>>,
 ): TrainConfig {
-  if (!isPreset(preset)) {
-    throw new RangeError(`preset: expected one of ${Object.keys(presets).join(', ')}, found ${show(preset)}`)
+  if (!options.preset.rule.ok(preset)) {
+    throw new RangeError(`preset: expected ${options.preset.rule.expected}, found ${show(preset)}`)
   }
   const given: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(overrides)) {
-    if (!Object.hasOwn(presets.stylegan, key)) throw unknownOption(key)
+    if (!Object.hasOwn(options, key)) throw unknownOption(key)
     if (value !== undefined) given[key] = value
   }
-  const row = isConfiguration(given['config']) ? configurationRow(given['config'], presets[preset]) : {}
+  const row = options.config.rule.ok(given['config']) ? configurationRow(given['config'], presets[preset]) : {}
   const config: Record<string, unknown> = { ...presets[preset], ...row, ...given }
   // R1 belongs to the logistic losses: another loss turns it off, and theirs turns it on.
   if (given['gamma'] === undefined) {
     config['gamma'] = isLogistic(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
   }
   config['preset'] = preset
-  for (const key of CONFIG_KEYS) checkOption(key, config[key])
+  for (const key of configKeys) checkOption(key, config[key])
   // Every key has passed its rule, which is the check of its type.
   const checked = Object.freeze(config) as unknown as TrainConfig
   checkTogether(checked)
@@ -52,7 +49,7 @@ export function resolveConfig(
 
 /** @throws RangeError if an option cannot have this value: what was expected, what was found, what to do */
 export function checkOption(key: ConfigKey, value: unknown): void {
-  const { ok, expected, advice } = rules[key]
+  const { ok, expected, advice } = options[key].rule
   if (ok(value)) return
   throw new RangeError(`${key}: expected ${expected}, found ${show(value)}${advice ? `; ${advice}` : ''}`)
 }
@@ -66,12 +63,12 @@ export function configFromJson(value: unknown): TrainConfig {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RangeError(`configuration: expected an object of options, found ${show(value)}`)
   }
-  const options = { ...value } as Record<string, unknown>
+  const saved = { ...value } as Record<string, unknown>
   // A default may change between versions; a saved run must not change with it.
-  const missing = CONFIG_KEYS.find((key) => !Object.hasOwn(options, key) && !MAY_CHANGE.has(key))
+  const missing = configKeys.find((key) => !Object.hasOwn(saved, key) && !options[key].mayChange)
   if (missing)
-    throw new RangeError(`${missing}: expected ${rules[missing].expected}, found nothing; add it to the file`)
-  return resolveConfig(String(options['preset']), options)
+    throw new RangeError(`${missing}: expected ${options[missing].rule.expected}, found nothing; add it to the file`)
+  return resolveConfig(String(saved['preset']), saved)
 }
 
 /**
@@ -79,7 +76,7 @@ export function configFromJson(value: unknown): TrainConfig {
  * Its length, its output, the device and the handling of bad files may change.
  */
 export function sameRun(a: TrainConfig, b: TrainConfig): ConfigKey[] {
-  return CONFIG_KEYS.filter((key) => !MAY_CHANGE.has(key) && a[key] !== b[key] && !samePath(key, a[key], b[key]))
+  return configKeys.filter((key) => !options[key].mayChange && a[key] !== b[key] && !samePath(key, a[key], b[key]))
 }
 
 /** Whether two spellings name one place: `p`, `p/` and `/home/me/p`. */
@@ -122,9 +119,9 @@ function atMost({ base, dict }: typeof OFFICIAL_LRATE, limit: number) {
 }
 
 /** The networks that a configuration asks for. */
-export function networkOptions(options: TrainConfig): NetworkOptions {
-  const { config, resolution, numChannels, latentSize, mappingLayers, mappingLrmul, mbstdGroup } = options
-  const { fmapBase, fmapDecay, fmapMax, cond, labelSize, precision } = options
+export function networkOptions(training: TrainConfig): NetworkOptions {
+  const { config, resolution, numChannels, latentSize, mappingLayers, mappingLrmul, mbstdGroup } = training
+  const { fmapBase, fmapDecay, fmapMax, cond, labelSize, precision } = training
   const widths = { latentSize, dlatentSize: latentSize, mappingLayers, mappingFmaps: latentSize, mappingLrmul }
   const networks = { config, precision, resolution, numChannels, fmapBase, fmapDecay, fmapMax, ...widths, mbstdGroup }
   // Progressive GAN's resampling convolutions are fused at every size (official networks_progan.py).
@@ -179,103 +176,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
-const CONFIG_KEYS = Object.keys(presets.stylegan) as ConfigKey[]
-const MAY_CHANGE = new Set<ConfigKey>([
-  ...(['preset', 'outdir', 'desc', 'device', 'skipBad', 'kimg', 'tick', 'snap', 'keep'] as const),
-  ...(['metrics', 'metricsNum', 'weights', 'classifiers'] as const),
-])
-
-interface Rule {
-  readonly ok: (value: unknown) => boolean
-  readonly expected: string
-  readonly advice?: string
-}
-
-const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
-const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value))
-const isPreset = (value: unknown): value is PresetName => typeof value === 'string' && Object.hasOwn(presets, value)
-
-const isConfiguration = (value: unknown): value is ConfigurationName =>
-  typeof value === 'string' && Object.hasOwn(configurations, value)
-const isLoss = (value: unknown): value is LossName => typeof value === 'string' && Object.hasOwn(losses, value)
-const isLogistic = (value: unknown): boolean => isLoss(value) && losses[value].penalty === 'r1_penalty'
-
-const text: Rule = { ok: (v) => typeof v === 'string', expected: 'text' }
-const flag: Rule = { ok: (v) => typeof v === 'boolean', expected: 'true or false' }
-const above0: Rule = { ok: (v) => isNumber(v) && v > 0, expected: 'a number above 0' }
-const from0: Rule = { ok: (v) => isNumber(v) && v >= 0, expected: 'a number of at least 0' }
-const from0To1: Rule = { ok: (v) => isNumber(v) && v >= 0 && v <= 1, expected: 'a number from 0 to 1' }
-const whole = (min: number, max: number): Rule => ({
-  ok: (v) => Number.isInteger(v) && Number(v) >= min && Number(v) <= max,
-  expected: `a whole number from ${min} to ${max}`,
-})
-const side: Rule = {
-  ok: (v) => isNumber(v) && v >= 4 && v <= 1024 && isPowerOfTwo(v),
-  expected: 'a power of two from 4 to 1024',
-  advice: 'images of other sizes are cropped and resized to it',
-}
-const orAuto = (rule: Rule): Rule => ({ ok: (v) => v === 'auto' || rule.ok(v), expected: `${rule.expected}, or auto` })
-const orNull = (rule: Rule): Rule => ({ ok: (v) => v === null || rule.ok(v), expected: `${rule.expected}, or null` })
-
-const rules: { readonly [K in ConfigKey]: Rule } = {
-  preset: { ok: isPreset, expected: `one of ${Object.keys(presets).join(', ')}` },
-  data: {
-    ok: (v) => typeof v === 'string' && v !== '',
-    expected: 'a folder of images or a prepared dataset',
-    advice: `name one, or use ${BUILTIN_AVATARS}`,
-  },
-  outdir: { ok: (v) => typeof v === 'string' && v !== '', expected: 'a folder for the results' },
-  desc: { ok: (v) => typeof v === 'string' && /^[\w.-]*$/.test(v), expected: 'letters, digits, ".", "_" and "-"' },
-  resolution: side,
-  numChannels: {
-    ok: (v) => v === 1 || v === 3 || v === 4,
-    expected: '1 (gray), 3 (RGB) or 4 (RGBA)',
-  },
-  cond: flag,
-  labelSize: whole(0, 1 << 14),
-  config: { ok: isConfiguration, expected: `one of ${Object.keys(configurations).join(', ')}` },
-  seed: whole(0, 2 ** 32 - 1),
-  device: { ok: (v) => typeof v === 'string' && v !== '', expected: 'the name of a device', advice: 'use cpu' },
-  precision: { ok: (v) => precisions.some((one) => one === v), expected: `one of ${precisions.join(', ')}` },
-  resume: orNull(text),
-  skipBad: flag,
-  kimg: above0,
-  batch: orAuto(whole(1, 65536)),
-  gpus: { ok: (v) => v === 1 || v === 2 || v === 4 || v === 8, expected: '1, 2, 4 or 8' },
-  minibatchRepeats: whole(1, 1024),
-  loss: { ok: isLoss, expected: `one of ${Object.keys(losses).join(', ')}` },
-  gamma: { ...from0, advice: '0 turns R1 off' },
-  r2Gamma: { ...from0, advice: '0 turns R2 off' },
-  mirror: flag,
-  tick: orAuto(above0),
-  snap: whole(1, 1_000_000),
-  keep: { ok: (v) => v === 'all' || whole(1, 1_000_000).ok(v), expected: 'a whole number from 1 to 1000000, or all' },
-  metrics: { ok: (v) => typeof v === 'string' && v !== '', expected: 'names of metrics, auto or none' },
-  metricsNum: orNull(whole(1, 1e9)),
-  weights: orNull(text),
-  classifiers: orNull(text),
-  fmapBase: whole(1, 1 << 20),
-  fmapDecay: from0,
-  fmapMax: whole(1, 1 << 14),
-  latentSize: whole(1, 1 << 14),
-  mappingLayers: whole(0, 64),
-  mappingLrmul: above0,
-  mixingProb: from0To1,
-  mbstdGroup: { ...whole(1, 1024), advice: '1 turns it off' },
-  glr: orAuto(above0),
-  dlr: orAuto(above0),
-  lrateMax: orNull(above0),
-  lrateRampupKimg: from0,
-  lodInitialResolution: side,
-  lodTrainingKimg: from0,
-  lodTransitionKimg: from0,
-  emaKimg: { ...from0, advice: '0 turns the running average off' },
-  emaRampup: orNull(above0),
-  dlatentAvgBeta: {
-    ok: (v) => isNumber(v) && v >= 0 && v < 1,
-    expected: 'a number from 0 up to, but not including, 1',
-  },
-}
+const isLogistic = (value: unknown): boolean => options.loss.rule.ok(value) && losses[value].penalty === 'r1_penalty'
 
 /** Options that contradict each other; both are named. */
 function checkPairs(config: TrainConfig): void {
@@ -363,9 +264,9 @@ function checkFours(config: TrainConfig): void {
 }
 
 function unknownOption(key: string): RangeError {
-  const near = nearest(key, CONFIG_KEYS)
+  const near = nearest(key, configKeys)
   return new RangeError(
-    `unknown option ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${CONFIG_KEYS.join(', ')}`}`,
+    `unknown option ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${configKeys.join(', ')}`}`,
   )
 }
 

@@ -1,0 +1,384 @@
+/**
+ * Every option of a training run: its rule, its default with the source, and its flag. The configuration, its checks, the presets
+ * `stylegan` and `demo`, and the flags of `stylegan train` are made from this table. "official" names the file of the official code.
+ */
+import { BUILTIN_AVATARS } from '../data/info.ts'
+import { configurations, type ConfigurationName } from '../networks/configurations.ts'
+import { precisions } from '../networks/precision.ts'
+import { losses, type LossName } from './losses.ts'
+import {
+  above0,
+  anyText,
+  flag,
+  from0,
+  from0Below1,
+  from0To1,
+  oneNumberOf,
+  oneOf,
+  orNull,
+  orWord,
+  side,
+  text,
+  whole,
+  words,
+  type Rule,
+} from './rules.ts'
+
+export interface Option<T> {
+  readonly rule: Rule<T>
+  /** The official number for FFHQ, where there is one. */
+  readonly default: NoInfer<T>
+  /** The value of preset demo, where it is another. */
+  readonly demo?: NoInfer<T>
+  /** A run may go on with another value: it does not change the course of training. */
+  readonly mayChange?: true
+  /** On the command line; an option without a flag is set in code. */
+  readonly flag?: string
+  readonly help?: string
+  /** What the flag's `--no-` form means. */
+  readonly noHelp?: string
+}
+
+/** The type of an option is that of its rule. */
+const option = <T>(one: Option<T>): Option<T> => one
+
+export const presetNames = [
+  ...(['stylegan', 'ffhq', 'ffhq512', 'ffhq256', 'celebahq', 'bedroom', 'car', 'cat'] as const),
+  'demo',
+] as const
+export type PresetName = (typeof presetNames)[number]
+
+/** Lengths in kimg are thousands of real images shown to the discriminator. */
+export const options = {
+  /** Name of the preset that the run started from. */
+  preset: option({
+    rule: oneOf(presetNames),
+    default: 'stylegan',
+    demo: 'demo',
+    mayChange: true,
+    flag: '--preset <name>',
+    help: `options to start from: ${presetNames.join(', ')}`,
+  }),
+  /** Folder of images or prepared dataset, or {@link BUILTIN_AVATARS}. */
+  data: option({
+    rule: { ...text('a folder of images or a prepared dataset'), advice: `name one, or use ${BUILTIN_AVATARS}` },
+    default: '', // must be given
+    demo: BUILTIN_AVATARS,
+    flag: '--data <dir>',
+    help: 'folder of images (PNG, JPEG, GIF, WebP, BMP, TIFF; any size; nested), or a prepared dataset',
+  }),
+  /** Folder that holds the run directories. */
+  outdir: option({
+    rule: text('a folder for the results'),
+    default: 'results', // official config.py
+    mayChange: true,
+    flag: '--outdir <dir>',
+    help: 'where runs and prepared datasets go',
+  }),
+  /** Words added to the name of the run directory. */
+  desc: option({
+    rule: words,
+    default: '',
+    mayChange: true,
+    flag: '--desc <name>',
+    help: 'words added to the name of the run directory',
+  }),
+  /** Side of the images, a power of two from 4 to 1024. */
+  resolution: option({
+    rule: side,
+    default: 1024, // FFHQ
+    demo: 32,
+    flag: '--resolution <pixels>',
+    help: 'side of the images: a power of two from 4 to 1024',
+  }),
+  /** 1 (gray), 3 (RGB) or 4 (RGBA). */
+  numChannels: option<number>({
+    rule: oneNumberOf([1, 3, 4], '1 (gray), 3 (RGB) or 4 (RGBA)'),
+    default: 3,
+    flag: '--num-channels <n>',
+    help: '1 (gray), 3 (RGB) or 4 (RGBA)',
+  }),
+  /** Row of Table 1. */
+  config: option({
+    rule: oneOf(Object.keys(configurations) as ConfigurationName[]),
+    default: 'F', // StyleGAN, Table 1
+    flag: '--config <letter>',
+    help: 'A to F, a row of Table 1: A is Progressive GAN, F is StyleGAN',
+  }),
+  seed: option({
+    rule: whole(0, 2 ** 32 - 1),
+    default: 0, // StyleGAN3's --seed; official train.py uses 1000
+    flag: '--seed <n>',
+    help: 'the same seed on the same kind of machine gives the same network',
+  }),
+  device: option({
+    rule: { ...text('the name of a device'), advice: 'use cpu' },
+    default: 'cpu',
+    mayChange: true,
+    flag: '--device <name>',
+    help: 'cpu, auto (the best GPU, else cpu), wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)',
+  }),
+  /** What feature maps are stored in; see {@link Precision}. */
+  precision: option({
+    rule: oneOf(precisions),
+    default: 'f32', // official dtype
+    flag: '--precision <type>',
+    help: "what feature maps are stored in: f32, or on a GPU bf16 or f16, which halve their memory; all else is f32, except that a GPU with matrix units multiplies f16 by f16. bf16 has f32's range; f16 is finer, and scales losses",
+  }),
+  /** Snapshot whose weights the run starts from. */
+  resume: option({
+    rule: orNull(anyText),
+    default: null,
+    flag: '--resume <path>',
+    help: 'start from this snapshot, or the newest of this folder (the same command goes on by itself)',
+  }),
+  /** Leave out images that cannot be decoded, instead of stopping at the first. */
+  skipBad: option({
+    rule: flag,
+    default: false,
+    mayChange: true,
+    flag: '--skip-bad',
+    help: 'leave out images that cannot be read, instead of stopping',
+  }),
+  /** Length of training. */
+  kimg: option({
+    rule: above0,
+    default: 25_000, // official train.py
+    demo: 135,
+    mayChange: true,
+    flag: '--kimg <n>',
+    help: 'length of training, in thousands of images shown',
+  }),
+  /** Images a step; `auto` takes the official number for each resolution and number of GPUs. */
+  batch: option({
+    rule: orWord(whole(1, 65536), 'auto'),
+    default: 'auto', // official train.py
+    demo: 8,
+    flag: '--batch <n>',
+    help: "images a step; 'auto' as the official code for each resolution",
+  }),
+  /** Whose official minibatches `auto` takes: those for 1, 2, 4 or 8 GPUs. */
+  gpus: option({
+    rule: oneNumberOf([1, 2, 4, 8], '1, 2, 4 or 8'),
+    default: 1, // official train.py has a row each for 1, 2, 4 and 8
+    flag: '--gpus <n>',
+    help: 'whose official minibatches auto takes: 1, 2, 4 or 8 GPUs; training uses one device',
+  }),
+  /** Steps between two looks at the schedule. */
+  minibatchRepeats: option({ rule: whole(1, 1024), default: 4 }), // official training_loop.py
+  loss: option({
+    rule: oneOf(Object.keys(losses) as LossName[]),
+    default: 'logistic', // non-saturating, with R1: StyleGAN, Appendix C
+    flag: '--loss <name>',
+    help: Object.keys(losses).join(', '),
+  }),
+  /** Weight of the R1 penalty. */
+  gamma: option({
+    rule: { ...from0, advice: '0 turns R1 off' },
+    default: 10, // R1 weight for FFHQ: StyleGAN, Appendix C
+    demo: 20,
+    flag: '--gamma <weight>',
+    help: 'weight of the R1 penalty; higher calms training, lower sharpens details',
+  }),
+  /** Weight of the R2 penalty. */
+  r2Gamma: option({
+    rule: { ...from0, advice: '0 turns R2 off' },
+    default: 0, // official loss.py
+    flag: '--r2-gamma <weight>',
+    help: 'weight of the R2 penalty',
+  }),
+  /** Flip half of the real images. */
+  mirror: option({
+    rule: flag,
+    default: false, // official training_loop.py; FFHQ and CelebA-HQ were trained with it: StyleGAN, Appendix C
+    demo: true,
+    flag: '--mirror',
+    help: 'flip half of the images left to right',
+    noHelp: 'never flip images',
+  }),
+  /** Length of a tick in kimg; `auto` takes the official number for each resolution. */
+  tick: option({
+    rule: orWord(above0, 'auto'),
+    default: 'auto', // official training_loop.py
+    demo: 4,
+    mayChange: true,
+    flag: '--tick <kimg>',
+    help: 'length of a tick: a status line and a picture each',
+  }),
+  /** Ticks between two snapshots. */
+  snap: option({
+    rule: whole(1, 1_000_000),
+    default: 10, // network_snapshot_ticks of official training_loop.py
+    demo: 5,
+    mayChange: true,
+    flag: '--snap <ticks>',
+    help: 'ticks between two snapshots',
+  }),
+  /** Newest snapshots that are kept; `all` keeps every one. */
+  keep: option({
+    rule: orWord(whole(1, 1_000_000), 'all'),
+    default: 3, // the official code keeps all; one at 1024x1024 has 700 MB with its optimisers
+    mayChange: true,
+    flag: '--keep <n>',
+    help: 'snapshots to keep: the newest n, the last one of every tenth tick, and the best by each metric; or all',
+  }),
+  /** Metrics at each snapshot, comma-separated; `auto`: fid50k if weights are given, else those that need none; `none`. */
+  metrics: option({
+    rule: text('names of metrics, auto or none'),
+    default: 'auto', // official train.py has fid50k, which needs weights
+    mayChange: true,
+    flag: '--metrics <names>',
+    help: "computed at each snapshot: see 'stylegan metrics --help'; or none",
+  }),
+  /** Images that a metric generates, in place of its own number. */
+  metricsNum: option({
+    rule: orNull(whole(1, 1e9)),
+    default: null,
+    demo: 1000, // seconds a snapshot
+    mayChange: true,
+    flag: '--metrics-num <n>',
+    help: 'images that a metric generates, in place of its own number',
+  }),
+  /** Folder with published weight files under their own names, for metrics that need them. */
+  weights: option({
+    rule: orNull(anyText),
+    default: null,
+    mayChange: true,
+    flag: '--weights <dir>',
+    help: 'folder with published weight files, for metrics that need them',
+  }),
+  /** Folder with attribute classifiers, for linear separability. */
+  classifiers: option({
+    rule: orNull(anyText),
+    default: null,
+    mayChange: true,
+    flag: '--classifiers <dir>',
+    help: 'folder with attribute classifiers, for linear separability',
+  }),
+  /** Feature maps of stage s: min(fmapBase / 2^(s · fmapDecay), fmapMax). */
+  fmapBase: option({
+    rule: whole(1, 1 << 20),
+    default: 8192, // official networks_stylegan.py
+    demo: 512,
+    flag: '--fmap-base <n>',
+    help: 'capacity: feature maps at 1x1; halved at each doubling of the side',
+  }),
+  fmapDecay: option({ rule: from0, default: 1 }), // official networks_stylegan.py
+  fmapMax: option({
+    rule: whole(1, 1 << 14),
+    default: 512, // official networks_stylegan.py
+    demo: 64,
+    flag: '--fmap-max <n>',
+    help: 'most feature maps of a layer',
+  }),
+  /** Width of z, of w and of the mapping network. */
+  latentSize: option({
+    rule: whole(1, 1 << 14),
+    default: 512, // StyleGAN, Section 2
+    demo: 128,
+    flag: '--latent-size <n>',
+    help: 'width of z and w',
+  }),
+  mappingLayers: option({
+    rule: whole(0, 64),
+    default: 8, // StyleGAN, Section 2
+    demo: 4,
+    flag: '--mapping-layers <n>',
+    help: 'layers of the mapping network',
+  }),
+  /** Learning-rate multiplier of the mapping network. */
+  mappingLrmul: option({ rule: above0, default: 0.01 }), // StyleGAN, Appendix C
+  /** Share of the training images whose styles come from two latents. */
+  mixingProb: option({
+    rule: from0To1,
+    default: 0.9, // StyleGAN, Table 2 (configuration F)
+    demo: 0.5, // StyleGAN, Table 2: as good as 0.9 for single latents
+    flag: '--mixing-prob <share>',
+    help: 'share of steps whose images mix the styles of two latents',
+  }),
+  /** Images that share one standard deviation at the end of the discriminator; 1 turns it off. */
+  mbstdGroup: option({
+    rule: { ...whole(1, 1024), advice: '1 turns it off' },
+    default: 4, // official networks_stylegan.py
+    flag: '--mbstd-group <n>',
+    help: 'images that the discriminator compares; 1 turns it off',
+  }),
+  /** Train with labels; the networks then learn `labelSize` classes. */
+  cond: option({
+    rule: flag,
+    default: false,
+    flag: '--cond',
+    help: 'learn the classes of the images: folders, or labels in dataset.json',
+  }),
+  /** Width of the labels; 0 takes the dataset's. */
+  labelSize: option({ rule: whole(0, 1 << 14), default: 0 }),
+  /** Learning rate of the generator; `auto` takes the official number for each resolution. */
+  glr: option({
+    rule: orWord(above0, 'auto'),
+    default: 'auto', // official train.py
+    demo: 0.003,
+    flag: '--glr <rate>',
+    help: 'learning rate of the generator',
+  }),
+  /** Learning rate of the discriminator; `auto` takes the official number for each resolution. */
+  dlr: option({
+    rule: orWord(above0, 'auto'),
+    default: 'auto', // official train.py
+    demo: 0.003,
+    flag: '--dlr <rate>',
+    help: 'learning rate of the discriminator',
+  }),
+  /** Most that a learning rate of `auto` may be. */
+  lrateMax: option({
+    rule: orNull(above0),
+    default: null,
+    flag: '--lrate-max <rate>',
+    help: 'most that a learning rate of auto may be',
+  }),
+  lrateRampupKimg: option({ rule: from0, default: 0 }), // official training_loop.py
+  lodInitialResolution: option({
+    rule: side,
+    default: 8, // StyleGAN, Appendix C
+    flag: '--lod-initial-resolution <pixels>',
+    help: 'side at which training starts to grow',
+  }),
+  lodTrainingKimg: option({
+    rule: from0,
+    default: 600, // official training_loop.py
+    demo: 12,
+    flag: '--lod-training-kimg <n>',
+    help: 'length of the stable phase of each resolution',
+  }),
+  lodTransitionKimg: option({
+    rule: from0,
+    default: 600, // official training_loop.py
+    demo: 8,
+    flag: '--lod-transition-kimg <n>',
+    help: 'length of the fade into each resolution',
+  }),
+  /** Half-life of the running average of G's weights. */
+  emaKimg: option({
+    rule: { ...from0, advice: '0 turns the running average off' },
+    default: 10, // G_smoothing_kimg of official training_loop.py
+    demo: 2, // 10 would average over a tenth of this whole run
+    flag: '--ema-kimg <n>',
+    help: 'half-life of the running average of the generator',
+  }),
+  /** If set, the half-life is at most this share of the images seen so far. */
+  emaRampup: option({
+    rule: orNull(above0),
+    default: null, // not in the official code
+    demo: 0.05, // StyleGAN2-ADA's ramp-up
+  }),
+  /** Decay of the running mean of w. */
+  dlatentAvgBeta: option({ rule: from0Below1, default: 0.995 }), // official networks_stylegan.py
+} as const
+
+export type ConfigKey = keyof typeof options
+
+type ValueOf<O> = O extends Option<infer T> ? T : never
+
+/** The options of a training run. */
+export type TrainConfig = { readonly [K in ConfigKey]: ValueOf<(typeof options)[K]> }
+
+export const configKeys = Object.keys(options) as ConfigKey[]
