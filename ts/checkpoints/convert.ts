@@ -1,4 +1,5 @@
 /** What all formats share: a file's tensors under official names, permuted and scaled when they are read. */
+import type { PickleValue } from '../files/pickle.ts'
 import { shown } from '../files/shown.ts'
 import { gather, rowMajor, type Weight, type Weights } from '../files/weights.ts'
 import type { NetworkOptions } from '../networks/params.ts'
@@ -53,6 +54,11 @@ export interface ReadOptions {
 }
 
 export type Change = (weight: Weight) => Weight
+
+/** A dict of a pickle; undefined is none. */
+export function asDict(value: unknown): ReadonlyMap<string, PickleValue> | undefined {
+  return value instanceof Map ? (value as ReadonlyMap<string, PickleValue>) : undefined
+}
 
 /** An official name with what becomes of the tensor, or that it carries no information; undefined is no tensor of the format. */
 export type Rule = (name: string) => readonly [official: string, change?: Change] | 'ignored' | undefined

@@ -18,13 +18,19 @@ export function createImported(
   options: NetworkOptions,
 ): Network {
   const network = createNetwork(device, specs, new Rng(0))
-  for (const [name, tensor] of network.params) {
+  assignImported(network, weights, options)
+  return network
+}
+
+/** The same in a network that there is: what the file lacks stays as it is, but for the mean of w. */
+export function assignImported(network: Network, weights: Weights, options: NetworkOptions): void {
+  const { device, params } = network
+  for (const [name, tensor] of params) {
     const weight = weights.get(name)
     if (weight) scope(() => tensor.assign(device.tensor(weight.values(), tensor.shape)))
   }
-  const average = network.params.get('dlatent_avg')
+  const average = params.get('dlatent_avg')
   if (average && !weights.has('dlatent_avg')) scope(() => average.assign(meanStyle(network, options)))
-  return network
 }
 
 function meanStyle({ device, params }: Network, options: NetworkOptions): Tensor {

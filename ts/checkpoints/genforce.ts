@@ -2,6 +2,7 @@
 import type { TorchFile } from '../files/torch.ts'
 import type { Weights } from '../files/weights.ts'
 import {
+  asDict,
   conv,
   dense,
   layerName,
@@ -13,22 +14,21 @@ import {
   type Rule,
 } from './convert.ts'
 
-type Dict = ReadonlyMap<unknown, unknown>
-
 /** @returns undefined if the file is of another format */
 export function readGenforce({ value, weights }: TorchFile): Networks | undefined {
-  if (!(value instanceof Map)) return undefined
-  const models: Dict = value.get('models') instanceof Map ? value.get('models') : value
+  const dict = asDict(value)
+  const models = asDict(dict?.get('models')) ?? dict
+  if (models === undefined) return undefined
   const read = (key: string, mark: string): Weights | undefined => {
-    const dict = models.get(key)
-    return dict instanceof Map && dict.has(mark) ? weights(dict) : undefined
+    const inner = asDict(models.get(key))
+    return inner?.has(mark) ? weights(inner) : undefined
   }
   const [G, Gs] = ['generator', 'generator_smooth'].map((key) => read(key, 'synthesis.layer0.const'))
   const D = read('discriminator', 'input0.weight')
   if ((Gs ?? G) === undefined) return undefined
   const drawn = generator((Gs ?? G)!)
   return {
-    what: models === value ? 'genforce, a file of its model zoo' : 'genforce, a checkpoint of its trainer',
+    what: models === dict ? 'genforce, a file of its model zoo' : 'genforce, a checkpoint of its trainer',
     licence: "MIT (a file that was converted from NVIDIA's keeps theirs, CC BY-NC 4.0)",
     Gs: drawn,
     G: Gs && G && generator(G),

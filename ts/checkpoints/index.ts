@@ -17,7 +17,7 @@ import { readRosinality } from './rosinality.ts'
 import { readSiskonEmilia } from './siskonemilia.ts'
 
 export type { Checkpoint, ReadOptions } from './convert.ts'
-export { createImported } from './create.ts'
+export { assignImported, createImported } from './create.ts'
 export { writeGenerator, writeNetworks } from './write.ts'
 
 /**
@@ -28,8 +28,8 @@ export { writeGenerator, writeNetworks } from './write.ts'
 export async function openCheckpoint(paths: readonly string[], options: ReadOptions = {}): Promise<Checkpoint> {
   const read: { path: string; networks: Networks; sha256: string }[] = []
   for (const path of paths) {
-    const bytes = await readFile(path).catch((error: Error) => {
-      throw new WeightsError(`${path}: ${error.message}`)
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw new WeightsError(`${path}: ${(error as Error).message}`)
     })
     const own = isSafetensors(bytes) ? await readMetadata(path) : undefined
     const networks = refusing(path, () =>
@@ -55,7 +55,9 @@ const isSafetensors = (bytes: Uint8Array) => bytes.length > 8 && bytes[8] === 0x
 export async function isCheckpoint(path: string): Promise<boolean> {
   const file = await open(path)
   const { buffer } = await file.read(Buffer.alloc(9), 0, 9, 0).finally(() => file.close())
-  return !isSafetensors(buffer) || isNetworkFile(path, await readMetadata(path))
+  // A damaged snapshot is still one of ours.
+  const isOwn = path.endsWith('.safetensors') || isSafetensors(buffer)
+  return !isOwn || isNetworkFile(path, await readMetadata(path))
 }
 
 function refusing<T>(path: string, work: () => T): T {

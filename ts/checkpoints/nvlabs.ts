@@ -244,9 +244,7 @@ function argumentsOf(value: PickleValue | undefined, builder: string): Dict {
       )
     }
     if (!known[key]!(argument)) {
-      const found = ['number', 'boolean', 'string'].includes(typeof argument)
-        ? shown(String(argument))
-        : 'another value'
+      const found = typeof argument === 'object' ? 'another value' : shown(String(argument))
       throw new TypeError(`${builder} has ${key} ${found}, which is not drawn here`)
     }
   }

@@ -5,6 +5,7 @@
 import type { TorchFile } from '../files/torch.ts'
 import type { Weights } from '../files/weights.ts'
 import {
+  asDict,
   chain,
   conv,
   permuted,
@@ -26,11 +27,14 @@ const levels = 9
  */
 export function readRosinality(torch: TorchFile, file: string, { resolution }: ReadOptions): Networks | undefined {
   const { value, weights } = torch
-  if (!(value instanceof Map)) return undefined
+  const dict = asDict(value)
   const mark = 'generator.progression.0.conv1.input'
-  const read = (key: string) =>
-    value.get(key) instanceof Map && value.get(key).has(mark) ? weights(value.get(key)) : undefined
-  const [average, G] = value.has(mark) ? [weights(value), undefined] : [read('g_running'), read('generator')]
+  const read = (key: string) => {
+    const inner = asDict(dict?.get(key))
+    return inner?.has(mark) ? weights(inner) : undefined
+  }
+  const bare = dict?.has(mark) === true
+  const [average, G] = bare ? [weights(value), undefined] : [read('g_running'), read('generator')]
   const Gs = average ?? G
   if (Gs === undefined) return undefined
   const named = /^train_step-(\d)\.model$/.exec(file)?.[1]
@@ -39,11 +43,12 @@ export function readRosinality(torch: TorchFile, file: string, { resolution }: R
   if (!Number.isInteger(step) || step < 0 || step >= levels) {
     throw new RangeError(`a resolution from 4 to 1024 is expected, got ${4 * 2 ** step}`)
   }
-  const D = value.get('discriminator') instanceof Map ? weights(value.get('discriminator')) : undefined
+  const inner = asDict(dict?.get('discriminator'))
+  const D = inner && weights(inner)
   const linear = D?.has('from_rgb.0.conv.bias') ? ({ linearFromRgb: true } as const) : {}
   const side = 4 * 2 ** step
   return {
-    what: value.has(mark) ? 'rosinality, a generator' : 'rosinality, a checkpoint of its trainer',
+    what: bare ? 'rosinality, a generator' : 'rosinality, a checkpoint of its trainer',
     licence: 'MIT',
     Gs: generator(Gs, step),
     G: average && G && generator(G, step),

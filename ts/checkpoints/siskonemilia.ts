@@ -1,22 +1,24 @@
 /** SiskonEmilia/StyleGAN-PyTorch: rosinality's scales in networks of another order, without blur. */
 import type { TorchFile } from '../files/torch.ts'
 import type { Weights } from '../files/weights.ts'
-import { conv, renamed, weightOrBias, zeros, type Networks, type Rule } from './convert.ts'
+import { asDict, conv, renamed, weightOrBias, zeros, type Networks, type Rule } from './convert.ts'
 import { folds } from './folds.ts'
 
 const levels = 9
 
 /** @returns undefined if the file is of another format */
 export function readSiskonEmilia({ value, weights }: TorchFile): Networks | undefined {
-  const dict = value instanceof Map ? value.get('generator') : undefined
-  if (!(value instanceof Map) || !(dict instanceof Map) || !dict.has('convs.0.constant')) return undefined
-  const parameters: unknown = value.get('parameters')
+  const file = asDict(value)
+  const dict = asDict(file?.get('generator'))
+  if (!dict?.has('convs.0.constant')) return undefined
+  const parameters: unknown = file?.get('parameters')
   const [step, , , , alpha] = Array.isArray(parameters) ? (parameters as unknown[]) : []
   if (typeof step !== 'number' || !Number.isInteger(step) || step < 0 || step >= levels) {
     throw new TypeError("its 'parameters' must say how far training came, a step from 0 to 8")
   }
   const fade = typeof alpha === 'number' && alpha >= 0 && alpha < 1 && step > 0 ? 1 - alpha : 0
-  const D = value.get('discriminator') instanceof Map ? weights(value.get('discriminator')) : undefined
+  const inner = asDict(file?.get('discriminator'))
+  const D = inner && weights(inner)
   return {
     what: 'SiskonEmilia, a checkpoint of its trainer',
     licence: 'MIT',

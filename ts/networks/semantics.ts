@@ -58,5 +58,5 @@ export function checkSemantics(value: unknown): Semantics {
     if (!Object.hasOwn(texts, key) || !fits)
       throw new TypeError(`its semantics name '${shown(key)}', which is not known`)
   }
-  return value as Semantics
+  return value
 }

@@ -127,7 +127,7 @@ async function* trainIn(
   const leftOut = describeLeftOut(dataset)
   if (leftOut !== undefined) run.log(leftOut)
   if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
-  for (const line of [...run.notices, ...notices]) {
+  for (const line of [...run.notices, ...notices, ...(state.notes ?? [])]) {
     run.log(line)
     yield { type: 'notice', line }
   }
@@ -265,7 +265,7 @@ class Training {
   async *firstPictures(): AsyncGenerator<TrainEvent, void> {
     await this.#run.write('reals.png', await realsGrid(this.#dataset, this.#config))
     yield { type: 'images', path: this.#run.file('reals.png') }
-    yield await this.#fakes(progressAt(0, scheduleOptions(this.#config)))
+    yield await this.#fakes(progressAt(this.#state.position.nimg, scheduleOptions(this.#config)))
   }
 
   /** The official loop looks at the schedule once for `minibatchRepeats` steps. */
@@ -383,7 +383,7 @@ class Training {
 
   async #fakes({ lod }: Progress): Promise<TrainEvent> {
     const name = `fakes${String(Math.floor(this.#state.position.nimg / 1000)).padStart(6, '0')}.png`
-    await this.#run.write(name, await imageGrid(this.#state.Gs, lod, this.#config, this.#labels))
+    await this.#run.write(name, await imageGrid(this.#state, lod, this.#config, this.#labels))
     return { type: 'images', path: this.#run.file(name) }
   }
 

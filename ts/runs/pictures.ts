@@ -3,9 +3,8 @@ import { networkOptions, type TrainConfig } from '../training/config.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { Sampler, streams } from '../data/sampler.ts'
 import { gridSize, cropImages, tileImages } from '../figures/grid.ts'
-import { bytesOf, renderLatents, shownRows } from '../figures/render.ts'
+import { bytesOf, renderLatents, shownRows, type TrainedGenerator } from '../figures/render.ts'
 import { encodeDrawnPng, Rng, scope, type Tensor } from '../native/index.ts'
-import type { Network } from '../networks/params.ts'
 import { pictureHeight } from '../training/presets.ts'
 
 /** Images generated at once: more would not be faster, and need memory. */
@@ -16,7 +15,13 @@ const batchSize = 16
  *
  * @param labels `[count, labelSize]` of a data set, for a conditional network: each image has the label of the real one in its place
  */
-export async function imageGrid(Gs: Network, lod: number, config: TrainConfig, labels?: Tensor): Promise<Uint8Array> {
+export async function imageGrid(
+  generator: Pick<TrainedGenerator, 'Gs' | 'options'>,
+  lod: number,
+  config: TrainConfig,
+  labels?: Tensor,
+): Promise<Uint8Array> {
+  const { Gs } = generator
   const { resolution, numChannels, seed, latentSize } = config
   const { columns, rows } = pictureGrid(resolution)
   const [latents, noise] = [new Rng(seed, streams.grid), new Rng(seed, streams.noise)]
@@ -28,7 +33,7 @@ export async function imageGrid(Gs: Network, lod: number, config: TrainConfig, l
       const z = latents.normal(Gs.device, [count, latentSize])
       const rows = labels && new Sampler(seed, labels.shape[0]!, false).at(first, count).indices
       const own = rows && labels.gatherRows(Gs.device.tensor(Int32Array.from(rows), [count]))
-      return renderLatents({ Gs, options: networkOptions(config) }, z, { labels: own, noise, lod })
+      return renderLatents({ Gs, options: generator.options }, z, { labels: own, noise, lod })
     })
     pixels.set(await bytesOf(images), first * size)
   }

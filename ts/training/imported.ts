@@ -16,7 +16,7 @@ export interface LoadedGenerator {
   /** Level of detail that an imported network was trained to; 0 for our own. */
   readonly lod?: number
   /** What wrote an imported network, and its licence. */
-  readonly origin?: Origin
+  readonly origin?: Origin | undefined
 }
 
 /** Where a network comes from that this program did not train from the start. */

@@ -96,6 +96,19 @@ export function progressAt(nimg: number, options: ScheduleOptions): Progress {
 }
 
 /**
+ * Real images after which training first stands at a level of detail.
+ *
+ * @param lod 0 (the full resolution) or above
+ */
+export function nimgAt(lod: number, options: ScheduleOptions): number {
+  const { lodTrainingKimg, lodTransitionKimg } = options
+  const passed = Math.max(initialLod(options) - lod, 0)
+  const [whole, share] = [Math.floor(passed), passed - Math.floor(passed)]
+  const fading = share > 0 ? lodTrainingKimg + share * lodTransitionKimg : 0
+  return Math.ceil(1000 * (whole * (lodTrainingKimg + lodTransitionKimg) + fading))
+}
+
+/**
  * The whole training, phase by phase, from 0 to `totalKimg`; phases of no length are left out.
  *
  * @throws RangeError if `totalKimg` is negative or not finite

@@ -7,6 +7,7 @@ import { Rng, type RngState } from '../native/index.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { checkSemantics } from '../networks/semantics.ts'
 import { checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
+import type { Origin } from './imported.ts'
 import { presets } from './presets.ts'
 
 const format = 'stylegan-training'
@@ -49,6 +50,8 @@ export interface SnapshotMetadata {
   readonly rng: RngState
   /** The images that the run began with; not in older snapshots. */
   readonly images?: ImagesSeen | undefined
+  /** Where networks come from that were imported. */
+  readonly origin?: Origin | undefined
 }
 
 export function encodeMetadata(metadata: SnapshotMetadata): Record<string, string> {
@@ -81,6 +84,7 @@ export function trainingMetadata(
     position: part('position', checkPosition),
     rng: part('rng', checkRng),
     images: part('images', checkImages, 'null'),
+    origin: part('origin', checkOrigin, 'null'),
   }
 }
 
@@ -134,6 +138,14 @@ function checkConfig(value: unknown): TrainConfig {
   const options = Object.entries(record(value)).filter(([key]) => Object.hasOwn(presets.stylegan, key))
   const known = Object.fromEntries(options)
   return resolveConfig(String(known['preset']), known)
+}
+
+function checkOrigin(value: unknown): Origin | undefined {
+  if (value === null) return undefined
+  const { what, licence } = record(value)
+  if (typeof what !== 'string' || typeof licence !== 'string')
+    throw new RangeError('what and licence: text is expected')
+  return { what: shown(what), licence: shown(licence) }
 }
 
 function checkClasses(value: unknown): string[] {

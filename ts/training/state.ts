@@ -1,18 +1,28 @@
 /** Everything that training changes, made fresh or taken from a snapshot: what is saved is what makes the next step. */
-import { networkOptions, type TrainConfig } from './config.ts'
+import { networkOptions, scheduleOptions, type TrainConfig } from './config.ts'
 import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type Tensor } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { checkSaved, firstNotFinite, loadTensor } from '../networks/load.ts'
-import { copyNetwork, createNetwork, frozen, get, type Network, type NetworkOptions } from '../networks/params.ts'
+import {
+  copyNetwork,
+  createNetwork,
+  featureMaps,
+  frozen,
+  get,
+  type Network,
+  type NetworkOptions,
+} from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
-import { SafetensorsFile, streamSafetensors } from '../files/safetensors.ts'
+import { SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
 import type { Piece } from '../files/write-atomic.ts'
-import { isCheckpoint } from '../checkpoints/index.ts'
-import { importGenerator, type LoadedGenerator } from './imported.ts'
+import { shown } from '../files/shown.ts'
+import { assignImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
+import { importGenerator, type LoadedGenerator, type Origin } from './imported.ts'
+import { nimgAt } from './schedule.ts'
 import { encodeMetadata, trainingMetadata, type ImagesSeen, type Position } from './snapshot-metadata.ts'
 
 export interface TrainingState {
@@ -26,11 +36,20 @@ export interface TrainingState {
   readonly position: Position
   /** The images that the run began with. */
   readonly images?: ImagesSeen
+  /** Of both networks: the configuration's, with what an imported network has of its own. */
+  readonly options: NetworkOptions
+  /** Where the networks come from, if not from random weights. */
+  readonly origin?: Origin | undefined
+  /** What whoever starts this training should know of an imported network. */
+  readonly notes?: readonly string[]
 }
 
 /** A state before the first step. */
-export function createState(device: Device, config: TrainConfig): TrainingState {
-  const options = networkOptions(config)
+export function createState(
+  device: Device,
+  config: TrainConfig,
+  options: NetworkOptions = networkOptions(config),
+): TrainingState {
   checkPrecision(options, device)
   const weights = new Rng(config.seed, streams.weights)
   const G = createNetwork(device, generatorSpecs(options), weights)
@@ -42,7 +61,7 @@ export function createState(device: Device, config: TrainConfig): TrainingState 
   // bf16 has f32's range.
   const scaling = { scalesLoss: config.precision === 'f16' }
   const [gOptimizer, dOptimizer] = [createOptimizer(G, Gs, scaling), createOptimizer(D, undefined, scaling)]
-  return { G, D, Gs, gOptimizer, dOptimizer, rng, position }
+  return { G, D, Gs, gOptimizer, dOptimizer, rng, position, options }
 }
 
 /**
@@ -57,8 +76,8 @@ export function encodeState(
   config: TrainConfig,
   classes: readonly string[] = [],
 ): AsyncIterable<Piece> {
-  const { position, images } = state
-  const metadata = { network: networkOptions(config), config, classes, position, rng: state.rng.state, images }
+  const { position, images, options: network, origin } = state
+  const metadata = { network, config, classes, position, rng: state.rng.state, images, origin }
   const tensors = [...namedTensors(state)].map(([name, tensor]) => {
     const read = async () => {
       const values = await tensor.data()
@@ -76,45 +95,76 @@ function floatType({ dtype }: Tensor): 'f32' | 'f64' {
 }
 
 /**
- * The state that a snapshot holds.
+ * The state that a snapshot holds, or one that starts with the networks of a file that `openCheckpoint` reads.
  *
  * @throws SnapshotError if it is damaged, is no training snapshot, or has other networks than the configuration
  */
 export async function loadState(path: string, device: Device, config: TrainConfig): Promise<TrainingState> {
+  if (await isCheckpoint(path)) return startState(path, device, config)
   return SafetensorsFile.use(path, async (file) => {
     const saved = trainingMetadata(path, file)
-    const wanted = networkOptions(config)
-    for (const key of Object.keys(wanted) as (keyof NetworkOptions)[]) {
-      // Weights are the same in every precision.
-      if (key === 'precision') continue
-      if (saved.network[key] !== wanted[key]) {
-        throw file.error(
-          `networks with ${key} ${wanted[key]} are expected, the snapshot has ${key} ${saved.network[key]}; give the same options`,
-        )
-      }
-    }
-    const fresh = createState(device, config)
+    const fresh = createState(device, config, sameNetworks(path, saved.network, config))
     for (const [name, tensor] of namedTensors(fresh)) {
       // A run in another precision scales no loss: it begins here.
       if (name.endsWith('/loss_scale') && saved.network.precision !== config.precision) continue
       await loadTensor(tensor, name, file)
     }
     const images = saved.images && { images: saved.images }
-    return { ...fresh, rng: Rng.from(saved.rng), position: saved.position, ...images }
+    return { ...fresh, rng: Rng.from(saved.rng), position: saved.position, origin: saved.origin, ...images }
   })
+}
+
+/** What no option of training tells: a network that was imported keeps its own. */
+const ownOfNetworks: readonly string[] = ['precision', 'dlatentSize', 'mappingFmaps', 'fusedScale']
+
+/**
+ * The options of the networks of a file, for training with a configuration.
+ *
+ * @throws SnapshotError naming the first option that differs
+ */
+function sameNetworks(path: string, found: NetworkOptions, config: TrainConfig): NetworkOptions {
+  const wanted = networkOptions(config)
+  // The widths of a file may be those of several formulas.
+  const stages = Array.from({ length: Math.log2(wanted.resolution) - 1 }, (_, i) => i + 1)
+  const sameWidths = stages.every((stage) => featureMaps(found, stage) === featureMaps(wanted, stage))
+  for (const key of Object.keys(wanted) as (keyof NetworkOptions)[]) {
+    if (ownOfNetworks.includes(key) || found[key] === wanted[key]) continue
+    if (sameWidths && key.startsWith('fmap')) continue
+    const text = (options: NetworkOptions) => shown(String(options[key] as string | number))
+    throw new SnapshotError(
+      `${path}: networks with ${key} ${text(wanted)} are expected, the snapshot has ${key} ${text(found)}; give the same options`,
+    )
+  }
+  // Weights are the same in every precision.
+  return { ...found, precision: config.precision }
+}
+
+/** A state whose networks are those of a checkpoint: training begins at the level of detail that they were trained to. */
+async function startState(path: string, device: Device, config: TrainConfig): Promise<TrainingState> {
+  const { options: found, Gs, G = Gs, D, lod, what, licence, notes } = await openCheckpoint([path])
+  if (Gs === undefined || G === undefined) {
+    throw new SnapshotError(`${path}: a generator is expected, it holds a discriminator alone`)
+  }
+  const options = sameNetworks(path, found, config)
+  const fresh = createState(device, config, options)
+  assignImported(fresh.G, G, options)
+  assignImported(fresh.Gs, Gs, options)
+  if (D) assignImported(fresh.D, D, options)
+  const nimg = nimgAt(lod, scheduleOptions(config))
+  const position = { ...fresh.position, nimg, scheduleNimg: nimg, tickNimg: nimg }
+  const without = `${path} has no discriminator: a fresh one is made`
+  const told = [`Training starts from ${what}, at ${nimg / 1000} kimg`, ...notes, ...(D ? [] : [without])]
+  return { ...fresh, position, origin: { what, licence }, notes: told }
 }
 
 /**
  * The averaged generator of a snapshot, or of a file that `openCheckpoint` reads, for pictures: its parameters are {@link frozen}. It is drawn in the precision it was trained in, or
  * in a higher one where the device has no lower.
  */
-export async function loadGenerator(
-  path: string,
-  device: Device,
-): Promise<LoadedGenerator> {
+export async function loadGenerator(path: string, device: Device): Promise<LoadedGenerator> {
   if (await isCheckpoint(path)) return importGenerator(path, device)
   return SafetensorsFile.use(path, async (file) => {
-    const { network, config, classes, position } = trainingMetadata(path, file)
+    const { network, config, classes, position, origin } = trainingMetadata(path, file)
     const specs = generatorSpecs(network)
     for (const { name, shape } of specs) checkSaved(file, `Gs/${name}`, shape)
     await checkProducts(network, device)
@@ -122,7 +172,7 @@ export async function loadGenerator(
     for (const [name, tensor] of Gs.params) await loadTensor(tensor, `Gs/${name}`, file)
     const drawn = { ...Gs, params: frozen(Gs.params) }
     const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
-    return { Gs: drawn, options, classes, height: pictureHeight(config), nimg: position.nimg }
+    return { Gs: drawn, options, classes, height: pictureHeight(config), nimg: position.nimg, origin }
   })
 }
 

@@ -1,5 +1,5 @@
 /** One step of the discriminator and one of the generator (official training_loop.py and loss.py). */
-import { networkOptions, type TrainConfig } from './config.ts'
+import { type TrainConfig } from './config.ts'
 import { fadeReals, losses } from './losses.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { concat, grad, scope, type Tensor } from '../native/index.ts'
@@ -68,7 +68,7 @@ function discriminatorStep(
   config: TrainConfig,
 ): Tensor {
   return scope(() => {
-    const options = networkOptions(config)
+    const { options } = state
     const fakes = generateFakes(state, state.G.params, labels, progress, config)
     const { params, inputs } = tracked(state.D)
     const critic = (images: Tensor) => discriminator(params, images, labels, progress.lod, options)
@@ -86,7 +86,7 @@ function generatorStep(state: TrainingState, labels: Labels, progress: Progress,
   return scope(() => {
     const { params, inputs } = tracked(state.G)
     const fakes = generateFakes(state, params, labels, progress, config)
-    const scores = discriminator(state.D.params, fakes, labels, progress.lod, networkOptions(config))
+    const scores = discriminator(state.D.params, fakes, labels, progress.lod, state.options)
     const loss = losses[config.loss].G(scores)
     const smoothingKimg = emaKimgAt(state.position.nimg, config.emaKimg, config.emaRampup)
     const averageBeta = emaBeta(progress.minibatch, smoothingKimg)
@@ -101,14 +101,13 @@ function generatorStep(state: TrainingState, labels: Labels, progress: Progress,
 
 /** Fakes of fresh latents; every forward pass of training moves the mean of w. */
 function generateFakes(
-  { G, rng }: TrainingState,
+  { G, rng, options }: TrainingState,
   params: ReadonlyMap<string, Tensor>,
   labels: Labels,
   { lod, minibatch }: Progress,
   config: TrainConfig,
 ): Tensor {
   return scope(() => {
-    const options = networkOptions(config)
     const z = rng.normal(G.device, [minibatch, config.latentSize])
     const mixing = drawMixing(z, rng, config.mixingProb, lod, config.resolution)
     const { dlatentAvgBeta } = config
