@@ -6,8 +6,7 @@
  * `reference`, whose loops in f64 are the same on every machine, and `cpu` is held to a tolerance.
  */
 import { createHash } from 'node:crypto'
-import { cp, mkdtemp, readdir, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -22,6 +21,7 @@ import { train } from '../ts/runs/loop.ts'
 import { configFromJson } from '../ts/training/config.ts'
 import { stylegan } from './support/command.ts'
 import { pngPixels } from './support/png.ts'
+import { folder } from './support/folder.ts'
 
 const fixtures = fileURLToPath(new URL('fixtures/compatibility', import.meta.url))
 const runs = { plain: 'results/demo-data-16px-gamma20-seed0', cond: 'results/demo-data-16px-cond-gamma20-seed0' }
@@ -29,7 +29,7 @@ type Kind = keyof typeof runs
 
 /** A copy to work in: runs name their data relative to where they were started. */
 async function enter(version: string): Promise<void> {
-  const copy = await mkdtemp(join(tmpdir(), 'stylegan-compatibility-'))
+  const copy = await folder()
   await cp(join(fixtures, version), copy, { recursive: true })
   process.chdir(copy)
 }

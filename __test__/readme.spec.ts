@@ -1,13 +1,13 @@
 /** Every command and snippet of the README runs, long ones at a small size. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { tinyConfig, tinyDataset } from './support/tiny.ts'
+import { folder } from './support/folder.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -44,7 +44,7 @@ test('the README has the commands that this test runs, and npm knows its scripts
 })
 
 test('train, generate and the figures run as the README writes them', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-'))
+  const cwd = await folder()
   const [, , train, generate, ...others] = commands.map((command) => command.split(' ').slice(2))
   const data = await tinyDataset()
   // A flag given twice counts as given last.
@@ -63,7 +63,7 @@ test('train, generate and the figures run as the README writes them', async (t) 
 })
 
 test('metrics and classifiers run as the README writes them', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-readme-metrics-'))
+  const cwd = await folder()
   const given = commands.map((command) => command.split(' ').slice(2))
   const [train, [metrics, classifier, separability]] = [given[2], given.slice(-3)]
   await run(process.execPath, [main, ...train!, ...small, '--data', await tinyDataset()], { cwd })
@@ -78,14 +78,14 @@ test('metrics and classifiers run as the README writes them', async (t) => {
 })
 
 test('npm start trains the demo, here for a moment', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-demo-'))
+  const cwd = await folder()
   const { stdout } = await run(process.execPath, [main, 'train', '--preset', 'demo', '--kimg', '0.064'], { cwd })
   t.regex(stdout, /Images +4000/)
   t.regex(stdout, /Done: 0\.1 kimg/)
 })
 
 test('the library in ten lines prints ticks and images', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'stylegan-library-'))
+  const cwd = await folder()
   const [snippet] = blocks('ts')
   const library = pathToFileURL(join(root, 'dist/index.js')).href
   const options = JSON.stringify({ ...tinyConfig, data: await tinyDataset(), resolution: 8 })

@@ -1,12 +1,11 @@
 /** The built command line in real processes: help that teaches, one line for what is wrong, the whole way to a picture. */
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyDataset } from '../support/tiny.ts'
-
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-cli-'))
+import { folder } from '../support/folder.ts'
 
 test('help names the commands and gives examples', async (t) => {
   const { code, out } = await stylegan(['--help'])

@@ -1,13 +1,11 @@
 /** The commands that draw, in real processes, on tiny trained networks; one after the other, since each takes a core or two. */
 import { spawnSync } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyDataset } from '../support/tiny.ts'
-
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-figures-'))
+import { folder } from '../support/folder.ts'
 
 async function train(...more: string[]): Promise<string> {
   const outdir = await folder()

@@ -11,9 +11,9 @@ import { Device } from '../../ts/native/index.ts'
 import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { createState, encodeState } from '../../ts/training/state.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-cli-metrics-'))
 
 function stylegan(args: readonly string[], killAfterMs?: number) {
   return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {

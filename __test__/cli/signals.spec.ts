@@ -1,13 +1,14 @@
 /** How commands end: by signals, by a screen that goes away, and what nohup protects from. */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { openSync } from 'node:fs'
-import { mkdtemp, readdir } from 'node:fs/promises'
-import { constants, tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { main, tinyFlags } from '../support/command.ts'
 import { tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 const onLinux = process.platform === 'linux' ? test : test.skip
 // A shell sets this to what it runs, and the tests may run below nohup.
@@ -36,8 +37,6 @@ function start(
     child.on('close', (code) => resolve({ code, out, err }))
   })
 }
-
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-signals-'))
 
 /** A training that lasts a few seconds, and its folder. */
 async function training(kimg = '1'): Promise<{ command: string[]; outdir: string }> {

@@ -2,16 +2,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { acquireLock, LockedError } from '../../ts/files/lock.ts'
 import { DataError, lockFile } from '../../ts/native/index.ts'
+import { folder } from '../support/folder.ts'
 
 const request = { what: 'a test of this file', advice: 'wait for it' }
-const newPath = async () => join(await mkdtemp(join(tmpdir(), 'stylegan-lock-')), '.lock')
+const newPath = async () => join(await folder(), '.lock')
 const child = new URL('../support/lock-child.ts', import.meta.url)
 const contender = new URL('../support/lock-contender.ts', import.meta.url)
 

@@ -1,6 +1,5 @@
 /** Safetensors files: what is written is read, and what is damaged is refused by name. */
-import { mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import {
@@ -12,6 +11,7 @@ import {
   type HostTensor,
 } from '../../ts/files/safetensors.ts'
 import { writeAtomic } from '../../ts/files/write-atomic.ts'
+import { folder } from '../support/folder.ts'
 
 const tensors = new Map<string, HostTensor>([
   ['a/weight', { shape: [2, 2], values: new Float32Array([1, -2, 3.5, 1e-30]) }],
@@ -21,7 +21,7 @@ const tensors = new Map<string, HostTensor>([
 ])
 
 async function file(): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), 'stylegan-')), 'x.safetensors')
+  const path = join(await folder(), 'x.safetensors')
   await writeFile(path, Buffer.concat([...encodeSafetensors({ tensors, metadata: { format: 'test', n: '1' } })]))
   return path
 }

@@ -14,6 +14,6 @@ test('times are written as the official code writes them', (t) => {
   ])
 })
 
-test('sizes are whole MiB, or GiB with one decimal', (t) => {
-  t.deepEqual([1, 2 ** 20, 1.5 * 2 ** 30].map(formatBytes), ['1 MiB', '1 MiB', '1.5 GiB'])
+test('sizes are whole MiB, or GiB with at most one decimal', (t) => {
+  t.deepEqual([1, 2 ** 20, 1.5 * 2 ** 30, 2 ** 31].map(formatBytes), ['1 MiB', '1 MiB', '1.5 GiB', '2 GiB'])
 })

@@ -1,6 +1,5 @@
 /** Files of a newer version of each format are refused by name, and nothing takes their place. */
-import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -11,11 +10,12 @@ import { FeatureCache } from '../../ts/metrics/feature-cache.ts'
 import { Device } from '../../ts/native/index.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { configFromJson } from '../../ts/training/config.ts'
+import { folder } from '../support/folder.ts'
 
 const written = fileURLToPath(new URL('../fixtures/compatibility/0.1.0', import.meta.url))
 
 async function copy(): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'stylegan-version-'))
+  const dir = await folder()
   await cp(written, dir, { recursive: true })
   return dir
 }

@@ -1,13 +1,13 @@
 /** Weight files of others: what is read, and what is refused. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { encodeSafetensors } from '../../ts/files/safetensors.ts'
 import { knownWeights, parseWeights, readWeightFile, weight } from '../../ts/files/weight-file.ts'
 import { WeightsError } from '../../ts/files/weights.ts'
 import { fixtureBytes } from '../support/feature-formula.ts'
+import { folder } from '../support/folder.ts'
 
 const message = (work: () => unknown): string => {
   try {
@@ -149,7 +149,7 @@ test('a missing file is told by name, hash, and where it is published', async (t
 })
 
 test('a file of another hash is refused unless that is allowed', async (t) => {
-  const path = join(await mkdtemp(join(tmpdir(), 'weights-')), 'x.safetensors')
+  const path = join(await folder(), 'x.safetensors')
   const tensors = new Map([['x', { shape: [1], values: new Float32Array([3]) }]])
   await writeFile(path, Buffer.concat([...encodeSafetensors({ tensors, metadata: {} })]))
   const { sha256, weights } = await readWeightFile(path, knownWeights.vgg, { allowUnknownWeights: true })

@@ -1,17 +1,16 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomic, type WriteStep } from '../../ts/files/write-atomic.ts'
+import { folder } from '../support/folder.ts'
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'stylegan-write-'))
 const text = (path: string): string => readFileSync(path, 'utf8')
 const steps: WriteStep[] = ['open', 'write', 'sync', 'rename', 'sync-dir']
 const diskFull = (): Error => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
 
 test('a file is written, synced and renamed in this order, from one piece or several', async (t) => {
-  const path = join(folder(), 'a.bin')
+  const path = join(await folder(), 'a.bin')
   const seen: string[] = []
   await writeAtomic(path, 'one', (step) => void seen.push(step))
   t.deepEqual(seen, steps)
@@ -25,10 +24,10 @@ test('a file is written, synced and renamed in this order, from one piece or sev
   t.deepEqual([...readFileSync(path)], [4, 5])
 })
 
-test('a process killed at any step leaves the old file or the new one, whole', (t) => {
+test('a process killed at any step leaves the old file or the new one, whole', async (t) => {
   const source = new URL('../../ts/files/write-atomic.ts', import.meta.url).href
   for (const step of steps) {
-    const path = join(folder(), 'a.txt')
+    const path = join(await folder(), 'a.txt')
     writeFileSync(path, 'old')
     const program = `
       import { writeAtomic } from ${JSON.stringify(source)}
@@ -44,7 +43,7 @@ test('a process killed at any step leaves the old file or the new one, whole', (
 
 test('a full disk at any step is one clear error, and leaves a whole file and nothing temporary', async (t) => {
   for (const step of steps) {
-    const dir = folder()
+    const dir = await folder()
     const path = join(dir, 'a.txt')
     writeFileSync(path, 'old')
     const fail = (now: WriteStep): void => {
@@ -59,7 +58,7 @@ test('a full disk at any step is one clear error, and leaves a whole file and no
 })
 
 test('pieces that fail half-way leave the previous file', async (t) => {
-  const dir = folder()
+  const dir = await folder()
   const path = join(dir, 'a.txt')
   writeFileSync(path, 'old')
   function* pieces() {

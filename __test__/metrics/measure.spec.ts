@@ -1,7 +1,6 @@
 /** Metrics of snapshots and folders: result lines, going on, what is kept and when it is made anew, training, bad input. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { resolveConfig, type ConfigOverrides } from '../../ts/training/config.ts'
@@ -14,9 +13,9 @@ import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { createState, encodeState } from '../../ts/training/state.ts'
 import { tinyConfig } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 const device = Device.open('cpu')
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-measure-'))
 
 /** A folder of PNG files: bright and dark ones in folders of their own, with noise. */
 async function shades(count: number, side = 16, seed = 5): Promise<string> {

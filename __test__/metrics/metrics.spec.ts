@@ -1,6 +1,5 @@
 /** What the metrics compute, against closed forms and against NumPy, SciPy and scikit-learn (fixtures/metrics/make.py). */
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
@@ -16,6 +15,7 @@ import { epsilon, pathLengths, slerp, trimmedMean, type Distance } from '../../t
 import { conditionalEntropy, mostConfident, predict } from '../../ts/metrics/separability.ts'
 import { Device, encodePng, frechetDistance, linearSvm, Rng, type Tensor } from '../../ts/native/index.ts'
 import { downscale } from '../../ts/networks/layers.ts'
+import { folder } from '../support/folder.ts'
 
 const fixtures = new URL('../fixtures/metrics/', import.meta.url)
 const expected = JSON.parse(await readFile(new URL('expected.json', fixtures), 'utf8')) as {
@@ -27,7 +27,6 @@ const expected = JSON.parse(await readFile(new URL('expected.json', fixtures), '
   trimmedMean: number
 }
 const reference = Device.open('reference')
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-metrics-'))
 const close = (a: number, b: number, relative: number) => Math.abs(a - b) <= relative * Math.abs(b)
 
 /** Image `number` of fixtures/metrics/make.py. */

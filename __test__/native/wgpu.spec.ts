@@ -1,8 +1,5 @@
 /** The WebGPU device, on whatever adapter there is; `.ci/run` installs a software one. Without any, these tests fail. */
 import { spawn } from 'node:child_process'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
@@ -10,8 +7,8 @@ import { resolveConfig } from '../../ts/training/config.ts'
 import { Device, DeviceError, grad } from '../../ts/native/index.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-wgpu-'))
 const child = fileURLToPath(new URL('../support/wgpu-child.ts', import.meta.url))
 const loader = ['--import', '@oxc-node/core/register']
 

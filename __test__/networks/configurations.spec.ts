@@ -1,12 +1,12 @@
 /** Configurations A to F and the variants of Table 4: sizes, and what each row changes. */
 import test from 'ava'
-import { Device, grad, Rng, type Tensor } from '../../ts/native/index.ts'
+import { Device, grad, Rng } from '../../ts/native/index.ts'
 import { configurations, type ConfigurationName } from '../../ts/networks/configurations.ts'
 import { discriminator, discriminatorSpecs } from '../../ts/networks/discriminator.ts'
 import { generate, generatorSpecs } from '../../ts/networks/generator.ts'
 import { lerp, upscale } from '../../ts/networks/layers.ts'
 import { countParams, createNetwork, get, type NetworkOptions, type Params, tracked } from '../../ts/networks/params.ts'
-import { largestDifference } from '../support/oracle.ts'
+import { difference } from '../support/difference.ts'
 
 const device = Device.open('reference')
 const names = Object.keys(configurations) as ConfigurationName[]
@@ -60,9 +60,6 @@ for (const [row, options, count] of [
 
 const z = new Rng(3).normal(device, [3, 6])
 const make = (of: NetworkOptions) => createNetwork(device, generatorSpecs(of), new Rng(1))
-async function difference(a: Tensor, b: Tensor): Promise<number> {
-  return a.shape.join() === b.shape.join() ? largestDifference(await a.data(), await b.data()) : NaN
-}
 /** The same values under the names of another configuration. */
 const renamed = (params: Params, from: string, to: string): Params =>
   new Map([...params].map(([name, tensor]) => [name.replace(from, to), tensor]))

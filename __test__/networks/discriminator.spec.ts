@@ -3,8 +3,8 @@ import { Device, grad, Rng, ShapeError, type Tensor } from '../../ts/native/inde
 import { discriminator, discriminatorSpecs } from '../../ts/networks/discriminator.ts'
 import { downscale, upscale } from '../../ts/networks/layers.ts'
 import { createNetwork, type NetworkOptions, tracked } from '../../ts/networks/params.ts'
-import { largestDifference } from '../support/oracle.ts'
 import { tinyNetwork } from '../support/tiny.ts'
+import { difference } from '../support/difference.ts'
 
 const device = Device.open('reference')
 const options: NetworkOptions = { ...tinyNetwork, resolution: 16, fmapBase: 64, fmapMax: 8 }
@@ -12,11 +12,6 @@ const network = (of = options) => createNetwork(device, discriminatorSpecs(of), 
 const { params } = network()
 const images = new Rng(2).normal(device, [8, 16, 16, 3])
 const score = (x: Tensor, lod = 0) => discriminator(params, x, undefined, lod, options)
-
-async function difference(a: Tensor, b: Tensor): Promise<number> {
-  if (a.shape.join() !== b.shape.join()) return NaN
-  return largestDifference(await a.data(), await b.data())
-}
 
 test('images of full size are averaged down to the size of the lod', async (t) => {
   t.deepEqual([...score(images).shape], [8, 1])

@@ -14,8 +14,8 @@ import {
   tracked,
 } from '../../ts/networks/params.ts'
 import { synthesis } from '../../ts/networks/synthesis.ts'
-import { largestDifference } from '../support/oracle.ts'
 import { tinyNetwork } from '../support/tiny.ts'
+import { difference } from '../support/difference.ts'
 
 const device = Device.open('reference')
 const options: NetworkOptions = { ...tinyNetwork, resolution: 32, fmapBase: 64, fmapMax: 8 }
@@ -37,11 +37,6 @@ const z2 = new Rng(4).normal(device, [4, 8])
 const w = mapping(params, z, undefined, options)
 const w2 = mapping(params, z2, undefined, options)
 const every = (style: Tensor) => Array.from({ length: layers }, () => style)
-
-async function difference(a: Tensor, b: Tensor): Promise<number> {
-  if (a.shape.join() !== b.shape.join()) return NaN
-  return largestDifference(await a.data(), await b.data())
-}
 
 test('truncation psi 0 on all layers, with fixed noise, gives one image for every z', async (t) => {
   const images = generate(params, z, { truncationPsi: 0, noise: 'const' }, options)

@@ -1,7 +1,4 @@
 /** Feature maps in 16 bits, on whatever GPU there is; `.ci/run` installs a software one. Without any, these tests fail. */
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import test from 'ava'
 import { resolveConfig, scheduleOptions, type ConfigOverrides } from '../../ts/training/config.ts'
 import { chooseDevice, Device, grad, Rng, scope } from '../../ts/native/index.ts'
@@ -16,8 +13,8 @@ import { createState, loadGenerator } from '../../ts/training/state.ts'
 import { trainingStep } from '../../ts/training/step.ts'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-precision-'))
 const device = 'wgpu'
 const precision = 'bf16'
 

@@ -1,6 +1,5 @@
 /** What `--profile` shows. */
-import { mkdtemp, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { resolveConfig } from '../../ts/training/config.ts'
@@ -8,6 +7,7 @@ import { Device, scope } from '../../ts/native/index.ts'
 import { measurePeak, profileTable } from '../../ts/performance/profile.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 for (const name of ['cpu', 'reference'] as const) {
   test(`${name} counts launches, operations and bytes by kernel and shapes, while it is told to`, async (t) => {
@@ -74,7 +74,7 @@ test('a share of the peak is at most all of it', (t) => {
 })
 
 test('training with profile writes the table of each tick', async (t) => {
-  const outdir = await mkdtemp(join(tmpdir(), 'stylegan-'))
+  const outdir = await folder()
   const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, device: 'cpu' })
   const tables: string[] = []
   let dir = ''

@@ -1,12 +1,12 @@
 /** TensorBoard's event files: the same bytes as TensorBoard's own writer, and files that survive a kill. */
 import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs'
-import { mkdtemp, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { crc32c, encodeEvent, wholeLength } from '../../ts/runs/events.ts'
 import { presets } from '../../ts/training/presets.ts'
 import { RunDir } from '../../ts/runs/run-dir.ts'
+import { folder } from '../support/folder.ts'
 
 /*
  * Written by tensorboard 2.21.0 of PyPI:
@@ -110,7 +110,6 @@ function eventsOf(run: RunDir) {
 }
 
 const open = async (outdir: string) => RunDir.create(outdir, 'r', presets.demo)
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-events-'))
 
 test('each record of a run is an event at its kimg, now, with its finite numbers by name', async (t) => {
   const run = await open(await folder())

@@ -1,13 +1,13 @@
 /** Real processes, killed with SIGKILL: a resumed run ends with the bits of one that was never interrupted. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { resolveConfig, type TrainConfig } from '../../ts/training/config.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 const child = fileURLToPath(new URL('../support/train-child.ts', import.meta.url))
 /** Exit code of a child that trained to the end. */
@@ -35,8 +35,6 @@ async function weights(outdir: string): Promise<Map<string, string>> {
   const { tensors } = await readSafetensors(join(outdir, run, names.sort().at(-1)!))
   return new Map([...tensors].map(([name, { values }]) => [name, Buffer.from(values.buffer).toString('base64')]))
 }
-
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-kill-'))
 
 let uninterrupted: Promise<Map<string, string>> | undefined
 const expected = () =>

@@ -1,6 +1,5 @@
 /** Training as a whole, on tiny networks: events, files, resuming bit for bit, interruptions, divergence. */
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { resolveConfig, type ConfigOverrides } from '../../ts/training/config.ts'
@@ -11,8 +10,7 @@ import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { DivergedError, train, type TrainEvent, type TrainHooks } from '../../ts/runs/loop.ts'
 import { loadGenerator } from '../../ts/training/state.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
-
-const folder = async () => mkdtemp(join(tmpdir(), 'stylegan-'))
+import { folder } from '../support/folder.ts'
 
 async function run(outdir: string, overrides: ConfigOverrides, hooks: TrainHooks = {}): Promise<TrainEvent[]> {
   const data = await tinyDataset()

@@ -1,18 +1,17 @@
 import test from 'ava'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { presets, resolveConfig } from '../../ts/training/config.ts'
 import { RunDir, statusLine } from '../../ts/runs/run-dir.ts'
 import { snapshotName } from '../../ts/runs/snapshots.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { scheduleOptions } from '../../ts/training/config.ts'
+import { folder } from '../support/folder.ts'
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'stylegan-run-'))
 const text = (path: string): string => readFileSync(path, 'utf8')
 
 test('a run directory keeps its options, and opens again for the same run with another length', async (t) => {
-  const out = folder()
+  const out = await folder()
   const run = await RunDir.create(out, 'r', presets.demo)
   t.deepEqual(await run.savedConfig(), presets.demo)
   run.log('hello')
@@ -23,7 +22,7 @@ test('a run directory keeps its options, and opens again for the same run with a
 })
 
 test('a run directory of other options is refused with both values and left as it was', async (t) => {
-  const out = folder()
+  const out = await folder()
   const run = await RunDir.create(out, 'r', presets.demo)
   writeFileSync(run.file(snapshotName(0)), '')
   await t.throwsAsync(RunDir.create(out, 'r', resolveConfig('demo', { gamma: 5, seed: 2 })), {
@@ -33,7 +32,7 @@ test('a run directory of other options is refused with both values and left as i
 })
 
 test('a run that has no snapshot yet does not bind the next command to its options', async (t) => {
-  const out = folder()
+  const out = await folder()
   await RunDir.create(out, 'r', presets.demo)
   const corrected = resolveConfig('demo', { gamma: 5 })
   const run = await RunDir.create(out, 'r', corrected)
@@ -41,7 +40,7 @@ test('a run that has no snapshot yet does not bind the next command to its optio
 })
 
 test('a run that diverged goes on with other options for the same networks, and says so', async (t) => {
-  const out = folder()
+  const out = await folder()
   const run = await RunDir.create(out, 'r', presets.demo)
   writeFileSync(run.file(snapshotName(0)), '')
   await run.diverged('training diverged after 1 kimg')
@@ -58,7 +57,7 @@ test('a run that diverged goes on with other options for the same networks, and 
 })
 
 test('the same data by another spelling are the same run', async (t) => {
-  const out = folder()
+  const out = await folder()
   const options = (data: string) => resolveConfig('demo', { data, kimg: 1 })
   const run = await RunDir.create(out, 'r', options('p'))
   writeFileSync(run.file(snapshotName(0)), '')
@@ -67,7 +66,7 @@ test('the same data by another spelling are the same run', async (t) => {
 })
 
 test('an emptied training_options.json is told and stays', async (t) => {
-  const out = folder()
+  const out = await folder()
   const run = await RunDir.create(out, 'r', presets.demo)
   writeFileSync(run.file('training_options.json'), '\n')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
@@ -78,7 +77,7 @@ test('an emptied training_options.json is told and stays', async (t) => {
 })
 
 test('damaged options and a file in place of the folder are named', async (t) => {
-  const out = folder()
+  const out = await folder()
   const run = await RunDir.create(out, 'r', presets.demo)
   writeFileSync(run.file('training_options.json'), '{"preset": "de')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
@@ -92,7 +91,7 @@ test('damaged options and a file in place of the folder are named', async (t) =>
 })
 
 async function threeTicks(): Promise<RunDir> {
-  const run = await RunDir.create(folder(), 'r', presets.demo)
+  const run = await RunDir.create(await folder(), 'r', presets.demo)
   run.log('begin')
   for (const nimg of [1000, 2000, 3000]) {
     run.log(`tick at ${nimg} — é`)

@@ -1,17 +1,17 @@
 /** One training at a time in a run directory. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { LockedError } from '../../ts/files/lock.ts'
 import { train, type TrainEvent, type TrainHooks } from '../../ts/runs/loop.ts'
 import { resolveConfig, type TrainConfig } from '../../ts/training/config.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 async function newConfig(): Promise<TrainConfig> {
-  const outdir = await mkdtemp(join(tmpdir(), 'stylegan-run-lock-'))
+  const outdir = await folder()
   return resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir })
 }
 

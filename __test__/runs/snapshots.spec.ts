@@ -1,6 +1,5 @@
 /** Snapshots of a run: names and order, which one a metric speaks of, which ones are kept. */
-import { mkdtemp, readdir, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import test from 'ava'
 import { Rng } from '../../ts/native/index.ts'
@@ -15,8 +14,7 @@ import {
   snapshotsIn,
   surplusSnapshots,
 } from '../../ts/runs/snapshots.ts'
-
-const folder = () => mkdtemp(join(tmpdir(), 'stylegan-snapshots-'))
+import { folder } from '../support/folder.ts'
 
 const config = resolveConfig('demo', {})
 

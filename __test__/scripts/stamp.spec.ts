@@ -1,15 +1,16 @@
 /** What `npm start` builds again, and what it does not. */
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { steps } from '../../scripts/build.mjs'
 import { hashInputs, isFresh, writeStamp } from '../../scripts/stamp.mjs'
+import { folder } from '../support/folder.ts'
 
 const step = { inputs: ['crates', 'Cargo.lock'], outputs: ['native'], stamp: 'native/.stamp' }
 
 async function built(): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'stylegan-'))
+  const root = await folder()
   await mkdir(join(root, 'crates', 'tensor'), { recursive: true })
   await mkdir(join(root, 'native'))
   await writeFile(join(root, 'crates', 'tensor', 'lib.rs'), 'fn one() {}')

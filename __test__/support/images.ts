@@ -1,11 +1,11 @@
 /** Folders of images that tests prepare. */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PrepareOptions } from '../../ts/data/prepare.ts'
 import { encodePng } from '../../ts/native/index.ts'
+import { folder } from './folder.ts'
 
-export const folder = () => mkdtemp(join(tmpdir(), 'stylegan-data-'))
+export { folder } from './folder.ts'
 
 /** PNG files of one colour each, named 0.png … */
 export async function images(count: number, size = 8): Promise<string> {

@@ -1,10 +1,10 @@
 /** A data set and networks so small that a test can train on them. */
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ConfigOverrides } from '../../ts/training/config.ts'
 import { encodePng, Rng } from '../../ts/native/index.ts'
 import type { NetworkOptions } from '../../ts/networks/params.ts'
+import { folder } from './folder.ts'
 
 export const tinyConfig = {
   resolution: 8,
@@ -44,7 +44,7 @@ let made: Promise<string> | undefined
 /** A folder of 20 PNG files of 8×8 coloured noise, the same for every test of a file. */
 export function tinyDataset(): Promise<string> {
   return (made ??= (async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'stylegan-tiny-'))
+    const dir = await folder()
     const rng = new Rng(5)
     for (let i = 0; i < 20; i++) {
       const pixels = Uint8Array.from({ length: 8 * 8 * 3 }, () => rng.nextInteger(0, 256))

@@ -1,6 +1,5 @@
 /** Snapshots that are damaged or that somebody else wrote: a {@link SnapshotError}, before memory is taken. */
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { encodeSafetensors, readSafetensors, SnapshotError, type TensorFile } from '../../ts/files/safetensors.ts'
@@ -10,11 +9,11 @@ import { resolveConfig } from '../../ts/training/config.ts'
 import { trainingMetadata } from '../../ts/training/snapshot-metadata.ts'
 import { createState, encodeState, loadGenerator, loadState } from '../../ts/training/state.ts'
 import { tinyConfig } from '../support/tiny.ts'
+import { folder } from '../support/folder.ts'
 
 const device = Device.open('cpu')
 const config = resolveConfig('demo', tinyConfig)
-const newPath = async () =>
-  join(await mkdtemp(join(tmpdir(), 'stylegan-snapshot-')), 'network-snapshot-000000.safetensors')
+const newPath = async () => join(await folder(), 'network-snapshot-000000.safetensors')
 
 async function snapshot(change: (file: TensorFile) => void = () => {}): Promise<string> {
   const path = await newPath()

@@ -11,6 +11,7 @@ import {
   type NetworkShape,
 } from '../performance/benchmark.ts'
 import { precisions, type Precision } from '../networks/precision.ts'
+import { formatBytes } from '../files/units.ts'
 import { deviceHelp, openDevice, parsePositive } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */
@@ -74,7 +75,7 @@ async function run(options: BenchOptions): Promise<void> {
     say(measurementLine(measurement))
   }
   const { peak } = device.memory()
-  say(`\nMost memory on the device: ${(peak / 2 ** 20).toFixed(0)} MiB`)
+  say(`\nMost memory on the device: ${formatBytes(peak)}`)
   if (!options.json) return
   const result = { device: options.device, precision, machine: host, measurements, peakBytes: peak }
   console.log(JSON.stringify(result, null, 1))

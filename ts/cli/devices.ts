@@ -1,6 +1,7 @@
 /** `stylegan devices`: what there is to compute on. */
 import { Command } from 'commander'
 import { listDevices, type CpuInfo, type GpuInfo } from '../native/index.ts'
+import { formatBytes } from '../files/units.ts'
 import { precisions } from '../networks/precision.ts'
 
 export function devicesCommand(): Command {
@@ -27,7 +28,7 @@ function cpuRows({ name, cores, simd, memoryBytes }: CpuInfo): Row[] {
     ['cores', `${cores}`],
     ['vectors', simd],
     ['precision', 'f32'],
-    ['memory', bytes(memoryBytes)],
+    ['memory', formatBytes(memoryBytes)],
   ]
 }
 
@@ -38,7 +39,7 @@ function gpuRows(gpu: GpuInfo): Row[] {
     ['type', gpu.kind === 'software' ? 'software: for tests, slower than cpu' : gpu.kind],
     ['backend', gpu.backend],
     ['driver', gpu.driver],
-    ['tensors', `up to ${bytes(gpu.maxBufferBytes)}, ${bytes(gpu.maxTensorBytes)} at once`],
+    ['tensors', `up to ${formatBytes(gpu.maxBufferBytes)}, ${formatBytes(gpu.maxTensorBytes)} at once`],
     ['f16', yes(gpu.f16)],
     // What feature maps can be stored in, whatever kernels compute in: no GPU needs a feature for it.
     ['precision', precisions.join(', ')],
@@ -49,8 +50,3 @@ function gpuRows(gpu: GpuInfo): Row[] {
 }
 
 const yes = (value: boolean) => (value ? 'yes' : 'no')
-
-function bytes(count: number): string {
-  const [unit, size] = count >= 2 ** 30 ? ['GiB', 2 ** 30] : ['MiB', 2 ** 20]
-  return `${(count / size).toFixed(1).replace('.0', '')} ${unit}`
-}

@@ -11,7 +11,7 @@ export function formatTime(seconds: number): string {
   return `${Math.floor(s / 86_400)}d ${two((s / 3600) % 24)}h ${two((s / 60) % 60)}m`
 }
 
-/** Bytes in whole MiB, or in GiB with one decimal. */
+/** Bytes in whole MiB, or in GiB with at most one decimal. */
 export function formatBytes(bytes: number): string {
-  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1).replace('.0', '')} GiB`
 }

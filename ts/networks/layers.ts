@@ -1,7 +1,7 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
 import { concat, scope, type FloatType, type Tensor } from '../native/index.ts'
 import type { Semantics } from './semantics.ts'
-import { equalised, gainOf, get, kernelOf, type Params } from './params.ts'
+import { effectiveWeight, equalised, gainOf, get, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
 const alpha = 0.2
@@ -50,7 +50,7 @@ export function conv2d(params: Params, name: string, x: Tensor): Tensor {
 export function upConv2d(params: Params, name: string, x: Tensor, fused: boolean): Tensor {
   return scope(() => {
     const [, height, width] = x.dims4()
-    const kernel = kernelOf(params, name, (weight) => {
+    const kernel = effectiveWeight(params, name, (weight) => {
       const w = weight.permute([0, 1, 3, 2])
       return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
     })
@@ -61,7 +61,7 @@ export function upConv2d(params: Params, name: string, x: Tensor, fused: boolean
 /** 3×3 convolution, then the mean of each 2×2 pixels, as one 4×4 convolution with stride 2. */
 export function downConv2d(params: Params, name: string, x: Tensor): Tensor {
   return scope(() => {
-    const kernel = kernelOf(params, name, (weight) => spread(weight, gainOf(weight, heGain) / 4))
+    const kernel = effectiveWeight(params, name, (weight) => spread(weight, gainOf(weight, heGain) / 4))
     return x.conv2d(kernel, { stride: 2, padding: same })
   })
 }

@@ -162,32 +162,33 @@ export function get(params: Params, name: string): Tensor {
 }
 
 /**
- * Parameters that change no more: what layers make of their weights is made once, for drawing many pictures. The tensors
- * must not be assigned to afterwards.
+ * Parameters that do not change any more, for drawing many pictures: the {@link effectiveWeight} of each layer is computed once.
+ * The tensors must not be assigned to afterwards.
  */
 export function frozen(params: Params): Params {
   return new FrozenParams(params)
 }
 
+/** Parameters with a cache of the weights that layers use. */
 class FrozenParams extends Map<string, Tensor> {
-  readonly #kernels = new Map<string, Tensor>()
+  readonly #weights = new Map<string, Tensor>()
 
-  kernel(name: string, make: () => Tensor): Tensor {
-    const kernel = this.#kernels.get(name) ?? freeze(scope(make))
-    this.#kernels.set(name, kernel)
-    return kernel
+  cached(name: string, make: () => Tensor): Tensor {
+    const weight = this.#weights.get(name) ?? freeze(scope(make))
+    this.#weights.set(name, weight)
+    return weight
   }
 }
 
-/** What a layer makes of its weight: `make`, or what it made before of a frozen one. */
-export function kernelOf(params: Params, name: string, make: (weight: Tensor) => Tensor): Tensor {
+/** The weight that a layer computes with: its parameter, scaled and shaped by `make`; cached for {@link frozen} parameters. */
+export function effectiveWeight(params: Params, name: string, make: (weight: Tensor) => Tensor): Tensor {
   const weight = get(params, `${name}/weight`)
-  return params instanceof FrozenParams ? params.kernel(name, () => make(weight)) : make(weight)
+  return params instanceof FrozenParams ? params.cached(name, () => make(weight)) : make(weight)
 }
 
 /** A weight as it is used: times {@link gainOf}. */
 export function equalised(params: Params, name: string, gain: number, lrmul = 1): Tensor {
-  return kernelOf(params, name, (weight) => weight.mul(gainOf(weight, gain, lrmul)))
+  return effectiveWeight(params, name, (weight) => weight.mul(gainOf(weight, gain, lrmul)))
 }
 
 /**
