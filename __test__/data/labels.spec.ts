@@ -51,7 +51,7 @@ async function refusals(data: string): Promise<{ needed: string; notes: string[]
   const failure = async (work: Promise<unknown>) =>
     work.then(
       () => '',
-      (error: Error) => error.message,
+      (error: unknown) => (error as Error).message,
     )
   const prepare = await options(data)
   const needed = await failure(openDataset({ ...prepare, labels: true }))

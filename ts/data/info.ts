@@ -21,11 +21,11 @@ export interface DatasetInfo {
   /** Images that could not be read and were left out. */
   readonly skipped: readonly string[]
   /** How many files are no images of the data set, by kind; {@link leftOutName} lists them. */
-  readonly leftOut?: Readonly<Record<string, number>>
+  readonly leftOut?: Readonly<Record<string, number>> | undefined
   /** Names of the columns of `labels.npy`. */
   readonly labels?: readonly string[]
   /** Why there are no labels. */
-  readonly noLabels?: string
+  readonly noLabels?: string | undefined
   /** CRC-32C of each level's file and of `labels.npy`, in hexadecimal; versions before 0.2 wrote none. */
   readonly crc32c?: Readonly<Record<string, string>>
 }

@@ -21,9 +21,9 @@ const form = '{"labels": [["folder/a.png", 0], …]}'
  * @throws DataError with the line of what is wrong
  */
 export async function readListed(path: string): Promise<Listed | undefined> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw new DataError(`${path}: ${error.message}`)
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new DataError(`${path}: ${(error as Error).message}`)
   })
   if (bytes === undefined) return undefined
   const text = decode(path, bytes)

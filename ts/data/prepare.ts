@@ -38,7 +38,7 @@ export interface Plan {
   /** {@link DatasetInfo.fingerprint} */
   readonly fingerprint: string
   /** What may change without preparing images again. */
-  readonly details: Pick<DatasetInfo, 'leftOut' | 'noLabels'>
+  readonly details: Required<Pick<DatasetInfo, 'leftOut' | 'noLabels'>>
   /** Writes the list of what was left out. */
   list(dir: string, skipped: readonly string[]): Promise<void>
   prepare(dir: string): Promise<void>
@@ -79,7 +79,7 @@ export async function planFolder(options: PrepareOptions): Promise<Plan> {
   const fingerprint = hash.digest('hex')
   const counts: Record<string, number> = {}
   for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
-  const details = { ...(Object.keys(counts).length > 0 && { leftOut: counts }), ...(noLabels && { noLabels }) }
+  const details = { leftOut: Object.keys(counts).length > 0 ? counts : undefined, noLabels }
   const list = async (dir: string, skipped: readonly string[]) => {
     const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [line(`${path}: ${kind}`)]))
     const path = join(dir, leftOutName)
@@ -176,7 +176,7 @@ export function planAvatars(side: number, { channels, signal, onProgress }: Prep
     const info = { source: BUILTIN_AVATARS, fingerprint: '', count: avatarCount, resolution: side, channels: 3 }
     await finish(dir, { ...info, transform: 'rendered', skipped: [], labels: names })
   }
-  return { fingerprint: '', details: {}, list: async () => {}, prepare }
+  return { fingerprint: '', details: { leftOut: undefined, noLabels: undefined }, list: async () => {}, prepare }
 }
 
 /** Adds the checksums; from then on the folder is whole. */
@@ -199,11 +199,8 @@ export function isUpToDate({ leftOut, noLabels }: DatasetInfo, { details }: Plan
   return JSON.stringify([leftOut, noLabels]) === JSON.stringify([details.leftOut, details.noLabels])
 }
 
-export async function update(
-  dir: string,
-  { leftOut: _, noLabels: __, ...info }: DatasetInfo,
-  plan: Plan,
-): Promise<void> {
+/** Writes what may change without preparing images again. */
+export async function update(dir: string, info: DatasetInfo, plan: Plan): Promise<void> {
   await plan.list(dir, info.skipped)
   await writeInfo(dir, { ...info, ...plan.details })
 }
