@@ -52,7 +52,7 @@ network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown, and 
 
 function defaults(key: ConfigKey): string {
   const { default: official, demo = official } = options[key]
-  const show = (value: unknown) => (value === '' || value === null ? 'none' : String(value))
+  const show = (value: string | number | boolean | null) => (value === '' || value === null ? 'none' : String(value))
   return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
 }
 
@@ -64,7 +64,10 @@ async function run({ preset, profile, dryRun, maxMegapixels, verify, ...given }:
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
   console.log(describe(config))
   if (note) console.log(note)
-  if (dryRun) return console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
+  if (dryRun) {
+    console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
+    return
+  }
   console.log(describeTimeline(config))
   await interruptible('Stopping after this step; once more to stop at once, without a snapshot.', async (signal) => {
     const display = new Display(config)
