@@ -90,3 +90,12 @@ for (const format of ['safetensors', 'npz'] as const) {
     t.true(again.Gs!.has('G_synthesis/4x4/Const/const'))
   })
 }
+
+for (const protocol of [0, 1]) {
+  test(`pickle protocol ${protocol}, which is text in places, holds the same networks bit for bit`, async (t) => {
+    const [old, usual] = await Promise.all(
+      [`p${protocol}.pkl`, 'p4.pkl'].map((name) => openCheckpoint([at(`nvlabs/serialisations/${name}`)])),
+    )
+    for (const name of ['Gs', 'G', 'D'] as const) t.deepEqual(bits(old![name]), bits(usual![name]), name)
+  })
+}
