@@ -65,8 +65,8 @@ test('a file that holds an optimizer, or a discriminator alone, says so where a 
   const device = Device.open('cpu')
   const message = async (file: string) =>
     (await t.throwsAsync(loadGenerator(at(`huangzh13/linear32/${file}`), device))).message
-  t.regex((await message('GAN_GEN_OPTIM_3_7.pth')), /holds an optimizer's state and no network/)
-  t.regex((await message('GAN_DIS_3_7.pth')), /holds a discriminator alone/)
+  t.regex(await message('GAN_GEN_OPTIM_3_7.pth'), /holds an optimizer's state and no network/)
+  t.regex(await message('GAN_DIS_3_7.pth'), /holds a discriminator alone/)
 })
 
 test('a file of networks of a newer version is refused, and one of other text too', async (t) => {
