@@ -93,5 +93,6 @@ test('the library in ten lines prints ticks and images', async (t) => {
   await writeFile(join(cwd, 'example.mjs'), source)
   const { stdout } = await run(process.execPath, ['example.mjs'], { cwd })
   t.regex(stdout, /tick 1 /)
-  t.regex(stdout, /\[ 4, 8, 8, 3 \] Uint8Array/)
+  t.regex(stdout, /16 8 Uint8Array\(3072\)/)
+  t.true(existsSync(join(cwd, 'seed0000.png')))
 })

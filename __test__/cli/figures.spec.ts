@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
+import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyDataset } from '../support/tiny.ts'
 import { folder } from '../support/folder.ts'
@@ -43,6 +44,19 @@ test.serial('every figure command writes its picture', async (t) => {
   const info = await stylegan(['info', await network()])
   t.regex(info.out, /G_synthesis\/8x8\/Conv0_up +[\d,]+ +8x8x8 +3x3x8x8/)
   t.regex(info.out, /Total +[\d,]+/)
+})
+
+test.serial('generate writes exactly what images of the library gives', async (t) => {
+  const out = await folder()
+  const flags = ['--trunc', '0.4', '--trunc-cutoff', '2', '--noise-mode', 'random', '--height', '6']
+  t.is((await draw('generate', '--seeds', '0-2', '--outdir', out)).code, 0)
+  t.is((await draw('generate', '--seeds', '8', ...flags, '--outdir', out)).code, 0)
+  const G = await loadGenerator(await network())
+  const bytes = async (name: string) => new Uint8Array(await readFile(join(out, name)))
+  const images = await G.images({ seeds: '0-2' })
+  for (const seed of [0, 1, 2]) t.deepEqual(await bytes(`seed000${seed}.png`), await images.png(seed))
+  const other = await G.images({ seeds: 8, psi: 0.4, cutoff: 2, noise: 'random', height: 6 })
+  t.deepEqual(await bytes('seed0008.png'), await other.png(0))
 })
 
 const refused: [args: string[], message: RegExp][] = [

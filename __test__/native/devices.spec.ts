@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { chooseDevice, listDevices, type CpuInfo, type GpuInfo } from '../../ts/native/index.ts'
+import { chooseDevice, Device, listDevices, type CpuInfo, type GpuInfo } from '../../ts/native/index.ts'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
@@ -124,4 +124,8 @@ test('only crates/wgpu and the device table know WebGPU', async (t) => {
     const code = source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '').replaceAll(/'[^'\n]*'|`[^`]*`/g, '')
     t.notRegex(code, /wgpu|wgsl/i, name)
   }
+})
+
+test('auto opens the device that it means', (t) => {
+  t.is(Device.open('auto').name, chooseDevice('auto').device)
 })

@@ -54,11 +54,9 @@ await test('a tiny network is trained', async () => {
   assert.equal(await trainTo(0.064), 0)
 })
 await test('a picture is drawn', async () => {
-  const generator = await stylegan.loadGenerator(snapshot, stylegan.Device.open('cpu'))
-  const z = new stylegan.Rng(7).normal(generator.Gs.device, [1, generator.options.latentSize])
-  const images = stylegan.scope(() => stylegan.renderLatents(generator, z, { truncationPsi: 0.7, noise: 'const' }))
-  assert.deepEqual([...images.shape], [1, 8, 8, 3])
-  assert.equal((await images.data()).length, 8 * 8 * 3)
+  const images = await (await stylegan.loadGenerator(snapshot)).images({ seeds: 7 })
+  assert.deepEqual([images.count, images.height, images.width, images.channels], [1, 8, 8, 3])
+  assert.equal(images.pixels.length, 8 * 8 * 3)
 })
 await test('training goes on where it ended', async () => assert.equal(await trainTo(0.096), 64))
 

@@ -2,14 +2,14 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { seedsOf } from '../data/seeds.ts'
+import { defaultPsi, type ImageGenerator } from '../figures/generator.ts'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
-import { configurationOf } from '../networks/configurations.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
-import { findSnapshot } from '../runs/snapshots.ts'
+import { loadGenerator } from '../runs/load-generator.ts'
 import { options } from '../training/options.ts'
-import { loadGenerator } from '../training/state.ts'
 
 /** Options of every command that draws from a network. */
 export interface DrawOptions {
@@ -49,17 +49,15 @@ export function openDevice(name: string): Device {
   return Device.open(device)
 }
 
-/** The network of a command, and how to draw from it. */
+/** The network of a command, itself and as figures draw it, and how to draw from it. */
 export async function openGenerator(
   options: DrawOptions,
-): Promise<{ generator: TrainedGenerator; sampling: FigureOptions }> {
-  const device = openDevice(options.device)
-  const loaded = await loadGenerator(await findSnapshot(options.network), device)
-  const generator = { ...loaded, height: options.height ?? loaded.height }
-  // The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py).
-  const truncationPsi = options.trunc ?? (configurationOf(generator.options).traditional ? 1 : 0.7)
+): Promise<{ G: ImageGenerator; generator: TrainedGenerator; sampling: FigureOptions }> {
+  const G = await loadGenerator(options.network, { device: openDevice(options.device) })
+  const generator = { ...G, height: options.height ?? G.height }
+  const truncationPsi = options.trunc ?? defaultPsi(G.options)
   const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff }
-  return { generator, sampling }
+  return { G, generator, sampling }
 }
 
 /** The seeds of a figure: given, or with `--paper` the paper's. */
@@ -147,15 +145,11 @@ export function parseGrid(text: string): { columns: number; rows: number } {
 
 /** `0,1,4-6` as 0, 1, 4, 5, 6. */
 export function parseSeeds(text: string): number[] {
-  return text.split(',').flatMap((part) => {
-    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
-    if (!range) throw new InvalidArgumentError(`seeds such as 0,1,4-6 are expected, got '${part}'.`)
-    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])]
-    if (last < first || last - first >= 100_000) {
-      throw new InvalidArgumentError(`a range of at most 100,000 rising seeds is expected, got '${part}'.`)
-    }
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
-  })
+  try {
+    return seedsOf(text)
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as RangeError).message}.`)
+  }
 }
 
 export function parseNumber(text: string): number {

@@ -1,18 +1,10 @@
 /** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import { streams } from '../data/sampler.ts'
-import {
-  bytesOf,
-  renderStyles,
-  shownRows,
-  stylesOf,
-  type FigureOptions,
-  type TrainedGenerator,
-} from '../figures/render.ts'
 import { uncuratedFigure } from '../figures/figures.ts'
-import { cropImages, tileImages } from '../figures/grid.ts'
-import { encodeDrawnPng, Rng, scope } from '../native/index.ts'
+import { defaultCutoff, type ImageGenerator } from '../figures/generator.ts'
+import { tileImages } from '../figures/grid.ts'
+import { encodeDrawnPng } from '../native/index.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
 import {
   drawOptions,
@@ -84,8 +76,11 @@ async function run(options: Options): Promise<void> {
   }
   const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }
   const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
-  const { generator, sampling } = await openGenerator(withCutoff(options))
-  if (!uncurated) return drawSeeds(generator, sampling, { ...options, seeds: seeds! })
+  const { G, generator, sampling } = await openGenerator({
+    ...options,
+    truncCutoff: options.truncCutoff ?? defaultCutoff,
+  })
+  if (!uncurated) return drawSeeds(G, { ...options, seeds: seeds! })
   await writePicture(
     join(outdir, 'uncurated.png'),
     await uncuratedFigure(generator, { ...sampling, ...figure, ...layout }),
@@ -94,28 +89,18 @@ async function run(options: Options): Promise<void> {
 
 /** One file for each seed, or a grid of all. */
 async function drawSeeds(
-  generator: TrainedGenerator,
-  sampling: FigureOptions,
-  { seeds, noiseMode, grid, outdir }: Options & { seeds: number[] },
+  G: ImageGenerator,
+  { seeds, grid, outdir, ...given }: Options & { seeds: number[] },
 ): Promise<void> {
-  const { resolution: w, numChannels: c } = generator.options
-  const shown = shownRows(generator)
-  const h = shown.height
-  const batch: Uint8Array[] = []
-  for (const seed of seeds) {
-    const noise = noiseMode === 'random' ? new Rng(seed, streams.noise) : noiseMode
-    const image = scope(() => renderStyles(generator, stylesOf(generator, seed, sampling), noise))
-    const pixels = cropImages(await bytesOf(image), { n: 1, h: w, w, c }, shown)
-    if (grid) batch.push(pixels)
-    else
-      await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await encodeDrawnPng(pixels, w, h, c))
+  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, height } = given
+  const options = { psi, cutoff, class: given.class, noise, height }
+  if (grid) {
+    const { pixels, count: n, height: h, width: w, channels: c } = await G.images({ seeds, ...options })
+    const tiled = tileImages(pixels, { n, h, w, c }, grid.columns, Math.ceil(w / 64))
+    return writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(tiled.pixels, tiled.width, tiled.height, c))
   }
-  if (!grid) return
-  const tiled = tileImages(Buffer.concat(batch), { n: batch.length, h, w, c }, grid.columns, Math.ceil(w / 64))
-  await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(tiled.pixels, tiled.width, tiled.height, c))
-}
-
-/** The official generator truncates the layers up to 32x32 (networks_stylegan.py). */
-function withCutoff(options: Options): Options {
-  return { ...options, truncCutoff: options.truncCutoff ?? 8 }
+  for (const seed of seeds) {
+    const image = await G.images({ seeds: seed, ...options })
+    await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await image.png(0))
+  }
 }

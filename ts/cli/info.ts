@@ -46,7 +46,10 @@ export function checkpointText(path: string, checkpoint: Checkpoint): string {
 
 async function run(snapshot: string): Promise<void> {
   const path = await findSnapshot(snapshot)
-  if (await isCheckpoint(path)) { console.log(await describeCheckpoint(path)); return; }
+  if (await isCheckpoint(path)) {
+    console.log(await describeCheckpoint(path))
+    return
+  }
   const metadata = await readMetadata(path)
   const { network, classes, position } = trainingMetadata(path, { metadata })
   const { config = 'F', resolution, numChannels, labelSize } = network

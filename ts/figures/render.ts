@@ -71,9 +71,18 @@ function unknownClass({ options, classes = [] }: TrainedGenerator, found: string
 
 /** The w of a seed for each layer, truncated. */
 export function stylesOf(generator: TrainedGenerator, seed: number, sampling: FigureOptions): Tensor[] {
+  return scope(() => stylesOfLatent(generator, latentOf(generator, seed), sampling))
+}
+
+/**
+ * The w of a latent for each layer, truncated.
+ *
+ * @param z `[1, latentSize]`
+ */
+export function stylesOfLatent(generator: TrainedGenerator, z: Tensor, sampling: FigureOptions): Tensor[] {
   const { Gs, options } = generator
   return scope(() => {
-    const w = mapping(Gs.params, latentOf(generator, seed), labelOf(generator, sampling.classes), options)
+    const w = mapping(Gs.params, z, labelOf(generator, sampling.classes), options)
     const { truncationPsi = 1, truncationCutoff = Infinity } = sampling
     return truncate(Gs.params, w, { truncationPsi, truncationCutoff }, options)
   })

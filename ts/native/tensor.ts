@@ -5,6 +5,7 @@
  * thread: only `data`, `item` and `synchronize` wait.
  */
 import { call, native, number, type Shape, ShapeError, shown, sizes, wait, whole } from './addon.ts'
+import { chooseDevice } from './devices.ts'
 
 /** Types of 16 bits that a GPU can store feature maps in; the last axis is then a multiple of 4. It computes in `f32` all the same. */
 export type Half = 'bf16' | 'f16'
@@ -73,8 +74,9 @@ export class Device {
   /**
    * Opens a device.
    *
-   * @param name `cpu` computes in f32 on all cores; `wgpu` in f32 on the first GPU, `wgpu:1` on the second; `reference` is slow,
-   *   plain and f64: the definition of every kernel; `test` is `reference` behind a queue that runs only when something waits
+   * @param name `cpu` computes in f32 on all cores; `wgpu` in f32 on the first GPU, `wgpu:1` on the second; `auto` is the best GPU,
+   *   `cpu` where there is none; `reference` is slow, plain and f64: the definition of every kernel; `test` is `reference` behind a
+   *   queue that runs only when something waits
    * @throws TypeError for another name
    */
   static open(name: string, options: DeviceOptions = {}): Device {
@@ -83,9 +85,10 @@ export class Device {
       throw new TypeError(`algorithm must be one of ${algorithms.join(', ')}, got ${shown(algorithm)}`)
     }
     const limit = memoryLimit === undefined ? undefined : whole('memoryLimit', memoryLimit, 0, Number.MAX_SAFE_INTEGER)
+    const known = name === 'auto' ? chooseDevice(name).device : name
     return new Device(
-      name,
-      call(() => native.NativeDevice.open(name, limit)),
+      known,
+      call(() => native.NativeDevice.open(known, limit)),
       algorithm,
     )
   }

@@ -178,6 +178,18 @@ class FrozenParams extends Map<string, Tensor> {
     this.#weights.set(name, weight)
     return weight
   }
+
+  disposeKernels(): void {
+    for (const kernel of this.#kernels.values()) kernel.dispose()
+    this.#kernels.clear()
+  }
+}
+
+/** Gives a network's memory back, with what layers made of its weights. */
+export function disposeNetwork({ params, flat }: Network): void {
+  for (const tensor of params.values()) tensor.dispose()
+  flat.dispose()
+  if (params instanceof FrozenParams) params.disposeKernels()
 }
 
 /** The weight that a layer computes with: its parameter, scaled and shaped by `make`; cached for {@link frozen} parameters. */

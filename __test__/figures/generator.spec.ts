@@ -1,0 +1,117 @@
+/** A trained network for programs: images of seeds, and w of any origin. */
+import test from 'ava'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { streams } from '../../ts/data/sampler.ts'
+import { ImageGenerator } from '../../ts/figures/generator.ts'
+import { loadGenerator } from '../../ts/runs/load-generator.ts'
+import { bytesOf, renderStyles, stylesOf } from '../../ts/figures/render.ts'
+import { Styles } from '../../ts/figures/styles.ts'
+import { Device, Rng, scope } from '../../ts/native/index.ts'
+import { generatorSpecs } from '../../ts/networks/generator.ts'
+import { createNetwork, frozen, type NetworkOptions } from '../../ts/networks/params.ts'
+import { tinyNetwork } from '../support/tiny.ts'
+
+function open(device = Device.open('cpu'), more: Partial<NetworkOptions> = {}): ImageGenerator {
+  const options: NetworkOptions = { ...tinyNetwork, config: 'F', resolution: 64, fmapBase: 64, ...more }
+  const network = createNetwork(device, generatorSpecs(options), new Rng(1))
+  const rng = new Rng(2)
+  for (const [name, tensor] of network.params) {
+    if (name.endsWith('Noise/weight') || name === 'dlatent_avg')
+      scope(() => tensor.assign(rng.normal(device, tensor.shape)))
+  }
+  const Gs = { ...network, params: frozen(network.params) }
+  return new ImageGenerator('made', { Gs, options, classes: ['cat', 'dog'], height: options.resolution, nimg: 0 })
+}
+const G = open()
+
+const drawn = (seed: number, psi: number, cutoff: number, noise: Rng | 'const') =>
+  bytesOf(scope(() => renderStyles(G, stylesOf(G, seed, { truncationPsi: psi, truncationCutoff: cutoff }), noise)))
+
+test('images of seeds are those of the figures, truncated to 0.7 up to layer 8', async (t) => {
+  const images = await G.images({ seeds: '3,5-6' })
+  t.deepEqual([images.count, images.height, images.width, images.channels], [3, 64, 64, 3])
+  for (const [i, seed] of [3, 5, 6].entries()) t.deepEqual(images.at(i), await drawn(seed, 0.7, 8, 'const'))
+  t.notDeepEqual(images.at(0), await drawn(3, 0.7, 10, 'const'), 'the network is deep enough for the cutoff to matter')
+})
+
+test('psi, cutoff and noise of each seed reach the image', async (t) => {
+  const images = await G.images({ seeds: [7, 4], psi: -0.5, cutoff: 3, noise: 'random' })
+  t.deepEqual(images.at(1), await drawn(4, -0.5, 3, new Rng(4, streams.noise)))
+})
+
+test('images show the rows that are asked for', async (t) => {
+  const [all, middle] = [await G.images({ seeds: 1 }), await G.images({ seeds: 1, height: 48 })]
+  t.deepEqual(middle.pixels, all.pixels.slice(8 * 64 * 3, 56 * 64 * 3))
+  t.is(middle.height, 48)
+})
+
+test('an image is a PNG file, and an RGB picture', async (t) => {
+  const gray = await open(undefined, { numChannels: 1 }).images({ seeds: 0 })
+  t.deepEqual([...(await gray.png(0)).subarray(1, 4)], [...Buffer.from('PNG')])
+  t.is(gray.picture(0).pixels.length, 3 * gray.pixels.length)
+  t.throws(() => gray.at(1), { instanceOf: RangeError, message: 'Images: an image from 0 to 0 is expected, got 1' })
+})
+
+test('synthesis of the w of seeds gives their images, on devices of f32 and of f64', async (t) => {
+  for (const device of ['cpu', 'reference']) {
+    const generator = open(Device.open(device), { resolution: 8 })
+    const w = await generator.mapping({ seeds: [1, 2], psi: 0.5, cutoff: 2 })
+    t.deepEqual([w.count, w.layers, w.width], [2, 4, 8])
+    t.deepEqual(await generator.synthesis(w), await generator.images({ seeds: [1, 2], psi: 0.5, cutoff: 2 }))
+  }
+})
+
+test('w of latents of one’s own is w of their seed', async (t) => {
+  const z = await new Rng(9, streams.grid).normal(G.Gs.device, [1, 8]).data()
+  t.deepEqual(await G.mapping({ z }), await G.mapping({ seeds: 9 }))
+})
+
+test('the mean of W and truncation by hand give what psi gives', async (t) => {
+  const [mean, w] = [await G.mean(), await G.mapping({ seeds: [1, 2], psi: 1 })]
+  t.deepEqual(await G.synthesis(mean), await G.images({ seeds: 5, psi: 0, cutoff: Infinity }))
+  const truncated = await G.mapping({ seeds: [1, 2], psi: 0.3, cutoff: Infinity })
+  mean.lerp(w, 0.3).values.forEach((value, i) => t.true(Math.abs(value - truncated.values[i]!) < 1e-6))
+})
+
+test('styles are mixed layer by layer, averaged, and walked between', (t) => {
+  const a = new Styles(Float32Array.of(0, 1, 2, 3), [1, 2, 2])
+  const b = new Styles(Float32Array.of(10, 11, 12, 13, 20, 21, 22, 23), [2, 2, 2])
+  t.deepEqual([...a.mix(b, [1]).values], [0, 1, 12, 13, 0, 1, 22, 23])
+  t.deepEqual([...b.mix(a, [0]).values], [0, 1, 12, 13, 0, 1, 22, 23])
+  t.deepEqual([...b.mean().values], [15, 16, 17, 18])
+  t.deepEqual([...a.lerp(b, 0.5).values], [5, 6, 7, 8, 10, 11, 12, 13])
+  t.deepEqual([...b.at(1).values], [20, 21, 22, 23])
+})
+
+test('what does not fit is refused in a sentence', async (t) => {
+  const of = (values: number) => new Styles(new Float32Array(values), [1, 1, values])
+  await t.throwsAsync(G.images({}), { message: 'seeds and z: one of them is expected, got none' })
+  await t.throwsAsync(G.images({ seeds: [] }), { message: 'seeds: one or more are expected, got none' })
+  await t.throwsAsync(G.images({ seeds: 'x' }), { message: "seeds such as 0,1,4-6 are expected, got 'x'" })
+  await t.throwsAsync(G.images({ seeds: -1 }), { message: 'seeds: whole numbers from 0 are expected, got -1' })
+  await t.throwsAsync(G.images({ seeds: 0, class: 'cat' }), { message: /^class: expected none/ })
+  await t.throwsAsync(G.mapping({ z: [1, 2] }), { message: 'z: [count, 8] is expected, got 2 values' })
+  await t.throwsAsync(G.synthesis(of(8)), { message: 'w: [count, 10, 8] is expected, got [1, 1, 8]' })
+  t.throws(() => of(2).lerp(of(3), 0), { message: 'Styles: [1 or 1, 1, 2] are expected, got [1, 1, 3]' })
+  t.throws(() => of(2).mix(of(2), [1]), { message: 'Styles: layers from 0 to 0 are expected, got 1' })
+  await t.throwsAsync(open(undefined, { labelSize: 2 }).images({ seeds: 0, class: 'cow' }), { message: /"cat", "dog"/ })
+})
+
+test('a disposed generator has given all memory back', async (t) => {
+  const device = Device.open('cpu')
+  {
+    using generator = open(device)
+    await generator.images({ seeds: 0, psi: 0.5, noise: 'random' })
+  }
+  await device.synchronize()
+  t.is(device.memory().live, 0)
+})
+
+test('a folder without a snapshot is refused', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'stylegan-generator-'))
+  await writeFile(join(dir, 'other.txt'), '')
+  await t.throwsAsync(loadGenerator(dir), { message: /no network-snapshot-NNNNNN\.safetensors is in there/ })
+  await t.throwsAsync(loadGenerator(join(dir, 'no')), { message: /there is nothing$/ })
+})

@@ -1,0 +1,248 @@
+/** A trained network for programs that want images: no tensors to keep or to dispose of. */
+import { streams } from '../data/sampler.ts'
+import { seedsOf, type Seeds } from '../data/seeds.ts'
+import { encodeDrawnPng, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
+import { configurationOf } from '../networks/configurations.ts'
+import { disposeNetwork, get, numLayers, type Network, type NetworkOptions } from '../networks/params.ts'
+import type { LoadedGenerator, Origin } from '../training/imported.ts'
+import { cropImages, type Picture } from './grid.ts'
+import { rgbPicture } from './panel.ts'
+import { bytesOf, latentOf, renderStyles, shownRows, stylesOfLatent, type TrainedGenerator } from './render.ts'
+import { joinStyles, Styles } from './styles.ts'
+
+/** Which latents, and how far they are moved towards the mean. */
+export interface MappingOptions {
+  /** Images are those of `stylegan generate --seeds`. */
+  readonly seeds?: Seeds | undefined
+  /** Latents of one's own, `[count, latentSize]`, in place of seeds; only their directions matter. */
+  readonly z?: ArrayLike<number> | undefined
+  /** Truncation: 1 draws from all that was learned, 0 the mean image. Default 0.7; without styles (A, B) 1. */
+  readonly psi?: number | undefined
+  /** Layers that `psi` moves, from the coarsest. Default 8, up to 32×32, as the official generator. */
+  readonly cutoff?: number | undefined
+  /** Class of a conditional network, by name or number; several where images have several. */
+  readonly class?: number | string | readonly (number | string)[] | undefined
+}
+
+/** How w becomes an image. */
+export interface SynthesisOptions {
+  /** The network's own noise (default), drawn for each image, or none. */
+  readonly noise?: 'const' | 'random' | 'none' | undefined
+  /** Seeds of random noise, one an image; by default those of the images, or 0, 1, … for w of another origin. */
+  readonly noiseSeeds?: Seeds | undefined
+  /** Rows of each image, from the middle; by default all, or those of the network's preset. */
+  readonly height?: number | undefined
+}
+
+export type ImagesOptions = MappingOptions & SynthesisOptions
+
+/** Images of one size, as bytes. */
+export class Images {
+  /** `[count, height, width, channels]`. */
+  readonly pixels: Uint8Array
+  readonly count: number
+  readonly height: number
+  readonly width: number
+  /** 1 is gray, 3 RGB, 4 RGBA. */
+  readonly channels: number
+
+  /** @internal */
+  constructor(pixels: Uint8Array, [count, height, width, channels]: readonly [number, number, number, number]) {
+    this.pixels = pixels
+    this.count = count
+    this.height = height
+    this.width = width
+    this.channels = channels
+  }
+
+  /** The bytes of image i, `[height, width, channels]`, shared with `pixels`. */
+  at(i: number): Uint8Array {
+    if (!(Number.isInteger(i) && i >= 0 && i < this.count)) {
+      throw new RangeError(`Images: an image from 0 to ${this.count - 1} is expected, got ${i}`)
+    }
+    const size = this.height * this.width * this.channels
+    return this.pixels.subarray(i * size, (i + 1) * size)
+  }
+
+  /** Image i as a PNG file, with the mark that keeps drawn images out of training data. */
+  async png(i: number): Promise<Uint8Array> {
+    return encodeDrawnPng(this.at(i), this.width, this.height, this.channels)
+  }
+
+  /** Image i in RGB, for `encodeVideo` and `animatedPng`. */
+  picture(i: number): Picture {
+    return rgbPicture(this.at(i), this.width, this.height, this.channels)
+  }
+}
+
+/**
+ * A trained generator. Its images are those that the command line draws, byte for byte. Work runs on the device's own
+ * thread: the program goes on meanwhile.
+ */
+export class ImageGenerator implements TrainedGenerator {
+  /** The file that it was read from. */
+  readonly path: string
+  /** The weights: the running average of training. */
+  readonly Gs: Network
+  readonly options: NetworkOptions
+  /** Names of the classes of a conditional network. */
+  readonly classes: readonly string[]
+  /** Rows that images show. */
+  readonly height: number
+  /** Images that it was shown in training. */
+  readonly nimg: number
+  /** Level of detail that it is drawn at; 0 is the full resolution. */
+  readonly lod: number
+  /** What wrote a network of another program, and its licence. */
+  readonly origin: Origin | undefined
+
+  /** @internal */
+  constructor(path: string, { Gs, options, classes, height, nimg, lod = 0, origin }: LoadedGenerator) {
+    this.path = path
+    this.Gs = Gs
+    this.options = options
+    this.classes = classes
+    this.height = height
+    this.nimg = nimg
+    this.lod = lod
+    this.origin = origin
+  }
+
+  /**
+   * Images of seeds, exactly those that `stylegan generate` writes for the same options.
+   *
+   * @throws RangeError for an unknown class, or an option that the network has no use for
+   */
+  async images(options: ImagesOptions): Promise<Images> {
+    const w = await this.mapping(options)
+    return this.synthesis(w, { ...options, noiseSeeds: options.noiseSeeds ?? options.seeds })
+  }
+
+  /**
+   * w of seeds or latents, truncated: `synthesis` of it gives what `images` gives.
+   *
+   * @throws RangeError unless there are seeds or z, and for an unknown class
+   */
+  async mapping({
+    seeds,
+    z,
+    psi = defaultPsi(this.options),
+    cutoff = defaultCutoff,
+    ...given
+  }: MappingOptions): Promise<Styles> {
+    const classes = given.class === undefined ? undefined : [given.class].flat()
+    const sampling = { classes, truncationPsi: psi, truncationCutoff: cutoff }
+    // One at a time, as the commands: other numbers of images could be rounded in another way.
+    const parts: Promise<Styles>[] = []
+    for (const latent of this.#latents(seeds, z)) {
+      parts.push(stylesFrom(scope(() => stylesOfLatent(this, latent(), sampling))))
+    }
+    return joinStyles(await Promise.all(parts))
+  }
+
+  /** How to make each z `[1, latentSize]`. */
+  #latents(seeds: Seeds | undefined, z: ArrayLike<number> | undefined): (() => Tensor)[] {
+    const { latentSize } = this.options
+    if ((seeds === undefined) === (z === undefined)) {
+      throw new RangeError(`seeds and z: one of them is expected, got ${seeds === undefined ? 'none' : 'both'}`)
+    }
+    if (seeds !== undefined) {
+      const list = seedsOf(seeds)
+      if (list.length === 0) throw new RangeError('seeds: one or more are expected, got none')
+      return list.map((seed) => () => latentOf(this, seed))
+    }
+    const values = Float64Array.from(z!)
+    if (values.length === 0 || values.length % latentSize !== 0) {
+      throw new ShapeError(`z: [count, ${latentSize}] is expected, got ${values.length} values`)
+    }
+    return Array.from({ length: values.length / latentSize }, (_, i) => () => {
+      return this.Gs.device.tensor(Array.from(values.subarray(i * latentSize, (i + 1) * latentSize)), [1, latentSize])
+    })
+  }
+
+  /**
+   * The mean of W, in all layers, as one image: what truncation moves towards.
+   *
+   * @throws RangeError for a network of configuration A, which keeps no mean
+   */
+  async mean(): Promise<Styles> {
+    if (this.options.config === 'A') throw new RangeError('mean: configuration A keeps no mean of w')
+    const w = scope(() => get(this.Gs.params, 'dlatent_avg').reshape([1, this.options.dlatentSize]))
+    return stylesFrom(Array.from({ length: numLayers(this.options.resolution) }, () => w))
+  }
+
+  /**
+   * Images of w of any origin.
+   *
+   * @throws ShapeError for w of a network of another shape, RangeError for an impossible height
+   */
+  async synthesis(
+    w: Styles,
+    { noise = 'const', noiseSeeds, height = this.height }: SynthesisOptions = {},
+  ): Promise<Images> {
+    const { resolution, dlatentSize, numChannels: c } = this.options
+    const layers = numLayers(resolution)
+    if (w.layers !== layers || w.width !== dlatentSize) {
+      throw new ShapeError(
+        `w: [count, ${layers}, ${dlatentSize}] is expected, got [${w.count}, ${w.layers}, ${w.width}]`,
+      )
+    }
+    const seeds = noiseSeeds === undefined ? Array.from({ length: w.count }, (_, i) => i) : seedsOf(noiseSeeds)
+    if (noise === 'random' && seeds.length !== w.count) {
+      throw new RangeError(`noiseSeeds: one an image, ${w.count}, are expected, got ${seeds.length}`)
+    }
+    const shown = shownRows({ options: this.options, height })
+    const size = shown.height * resolution * c
+    const pixels = new Uint8Array(w.count * size)
+    for (let i = 0; i < w.count; i++) {
+      const image = scope(() => {
+        const styles = this.#tensorsOf(w.at(i))
+        return renderStyles(this, styles, noise === 'random' ? new Rng(seeds[i]!, streams.noise) : noise)
+      })
+      pixels.set(cropImages(await bytesOf(image), { n: 1, h: resolution, w: resolution, c }, shown), i * size)
+    }
+    return new Images(pixels, [w.count, shown.height, resolution, c])
+  }
+
+  /** One w `[1, dlatentSize]` a layer. */
+  #tensorsOf({ values, layers, width }: Styles): Tensor[] {
+    const { device } = this.Gs
+    return Array.from({ length: layers }, (_, layer) =>
+      device.tensor(values.slice(layer * width, (layer + 1) * width), [1, width]),
+    )
+  }
+
+  /** Gives the weights' memory back. What was drawn stays. */
+  dispose(): void {
+    disposeNetwork(this.Gs)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+/** The numbers of one w `[1, width]` a layer; the tensors are disposed of. */
+async function stylesFrom(tensors: readonly Tensor[]): Promise<Styles> {
+  const distinct = new Map<Tensor, Promise<ArrayLike<number>>>()
+  for (const tensor of tensors) if (!distinct.has(tensor)) distinct.set(tensor, tensor.data())
+  for (const tensor of distinct.keys()) tensor.dispose()
+  const rows = (await Promise.all(tensors.map((tensor) => distinct.get(tensor)))) as (Float32Array | Float64Array)[]
+  return joinLayers(rows)
+}
+
+function joinLayers(rows: readonly (Float32Array | Float64Array)[]): Styles {
+  const width = rows[0]!.length
+  const size = rows.length * width
+  const values = rows[0] instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
+  rows.forEach((row, layer) => values.set(row, layer * width))
+  return new Styles(values, [1, rows.length, width])
+}
+
+/** The official generator truncates the layers up to 32×32 (networks_stylegan.py). */
+export const defaultCutoff = 8
+
+/** The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py). */
+export function defaultPsi(options: NetworkOptions): number {
+  return configurationOf(options).traditional ? 1 : 0.7
+}
