@@ -179,17 +179,17 @@ class FrozenParams extends Map<string, Tensor> {
     return weight
   }
 
-  disposeKernels(): void {
-    for (const kernel of this.#kernels.values()) kernel.dispose()
-    this.#kernels.clear()
+  disposeCached(): void {
+    for (const weight of this.#weights.values()) weight.dispose()
+    this.#weights.clear()
   }
 }
 
-/** Gives a network's memory back, with what layers made of its weights. */
+/** Gives a network's memory back, with the cached weights. */
 export function disposeNetwork({ params, flat }: Network): void {
   for (const tensor of params.values()) tensor.dispose()
   flat.dispose()
-  if (params instanceof FrozenParams) params.disposeKernels()
+  if (params instanceof FrozenParams) params.disposeCached()
 }
 
 /** The weight that a layer computes with: its parameter, scaled and shaped by `make`; cached for {@link frozen} parameters. */
