@@ -5,7 +5,7 @@ import type { Dataset } from './dataset.ts'
 import { requireLabels } from './labels.ts'
 
 export interface Attributes {
-  /** The names that {@link attributeOf} knows; a column of the labels can be named too. */
+  /** The names that {@link of} knows; a column of the labels can be named too. */
   readonly names: readonly string[]
   /** Of each image: 1 if it has the attribute. */
   of(name: string): Uint8Array

@@ -36,7 +36,7 @@ export type TrainEvent =
       readonly count: number
       readonly skipped: number
     }
-  /** A step is under way; `sec` is its share of the time so far. */
+  /** A step is under way: the pace of this tick, and an estimate of the seconds left. */
   | { readonly type: 'step'; readonly nimg: number; readonly secPerKimg: number; readonly leftSec: number }
   /** A tick has ended; `line` is its status line. */
   | {

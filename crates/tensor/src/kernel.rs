@@ -1,9 +1,10 @@
 //! The closed list of what a device computes. A variant's comment is its exact meaning, and
-//! `reference.rs` says the same in loops. `x → y` names inputs and outputs in their order.
+//! `reference/` says the same in loops. `x → y` names inputs and outputs in their order.
 //!
 //! **Roles of floats.** A float operand is a feature map, or anything else: a weight, a style, statistics, a gradient of those. Feature
 //! maps may lie in 16 bits ([`DType::is_half`]) on a device that stores them so; the last axis is then a multiple of 4. Everything
-//! else is in the device's own float type. Kernels compute in that type whatever is stored, and round when they store.
+//! else is in the device's own float type. Kernels compute in that type and round when they store; but a GPU with units for matrices
+//! multiplies in f16 where an operand is f16, and adds the products in f32.
 //! [`Kernel::maps`] says which operands are feature maps, [`Kernel::output`] of which type a result is.
 //!
 //! **Nothing.** A size of 0 is a size like any other. A result without elements is nothing to compute. Where an input has no
