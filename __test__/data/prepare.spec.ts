@@ -1,7 +1,7 @@
 /** Preparing folders of images, and resuming that. */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
 import { acquireLock } from '../../ts/files/lock.ts'
@@ -76,8 +76,7 @@ test('whoever waits for a preparation can be stopped', async (t) => {
   const prepare = await options(await images(1))
   const { dir } = await openDataset(prepare)
   await rm(dir, { recursive: true })
-  const name = (await readdir(prepare.cache)).find((file) => file.endsWith('.lock'))!
-  const lock = acquireLock(join(prepare.cache, name), { what: 'a test', advice: '' })
+  const lock = acquireLock(join(prepare.cache, `.${basename(dir)}.lock`), { what: 'a test', advice: '' })
   const stop = new AbortController()
   const waiting = openDataset({ ...prepare, signal: stop.signal, onNote: () => stop.abort() })
   await t.throwsAsync(waiting, { any: true })

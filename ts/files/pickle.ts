@@ -177,14 +177,14 @@ class Machine {
       if (Array.isArray(argument)) this.#spend(bytesOfValue * argument.length)
       else if (typeof argument === 'string') this.#spend(argument.length)
     }
-    this.#push(this.#options.globals[callee.name]!(args))
+    this.#push(this.#options.globals[callee.name]!(args as PickleValue[]))
   }
 
   /** `object.__setstate__(state)`: a dict's attributes (PyTorch's versions of modules) are not needed. */
   #build(): void {
     const state = this.#pop()
     const value = this.#top(Object, 'object')
-    if ('setState' in value && typeof value.setState === 'function') value.setState(state)
+    if (takesState(value)) value.setState(state)
     else if (!(value instanceof Map)) throw new TypeError('the pickle sets the state of what has none')
   }
 
@@ -321,3 +321,10 @@ export function readPickle(bytes: Uint8Array, at: number, options: PickleOptions
   const value = new Machine(reader, options, memoryFor(bytes)).run()
   return { value, end: reader.at }
 }
+
+/** What a pickle may set the state of, as Python's `__setstate__`. */
+interface TakesState {
+  setState(state: PickleValue): void
+}
+
+const takesState = (value: object): value is TakesState => 'setState' in value && typeof value.setState === 'function'

@@ -174,7 +174,7 @@ function readLegacy(bytes: Uint8Array): Content {
   const keys = next()
   if (!Array.isArray(keys)) throw new TypeError('it holds no state_dict')
   const storages = new Map<string, Uint8Array>()
-  for (const storage of keys.map((key) => seen.get(key))) {
+  for (const storage of (keys as PickleValue[]).map((key) => seen.get(key))) {
     if (storage === undefined) throw new TypeError('it holds a storage that no tensor uses')
     // The number of elements (8 bytes), then the elements.
     const start = at + 8

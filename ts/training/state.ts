@@ -130,7 +130,8 @@ function sameNetworks(path: string, found: NetworkOptions, config: TrainConfig):
   for (const key of Object.keys(wanted) as (keyof NetworkOptions)[]) {
     if (ownOfNetworks.includes(key) || found[key] === wanted[key]) continue
     if (sameWidths && key.startsWith('fmap')) continue
-    const text = (options: NetworkOptions) => shown(String(options[key] as string | number))
+    const text = ({ [key]: value }: NetworkOptions) =>
+      shown(typeof value === 'object' ? JSON.stringify(value) : String(value))
     throw new SnapshotError(
       `${path}: networks with ${key} ${text(wanted)} are expected, the snapshot has ${key} ${text(found)}; give the same options`,
     )
