@@ -1,13 +1,12 @@
 //! Which GPUs there are, and the opening of one.
 
 use std::cmp::Reverse;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use stylegan_tensor::{Error, Result};
 
-use crate::device::Gpu;
-use crate::pipelines;
+use crate::device::{Gpu, Options};
+use crate::shader::IMMEDIATE_BYTES;
 
 /// A GPU of this machine, or a program that acts as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,36 +42,6 @@ impl AdapterInfo {
         self.kind != "software"
     }
 }
-
-/// How a GPU is opened.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Most bytes of tensors.
-    pub memory_limit: usize,
-    /// Kernels see at most so many bytes of a tensor at once, as on a smaller GPU: for tests of what is taken apart there.
-    pub tensor_limit: u64,
-    /// Whether reductions use subgroups where the GPU has them.
-    pub subgroups: bool,
-    /// Whether products use cooperative matrices where the GPU has them; they need subgroups.
-    pub matrices: bool,
-    /// Folder for compiled kernels, where the driver gives them out; it is made when needed. `None` keeps none.
-    pub cache: Option<PathBuf>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            memory_limit: usize::MAX,
-            tensor_limit: u64::MAX,
-            subgroups: true,
-            matrices: true,
-            cache: pipelines::default_folder(),
-        }
-    }
-}
-
-/// Bytes of parameters that a dispatch carries.
-pub(crate) const IMMEDIATE_BYTES: u32 = 128;
 
 /// The GPUs that can run the kernels, fastest kind first, and of one kind the one with the largest tensors.
 pub fn adapters() -> Vec<AdapterInfo> {

@@ -1,5 +1,6 @@
 //! The device: what the contract asks for, in terms of the pool, the recorder and a thread that waits.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,13 +8,39 @@ use std::time::Instant;
 
 use stylegan_tensor::{Backend, Cost, DType, Done, Error, Kernel, Memory, Result, Storage, View};
 
-use crate::adapter::Options;
 use crate::fault::Faults;
 use crate::launch::Launch;
-use crate::memory::{Block, Pool, Slot, lock};
-use crate::pipelines::Pipelines;
-use crate::reader::{Reader, ReaderThread, Reply, Request};
+use crate::memory::{Pool, Slot, block, lock};
+use crate::pipelines::{self, Pipelines};
+use crate::reader::{Reader, ReaderThread, Reply, Request, STATUS_BYTES};
 use crate::recorder::{Binding, Recorder};
+
+/// How a GPU is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most bytes of tensors.
+    pub memory_limit: usize,
+    /// Kernels see at most so many bytes of a tensor at once, as on a smaller GPU: for tests of what is taken apart there.
+    pub tensor_limit: u64,
+    /// Whether reductions use subgroups where the GPU has them.
+    pub subgroups: bool,
+    /// Whether products use cooperative matrices where the GPU has them; they need subgroups.
+    pub matrices: bool,
+    /// Folder for compiled kernels, where the driver gives them out; it is made when needed. `None` keeps none.
+    pub cache: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            memory_limit: usize::MAX,
+            tensor_limit: u64::MAX,
+            subgroups: true,
+            matrices: true,
+            cache: pipelines::default_folder(),
+        }
+    }
+}
 
 /// An open GPU.
 pub struct Gpu {
@@ -38,9 +65,6 @@ pub struct Gpu {
 }
 
 const NO_FAULT: usize = usize::MAX;
-
-/// Words of a status: which complaint, and its two numbers.
-pub(crate) const STATUS_BYTES: usize = 16;
 
 impl Gpu {
     pub(crate) fn new(
@@ -266,9 +290,4 @@ impl Backend for Gpu {
         self.fault_in.store(launches, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// The block below a storage of this device.
-pub(crate) fn block(storage: &Storage) -> &Block {
-    storage.memory::<Block>().expect("the tensor layer keeps devices apart")
 }

@@ -13,5 +13,5 @@ mod reader;
 mod recorder;
 mod shader;
 
-pub use adapter::{AdapterInfo, Options, adapters, open};
-pub use device::Gpu;
+pub use adapter::{AdapterInfo, adapters, open};
+pub use device::{Gpu, Options};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use stylegan_tensor::{Error, Memory, Result};
+use stylegan_tensor::{Error, Memory, Result, Storage};
 
 /// Free buffers by capacity. A block comes back when its last storage is dropped, maybe before the kernels that use
 /// it have run: whoever takes it next only enqueues kernels behind those.
@@ -125,6 +125,11 @@ impl Drop for Block {
         let free = state.free.entry(self.capacity).or_default();
         free.push(self.slot.clone());
     }
+}
+
+/// The block below a storage of this device.
+pub(crate) fn block(storage: &Storage) -> &Block {
+    storage.memory::<Block>().expect("the tensor layer keeps devices apart")
 }
 
 /// Capacities are rounded up to eight steps an octave, so that blocks of nearly one size serve each other.

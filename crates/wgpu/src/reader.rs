@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use stylegan_tensor::{Cost, Done, Error, Result};
 
-use crate::device::STATUS_BYTES;
 use crate::fault::Faults;
 use crate::pipelines::Pipelines;
 use crate::profile::Report;
 
 /// How long memory that has been written may take to be handed over.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Words of a status: which complaint, and its two numbers.
+pub(crate) const STATUS_BYTES: usize = 16;
 
 /// To be told when a submission has run, and what it read.
 pub(crate) struct Request {

@@ -8,11 +8,10 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use stylegan_tensor::{DType, Error, Result};
 
-use crate::adapter::IMMEDIATE_BYTES;
 use crate::memory::{Pool, Slot};
 use crate::pipelines::Pipelines;
 use crate::profile::Profile;
-use crate::shader::{MAX_CONSTANTS, Shader, form};
+use crate::shader::{IMMEDIATE_BYTES, MAX_CONSTANTS, Shader, form};
 
 /// A range of a buffer as a kernel sees it.
 #[derive(Clone)]

@@ -28,6 +28,9 @@ pub(crate) mod form {
     pub const F16: u32 = 6;
 }
 
+/// Bytes of parameters that a dispatch carries.
+pub(crate) const IMMEDIATE_BYTES: u32 = 128;
+
 /// At most so many constants, so that a pipeline's key is a plain array.
 pub(crate) const MAX_CONSTANTS: usize = 8;
 

@@ -24,7 +24,7 @@
 //!
 //! Nested loops never lead elsewhere. 1 × 1 kernels are one product, 16 GFLOP/s being 11 GB/s there.
 
-use super::{Algorithm, Conv, Kind};
+use super::geometry::{Algorithm, Conv, Kind};
 
 /// Channels below which an operand does not fill the lanes of a product.
 const FEW: usize = 8;
@@ -44,6 +44,14 @@ pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
         Kind::WeightGrad => g.ow <= 16 || g.as_product().is_some(),
     };
     if gather { Algorithm::Im2col } else { Algorithm::Shifted }
+}
+
+impl Conv {
+    /// The algorithm asked for, if the kernel allows it, else the fastest.
+    pub(super) fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
+        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.fits_winograd();
+        asked.filter(fits).unwrap_or_else(|| choose(kind, self))
+    }
 }
 
 /// Whether Winograd's form is the fastest. Its transforms cost as much as a few channels' products, and those of the

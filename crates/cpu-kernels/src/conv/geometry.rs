@@ -1,8 +1,58 @@
 //! What follows from a convolution's geometry: how it may be computed, and the passes that do it.
 
 use super::pass::Pass;
-use super::{Algorithm, Conv, Kind, choose};
 use rayon::prelude::*;
+
+/// Geometry of the correlation `y[n,i,j,o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u,v,c,o]`, zero outside of x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conv {
+    /// Images.
+    pub n: usize,
+    /// Rows of x.
+    pub h: usize,
+    /// Columns of x.
+    pub w: usize,
+    /// Channels of x.
+    pub c: usize,
+    /// Rows of the kernel.
+    pub kh: usize,
+    /// Columns of the kernel.
+    pub kw: usize,
+    /// Channels of y.
+    pub o: usize,
+    /// Rows of y.
+    pub oh: usize,
+    /// Columns of y.
+    pub ow: usize,
+    /// Step between windows.
+    pub stride: usize,
+    /// Zero rows and columns around x: top, bottom, left, right.
+    pub padding: [usize; 4],
+}
+
+/// Ways to compute a convolution; the value is the same up to rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Windows gathered into a matrix, one matrix product a tile.
+    Im2col,
+    /// One matrix product a kernel row on shifted rows of a padded copy, which lives as long as its tile.
+    Shifted,
+    /// Nested loops.
+    Direct,
+    /// Winograd's minimal filtering; for 3×3 kernels of stride 1 and 4×4 kernels of stride 2, others are computed as chosen for them.
+    Winograd,
+}
+
+/// The members of the family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// [`conv2d`](super::conv2d).
+    Forward,
+    /// [`conv2d_transpose`](super::conv2d_transpose).
+    Transpose,
+    /// [`conv2d_weight_grad`](super::conv2d_weight_grad).
+    WeightGrad,
+}
 
 impl Conv {
     pub(super) fn assert_lengths(&self, name: &str, x: &[f32], y: &[f32], w: &[f32]) {
@@ -16,12 +66,6 @@ impl Conv {
             expected == found,
             "{name}: expected {expected:?} elements of x, y and w, found {found:?}; give slices that fit {self:?}"
         );
-    }
-
-    /// The algorithm asked for, if the kernel allows it, else the fastest.
-    pub(super) fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
-        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.fits_winograd();
-        asked.filter(fits).unwrap_or_else(|| choose(kind, self))
     }
 
     /// Whether all members of the family can be computed in Winograd's form.

@@ -3,10 +3,12 @@
 //! Work is cut into tiles whose size is a function of the shape alone, and every sum has a fixed order: the result has
 //! the same bits for every number of threads.
 
+mod buffers;
 mod choice;
 mod direct;
 mod geometry;
 mod pass;
+mod run;
 mod scratch;
 mod tiling;
 mod weight_cache;
@@ -14,65 +16,16 @@ mod weight_grad;
 mod winograd;
 
 pub use choice::choose;
+pub use geometry::{Algorithm, Conv, Kind};
 pub use scratch::Scratch;
 
 use crate::matmul::matmul;
-use pass::{Pass, Target};
+use buffers::{Buffers, grow};
+use pass::{Pass, Target, Tile};
 use rayon::prelude::*;
-use scratch::{Buffers, grow};
-use tiling::{Tile, Tiling};
+use tiling::Tiling;
 use weight_cache::Made;
-
-/// Geometry of the correlation `y[n,i,j,o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u,v,c,o]`, zero outside of x.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Conv {
-    /// Images.
-    pub n: usize,
-    /// Rows of x.
-    pub h: usize,
-    /// Columns of x.
-    pub w: usize,
-    /// Channels of x.
-    pub c: usize,
-    /// Rows of the kernel.
-    pub kh: usize,
-    /// Columns of the kernel.
-    pub kw: usize,
-    /// Channels of y.
-    pub o: usize,
-    /// Rows of y.
-    pub oh: usize,
-    /// Columns of y.
-    pub ow: usize,
-    /// Step between windows.
-    pub stride: usize,
-    /// Zero rows and columns around x: top, bottom, left, right.
-    pub padding: [usize; 4],
-}
-
-/// Ways to compute a convolution; the value is the same up to rounding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// Windows gathered into a matrix, one matrix product a tile.
-    Im2col,
-    /// One matrix product a kernel row on shifted rows of a padded copy, which lives as long as its tile.
-    Shifted,
-    /// Nested loops.
-    Direct,
-    /// Winograd's minimal filtering; for 3×3 kernels of stride 1 and 4×4 kernels of stride 2, others are computed as chosen for them.
-    Winograd,
-}
-
-/// The members of the family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// [`conv2d`].
-    Forward,
-    /// [`conv2d_transpose`].
-    Transpose,
-    /// [`conv2d_weight_grad`].
-    WeightGrad,
-}
+use winograd::Winograd;
 
 /// `x [N, H, W, C], w [kh, kw, C, O] → y [N, H', W', O]`, added to y if `accumulate`.
 ///
@@ -185,14 +138,14 @@ fn clear(out: &mut [f32], accumulate: bool) {
 
 /// Elements of the passes' weights, in Winograd's form.
 fn transformed_len(passes: &[Pass]) -> usize {
-    passes.iter().filter_map(Pass::winograd).map(|winograd| winograd.weights_len()).sum()
+    passes.iter().filter_map(Winograd::new).map(|winograd| winograd.weights_len()).sum()
 }
 
 /// Transforms the passes' weights, which follow one another, into Winograd's form.
 fn transform(passes: &[Pass], weights: &[f32], transformed: &mut [f32]) {
     let (mut weights, mut transformed) = (weights, transformed);
     for pass in passes {
-        let Some(winograd) = pass.winograd() else { continue };
+        let Some(winograd) = Winograd::new(pass) else { continue };
         let (own, others) = weights.split_at(pass.depth() * pass.o);
         let (to, rest) = transformed.split_at_mut(winograd.weights_len());
         winograd.transform_weights(own, to);
@@ -216,7 +169,7 @@ fn run(
     let passes: Vec<(Pass, &[f32])> = passes
         .iter()
         .map(|&pass| {
-            let winograd = pass.winograd().filter(|_| algorithm == Algorithm::Winograd);
+            let winograd = Winograd::new(&pass).filter(|_| algorithm == Algorithm::Winograd);
             let len = winograd.map_or(pass.depth() * pass.o, |winograd| winograd.weights_len());
             let (own, after) = rest.split_at(len);
             rest = after;

@@ -1,11 +1,6 @@
 //! A pass: a strided correlation whose results land on every `step`-th pixel of an image. A convolution is one pass
 //! with step 1; its adjoint in x is one pass of stride 1 for each of stride × stride phases of x.
 
-use super::tiling::Tile;
-use super::winograd::{SIDE, Winograd};
-use super::{Algorithm, direct};
-use crate::matmul::{Matrix, product, unpacked_product};
-
 /// `out[i·step + first₀, j·step + first₁, o] = Σ x[i·stride + u − top, j·stride + v − left, c] · w[u, v, c, o]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass {
@@ -28,6 +23,15 @@ pub(super) struct Pass {
     pub pitch: usize,
 }
 
+/// Rows `row..row + rows` of `images` consecutive images, counted in the pass's own rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    pub image: usize,
+    pub images: usize,
+    pub row: usize,
+    pub rows: usize,
+}
+
 /// Where results go: a part of each of the tile's images, `rows` rows of `Pass::pitch` pixels.
 pub(super) struct Target<'a> {
     pub data: &'a mut [f32],
@@ -44,11 +48,6 @@ impl Pass {
     /// Whether windows are pixels.
     pub fn is_pointwise(&self) -> bool {
         self.kh * self.kw * self.stride == 1 && self.top == 0 && self.left == 0 && self.ow == self.w
-    }
-
-    /// The pass in Winograd's form, if its kernel allows.
-    pub fn winograd(&self) -> Option<Winograd> {
-        Winograd::new(self)
     }
 
     /// Elements of one image that is read.
@@ -77,18 +76,6 @@ impl Pass {
     /// Where the windows' kernel row u begins among gathered rows.
     pub fn term(&self, u: usize, rows: usize) -> usize {
         u % self.stride * self.plane(rows) + u / self.stride * self.wide() * self.stride * self.c
-    }
-
-    /// Elements of workspace that a tile needs.
-    pub fn workspace(&self, algorithm: Algorithm, images: usize, rows: usize) -> usize {
-        match algorithm {
-            Algorithm::Im2col => images * rows * self.ow * (self.depth() + self.o),
-            Algorithm::Shifted => self.gathered(rows) + rows * self.wide() * self.o,
-            Algorithm::Direct => self.depth() * self.o,
-            Algorithm::Winograd => {
-                self.winograd().map_or(0, |winograd| winograd.workspace(images * rows.div_ceil(SIDE) * winograd.wide()))
-            }
-        }
     }
 
     /// Copies an image's padded rows: `[row phase, row, column, c]`. A kernel row's taps are neighbours in memory for
@@ -143,70 +130,8 @@ impl Pass {
         out[to..].fill(0.0);
     }
 
-    /// Computes one tile. `weights` are this pass's, `[kh, kw, c, o]`; `buffer` holds at least `workspace` elements.
-    pub fn run(
-        &self,
-        algorithm: Algorithm,
-        x: &[f32],
-        weights: &[f32],
-        tile: Tile,
-        to: &mut Target,
-        buffer: &mut [f32],
-    ) {
-        if tile.rows == 0 || self.ow == 0 {
-            return;
-        }
-        match algorithm {
-            Algorithm::Im2col => self.im2col(x, weights, tile, to, buffer),
-            Algorithm::Shifted => self.shifted(x, weights, tile, to, buffer),
-            Algorithm::Direct => direct::run(self, x, weights, tile, to, buffer),
-            Algorithm::Winograd => {
-                let winograd = self.winograd().expect("`Conv::fits_winograd` has looked at the kernel");
-                winograd.run(x, weights, tile, to, buffer);
-            }
-        }
-    }
-
-    fn im2col(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-        let [k, o] = [self.depth(), self.o];
-        let pixels = tile.images * tile.rows * self.ow;
-        let (windows, results) = buffer.split_at_mut(pixels * k);
-        if k > 0 {
-            self.gather_windows(x, tile, windows);
-        }
-        let [a, b] = [Matrix::rows(windows, k), Matrix::rows(weights, o)];
-        if self.step == 1 {
-            product([pixels, k, o], a, b, to.data, o, to.accumulate);
-            return;
-        }
-        product([pixels, k, o], a, b, results, o, false);
-        for image in 0..tile.images {
-            self.write(&results[image * tile.rows * self.ow * o..], self.ow, image, tile.rows, to);
-        }
-    }
-
-    fn shifted(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-        let (wide, length, o) = (self.wide(), self.kw * self.c, self.o);
-        let (padded, results) = buffer.split_at_mut(self.gathered(tile.rows));
-        let results = &mut results[..tile.rows * wide * o];
-        for image in 0..tile.images {
-            let x = &x[(tile.image + image) * self.image()..][..self.image()];
-            if length * self.kh == 0 {
-                results.fill(0.0);
-            } else {
-                self.gather_rows(x, tile.row, tile.rows, padded);
-            }
-            for u in 0..if length == 0 { 0 } else { self.kh } {
-                let a = Matrix::rows(&padded[self.term(u, tile.rows)..], self.stride * self.c);
-                let b = Matrix::rows(&weights[u * length * o..], o);
-                unpacked_product([tile.rows * wide, length, o], a, b, results, o, u > 0);
-            }
-            self.write(results, wide, image, tile.rows, to);
-        }
-    }
-
     /// Writes an image's results, `wide` pixels a row of which `ow` count, to their places.
-    fn write(&self, results: &[f32], wide: usize, image: usize, rows: usize, to: &mut Target) {
+    pub fn write(&self, results: &[f32], wide: usize, image: usize, rows: usize, to: &mut Target) {
         let o = self.o;
         for (i, line) in results.chunks_exact(wide * o).take(rows).enumerate() {
             let start = ((image * to.rows + i * self.step + self.first[0]) * self.pitch + self.first[1]) * o;

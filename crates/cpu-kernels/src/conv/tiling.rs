@@ -1,17 +1,8 @@
 //! How a convolution is cut into tasks.
 
-use super::Algorithm;
-use super::pass::Pass;
+use super::geometry::Algorithm;
+use super::pass::{Pass, Tile};
 use super::winograd::{BAND, SIDE};
-
-/// Rows `row..row + rows` of `images` consecutive images, counted in the pass's own rows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tile {
-    pub image: usize,
-    pub images: usize,
-    pub row: usize,
-    pub rows: usize,
-}
 
 /// Tiles of some rows of one image, or of several whole images.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! What convolutions make of weights that do not change, cached for the next time.
 
-use super::Conv;
-use super::scratch::grow;
+use super::buffers::grow;
+use super::geometry::Conv;
 use std::collections::HashMap;
 use std::ops::Range;
 

@@ -1,10 +1,13 @@
 //! The adjoint of a convolution in its weights: products over pixels. Tasks own a block of the weights and a chunk of
 //! the tiles; chunks are summed in their order.
 
-use super::pass::Pass;
-use super::scratch::{Scratch, grow};
-use super::tiling::{Tile, Tiling};
-use super::{Algorithm, direct, winograd};
+use super::buffers::grow;
+use super::geometry::Algorithm;
+use super::pass::{Pass, Tile, put};
+use super::scratch::Scratch;
+use super::tiling::Tiling;
+use super::winograd::Winograd;
+use super::{direct, winograd};
 use crate::matmul::{Matrix, product};
 use rayon::prelude::*;
 
@@ -24,7 +27,7 @@ pub(super) fn weight_grad(
     accumulate: bool,
     scratch: &mut Scratch,
 ) {
-    if let (Algorithm::Winograd, Some(transforms)) = (algorithm, pass.winograd()) {
+    if let (Algorithm::Winograd, Some(transforms)) = (algorithm, Winograd::new(pass)) {
         return winograd::weight_grad(&transforms, size, [x, y], w, accumulate, scratch);
     }
     let pixels = ((1 << 16) / (pass.c + pass.o)).clamp(128, 512);
@@ -55,7 +58,7 @@ pub(super) fn weight_grad(
         w.par_chunks_mut(4096).enumerate().for_each(|(index, w)| {
             for chunk in 0..chunks {
                 let part = &partials[chunk * len + index * 4096..][..w.len()];
-                super::pass::put(w, part, accumulate || chunk > 0);
+                put(w, part, accumulate || chunk > 0);
             }
         });
     }

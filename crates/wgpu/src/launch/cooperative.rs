@@ -2,10 +2,12 @@
 
 use stylegan_tensor::View;
 
-use super::product::Tile;
 use super::{Launch, bind};
 use crate::recorder::Binding;
 use crate::shader::form;
+
+/// Invocations of a workgroup of gemm.wgsl along rows and columns; each computes 8 by 8 elements.
+pub(super) type Tile = [usize; 2];
 
 /// Cooperative matrices as gemm_cooperative.wgsl uses them.
 #[derive(Clone, Copy)]

@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 use stylegan_tensor::{DType, Error, Kernel, Result, Storage, View};
 
-use crate::device::block;
-use crate::memory::{Block, Pool};
+use crate::memory::{Block, Pool, block};
 use crate::recorder::{Binding, Dispatch, Recorder};
 use crate::shader::Shader;
 

@@ -2,14 +2,11 @@
 
 use stylegan_tensor::{Algorithm, Conv2d, Error, Result, Upfirdn2d, View};
 
-use super::cooperative::Cooperative;
+use super::cooperative::{Cooperative, Tile};
 use super::reduce::BUSY;
 use super::{Launch, bind, flat, float, spread, width};
 use crate::recorder::Binding;
 use crate::shader::{self, Shader, form};
-
-/// Invocations of a workgroup of gemm.wgsl along rows and columns; each computes 8 by 8 elements.
-pub(super) type Tile = [usize; 2];
 
 const LARGE: Tile = [16, 16];
 const MEDIUM: Tile = [8, 8];

@@ -8,8 +8,7 @@ mod weight_grad;
 pub(super) use matrices::SIDE;
 pub(super) use weight_grad::weight_grad;
 
-use super::pass::{Pass, Target};
-use super::tiling::Tile;
+use super::pass::{Pass, Target, Tile};
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use matrices::{Lanes, Matrices, Three, Two};

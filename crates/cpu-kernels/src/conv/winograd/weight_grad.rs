@@ -2,9 +2,9 @@
 
 use super::matrices::{Lanes, Matrices, SIDE};
 use super::{GAP, Transform, Winograd, both_axes};
-use crate::conv::pass::Pass;
-use crate::conv::scratch::{Scratch, grow};
-use crate::conv::tiling::Tile;
+use crate::conv::buffers::grow;
+use crate::conv::pass::{Pass, Tile};
+use crate::conv::scratch::Scratch;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use pulp::Simd;
