@@ -4,7 +4,7 @@ use stylegan_tensor::{Binary, DType, Error, Position, Result, Unary, View, strid
 
 use super::movement::{MAX_AXES, merged, too_many_axes};
 use super::{Launch, bind, flat, float, is_half, width};
-use crate::shader::{self, form::SCALAR};
+use crate::shader::{self, binary_number, form::SCALAR, unary_number};
 
 impl Launch<'_> {
     pub fn fill(&mut self, value: f64, y: &View) -> Result<()> {
@@ -56,39 +56,20 @@ impl Launch<'_> {
     }
 
     pub fn unary(&mut self, op: Unary, x: &View, y: &View) -> Result<()> {
-        let (code, first, second) = match op {
-            Unary::Affine { scale, shift } => (0, scale, shift),
-            Unary::Exp => (1, 0.0, 0.0),
-            Unary::Log => (2, 0.0, 0.0),
-            Unary::Sqrt => (3, 0.0, 0.0),
-            Unary::Rsqrt => (4, 0.0, 0.0),
-            Unary::Square => (5, 0.0, 0.0),
-            Unary::Softplus => (6, 0.0, 0.0),
-            Unary::Sigmoid => (7, 0.0, 0.0),
-            Unary::Sin => (8, 0.0, 0.0),
-            Unary::Cos => (9, 0.0, 0.0),
-            Unary::Acos => (10, 0.0, 0.0),
-            Unary::Clamp { low, high } => (11, low, high),
+        let (first, second) = match op {
+            Unary::Affine { scale, shift } => (scale, shift),
+            Unary::Clamp { low, high } => (low, high),
+            _ => (0.0, 0.0),
         };
         let len = y.storage.len();
         let (shader, width) = if is_half(x) || is_half(y) { (&shader::UNARY_FOUR, 4) } else { (&shader::UNARY, 1) };
         let (x, y, runs) = (bind(x), bind(y), len / width);
-        let constants = [x.form(width), y.form(width), code, self.add()];
+        let constants = [x.form(width), y.form(width), unary_number(op), self.add()];
         let params = [runs as u32, float(first), float(second)];
         self.dispatch(shader, &constants, &[&x], &[&y], &params, flat(runs))
     }
 
     pub fn binary(&mut self, op: Binary, a: &View, b: &View, y: &View) -> Result<()> {
-        let code = match op {
-            Binary::Add => 0,
-            Binary::Sub => 1,
-            Binary::Mul => 2,
-            Binary::Div => 3,
-            Binary::Greater => 4,
-            Binary::GreaterEqual => 5,
-            Binary::Equal => 6,
-            Binary::Maximum => 7,
-        };
         let (inputs, out) = ([bind(a), bind(b)], bind(y));
         let inputs = [&inputs[0], &inputs[1]];
         let len = y.storage.len();
@@ -101,7 +82,7 @@ impl Launch<'_> {
             let step = |l: usize| u32::from(l == len);
             let params = [count as u32, step(lens[0]), step(lens[1])];
             let [a, b, y] = [inputs[0], inputs[1], &out].map(|x| x.form(width));
-            let constants = [a, b, y, code, width as u32, self.add()];
+            let constants = [a, b, y, binary_number(op), width as u32, self.add()];
             return self.dispatch(&shader::BINARY, &constants, &inputs, &[&out], &params, flat(count));
         }
         let (rank, mut params) = self.broadcast(&[a, b], y)?;
@@ -110,7 +91,7 @@ impl Launch<'_> {
         params[0] = len as u32;
         // Operands are read one by one.
         let [a, b] = inputs.map(|x| x.form(1));
-        let constants = [a, b, out.form(width), code, rank, self.add()];
+        let constants = [a, b, out.form(width), binary_number(op), rank, self.add()];
         self.dispatch(shader, &constants, &inputs, &[&out], &params, flat(len))
     }
 

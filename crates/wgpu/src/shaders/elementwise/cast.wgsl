@@ -38,16 +38,7 @@ fn integer(i: u32) -> i32 {
     return v;
 }
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
+fn run(i: u32) {
     if (TO == 0u) {
         var v = 0.0;
         if (FROM == 0u) {

@@ -4,16 +4,7 @@ var<immediate> p: Params;
 
 @group(0) @binding(0) var<storage, read_write> y: array<atomic<u32>>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
+fn run(i: u32) {
     if (BYTES == 1u) {
         // The word may hold bytes of other invocations and other tensors.
         atomicAnd(&y[i / 4u], ~(0xffu << shift(i)));

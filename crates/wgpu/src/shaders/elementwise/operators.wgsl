@@ -4,16 +4,16 @@ fn larger(a: V, b: V) -> V {
     return select(b, a, (a > b) | nan);
 }
 
-// a op b: OP counts Binary's variants.
+// a op b: BINARY is the function.
 fn apply(a: V, b: V) -> V {
-    switch OP {
-        case 0u: { return a + b; }
-        case 1u: { return a - b; }
-        case 2u: { return a * b; }
-        case 3u: { return a / b; }
-        case 4u: { return select(V(0.0), V(1.0), a > b); }
-        case 5u: { return select(V(0.0), V(1.0), a >= b); }
-        case 6u: { return select(V(0.0), V(1.0), a == b); }
-        default: { return larger(a, b); }
+    switch BINARY {
+        case Binary_Add: { return a + b; }
+        case Binary_Sub: { return a - b; }
+        case Binary_Mul: { return a * b; }
+        case Binary_Div: { return a / b; }
+        case Binary_Greater: { return select(V(0.0), V(1.0), a > b); }
+        case Binary_GreaterEqual: { return select(V(0.0), V(1.0), a >= b); }
+        case Binary_Equal: { return select(V(0.0), V(1.0), a == b); }
+        case Binary_Maximum, default: { return larger(a, b); }
     }
 }

@@ -2,16 +2,7 @@
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<atomic<u32>>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let index = element(group, groups, local);
-    if (index >= p.len) {
-        return;
-    }
+fn run(index: u32) {
     let at = places(index);
     let i = at.x;
     let j = at.y;

@@ -7,16 +7,7 @@ var<immediate> p: Params;
 @group(0) @binding(1) var<storage, read> rows: array<i32>;
 @group(0) @binding(2) var<storage, read_write> table: array<f32>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
+fn run(i: u32) {
     let own = i32(p.first + i / p.width);
     let column = i % p.width;
     var v = 0.0;

@@ -5,16 +5,7 @@ var<immediate> p: Params;
 @group(0) @binding(0) var<storage, read> moments: array<f32>;
 @group(0) @binding(1) var<storage, read_write> stats: array<f32>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
+fn run(i: u32) {
     let image = i / p.channels;
     let c = i % p.channels;
     var count = 0.0;

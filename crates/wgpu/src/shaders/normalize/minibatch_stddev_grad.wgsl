@@ -1,15 +1,6 @@
 // dx = g · (x − μ) / (group · √(σ² + 1e−8) · image): an invocation for each element of a group.
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len) {
-        return;
-    }
+fn run(i: u32) {
     let stats = moments(i);
     let scale = at_g(i / p.image) / (stats.z * f32(p.group * p.image));
     for (var k = 0u; k < p.group; k++) {

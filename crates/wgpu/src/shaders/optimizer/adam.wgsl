@@ -8,14 +8,8 @@ var<immediate> p: Params;
 @group(0) @binding(3) var<storage, read_write> m: array<f32>;
 @group(0) @binding(4) var<storage, read_write> v: array<f32>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = element(group, groups, local);
-    if (i >= p.len || control[0] == 0.0) {
+fn run(i: u32) {
+    if (control[0] == 0.0) {
         return;
     }
     let g = grad[i];

@@ -30,9 +30,9 @@ fn reduced_at(i: u32) -> u32 {
         + (inner / p.reduced_size[1]) * p.reduced_step[0];
 }
 
-// OP 0 is a sum, 1 the largest.
+// A sum, or with MAX the largest.
 fn both(a: f32, b: f32) -> f32 {
-    if (OP == 0u) {
+    if (MAX == 0u) {
         return a + b;
     }
     return select(a, b, !is_nan(a) && (b > a || is_nan(b)));
@@ -57,7 +57,7 @@ fn place(tile: u32, local: u32) -> Place {
 // What an invocation finds by itself.
 fn gathered(at: Place) -> f32 {
     var v = 0.0;
-    if (OP == 1u) {
+    if (MAX == 1u) {
         v = -infinity();
     }
     if (at.o < p.kept) {
