@@ -1,7 +1,7 @@
 //! Gradients through feature maps of 16 bits. Without an adapter these tests fail: a software one is enough.
 
 use stylegan_autograd::{Device, Options, Tensor, grad, ops};
-use stylegan_tensor::{Algorithm, Conv2d, DType, Error, Position, Reference, Result, Upfirdn2d, uniform_from_bits};
+use stylegan_tensor::{Conv2d, DType, Error, Position, Reference, Result, Upfirdn2d, uniform_from_bits};
 
 fn gpu() -> Device {
     let options = stylegan_wgpu::Options::default();
@@ -34,7 +34,7 @@ type Op = fn(&[Tensor], DType) -> Result<Tensor>;
 struct Case(&'static str, &'static [&'static [usize]], &'static [&'static [usize]], Op);
 
 fn conv(stride: usize) -> Conv2d {
-    Conv2d { stride, padding: [1; 4], algorithm: Algorithm::Auto }
+    Conv2d { stride, padding: [1; 4], algorithm: None }
 }
 
 fn blur() -> Upfirdn2d {

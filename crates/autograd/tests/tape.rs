@@ -1,7 +1,7 @@
 //! What the tape promises: sums over uses, no needless work, no stale values, no deep recursion.
 
 use stylegan_autograd::{Device, Options, Tensor, grad, ops};
-use stylegan_tensor::{Algorithm, Conv2d, DType, Error, Reference};
+use stylegan_tensor::{Conv2d, DType, Error, Reference};
 
 fn device() -> Device {
     Device::new(Reference::device(usize::MAX))
@@ -69,7 +69,7 @@ fn what_is_not_tracked_records_nothing() {
 #[test]
 fn a_gradient_towards_the_images_computes_no_weight_gradient() {
     let device = device();
-    let p = Conv2d { stride: 1, padding: [1; 4], algorithm: Algorithm::Auto };
+    let p = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
     let x = tensor(&device, &[0.5; 16], &[1, 4, 4, 1]).tracked();
     let w = tensor(&device, &[0.1; 9 * 50], &[3, 3, 1, 50]).tracked();
     let y = ops::conv2d(&x, &w, p).unwrap();
@@ -123,7 +123,7 @@ fn dropping_a_result_frees_everything_it_saved() {
 fn shape_errors_name_the_op_and_what_was_given() {
     let device = device();
     let zeros = |shape: &[usize]| Tensor::full(&device, shape, 0.0).unwrap();
-    let p = Conv2d { stride: 1, padding: [1; 4], algorithm: Algorithm::Auto };
+    let p = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
     let message = |result: stylegan_tensor::Result<Tensor>| result.err().unwrap().to_string();
     assert_eq!(
         message(ops::conv2d(&zeros(&[1, 4, 4, 8]), &zeros(&[3, 3, 7, 32]), p)),

@@ -3,13 +3,14 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use stylegan_cpu_kernels::adam::{AdamStep, Arenas, adam};
-use stylegan_cpu_kernels::elementwise::{Binary, Unary, bias_act, bias_act_grad, binary, noise_bias_act, unary};
+use stylegan_cpu_kernels::adam::{Arenas, adam};
+use stylegan_cpu_kernels::elementwise::{bias_act, bias_act_grad, binary, noise_bias_act, unary};
 use stylegan_cpu_kernels::movement::{Strided, copy};
 use stylegan_cpu_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
-use stylegan_cpu_kernels::random::{Position, normal, uniform};
-use stylegan_cpu_kernels::reduce::{Reduce, reduce};
-use stylegan_cpu_kernels::resample::{Upfirdn2d, upfirdn2d};
+use stylegan_cpu_kernels::random::{normal, uniform};
+use stylegan_cpu_kernels::reduce::reduce;
+use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
+use stylegan_tensor::{AdamStep, Binary, Position, Reduce, Unary};
 
 fn main() {
     for shape in [[16, 32, 32, 64], [8, 64, 64, 128], [8, 128, 128, 3]] {
@@ -61,7 +62,7 @@ fn measure([n, h, w, c]: [usize; 4]) {
         ("down", 1, 2, [h / 2, w / 2], &[0.5, 0.5][..], [0, 0]),
         ("up", 2, 1, [2 * h, 2 * w], &[1.0, 1.0][..], [1, 1]),
     ] {
-        let p = Upfirdn2d { shape, out, up, down, taps, before };
+        let p = Resample { shape, out, up, down, taps, before };
         let mut y = vec![0.0; n * out[0] * out[1] * c];
         report(name, len + y.len(), || upfirdn2d(&p, &x, &mut y));
     }

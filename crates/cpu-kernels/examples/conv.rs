@@ -3,10 +3,9 @@
 //! GFLOP/s, the best of several runs, counting two operations for each product of the definition.
 
 use std::time::{Duration, Instant};
-use stylegan_cpu_kernels::conv::{
-    Algorithm, Conv, Kind, Scratch, choose, conv2d, conv2d_transpose, conv2d_weight_grad,
-};
+use stylegan_cpu_kernels::conv::{Conv, Kind, Scratch, choose, conv2d, conv2d_transpose, conv2d_weight_grad};
 use stylegan_cpu_kernels::matmul::matmul;
+use stylegan_tensor::Algorithm;
 
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 

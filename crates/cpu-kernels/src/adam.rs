@@ -1,23 +1,9 @@
 //! One optimiser step over whole arenas.
 
 use rayon::prelude::*;
+use stylegan_tensor::AdamStep;
 
 use crate::parallel::{BLOCK, is_large, simd};
-
-/// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamStep {
-    /// Learning rate.
-    pub rate: f64,
-    /// Decay of the first moment, in [0, 1).
-    pub beta1: f64,
-    /// Decay of the second moment, in [0, 1).
-    pub beta2: f64,
-    /// Added to √v.
-    pub epsilon: f64,
-    /// Weight of the old average.
-    pub average_beta: f64,
-}
 
 /// What a step changes.
 pub struct Arenas<'a> {

@@ -1,77 +1,22 @@
 //! Functions of single elements, with NumPy's broadcasting. Every operand is handed to one loop in tiles: an operand as
 //! large as the result directly, a broadcast one through a buffer in the first-level cache.
 
+use stylegan_tensor::{Binary, Unary};
+
 use crate::parallel::{BLOCK, pieces, simd};
 
 /// A float array and the sizes of its axes.
 pub type Array<'a> = (&'a [f32], &'a [usize]);
-
-/// Functions of one operand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unary {
-    /// `scale · x + shift`.
-    Affine {
-        /// Factor.
-        scale: f32,
-        /// Summand.
-        shift: f32,
-    },
-    /// `eˣ`.
-    Exp,
-    /// Natural logarithm.
-    Log,
-    /// `√x`.
-    Sqrt,
-    /// `1/√x`.
-    Rsqrt,
-    /// `x²`.
-    Square,
-    /// `ln(1 + eˣ)`, without overflow.
-    Softplus,
-    /// `1 / (1 + e⁻ˣ)`.
-    Sigmoid,
-    /// Sine.
-    Sin,
-    /// Cosine.
-    Cos,
-    /// Arc cosine.
-    Acos,
-    /// `min(max(x, low), high)`; NaN if x is NaN.
-    Clamp {
-        /// Smallest result.
-        low: f32,
-        /// Largest result.
-        high: f32,
-    },
-}
-
-/// Functions of two operands; comparisons give 1 or 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binary {
-    /// `a + b`.
-    Add,
-    /// `a − b`.
-    Sub,
-    /// `a · b`.
-    Mul,
-    /// `a / b`.
-    Div,
-    /// `a > b`.
-    Greater,
-    /// `a ≥ b`.
-    GreaterEqual,
-    /// `a = b`.
-    Equal,
-    /// The larger of a and b; NaN if one of them is NaN.
-    Maximum,
-}
 
 /// `y = op(x)`, added to y if `accumulate`.
 pub fn unary(op: Unary, x: &[f32], y: &mut [f32], accumulate: bool) {
     let shape = [y.len()];
     let x = [(x, shape.as_slice())];
     match op {
-        Unary::Affine { scale, shift } => map(&shape, x, y, accumulate, move |[x]| scale * x + shift),
+        Unary::Affine { scale, shift } => {
+            let (scale, shift) = (scale as f32, shift as f32);
+            map(&shape, x, y, accumulate, move |[x]| scale * x + shift);
+        }
         Unary::Exp => map(&shape, x, y, accumulate, move |[x]| x.exp()),
         Unary::Log => map(&shape, x, y, accumulate, move |[x]| x.ln()),
         Unary::Sqrt => map(&shape, x, y, accumulate, move |[x]| x.sqrt()),
@@ -83,6 +28,7 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32], accumulate: bool) {
         Unary::Cos => map(&shape, x, y, accumulate, move |[x]| x.cos()),
         Unary::Acos => map(&shape, x, y, accumulate, move |[x]| x.acos()),
         Unary::Clamp { low, high } => {
+            let (low, high) = (low as f32, high as f32);
             // NaN is on neither side.
             let below = move |x| if x < low { low } else { x };
             map(&shape, x, y, accumulate, move |[x]| if x > high { high } else { below(x) });

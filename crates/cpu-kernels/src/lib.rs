@@ -1,6 +1,6 @@
 //! CPU kernels as pure functions over slices: plain loops compiled for the best instruction set of the machine at hand,
-//! and spread over threads in blocks of a fixed size. Results have the same bits for every number of threads. Nothing
-//! here knows tensors, candle or Node.
+//! and spread over threads in blocks of a fixed size. Results have the same bits for every number of threads. Of
+//! `stylegan-tensor` they take the enums and parameters of kernels; nothing here knows storages, devices, candle or Node.
 #![deny(missing_docs)]
 
 pub mod adam;

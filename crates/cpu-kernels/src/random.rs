@@ -4,18 +4,9 @@
 
 use std::f64::consts::{LN_2, TAU};
 
-use crate::parallel::{BLOCK, pieces, simd};
+use stylegan_tensor::Position;
 
-/// Where a sequence of random numbers stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// The Philox key.
-    pub seed: u64,
-    /// Upper half of the counter: independent sequences of one seed.
-    pub stream: u64,
-    /// Elements drawn before, a multiple of 4.
-    pub offset: u64,
-}
+use crate::parallel::{BLOCK, pieces, simd};
 
 /// Counters computed at a time. So many that the compiler keeps loops over them, which become vector code; shorter ones
 /// would be unrolled into scalars.

@@ -1,18 +1,9 @@
 //! Sums, means and maxima over any axes. Neighbouring axes of one kind are merged, which leaves passes of one form:
 //! `[a, r, b] → [a, b]`. Sums grow in many lanes over short blocks, and the blocks are added in f64 in their order.
 
-use crate::parallel::{BLOCK, pieces, simd};
+use stylegan_tensor::Reduce;
 
-/// Reductions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduce {
-    /// Sum.
-    Sum,
-    /// Arithmetic mean.
-    Mean,
-    /// Largest value; NaN if one of them is NaN.
-    Max,
-}
+use crate::parallel::{BLOCK, pieces, simd};
 
 /// `axes` of x reduced into y.
 pub fn reduce(op: Reduce, x: &[f32], shape: &[usize], axes: &[usize], y: &mut [f32]) {

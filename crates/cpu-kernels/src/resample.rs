@@ -8,7 +8,7 @@ use crate::parallel::{BLOCK, pieces, simd};
 
 /// Geometry: rows and columns of zeros around the upsampled image are added (or cropped, if negative).
 #[derive(Clone, Copy, Debug)]
-pub struct Upfirdn2d<'a> {
+pub struct Resample<'a> {
     /// N, H, W, C of x.
     pub shape: [usize; 4],
     /// Height and width of y.
@@ -24,7 +24,7 @@ pub struct Upfirdn2d<'a> {
 }
 
 /// `x [N, H, W, C] → y [N, H', W', C]`: each row of y is a sum of rows of x, filtered along its width.
-pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
+pub fn upfirdn2d(p: &Resample, x: &[f32], y: &mut [f32]) {
     let [_, h, w, c] = p.shape;
     let [oh, ow] = p.out;
     if y.is_empty() {
@@ -78,7 +78,7 @@ pub fn upfirdn2d(p: &Upfirdn2d, x: &[f32], y: &mut [f32]) {
 const WIDE: usize = 4096;
 
 /// Each pixel of y at once, as the sum of pixels of x, in blocks of channels.
-fn by_pixel(p: &Upfirdn2d, rows: &Sums, columns: &Sums, x: &[f32], y: &mut [f32]) {
+fn by_pixel(p: &Resample, rows: &Sums, columns: &Sums, x: &[f32], y: &mut [f32]) {
     let ([_, h, w, c], [oh, ow]) = (p.shape, p.out);
     y.par_chunks_mut(c).enumerate().for_each(|(pixel, y)| {
         let (n, i, j) = (pixel / (oh * ow), pixel / ow % oh, pixel % ow);
@@ -108,7 +108,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn new(p: &Upfirdn2d, size: usize, out: usize, before: isize) -> Self {
+    fn new(p: &Resample, size: usize, out: usize, before: isize) -> Self {
         let mut sums = Self { starts: vec![0], terms: Vec::new() };
         for i in 0..out {
             for (t, &tap) in p.taps.iter().enumerate() {

@@ -1,4 +1,5 @@
-use stylegan_cpu_kernels::adam::{AdamStep, Arenas, adam};
+use stylegan_cpu_kernels::adam::{Arenas, adam};
+use stylegan_tensor::AdamStep;
 
 const STEP: AdamStep = AdamStep { rate: 0.01, beta1: 0.5, beta2: 0.9, epsilon: 1e-8, average_beta: 0.75 };
 

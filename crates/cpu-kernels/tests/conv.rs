@@ -1,7 +1,8 @@
 //! The convolutions against plain f64 loops, for every algorithm and many geometries.
 
 use rayon::ThreadPoolBuilder;
-use stylegan_cpu_kernels::conv::{Algorithm, Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad};
+use stylegan_cpu_kernels::conv::{Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad};
+use stylegan_tensor::Algorithm;
 
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 const KINDS: [Kind; 3] = [Kind::Forward, Kind::Transpose, Kind::WeightGrad];

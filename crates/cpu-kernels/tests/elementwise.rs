@@ -1,6 +1,7 @@
 mod values;
 
-use stylegan_cpu_kernels::elementwise::{Binary, Unary, bias_act, bias_act_grad, binary, noise_bias_act, unary};
+use stylegan_cpu_kernels::elementwise::{bias_act, bias_act_grad, binary, noise_bias_act, unary};
+use stylegan_tensor::{Binary, Unary};
 use values::{assert_close, values};
 
 /// Element `i` of `shape` in an operand of shape `from`.

@@ -1,6 +1,7 @@
 use std::f64::consts::TAU;
 
-use stylegan_cpu_kernels::random::{Position, normal, uniform};
+use stylegan_cpu_kernels::random::{normal, uniform};
+use stylegan_tensor::Position;
 
 const POSITION: Position = Position { seed: 0x299f_31d0_a409_3822, stream: 0x0370_7344_1319_8a2e, offset: 0 };
 

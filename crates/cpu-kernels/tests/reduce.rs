@@ -1,6 +1,7 @@
 mod values;
 
-use stylegan_cpu_kernels::reduce::{Reduce, reduce};
+use stylegan_cpu_kernels::reduce::reduce;
+use stylegan_tensor::Reduce;
 use values::{assert_close, values};
 
 #[test]

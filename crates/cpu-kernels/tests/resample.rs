@@ -1,9 +1,9 @@
 mod values;
 
-use stylegan_cpu_kernels::resample::{Upfirdn2d, upfirdn2d};
+use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use values::{assert_close, values};
 
-fn naive(p: &Upfirdn2d, x: &[f32]) -> Vec<f64> {
+fn naive(p: &Resample, x: &[f32]) -> Vec<f64> {
     let [n, h, w, c] = p.shape;
     let source = |at: isize, size: usize| {
         let inside = at >= 0 && (at as usize).is_multiple_of(p.up) && at as usize / p.up < size;
@@ -41,7 +41,7 @@ fn every_scale_filter_and_padding_agrees_with_the_definition() {
             for length in 1..=5 {
                 for before in [[0, 0], [2, 1], [-1, 3], [1, -1]] {
                     let out = [h, w].map(|size| (size * up + 3) / down);
-                    let p = Upfirdn2d { shape: [2, h, w, c], out, up, down, taps: &taps[..length], before };
+                    let p = Resample { shape: [2, h, w, c], out, up, down, taps: &taps[..length], before };
                     let mut y = vec![f32::NAN; 2 * out[0] * out[1] * c];
                     upfirdn2d(&p, &x, &mut y);
                     // Ten products and sums.

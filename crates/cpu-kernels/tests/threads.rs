@@ -2,14 +2,15 @@
 
 mod values;
 
-use stylegan_cpu_kernels::adam::{AdamStep, Arenas, adam};
-use stylegan_cpu_kernels::elementwise::{Binary, Unary, bias_act, binary, noise_bias_act, unary};
+use stylegan_cpu_kernels::adam::{Arenas, adam};
+use stylegan_cpu_kernels::elementwise::{bias_act, binary, noise_bias_act, unary};
 use stylegan_cpu_kernels::movement::{Strided, copy, gather_rows, scatter_rows};
 use stylegan_cpu_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
-use stylegan_cpu_kernels::random::{Position, normal};
-use stylegan_cpu_kernels::reduce::{Reduce, reduce};
-use stylegan_cpu_kernels::resample::{Upfirdn2d, upfirdn2d};
+use stylegan_cpu_kernels::random::normal;
+use stylegan_cpu_kernels::reduce::reduce;
+use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use stylegan_cpu_kernels::stddev::{Groups, minibatch_stddev, minibatch_stddev_grad};
+use stylegan_tensor::{AdamStep, Binary, Position, Reduce, Unary};
 use values::values;
 
 const SHAPE: [usize; 4] = [3, 67, 45, 19];
@@ -68,7 +69,7 @@ fn resampling_has_the_same_bits() {
     let x = values(1, LEN);
     for (up, down, taps) in [(1, 1, &[0.25, 0.5, 0.25][..]), (2, 1, &[1.0, 1.0]), (1, 2, &[0.5, 0.5])] {
         let out = [67 * up / down, 45 * up / down];
-        let p = Upfirdn2d { shape: SHAPE, out, up, down, taps, before: [1, 1] };
+        let p = Resample { shape: SHAPE, out, up, down, taps, before: [1, 1] };
         assert_same_bits("upfirdn2d", 3 * out[0] * out[1] * 19, |y| upfirdn2d(&p, &x, y));
     }
 }

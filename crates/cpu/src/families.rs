@@ -3,7 +3,7 @@
 use stylegan_cpu_kernels::adam::{self, Arenas};
 use stylegan_cpu_kernels::conv::Conv;
 use stylegan_cpu_kernels::normalize::{self, Image};
-use stylegan_cpu_kernels::resample::{self, upfirdn2d};
+use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use stylegan_cpu_kernels::stddev::{self, Groups};
 use stylegan_cpu_kernels::{elementwise, movement};
 use stylegan_tensor::{AdamStep, Conv2d, Kernel, Result, Upfirdn2d};
@@ -63,7 +63,7 @@ impl Launch<'_> {
         let ([x], [y]) = (self.floats()?, self.floats_mut(y)?);
         let [_, height, width, _] = self.sizes(&self.outs[0].shape)?;
         let taps: Vec<f32> = p.taps.iter().map(|&tap| tap as f32).collect();
-        let p = resample::Upfirdn2d {
+        let p = Resample {
             shape: self.sizes(self.shape(0))?,
             out: [height, width],
             up: p.up,
@@ -140,8 +140,6 @@ impl Launch<'_> {
         if accumulate {
             return Err(self.error("a step is taken in place; it cannot be accumulated"));
         }
-        let &AdamStep { rate, beta1, beta2, epsilon, average_beta } = step;
-        let step = adam::AdamStep { rate, beta1, beta2, epsilon, average_beta };
         let [grad] = self.floats()?;
         let arenas = if y.len() == 4 {
             let [params, m, v, state] = self.floats_mut(y)?;
@@ -150,7 +148,7 @@ impl Launch<'_> {
             let [params, m, v, state, average] = self.floats_mut(y)?;
             Arenas { params, m, v, state, average: Some(average) }
         };
-        adam::adam(&step, grad, arenas);
+        adam::adam(step, grad, arenas);
         Ok(())
     }
 

@@ -3,9 +3,8 @@
 use candle_core::Tensor;
 use stylegan_cpu_kernels::conv::{self, Scratch};
 use stylegan_cpu_kernels::{elementwise, matmul, movement, random, reduce};
-use stylegan_tensor::{Error, Kernel, Operand, Reduce, Result};
+use stylegan_tensor::{Error, Kernel, Operand, Result, Unary};
 
-use crate::convert::{algorithm, binary, position, unary};
 use crate::memory::{Slice, SliceMut};
 
 /// A kernel and its operands.
@@ -36,7 +35,7 @@ impl Launch<'_> {
             let SliceMut::F32(y) = y else {
                 return Err(self.error("results are added to f32 outputs only"));
             };
-            let one = elementwise::Unary::Affine { scale: 1.0, shift: 0.0 };
+            let one = Unary::Affine { scale: 1.0, shift: 0.0 };
             elementwise::unary(one, &result[..y.len()], y, true);
         }
         Ok(())
@@ -57,12 +56,12 @@ impl Launch<'_> {
             Kernel::Cast => self.cast(y)?,
             Kernel::Unary(op) => {
                 let ([x], [y]) = (self.floats()?, self.floats_mut(y)?);
-                elementwise::unary(unary(*op), x, y, accumulate);
+                elementwise::unary(*op, x, y, accumulate);
             }
             Kernel::Binary(op) => {
                 let ([a, b], [y]) = (self.floats()?, self.floats_mut(y)?);
                 let (a, b) = ((a, self.shape(0)), (b, self.shape(1)));
-                elementwise::binary(binary(*op), a, b, y, &self.outs[0].shape, accumulate);
+                elementwise::binary(*op, a, b, y, &self.outs[0].shape, accumulate);
             }
             Kernel::Select => {
                 let ([c, a, b], [y]) = (self.floats()?, self.floats_mut(y)?);
@@ -71,12 +70,7 @@ impl Launch<'_> {
             }
             Kernel::Reduce { op, axes } => {
                 let ([x], [y]) = (self.floats()?, self.floats_mut(y)?);
-                let op = match op {
-                    Reduce::Sum => reduce::Reduce::Sum,
-                    Reduce::Mean => reduce::Reduce::Mean,
-                    Reduce::Max => reduce::Reduce::Max,
-                };
-                reduce::reduce(op, x, self.shape(0), axes, y);
+                reduce::reduce(*op, x, self.shape(0), axes, y);
             }
             Kernel::Matmul { transpose_a, transpose_b } => {
                 let ([a, b], [y]) = (self.floats()?, self.floats_mut(y)?);
@@ -88,27 +82,27 @@ impl Launch<'_> {
             Kernel::Conv2d(p) => {
                 let ([x, w], [y]) = (self.floats()?, self.floats_mut(y)?);
                 let g = self.geometry(p, self.shape(0), self.shape(1), &self.outs[0].shape)?;
-                conv::conv2d(&g, x, w, y, algorithm(p), accumulate, conv);
+                conv::conv2d(&g, x, w, y, p.algorithm, accumulate, conv);
             }
             Kernel::Conv2dTranspose(p) => {
                 let ([y, w], [x]) = (self.floats()?, self.floats_mut(y)?);
                 let g = self.geometry(p, &self.outs[0].shape, self.shape(1), self.shape(0))?;
-                conv::conv2d_transpose(&g, y, w, x, algorithm(p), accumulate, conv);
+                conv::conv2d_transpose(&g, y, w, x, p.algorithm, accumulate, conv);
             }
             Kernel::Conv2dWeightGrad(p) => {
                 let ([x, y], [w]) = (self.floats()?, self.floats_mut(y)?);
                 let g = self.geometry(p, self.shape(0), &self.outs[0].shape, self.shape(1))?;
-                conv::conv2d_weight_grad(&g, x, y, w, algorithm(p), accumulate, conv);
+                conv::conv2d_weight_grad(&g, x, y, w, p.algorithm, accumulate, conv);
             }
             Kernel::Upfirdn2d(p) => self.upfirdn2d(p, y)?,
             Kernel::GatherRows | Kernel::ScatterRows => self.rows(y)?,
             Kernel::Uniform(at) => {
                 let [y] = self.floats_mut(y)?;
-                random::uniform(position(*at), y);
+                random::uniform(*at, y);
             }
             Kernel::Normal(at) => {
                 let [y] = self.floats_mut(y)?;
-                random::normal(position(*at), y);
+                random::normal(*at, y);
             }
             Kernel::BiasAct { .. } | Kernel::BiasActGrad { .. } | Kernel::NoiseBiasAct { .. } => {
                 self.activate(y, accumulate)?

@@ -2,7 +2,6 @@
 //! written through an in-place op. `stylegan_cpu_kernels` does the work; none of candle's own mathematics runs.
 #![deny(missing_docs)]
 
-mod convert;
 mod cpu;
 mod families;
 mod launch;

@@ -21,7 +21,7 @@ fn launch(device: &dyn Backend, kernel: Kernel, inputs: &[&View], shape: &[usize
 fn step(device: &dyn Backend, w: &View, adam: &[View; 3], seed: u64) -> Result<()> {
     let image = [2, 16, 16, 32];
     let x = launch(device, Kernel::Normal(Position { seed, ..Position::default() }), &[], &image)?;
-    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: Algorithm::Auto };
+    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
     let y = launch(device, Kernel::Conv2d(conv), &[&x, w], &image)?;
     let blur = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
     let y = launch(device, Kernel::Upfirdn2d(blur), &[&y], &image)?;
@@ -118,7 +118,7 @@ fn the_default_limit_is_a_plausible_amount_of_memory() {
 #[test]
 fn a_block_that_held_frozen_weights_is_used_again_with_its_new_values() -> Result<()> {
     let device = stylegan_cpu::open(usize::MAX);
-    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: Algorithm::Winograd };
+    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: Some(Algorithm::Winograd) };
     let x = launch(&device, Kernel::Fill { value: 1.0 }, &[], &[1, 8, 8, 16])?;
     let sums = |value: f64| -> Result<Vec<f64>> {
         let w = launch(&device, Kernel::Fill { value }, &[], &[3, 3, 16, 16])?;

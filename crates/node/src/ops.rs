@@ -155,11 +155,11 @@ fn geometry(stride: u32, padding: &[u32], algorithm: &str) -> Result<Conv2d> {
         return Err(invalid(format!("padding must be [top, bottom, left, right], got {padding:?}")));
     };
     let algorithm = match algorithm {
-        "auto" => Algorithm::Auto,
-        "im2col" => Algorithm::Im2col,
-        "shifted" => Algorithm::Shifted,
-        "direct" => Algorithm::Direct,
-        "winograd" => Algorithm::Winograd,
+        "auto" => None,
+        "im2col" => Some(Algorithm::Im2col),
+        "shifted" => Some(Algorithm::Shifted),
+        "direct" => Some(Algorithm::Direct),
+        "winograd" => Some(Algorithm::Winograd),
         other => {
             let known = "auto, im2col, shifted, direct or winograd";
             return Err(invalid(format!("algorithm must be {known}, got '{other}'")));

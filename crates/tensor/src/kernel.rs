@@ -198,16 +198,13 @@ pub struct Conv2d {
     pub stride: usize,
     /// Zero rows and columns around x: top, bottom, left, right.
     pub padding: [usize; 4],
-    /// How it is computed; the value is the same.
-    pub algorithm: Algorithm,
+    /// How it is computed, with the same value up to rounding; `None` leaves the choice to the backend, by shape and instruction set alone.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// Ways to compute a convolution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// The backend chooses, by shape and instruction set alone.
-    #[default]
-    Auto,
     /// Windows gathered into a matrix, one matrix product a tile.
     Im2col,
     /// One matrix product a tap on shifted rows of a padded copy; strides by splitting x into phases.

@@ -4,10 +4,10 @@ mod launch;
 
 use launch::{Given, assert_near, run, run_one};
 use stylegan_tensor::conformance::{read_f64, upload};
-use stylegan_tensor::{Algorithm, Backend, Binary, Conv2d, DType, Kernel, Reduce, Reference, Unary, Upfirdn2d, View};
+use stylegan_tensor::{Backend, Binary, Conv2d, DType, Kernel, Reduce, Reference, Unary, Upfirdn2d, View};
 
 fn convolution(stride: usize, padding: [usize; 4]) -> Conv2d {
-    Conv2d { stride, padding, algorithm: Algorithm::Auto }
+    Conv2d { stride, padding, algorithm: None }
 }
 
 #[test]

@@ -111,10 +111,10 @@ fn convolutions(device: &Gpu, divisor: usize) -> Result<()> {
         let y = tensor(device, &[n, out, out, o])?;
         let work = 2.0 * (n * out * out * o * k * k * c) as f64;
         let time = |name: &str, kernel: fn(Conv2d) -> Kernel, inputs: [&View; 2], y: &View| {
-            let auto = seconds(device, &kernel(p(Algorithm::Auto)), &inputs, &[y])?;
-            let large = seconds(device, &kernel(p(Algorithm::Im2col)), &inputs, &[y])?;
-            let small = seconds(device, &kernel(p(Algorithm::Direct)), &inputs, &[y])?;
-            let winograd = seconds(device, &kernel(p(Algorithm::Winograd)), &inputs, &[y])?;
+            let auto = seconds(device, &kernel(p(None)), &inputs, &[y])?;
+            let large = seconds(device, &kernel(p(Some(Algorithm::Im2col))), &inputs, &[y])?;
+            let small = seconds(device, &kernel(p(Some(Algorithm::Direct))), &inputs, &[y])?;
+            let winograd = seconds(device, &kernel(p(Some(Algorithm::Winograd))), &inputs, &[y])?;
             let shape = format!("[{n},{size},{size},{c}]x{k}x{k}x{o}/{stride}");
             report(&format!("{name} {shape}"), work, auto);
             println!(
@@ -143,7 +143,7 @@ fn halves(name: &str, divisor: usize) -> Result<()> {
             let [size, c, o] = [size, c, o].map(|size: usize| size.div_ceil(divisor));
             let [c, o] = [c, o].map(|channels| channels.next_multiple_of(4));
             let padding = [(k - 1) / 2; 4];
-            let p = Conv2d { stride, padding, algorithm: Algorithm::Auto };
+            let p = Conv2d { stride, padding, algorithm: None };
             let out = (size + 2 * padding[0] - k) / stride + 1;
             let map = |shape: [usize; 4]| {
                 let len: usize = shape.iter().product();

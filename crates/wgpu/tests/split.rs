@@ -2,7 +2,7 @@
 
 use stylegan_tensor::conformance::{read_f64, write_f64};
 use stylegan_tensor::{
-    AdamStep, Algorithm, Backend, Binary, Conv2d, DType, Error, Kernel, Position, Reduce, Unary, Upfirdn2d, View,
+    AdamStep, Backend, Binary, Conv2d, DType, Error, Kernel, Position, Reduce, Unary, Upfirdn2d, View,
 };
 use stylegan_wgpu::Gpu;
 
@@ -14,7 +14,7 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
     // Tensors of 4 · 16 · 8 · 64 elements are 128 KiB.
     let (whole, limited) = (gpu(), limited());
     let (x, w, s) = (vec![4, 16, 8, 64], vec![1, 1, 64, 64], vec![4, 128]);
-    let p = Conv2d { stride: 1, padding: [0; 4], algorithm: Algorithm::Auto };
+    let p = Conv2d { stride: 1, padding: [0; 4], algorithm: None };
     let blur = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
     let (one, stats) = (vec![1, 64, 8, 64], vec![4, 2, 64]);
     let position = Position { seed: 3, stream: 1, offset: 8 };

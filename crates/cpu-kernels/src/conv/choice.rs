@@ -24,7 +24,8 @@
 //!
 //! Nested loops never lead elsewhere. 1 × 1 kernels are one product, 16 GFLOP/s being 11 GB/s there.
 
-use super::geometry::{Algorithm, Conv, Kind};
+use super::geometry::{Conv, Kind};
+use stylegan_tensor::Algorithm;
 
 /// Channels below which an operand does not fill the lanes of a product.
 const FEW: usize = 8;

@@ -30,19 +30,6 @@ pub struct Conv {
     pub padding: [usize; 4],
 }
 
-/// Ways to compute a convolution; the value is the same up to rounding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// Windows gathered into a matrix, one matrix product a tile.
-    Im2col,
-    /// One matrix product a kernel row on shifted rows of a padded copy, which lives as long as its tile.
-    Shifted,
-    /// Nested loops.
-    Direct,
-    /// Winograd's minimal filtering; for 3×3 kernels of stride 1 and 4×4 kernels of stride 2, others are computed as chosen for them.
-    Winograd,
-}
-
 /// The members of the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

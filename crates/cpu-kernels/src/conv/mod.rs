@@ -16,13 +16,14 @@ mod weight_grad;
 mod winograd;
 
 pub use choice::choose;
-pub use geometry::{Algorithm, Conv, Kind};
+pub use geometry::{Conv, Kind};
 pub use scratch::Scratch;
 
 use crate::matmul::matmul;
 use buffers::{Buffers, grow};
 use pass::{Pass, Target, Tile};
 use rayon::prelude::*;
+use stylegan_tensor::Algorithm;
 use tiling::Tiling;
 use weight_cache::Made;
 use winograd::Winograd;

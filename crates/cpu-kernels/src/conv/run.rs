@@ -1,10 +1,10 @@
 //! One tile of a pass by each algorithm.
 
 use super::direct;
-use super::geometry::Algorithm;
 use super::pass::{Pass, Target, Tile};
 use super::winograd::{SIDE, Winograd};
 use crate::matmul::{Matrix, product, unpacked_product};
+use stylegan_tensor::Algorithm;
 
 impl Pass {
     /// Elements of workspace that a tile needs.

@@ -1,8 +1,8 @@
 //! How a convolution is cut into tasks.
 
-use super::geometry::Algorithm;
 use super::pass::{Pass, Tile};
 use super::winograd::{BAND, SIDE};
+use stylegan_tensor::Algorithm;
 
 /// Tiles of some rows of one image, or of several whole images.
 #[derive(Clone, Copy, Debug)]

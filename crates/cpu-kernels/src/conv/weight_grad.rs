@@ -2,7 +2,6 @@
 //! the tiles; chunks are summed in their order.
 
 use super::buffers::grow;
-use super::geometry::Algorithm;
 use super::pass::{Pass, Tile, put};
 use super::scratch::Scratch;
 use super::tiling::Tiling;
@@ -10,6 +9,7 @@ use super::winograd::Winograd;
 use super::{direct, winograd};
 use crate::matmul::{Matrix, product};
 use rayon::prelude::*;
+use stylegan_tensor::Algorithm;
 
 /// Tasks wanted for 16 cores.
 const TASKS: usize = 32;

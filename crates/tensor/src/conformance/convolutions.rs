@@ -45,7 +45,7 @@ type Shapes = ([usize; 4], [usize; 4]);
 pub(super) fn geometry(data: &mut Data, cases: &mut Vec<Case>, (x, w): Shapes, stride: usize, padding: [usize; 4]) {
     let [top, bottom, left, right] = padding;
     let form = |algorithm| Conv2d { stride, padding, algorithm };
-    let p = form(Algorithm::Auto);
+    let p = form(None);
     let height = p.output_size(x[1], w[0], top, bottom);
     let (Some(height), Some(width)) = (height, p.output_size(x[2], w[1], left, right)) else {
         return;
@@ -55,7 +55,7 @@ pub(super) fn geometry(data: &mut Data, cases: &mut Vec<Case>, (x, w): Shapes, s
         let inputs = vec![data.signed(a), data.signed(b)];
         let mut case = Case::new(kernel(p), inputs, &[out]).within(sum_of(terms));
         let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
-        case.kernels.extend(others.map(|algorithm| kernel(form(algorithm))));
+        case.kernels.extend(others.map(|algorithm| kernel(form(Some(algorithm)))));
         cases.push(case);
     };
     push(Kernel::Conv2d, &x, &w, &y, w[0] * w[1] * w[2]);

@@ -72,7 +72,8 @@ fn sums(push: Push) {
 }
 
 fn images(push: Push) {
-    for algorithm in [Algorithm::Auto, Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd] {
+    let algorithms = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
+    for algorithm in [None].into_iter().chain(algorithms.map(Some)) {
         let p = Conv2d { stride: 1, padding: [1; 4], algorithm };
         // No images, no pixels but padding, no channels on either side.
         for ([n, h, c, o], out) in [([0, 4, 2, 3], 4), ([2, 1, 0, 3], 1), ([2, 4, 2, 0], 4), ([2, 4, 0, 3], 4)] {

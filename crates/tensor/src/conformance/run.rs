@@ -123,7 +123,7 @@ fn same(a: &[f64], b: &[f64]) -> bool {
 fn amplification(kernel: &Kernel) -> f64 {
     match kernel {
         Kernel::Conv2d(p) | Kernel::Conv2dTranspose(p) | Kernel::Conv2dWeightGrad(p) => match p.algorithm {
-            Algorithm::Auto | Algorithm::Winograd => WINOGRAD,
+            None | Some(Algorithm::Winograd) => WINOGRAD,
             _ => 1.0,
         },
         _ => 1.0,

@@ -59,7 +59,7 @@ struct Product<'a> {
     out_len: usize,
     /// Parameters behind the common ones.
     params: Vec<u32>,
-    algorithm: Algorithm,
+    algorithm: Option<Algorithm>,
     /// Whether y is added to.
     add: bool,
 }
@@ -74,9 +74,9 @@ impl Product<'_> {
         let terms = cooperative.map_or(terms_of(tile), |_| Cooperative::TERMS);
         let steps = self.terms.div_ceil(terms).max(1);
         let runs = match self.algorithm {
-            Algorithm::Im2col | Algorithm::Direct => 1,
-            Algorithm::Shifted => steps.min(4),
-            Algorithm::Auto | Algorithm::Winograd => {
+            Some(Algorithm::Im2col | Algorithm::Direct) => 1,
+            Some(Algorithm::Shifted) => steps.min(4),
+            None | Some(Algorithm::Winograd) => {
                 let most = room(limits) / self.out_len.max(1);
                 // A run is worth 64 terms at least.
                 let least = 64 / terms;
@@ -96,8 +96,8 @@ impl Product<'_> {
         let [rows, columns] = self.size;
         let fits = limits.max_compute_workgroup_storage_size >= LARGE_TILE_BYTES;
         match self.algorithm {
-            Algorithm::Im2col if fits => LARGE,
-            Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct => MEDIUM,
+            Some(Algorithm::Im2col) if fits => LARGE,
+            Some(Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct) => MEDIUM,
             _ if columns <= 8 * NARROWEST[1] => NARROWEST,
             _ if columns <= 8 * NARROW[1] => NARROW,
             // The larger tile reads less, and needs many tiles to keep the GPU busy.
@@ -108,7 +108,7 @@ impl Product<'_> {
 
     /// Cooperative matrices for this product, if it fills two along each axis.
     fn cooperative_matrices(&self, launch: &Launch) -> Option<Cooperative> {
-        if !matches!(self.algorithm, Algorithm::Auto | Algorithm::Winograd) {
+        if !matches!(self.algorithm, None | Some(Algorithm::Winograd)) {
             return None;
         }
         let cooperative = launch.cooperative([self.a, self.b])?;
@@ -193,7 +193,7 @@ impl Launch<'_> {
             terms: k,
             out_len: count * m * n,
             params: [m, n, k, steps[0], steps[1]].map(|value| value as u32).to_vec(),
-            algorithm: Algorithm::Auto,
+            algorithm: None,
             add,
         })
     }

@@ -194,9 +194,9 @@ impl Launch<'_> {
             let weights = 4 * pass.points() * pass.depth() * pass.results[2];
             let fits = pass.tile_count() * weights > 0 && weights <= self.largest();
             match p.algorithm {
-                Algorithm::Auto => fits && pass.is_worth() && !self.cooperates(factors),
-                Algorithm::Winograd => fits,
-                Algorithm::Im2col | Algorithm::Shifted | Algorithm::Direct => false,
+                None => fits && pass.is_worth() && !self.cooperates(factors),
+                Some(Algorithm::Winograd) => fits,
+                Some(_) => false,
             }
         })
     }
