@@ -338,3 +338,8 @@ pub(crate) fn features(op: &'static str, maps: &[&Tensor], others: &[&Tensor]) -
         Some(x) => Err(Error::shape(op, format!("operands must be {float}, got {}; cast first", x.dtype()))),
     }
 }
+
+/// N, H, W and C of images.
+pub(crate) fn images(op: &'static str, x: &[usize]) -> Result<[usize; 4]> {
+    x.try_into().map_err(|_| Error::shape(op, format!("x must be [N, H, W, C], got {x:?}")))
+}

@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::{Composition, Edge, Saved};
 use crate::ops::{add, affine, mean, mul, reshape, rsqrt, slice, square, sub};
-use crate::tensor::{Tensor, features, same_device};
+use crate::tensor::{Tensor, features, images, same_device};
 
 /// Inside the root of the normalisation (official instance_norm).
 const EPSILON: f64 = 1e-8;
@@ -16,9 +16,7 @@ const EPSILON: f64 = 1e-8;
 /// [`Error::Shape`] if `x` is not `[N, H, W, C]` or `style` not `[N, 2C]`.
 pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
     features("adain", &[x], &[style])?;
-    let &[n, _, _, c] = x.shape() else {
-        return Err(Error::shape("adain", format!("x must be [N, H, W, C], got {:?}", x.shape())));
-    };
+    let [n, _, _, c] = images("adain", x.shape())?;
     if style.shape() != [n, 2 * c] {
         return Err(Error::shape("adain", format!("style must be [{n}, {}], got {:?}", 2 * c, style.shape())));
     }

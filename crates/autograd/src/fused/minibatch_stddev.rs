@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::{Composition, Edge, Saved};
 use crate::ops::{affine, mean, reshape, sqrt, square, sub};
-use crate::tensor::{Tensor, floats};
+use crate::tensor::{Tensor, floats, images};
 
 /// Inside the root of the deviation (official minibatch_stddev_layer).
 const EPSILON: f64 = 1e-8;
@@ -15,9 +15,7 @@ const EPSILON: f64 = 1e-8;
 /// [`Error::Shape`] if `x` is not `[N, H, W, C]` or `group` does not divide N.
 pub fn minibatch_stddev(x: &Tensor, group: usize) -> Result<Tensor> {
     floats("minibatch_stddev", &[x])?;
-    let &[n, _, _, _] = x.shape() else {
-        return Err(Error::shape("minibatch_stddev", format!("x must be [N, H, W, C], got {:?}", x.shape())));
-    };
+    let [n, ..] = images("minibatch_stddev", x.shape())?;
     if group == 0 || n % group != 0 {
         return Err(Error::shape("minibatch_stddev", format!("group must divide {n} images, got {group}")));
     }

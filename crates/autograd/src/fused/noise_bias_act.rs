@@ -2,7 +2,7 @@ use stylegan_tensor::{Error, Kernel, Result};
 
 use crate::node::Edge;
 use crate::ops::{activated, matmul, reshape, sum_to};
-use crate::tensor::{Tensor, features};
+use crate::tensor::{Tensor, features, images};
 
 /// `x + noise · strength + b`, then values below 0 times `alpha`: `x [N, H, W, C]`, `noise [N or 1, H, W, 1]`, `strength [C]`,
 /// `b [C]` (StyleGAN, Fig. 1b, "B"; official apply_noise, apply_bias and leaky_relu).
@@ -15,12 +15,9 @@ use crate::tensor::{Tensor, features};
 pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     let op = "noise_bias_act";
     features(op, &[x], &[noise, strength, b])?;
-    let fits = match (x.shape(), noise.shape()) {
-        (&[n, h, w, c], &[m, nh, nw, 1]) => {
-            (m == n || m == 1) && (nh, nw) == (h, w) && strength.shape() == [c] && b.shape() == [c]
-        }
-        _ => false,
-    };
+    let [n, h, w, c] = images(op, x.shape())?;
+    let fits_noise = matches!(noise.shape(), &[m, nh, nw, 1] if (m == n || m == 1) && (nh, nw) == (h, w));
+    let fits = fits_noise && strength.shape() == [c] && b.shape() == [c];
     if !fits {
         return Err(Error::shape(
             op,

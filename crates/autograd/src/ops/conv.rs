@@ -1,7 +1,7 @@
 use stylegan_tensor::{Conv2d, DType, Error, Kernel, Result};
 
 use crate::node::Edge;
-use crate::tensor::{Tensor, features};
+use crate::tensor::{Tensor, features, images};
 
 /// Correlation of images with filters: `x [N, H, W, C]`, `w [kh, kw, C, O]` → `[N, H', W', O]` with
 /// `H' = (H + top + bottom − kh) / stride + 1`, rounded down.
@@ -76,10 +76,10 @@ fn shape4(op: &'static str, x: &Tensor) -> Result<[usize; 4]> {
 }
 
 fn output_shape(op: &'static str, x: &[usize], w: &[usize], p: Conv2d) -> Result<[usize; 4]> {
-    let (&[n, height, width, c], true) = (x, p.stride > 0) else {
-        let stride = p.stride;
-        return Err(Error::shape(op, format!("x must be [N, H, W, C] and stride at least 1, got {x:?} and {stride}")));
-    };
+    let [n, height, width, c] = images(op, x)?;
+    if p.stride == 0 {
+        return Err(Error::shape(op, "stride must be at least 1, got 0"));
+    }
     let &[kh, kw, inner, o] = w else {
         return Err(Error::shape(op, format!("w must be [kh, kw, {c}, O], got {w:?}")));
     };

@@ -1,7 +1,7 @@
 use stylegan_tensor::{Error, Kernel, Result, Upfirdn2d};
 
 use crate::node::Edge;
-use crate::tensor::{Tensor, features};
+use crate::tensor::{Tensor, features, images};
 
 /// Upsample with zeros, pad, filter, downsample: `x [N, H, W, C]` → `[N, H', W', C]` with
 /// `H' = (H · up + top + bottom − taps) / down + 1`, rounded down. Nearest upscale, box downscale and blur are such ops;
@@ -12,9 +12,7 @@ use crate::tensor::{Tensor, features};
 /// [`Error::Shape`] if x is not `[N, H, W, C]`, a factor is 0, there are no taps, or nothing is left.
 pub fn upfirdn2d(x: &Tensor, p: &Upfirdn2d) -> Result<Tensor> {
     features("upfirdn2d", &[x], &[])?;
-    let &[n, height, width, c] = x.shape() else {
-        return Err(Error::shape("upfirdn2d", format!("x must be [N, H, W, C], got {:?}", x.shape())));
-    };
+    let [n, height, width, c] = images("upfirdn2d", x.shape())?;
     if p.up == 0 || p.down == 0 || p.taps.is_empty() {
         let (up, down, taps) = (p.up, p.down, p.taps.len());
         return Err(Error::shape(

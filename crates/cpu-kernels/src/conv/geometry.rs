@@ -2,6 +2,7 @@
 
 use super::pass::Pass;
 use rayon::prelude::*;
+use stylegan_tensor::Phase;
 
 /// Geometry of the correlation `y[n,i,j,o] = Σ x[n, i·s + u − top, j·s + v − left, c] · w[u,v,c,o]`, zero outside of x.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,20 +80,14 @@ impl Conv {
     /// The passes of the adjoint in x, and the taps of their weights one after another.
     pub(super) fn phases(&self) -> (Vec<Pass>, Vec<usize>) {
         let (s, [top, _, left, _]) = (self.stride, self.padding);
-        // Pixel p of x in phase r = (p + top) mod s is met by the taps r, r + s, r + 2s …
-        let axis = |first: usize, before: usize, k: usize| {
-            let (phase, shift) = ((first + before) % s, (first + before) / s);
-            let taps = k.saturating_sub(phase).div_ceil(s);
-            (phase, taps, taps as isize - 1 - shift as isize)
-        };
         let mut passes = Vec::with_capacity(s * s);
         let mut places = Vec::with_capacity(self.kh * self.kw);
         for i in 0..s {
             for j in 0..s {
-                let ((u, kh, top), (v, kw, left)) = (axis(i, top, self.kh), axis(j, left, self.kw));
-                places.extend(
-                    (0..kh * kw).map(|tap| (u + (kh - 1 - tap / kw) * s) * self.kw + v + (kw - 1 - tap % kw) * s),
-                );
+                let (rows, columns) = (Phase::new(s, i, top, self.kh), Phase::new(s, j, left, self.kw));
+                let (kh, kw) = (rows.taps, columns.taps);
+                let tap = |phase: Phase, index: usize| phase.last.unsigned_abs() - index * s;
+                places.extend((0..kh * kw).map(|index| tap(rows, index / kw) * self.kw + tap(columns, index % kw)));
                 let ow = self.w.saturating_sub(j).div_ceil(s);
                 let [h, w, c, o] = [self.oh, self.ow, self.o, self.c];
                 passes.push(Pass {
@@ -103,8 +98,8 @@ impl Conv {
                     kw,
                     o,
                     stride: 1,
-                    top,
-                    left,
+                    top: rows.before,
+                    left: columns.before,
                     ow,
                     step: s,
                     first: [i, j],

@@ -3,7 +3,7 @@
 //! kernel is a sum over the four phases of the image, each with a 2×2 kernel; its adjoint is one such pass for each phase
 //! of the result.
 
-use stylegan_tensor::{Algorithm, Conv2d, Result, View};
+use stylegan_tensor::{Algorithm, Conv2d, Phase, Result, View};
 
 use super::product::room;
 use super::split::chunks;
@@ -35,7 +35,7 @@ struct Pass {
     step: usize,
     first: [usize; 2],
     /// The first of the taps among the weights' rows and columns, and how far it is to the next.
-    tap: [usize; 2],
+    tap: [isize; 2],
     tap_step: isize,
 }
 
@@ -64,13 +64,8 @@ impl Pass {
     fn transposed(p: &Conv2d, first: [usize; 2], y: &View, w: &View, x: &View) -> Option<Self> {
         let taps = taps(p, w)?;
         let s = p.stride;
-        // Row p of x is met by the taps r, r + s, … with r = (p + top) mod s, the last of them at the first row of y.
-        let axis = |first: usize, before: usize| {
-            let (phase, shift) = ((first + before) % s, (first + before) / s);
-            let last = phase + (taps - 1) * s;
-            (last, (taps - 1).cast_signed() - shift.cast_signed())
-        };
-        let ((u, top), (v, left)) = (axis(first[0], p.padding[0]), axis(first[1], p.padding[2]));
+        let axis = |axis: usize| Phase::new(s, first[axis], p.padding[2 * axis], w.shape[axis]);
+        let [rows, columns] = [axis(0), axis(1)];
         let count = |size: usize, first: usize| size.saturating_sub(first).div_ceil(s);
         Some(Self {
             images: y.shape[0],
@@ -79,10 +74,10 @@ impl Pass {
             written: [x.shape[1], x.shape[2]],
             taps,
             phases: 1,
-            before: [top, left],
+            before: [rows.before, columns.before],
             step: s,
             first,
-            tap: [u, v],
+            tap: [rows.last, columns.last],
             tap_step: -s.cast_signed(),
         })
     }
@@ -248,9 +243,9 @@ impl Launch<'_> {
     /// Runs a transform over the taps of weights `w` (`taps.wgsl`).
     fn taps(&mut self, shader: &'static Shader, pass: &Pass, w: &View, operands: [&Binding; 2]) -> Result<()> {
         let [size, rows, columns] = [w.shape[0], w.shape[2], w.shape[3]];
-        let sizes = [rows, columns, size, pass.phases, pass.tap[0], pass.tap[1]];
-        let mut params = sizes.map(|size| size as u32).to_vec();
-        params.push((pass.tap_step as i32).cast_unsigned());
+        let mut params = [rows, columns, size, pass.phases].map(|size| size as u32).to_vec();
+        let [u, v] = pass.tap;
+        params.extend([u, v, pass.tap_step].map(|place| (place as i32).cast_unsigned()));
         self.transform(shader, pass, operands, pass.phases.pow(2) * rows * columns, &params)
     }
 
