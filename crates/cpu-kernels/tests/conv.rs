@@ -4,6 +4,9 @@ use rayon::ThreadPoolBuilder;
 use stylegan_cpu_kernels::conv::{Conv, Kind, Scratch, conv2d, conv2d_transpose, conv2d_weight_grad};
 use stylegan_tensor::Algorithm;
 
+mod values;
+use values::numbers;
+
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 const KINDS: [Kind; 3] = [Kind::Forward, Kind::Transpose, Kind::WeightGrad];
 
@@ -13,16 +16,6 @@ struct Operands {
     x: Vec<f32>,
     y: Vec<f32>,
     w: Vec<f32>,
-}
-
-/// Numbers in [−1, 1) from a linear congruential generator.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
 }
 
 fn operands(g: &Conv) -> Operands {

@@ -3,15 +3,8 @@
 use rayon::ThreadPoolBuilder;
 use stylegan_cpu_kernels::matmul::matmul;
 
-/// Numbers in [−1, 1) from a linear congruential generator.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
-}
+mod values;
+use values::numbers;
 
 #[derive(Clone, Copy, Debug)]
 struct Case {

@@ -10,6 +10,11 @@ pub fn values(seed: u64, len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
+/// As `values`, with seeds that lie far apart.
+pub fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    values(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1, len)
+}
+
 /// Fails where `found` is further from `expected` than `tolerance` times the largest value expected.
 pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
