@@ -2,7 +2,7 @@
 //! 4x4 up. From them follows the checksum of a level's whole file without reading it.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crc32c::{crc32c, crc32c_combine};
 use memmap2::Mmap;
@@ -83,7 +83,7 @@ impl Append {
 }
 
 /// Checks one image against its checksum.
-pub(crate) fn check_image(path: &PathBuf, index: usize, image: &[u8], expected: u32) -> Result<()> {
+pub(crate) fn check_image(path: &Path, index: usize, image: &[u8], expected: u32) -> Result<()> {
     let found = crc32c(image);
     if found == expected {
         return Ok(());
