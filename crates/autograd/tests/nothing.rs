@@ -21,8 +21,10 @@ fn blur() -> Upfirdn2d {
     Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [2; 4] }
 }
 
-/// Ops, shapes of operands, shape of the result.
-const CASES: &[(&str, Op, &[&[usize]], &[usize])] = &[
+/// An op, the shapes of its operands, the shape of its result.
+type Case = (&'static str, Op, &'static [&'static [usize]], &'static [usize]);
+
+const CASES: &[Case] = &[
     ("affine", |x| ops::affine(&x[0], 2.0, 1.0), &[&[0, 3]], &[0, 3]),
     ("clamp", |x| ops::clamp(&x[0], -1.0, 1.0), &[&[3, 0]], &[3, 0]),
     ("acos", |x| ops::acos(&x[0]), &[&[0]], &[0]),

@@ -36,10 +36,10 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// A whole number below `count`, which is not 0, from all 128 bits: floor((1 − bits / 2¹²⁸) · count). For counts up to 2⁶⁴ no number
 /// is favoured by more than 2⁻⁶⁴.
 pub fn integer_below(words: [u32; 4], count: u64) -> u64 {
-    let half = |high: u32, low: u32| u128::from(!high) << 32 | u128::from(!low);
+    let half = |high: u32, low: u32| (u128::from(!high) << 32) | u128::from(!low);
     let [a, b, c, d] = words;
     let count = u128::from(count);
-    ((half(a, b) * count + (half(c, d) * count >> 64)) >> 64) as u64
+    ((half(a, b) * count + ((half(c, d) * count) >> 64)) >> 64) as u64
 }
 
 /// A number in (0, 1] from 24 of the bits: `(bits >> 8 + ½) · 2⁻²⁴`, rounded to f32.
