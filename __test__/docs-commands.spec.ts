@@ -1,0 +1,65 @@
+/** Every command and example of docs/ runs, long ones at a small size. The README's: readme.spec.ts. */
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { main, tinyFlags } from './support/command.ts'
+import { folder } from './support/folder.ts'
+import { tinyDataset } from './support/tiny.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The fenced blocks of a language in all pages. */
+async function blocksOf(language: string): Promise<string[]> {
+  const pages = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).sort()
+  const texts = await Promise.all(pages.map((page) => readFile(join(root, 'docs', page), 'utf8')))
+  const block = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm')
+  return texts.flatMap((text) => [...text.matchAll(block)].map((match) => match[1]!))
+}
+
+/** Files that commands of the documents name, and what stands for them here. */
+const standIns = {
+  'karras2019stylegan-ffhq-1024x1024.pkl': 'nvlabs/config-d16/network.pkl',
+  'GAN_GEN_SHADOW_3_7.pth': 'huangzh13/linear32/GAN_GEN_SHADOW_3_7.pth',
+  'GAN_DIS_3_7.pth': 'huangzh13/linear32/GAN_DIS_3_7.pth',
+}
+
+/** What makes a command short; a flag that is given twice counts as given last. */
+function short(command: string, data: string, place: number): string[] {
+  // Each training has a folder of its own, as different photos would have.
+  const small = [...tinyFlags, '--resolution', '32', '--data', data, '--desc', `command-${place}`]
+  if (/ train .*--resume/.test(command)) return [...small, '--kimg', '0.128']
+  if (command.includes(' train --data')) return small
+  if (command.includes(' classifier train')) {
+    return ['--attributes', 'hat', '--resolution', '16', '--kimg', '0.008', '--fmap-max', '4']
+  }
+  if (command.includes('--metrics ls')) return ['--num', '64']
+  if (command.includes(' metrics')) return ['--num', '20']
+  return []
+}
+
+test('every command and example of docs/ runs', async (t) => {
+  const cwd = await folder()
+  const data = await tinyDataset()
+  const fixtures = join(root, '__test__/fixtures/checkpoints')
+  for (const [name, file] of Object.entries(standIns)) await copyFile(join(fixtures, file), join(cwd, name))
+  const commands = new Set((await blocksOf('sh')).flatMap((block) => block.trim().split('\n')))
+  let place = 0
+  const stylegan = (command: string) => {
+    t.regex(command, /^npx stylegan /)
+    return run(process.execPath, [main, ...command.split(' ').slice(2), ...short(command, data, place++)], { cwd })
+  }
+  // The others draw and measure what the README's first command trained.
+  const readme = /^npx stylegan train .*$/m.exec(await readFile(join(root, 'README.md'), 'utf8'))![0]
+  await stylegan(readme)
+  for (const command of commands) await t.notThrowsAsync(stylegan(command), command)
+  t.true(commands.size >= 8)
+  const library = pathToFileURL(join(root, 'dist/index.js')).href
+  for (const example of await blocksOf('ts')) {
+    await writeFile(join(cwd, 'example.mjs'), example.replace("'stylegan'", `'${library}'`))
+    await t.notThrowsAsync(run(process.execPath, ['example.mjs'], { cwd }), example)
+  }
+})
