@@ -12,10 +12,15 @@ import { tinyDataset } from './support/tiny.ts'
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** The pages of docs/, by name. */
+async function pagesOf(): Promise<[name: string, text: string][]> {
+  const pages = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).sort()
+  return Promise.all(pages.map(async (page) => [page, await readFile(join(root, 'docs', page), 'utf8')]))
+}
+
 /** The fenced blocks of a language in all pages. */
 async function blocksOf(language: string): Promise<string[]> {
-  const pages = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md')).sort()
-  const texts = await Promise.all(pages.map((page) => readFile(join(root, 'docs', page), 'utf8')))
+  const texts = (await pagesOf()).map(([, text]) => text)
   const block = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm')
   return texts.flatMap((text) => [...text.matchAll(block)].map((match) => match[1]!))
 }
@@ -61,5 +66,21 @@ test('every command and example of docs/ runs', async (t) => {
   for (const example of await blocksOf('ts')) {
     await writeFile(join(cwd, 'example.mjs'), example.replace("'stylegan'", `'${library}'`))
     await t.notThrowsAsync(run(process.execPath, ['example.mjs'], { cwd }), example)
+  }
+})
+
+test('every option that README and docs/ name is one of a command', async (t) => {
+  const commands = ['train', 'generate', 'mix', 'truncate', 'noise', 'video', 'metrics', 'classifier train', 'info']
+  const named = [...commands, 'import', 'export', 'devices', 'bench']
+  const helps = named.map((name) => run(process.execPath, [main, ...name.split(' '), '--help']))
+  const known = new Set((await Promise.all(helps)).flatMap(({ stdout }) => stdout.match(/--[a-z][\w-]*/g) ?? []))
+  for (const [page, text] of [['README.md', await readFile(join(root, 'README.md'), 'utf8')], ...(await pagesOf())]) {
+    // The first column of tables on StyleGAN3 has its own options.
+    const ours = page === 'stylegan3-users.md' ? text!.replace(/^\|[^|]*\|/gm, '|') : text!
+    const spans = [...ours.matchAll(/`((?:npx )?(?:stylegan )?(?:[a-z]+ )*--[^`]*)`/g)].map((match) => match[1]!)
+    for (const span of spans) {
+      if (/^(?!npx |stylegan |train |generate |noise |metrics |classifier )[a-z]/.test(span)) continue // another program
+      for (const option of span.match(/--[a-z][\w-]*/g) ?? []) t.true(known.has(option), `${page}: ${option}`)
+    }
   }
 })
