@@ -68,6 +68,15 @@ test('a dry run prints options, layers and what each phase of the timeline will 
   t.deepEqual(await readdir(outdir), [])
 })
 
+test('a dry run finds missing data and an output that cannot be made, as a training would', async (t) => {
+  const dir = await folder()
+  await writeFile(join(dir, 'a-file'), '')
+  const dry = async (...args: string[]) => (await stylegan(['train', '--preset', 'demo', '-n', ...args])).err
+  t.regex(await dry('--data', join(dir, 'photos')), /photos: .*expected/)
+  t.regex(await dry('--outdir', join(dir, 'a-file', 'results')), /a-file.*: expected a folder, found a file/)
+  t.deepEqual(await readdir(dir), ['a-file'])
+})
+
 const bad: [name: string, args: string[], message: RegExp][] = [
   ['an unknown option', ['train', '--kimgs', '4'], /unknown option '--kimgs'\n\(Did you mean --kimg\?\)/],
   ['an unknown command', ['trian'], /unknown command 'trian'/],

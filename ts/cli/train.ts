@@ -13,6 +13,7 @@ import { generatorSpecs } from '../networks/generator.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { train, type TrainEvent } from '../runs/loop.ts'
+import { checkFiles } from '../runs/resume.ts'
 import { imageOptions, parseNumber, type ImageOptions } from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible, outliveScreen } from './signals.ts'
@@ -65,6 +66,7 @@ async function run({ preset, profile, dryRun, maxMegapixels, verify, ...given }:
   console.log(describe(config))
   if (note) console.log(note)
   if (dryRun) {
+    await checkFiles(config)
     console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
     return
   }

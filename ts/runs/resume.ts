@@ -6,7 +6,7 @@ import { SnapshotError } from '../files/safetensors.ts'
 import type { Device } from '../native/index.ts'
 import { runName, type TrainConfig } from '../training/config.ts'
 import { createState, loadState, type TrainingState } from '../training/state.ts'
-import type { RunDir } from './run-dir.ts'
+import { checkOutdir, type RunDir } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
 export interface Start {
@@ -76,6 +76,7 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
  */
 export async function checkFiles(config: TrainConfig): Promise<void> {
   await checkData(config.data)
+  await checkOutdir(config.outdir)
   const own = await snapshotsIn(join(config.outdir, runName(config)))
   if (own.length === 0) await namedSnapshot(config)
 }

@@ -1,8 +1,8 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, existsSync, statSync } from 'node:fs'
-import { access, constants, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
 import { configFromJson, networkOptions, sameRun, type TrainConfig } from '../training/config.ts'
@@ -43,6 +43,21 @@ export async function makeOutdir(outdir: string): Promise<void> {
     await access(outdir, constants.W_OK)
   } catch (error) {
     throw diskError(outdir, error)
+  }
+}
+
+/**
+ * Finds whether {@link makeOutdir} can succeed, and makes nothing.
+ *
+ * @throws Error naming the folder that is none or cannot be written to
+ */
+export async function checkOutdir(outdir: string): Promise<void> {
+  try {
+    if (!(await stat(outdir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
+    await access(outdir, constants.W_OK)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error)
+    await checkOutdir(dirname(resolve(outdir)))
   }
 }
 
