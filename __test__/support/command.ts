@@ -34,5 +34,9 @@ export function stylegan(args: readonly string[], { onOutput, path }: Surroundin
 
 const kebab = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
+/** Options as flags of a command. */
+export const flagsOf = (options: Readonly<Record<string, unknown>>): string[] =>
+  Object.entries(options).flatMap(([key, value]) => [kebab(key), String(value)])
+
 /** Options that make a training run of `--preset demo` tiny. */
-export const tinyFlags = Object.entries(tinyConfig).flatMap(([key, value]) => [kebab(key), String(value)])
+export const tinyFlags = flagsOf(tinyConfig)
