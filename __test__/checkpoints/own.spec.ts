@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { isCheckpoint, openCheckpoint, writeGenerator, writeNetworks } from '../../ts/checkpoints/index.ts'
+import { encodeNpz } from '../../ts/files/npz.ts'
 import type { Weights } from '../../ts/files/weights.ts'
 import { Device, Rng, scope } from '../../ts/native/index.ts'
 import { renderLatents } from '../../ts/figures/render.ts'
@@ -76,6 +77,14 @@ test('a file of networks of a newer version is refused, and one of other text to
   length.writeBigUInt64LE(BigInt(header.length))
   await writeFile(path, Buffer.concat([length, header]))
   await t.throwsAsync(loadGenerator(path, Device.open('cpu')), { message: /version 1 of its format/ })
+})
+
+test('an exported archive whose description is no text by name is refused', async (t) => {
+  const path = join(await temporary(), 'x.npz')
+  for (const description of ['{"format": 1}', 'null', '[]']) {
+    await writeFile(path, Buffer.concat([...encodeNpz(new Map(), { 'stylegan.json': description })]))
+    await t.throwsAsync(openCheckpoint([path]), { message: `${path}: its stylegan.json is none of 'stylegan export'` })
+  }
 })
 
 for (const format of ['safetensors', 'npz'] as const) {

@@ -85,6 +85,7 @@ for (const [name, header, dataBytes, message] of [
   ['leaves a gap', { a: bytes(0, 4), b: bytes(5, 8) }, 8, /'b' must begin at byte 4 of the data, got 5$/],
   ['leaves a rest', { a: bytes(0, 4) }, 5, /: \d+ bytes are expected, the file has \d+$/],
   ['has no entry', { a: null }, 0, /'a' must have dtype, shape and data_offsets$/],
+  ['has no type', { a: { shape: [4], data_offsets: [0, 4] } }, 4, /'a' must have dtype, shape and data_offsets$/],
   [
     'has no shape',
     { a: { dtype: 'U8', data_offsets: [0, 4] } },

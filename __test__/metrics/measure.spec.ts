@@ -9,6 +9,7 @@ import { measure, metricText, type MeasureHooks, type MeasureOptions } from '../
 import { attributesOf } from '../../ts/data/attributes.ts'
 import { openDataset } from '../../ts/data/dataset.ts'
 import { Device, encodeDrawnPng, encodePng, Rng } from '../../ts/native/index.ts'
+import { encodeSafetensors, SnapshotError } from '../../ts/files/safetensors.ts'
 import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { createState, encodeState } from '../../ts/training/state.ts'
@@ -173,6 +174,20 @@ test('a classifier learns what can be seen, and is the same after it was saved',
   const loaded = await loadClassifier(path, device)
   t.deepEqual(loaded.info, trained.info)
   t.deepEqual(await loaded.network.flat.data(), await trained.network.flat.data())
+})
+
+test('a file that says of its classifier what is none is refused by name', async (t) => {
+  const path = join(await folder(), 'classifier-x.safetensors')
+  for (const [classifier, says] of [
+    ['null', 'an attribute and options are expected'],
+    ['{"attribute": "x"}', 'an attribute and options are expected'],
+    ['{"attribute": >', 'no JSON: expected value at line 1 column 15'],
+  ] as const) {
+    const metadata = { format: 'stylegan-classifier-1', classifier }
+    await writeFile(path, Buffer.concat([...encodeSafetensors({ tensors: new Map(), metadata })]))
+    const message = `${path}: what it says of the classifier cannot be used: ${says}`
+    await t.throwsAsync(loadClassifier(path, device), { instanceOf: SnapshotError, message })
+  }
 })
 
 test('an attribute of one class, an unknown one, and labels of another length are refused', async (t) => {

@@ -13,7 +13,7 @@ import type { Measurement, Side } from '../../ts/metrics/metric.ts'
 import { readMoments } from '../../ts/metrics/moments.ts'
 import { epsilon, pathLengths, slerp, trimmedMean, type Distance } from '../../ts/metrics/ppl.ts'
 import { conditionalEntropy, mostConfident, predict } from '../../ts/metrics/separability.ts'
-import { Device, encodePng, frechetDistance, linearSvm, Rng, type Tensor } from '../../ts/native/index.ts'
+import { DataError, Device, encodePng, frechetDistance, linearSvm, Rng, type Tensor } from '../../ts/native/index.ts'
 import { downscale } from '../../ts/networks/layers.ts'
 import { folder } from '../support/folder.ts'
 
@@ -303,6 +303,19 @@ test('features go on after an interruption, and a batch that was cut off is made
     [...whole],
     Array.from({ length: 120 }, (_, i) => Math.floor(i / 12)),
   )
+})
+
+test('a damaged version of kept features is refused by name', async (t) => {
+  const dir = await folder()
+  const path = join(dir, 'version.json')
+  for (const [text, says] of [
+    ['{"version": ', 'no JSON: EOF while parsing a value at line 1 column 12'],
+    ['null', 'an object with a version is expected'],
+  ] as const) {
+    await writeFile(path, text)
+    const message = `${path}: ${says}; delete this folder, its features are computed again`
+    await t.throwsAsync(counted(new FeatureCache(dir), {}).rows(1), { instanceOf: DataError, message })
+  }
 })
 
 test('fewer rows are a prefix, more are added, other keys have files of their own', async (t) => {

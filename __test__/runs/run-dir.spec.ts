@@ -82,7 +82,11 @@ test('damaged options and a file in place of the folder are named', async (t) =>
   writeFileSync(run.file('training_options.json'), '{"preset": "de')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
     message:
-      /r\/training_options\.json: expected the options of a run, found .*JSON.*; repair it or use another outdir$/,
+      /r\/training_options\.json: expected the options of a run, found no JSON: EOF while .*; repair it or use another outdir$/,
+  })
+  writeFileSync(run.file('training_options.json'), 'null')
+  await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
+    message: /expected the options of a run, found JSON that is no object; repair it/,
   })
   writeFileSync(join(out, 'file'), '')
   await t.throwsAsync(RunDir.create(join(out, 'file'), 'r', presets.demo), {

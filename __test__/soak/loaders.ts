@@ -99,7 +99,7 @@ export const loaders: Readonly<Record<string, Loader>> = {
       // Without skipBad the first bad image ends it; the fixtures hold some that are no images.
       const { levels } = await openDataset({ ...given, skipBad: true })
       await levels.batch(8, [0], [false])
-      await openDataset({ ...given, skipBad: false })
+      await openDataset({ ...given, skipBad: false, cache: join(dir, 'other') })
     },
   },
   labels: {

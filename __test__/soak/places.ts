@@ -51,7 +51,7 @@ export function placeParts(sources: Sources, undisturbed: Undisturbed): Part[] {
       if (!onLinux) return 'skipped'
       const command = random.pick(commands)
       const { answer } = await undisturbed.of(command)
-      const handles = 64 + random.below(65)
+      const handles = 96 + random.below(33)
       const through = ['sh', '-c', `ulimit -n ${handles} && exec "$@"`, 'sh']
       const ended = await start(command, dir, through).ended
       if ((await judge(command, dir, ended, answer)) !== 'done') throw new Error(`${handles} handles: ${ended.err}`)

@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util'
 import { Undisturbed } from './commands.ts'
 import { damageParts } from './damage.ts'
 import { interruptParts } from './interrupts.ts'
+import { lastingParts } from './lasting.ts'
 import { pairParts } from './pairs.ts'
 import { placeParts } from './places.ts'
 import { makeSources } from './sources.ts'
@@ -41,6 +42,7 @@ const all: Part[] = [
   ...interruptParts(sources, undisturbed),
   ...placeParts(sources, undisturbed),
   ...pairParts(sources, undisturbed),
+  ...lastingParts(sources, values.short),
 ]
 const parts = all.filter(({ name, short }) => name.startsWith(only!) && (!values.short || short > 0))
 if (parts.length === 0) throw new RangeError(`--only: one of ${all.map(({ name }) => name).join(', ')} is expected`)

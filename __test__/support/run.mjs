@@ -142,6 +142,8 @@ if (fast) {
   await test('Rust', cargoTest, cargoLine)
   await testMatrices()
   await test('ava', ['npx', 'ava', '--tap'], tapLine)
+  const soak = ['--import', '@oxc-node/core/register', '__test__/soak/run.ts', '--short', '--seed', '2018']
+  await test('soak', [process.execPath, ...soak], tapLine)
   await smokeTests()
 }
 process.exitCode = count.failed > 0 ? 1 : 0

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import {
+  checkOption,
   configFromJson,
   nearest,
   presets,
@@ -127,6 +128,10 @@ test('a configuration is frozen, and JSON gives it back unchanged', (t) => {
 
 test('an override that is undefined was not given', (t) => {
   t.is(resolveConfig('demo', { gamma: undefined }).gamma, presets.demo.gamma)
+})
+
+test('an option that a file leaves out is said to be nothing', (t) => {
+  t.throws(() => checkOption('fmapMax', undefined), { message: /^fmapMax: expected .*, found nothing/ })
 })
 
 test('a saved configuration without some option is refused instead of filled with a default', (t) => {

@@ -68,9 +68,14 @@ export function encodeGenerator(Gs: ReadonlyMap<string, HostTensor>, metadata: N
 export function readGeneratorNpz(bytes: Uint8Array, path: string): Networks | undefined {
   if (!readZip(bytes).has(metadataFile)) return undefined
   const { arrays, texts } = readNpz(bytes)
-  const metadata = parseJson(texts.get(metadataFile)!) as Record<string, string>
-  if (!isNetworkFile(path, metadata)) throw new TypeError(`its ${metadataFile} is none of 'stylegan export'`)
+  const metadata = parseJson(texts.get(metadataFile)!)
+  if (!isTexts(metadata) || !isNetworkFile(path, metadata))
+    throw new TypeError(`its ${metadataFile} is none of 'stylegan export'`)
   return networksOf(metadata, (group) => (group === 'Gs' ? arrays : undefined))
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === 'string')
 }
 
 /** Whether the header of a safetensors file is of a file of networks. */

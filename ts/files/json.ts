@@ -1,10 +1,11 @@
 /** JSON of files that anybody may have written. */
+import { jsonFault } from '../native/index.ts'
 
 /**
  * Parses JSON that is nested at most `depth` deep. Ours is 3 deep; a file that is all brackets would take a hundred times its
  * size in memory.
  *
- * @throws SyntaxError if it is no JSON or is deeper
+ * @throws SyntaxError saying where, if it is no JSON or is deeper
  */
 export function parseJson(text: string, depth = 16): unknown {
   let open = 0
@@ -19,7 +20,11 @@ export function parseJson(text: string, depth = 16): unknown {
       if (++open > depth) throw new SyntaxError(`JSON of at most ${depth} levels is expected, found more`)
     } else if (code === 0x5d || code === 0x7d) open--
   }
-  return JSON.parse(text)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new SyntaxError(`no JSON: ${jsonFault(text)}`)
+  }
 }
 
 const [quote, backslash] = [0x22, 0x5c]

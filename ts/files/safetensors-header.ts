@@ -109,11 +109,10 @@ function parseEntry(name: string, entry: unknown, types: ElementTypes): Omit<Ten
   const what = `'${shown(name)}'`
   if (!isRecord(entry)) throw new RangeError(`${what} must have dtype, shape and data_offsets`)
   const { dtype, shape, data_offsets: offsets } = entry
-  if (typeof dtype !== 'string' || !Object.hasOwn(types, dtype)) {
+  if (typeof dtype !== 'string') throw new RangeError(`${what} must have dtype, shape and data_offsets`)
+  if (!Object.hasOwn(types, dtype)) {
     const known = Object.keys(types)
-    throw new RangeError(
-      `${what} must be ${known.slice(0, -1).join(', ')} or ${known.at(-1)}, got ${shown(String(dtype))}`,
-    )
+    throw new RangeError(`${what} must be ${known.slice(0, -1).join(', ')} or ${known.at(-1)}, got ${shown(dtype)}`)
   }
   if (!Array.isArray(shape) || shape.length > limits.axes || !shape.every(isSize)) {
     throw new RangeError(`${what} must have a shape of at most ${limits.axes} whole numbers from 0`)

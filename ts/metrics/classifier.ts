@@ -14,7 +14,7 @@ import { createNetwork, frozen, tracked, type Network, type NetworkOptions } fro
 import { checkOption } from '../training/config.ts'
 import { createOptimizer, step } from '../training/optimizer.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
-import { parseJson } from '../files/json.ts'
+import { isRecord, parseJson } from '../files/json.ts'
 import { encodeSafetensors, SafetensorsFile, type HostTensor } from '../files/safetensors.ts'
 import { shown } from '../files/shown.ts'
 import { isFormat } from '../files/version.ts'
@@ -158,15 +158,19 @@ export async function loadClassifier(path: string, device: Device): Promise<Load
 /** Checked by the rules of the training options before anything is made of it. */
 function parseInfo(file: SafetensorsFile): ClassifierInfo {
   try {
-    const info = parseJson(file.metadata['classifier'] ?? '') as ClassifierInfo
+    const info = parseJson(file.metadata['classifier'] ?? '')
+    if (!isClassifierInfo(info)) throw new RangeError('an attribute and options are expected')
     const { resolution, numChannels, fmapBase, fmapMax } = info.options
     const options = { resolution, numChannels, fmapBase, fmapMax }
     for (const key of Object.keys(options) as (keyof typeof options)[]) checkOption(key, options[key])
-    if (typeof info.attribute !== 'string') throw new RangeError('attribute: a name is expected')
     return info
   } catch (error) {
     throw file.error(`what it says of the classifier cannot be used: ${shown((error as Error).message)}`)
   }
+}
+
+function isClassifierInfo(value: unknown): value is ClassifierInfo {
+  return isRecord(value) && typeof value['attribute'] === 'string' && isRecord(value['options'])
 }
 
 /** The classifiers of a folder, by the names of their files. */

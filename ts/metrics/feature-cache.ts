@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isRecord, parseJson } from '../files/json.ts'
+import { DataError } from '../native/index.ts'
 import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
 import { diskError, writeAtomic } from '../files/write-atomic.ts'
 import { checkVersion } from '../files/version.ts'
@@ -93,6 +95,16 @@ export interface CacheOptions {
   readonly lock?: LockRequest['lock']
 }
 
+function versionIn(path: string, text: string): unknown {
+  try {
+    const value = parseJson(text)
+    if (isRecord(value)) return value['version']
+    throw new SyntaxError('an object with a version is expected')
+  } catch (error) {
+    throw new DataError(`${path}: ${(error as Error).message}; delete this folder, its features are computed again`)
+  }
+}
+
 export class FeatureCache {
   readonly dir: string
   /** Files of rows that nobody wants to keep, so far. */
@@ -134,7 +146,7 @@ export class FeatureCache {
     const path = join(this.dir, 'version.json')
     const text = await readFile(path, 'utf8').catch(() => undefined)
     if (text === undefined) return writeAtomic(path, JSON.stringify({ version: formatVersion }) + '\n')
-    checkVersion(path, (JSON.parse(text) as { version?: unknown }).version, formatVersion)
+    checkVersion(path, versionIn(path, text), formatVersion)
   }
 
   /** Two commands that add to one file would spoil it. */

@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, statSync } from 'node:fs'
 import { access, constants, mkdir, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { isRecord, parseJson } from '../files/json.ts'
 import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
 import { configFromJson, networkOptions, sameRun, type TrainConfig } from '../training/config.ts'
@@ -217,7 +218,9 @@ export class RunDir {
     const text = (await readIfThere(path)).toString('utf8')
     try {
       if (text.trim() === '') throw new Error('an empty file')
-      const { version, ...options } = JSON.parse(text) as Record<string, unknown>
+      const saved = parseJson(text)
+      if (!isRecord(saved)) throw new Error('JSON that is no object')
+      const { version, ...options } = saved
       checkVersion(path, version, formatVersion)
       return configFromJson(options)
     } catch (error) {

@@ -290,5 +290,6 @@ function editDistance(a: string, b: string): number {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'number' || value === undefined ? String(value) : JSON.stringify(value)
+  if (value === undefined) return 'nothing'
+  return typeof value === 'number' ? String(value) : JSON.stringify(value)
 }
