@@ -34,12 +34,7 @@ async function* damaged(name: string, request: Request, sources: Sources): Async
   started.stderr.on('data', (data: Buffer) => (err = (err + data.toString()).slice(-2000)))
   const closed = once(started, 'close')
   let next = first
-  let hangs = false
-  const watch = () =>
-    setTimeout(() => {
-      hangs = true
-      started.kill('SIGKILL')
-    }, hangMs)
+  const watch = () => setTimeout(() => started.kill('SIGKILL'), hangMs)
   let timer = watch()
   for await (const line of createInterface({ input: started.stdout })) {
     clearTimeout(timer)
@@ -51,6 +46,7 @@ async function* damaged(name: string, request: Request, sources: Sources): Async
   await closed
   clearTimeout(timer)
   if (next >= first + count && started.exitCode === 0) return
+  const hangs = started.killed
   const how = hangs ? `it took more than ${hangMs / 1000} s` : `${started.signalCode ?? started.exitCode}: ${err}`
   yield {
     index: Math.min(next, first + count - 1),

@@ -17,8 +17,8 @@ export function interruptParts(sources: Sources, undisturbed: Undisturbed): Part
       const found = await command.answer(dir)
       // What stands there under its final name is whole.
       if (found !== undefined && found !== answer) throw new Error(`after ${sent.join(', ')}: another answer`)
-      await finish(command, dir, answer).catch((error: Error) => {
-        throw new Error(`after ${sent.join(', ')}: ${error.message}`)
+      await finish(command, dir, answer).catch((error: unknown) => {
+        throw new Error(`after ${sent.join(', ')}: ${(error as Error).message}`)
       })
       return sent.every((one) => one === 'too late') ? 'done before' : 'resumed'
     }),

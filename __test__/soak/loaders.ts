@@ -129,7 +129,7 @@ export const loaders: Readonly<Record<string, Loader>> = {
         recursive: true,
         preserveTimestamps: true,
       })
-      for await (const event of train(given)) void event
+      for await (const _ of train(given));
       const found = await weightsOf((await newestIn(outdir))!)
       if (found !== weights) throw new TypeError('the resumed run has other weights than one that was not damaged')
     },

@@ -23,8 +23,10 @@ export function placeParts(sources: Sources, undisturbed: Undisturbed): Part[] {
         const what = await judge(command, disk, ended, answer)
         if (what === 'refused' && !/full|space|ENOSPC/.test(ended.err)) throw new Error(`not of the disk: ${ended.err}`)
         await run('mount', ['-o', 'remount,size=64m', disk])
-        await finish(command, disk, answer).catch((error: Error) => {
-          throw new Error(`${command.name} after a disk of ${kib} KiB, which ended with ${ended.err}: ${error.message}`)
+        await finish(command, disk, answer).catch((error: unknown) => {
+          throw new Error(
+            `${command.name} after a disk of ${kib} KiB, which ended with ${ended.err}: ${(error as Error).message}`,
+          )
         })
         return what === 'refused' ? 'refused and resumed' : what
       })

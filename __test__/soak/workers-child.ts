@@ -16,7 +16,7 @@ async function end(index: number): Promise<void> {
   const workerData = { ...config, data: sources.prepared(), kimg: 1000, outdir: join(dir!, `${index}`) }
   const started = new Worker(worker, { workerData })
   let fault: Error | undefined
-  started.on('error', (error) => (fault = error as Error))
+  started.on('error', (error) => (fault = error))
   const trains = new Promise<void>((resolve) => started.on('message', (type) => type === 'step' && resolve()))
   const ended = new Promise<void>((resolve) => started.on('exit', () => resolve()))
   // Some are ended while they load or prepare.
@@ -28,7 +28,7 @@ async function end(index: number): Promise<void> {
 
 for (let i = 0; i < Number(count); i += 2) await Promise.all([end(i), end(i + 1)])
 const outdir = join(dir!, 'after')
-for await (const event of train({ ...config, outdir })) void event
+for await (const _ of train({ ...config, outdir }));
 const found = await weightsOf((await newestIn(outdir))!)
 if (found !== weights) throw new Error('training after the workers ended with other weights')
 console.log(JSON.stringify({ resident: process.memoryUsage().rss }))
