@@ -1,5 +1,14 @@
 /** StyleGAN (Karras, Laine, Aila 2018): train, sample, explore. */
-export { presets, resolveConfig, type ConfigOverrides, type TrainConfig } from './training/config.ts'
+import './files/abort-signal.ts'
+
+export {
+  presets,
+  resolveConfig,
+  type ConfigKey,
+  type ConfigOverrides,
+  type PresetName,
+  type TrainConfig,
+} from './training/config.ts'
 export { estimateRun, type Estimate, type ResolutionCost } from './runs/estimate.ts'
 export {
   pictureOf,
@@ -9,6 +18,8 @@ export {
   truncationFigure,
   uncuratedFigure,
   type FigureOptions,
+  type MixingFigure,
+  type NoiseFigure,
   type TrainedGenerator,
 } from './figures/figures.ts'
 export {
@@ -19,9 +30,11 @@ export {
   uncuratedOfPaper,
 } from './figures/paper.ts'
 export { measurePeak, profileTable, type Peak } from './performance/profile.ts'
+export type { Picture } from './figures/grid.ts'
 export { openDataset, type Dataset } from './data/dataset.ts'
 export { type PrepareOptions } from './data/prepare.ts'
-export { readLabels } from './data/labels.ts'
+export type { DatasetInfo, PreparedFolder } from './data/info.ts'
+export { readLabels, type Labels } from './data/labels.ts'
 export {
   dHinge,
   dLogisticR1,
@@ -44,6 +57,7 @@ export {
   DisposedError,
   encodePng,
   grad,
+  type Levels,
   listDevices,
   Rng,
   scope,
@@ -68,8 +82,10 @@ export {
 } from './metrics/classifier.ts'
 export { measure, metricText, type MeasureHooks, type MeasureOptions, type MetricLine } from './metrics/measure.ts'
 export { progressAt, timeline, type Progress } from './training/schedule.ts'
-export { readSafetensors, SnapshotError } from './files/safetensors.ts'
-export { animatedPng, encodeVideo, walk, type Walk } from './figures/video.ts'
+export { readSafetensors, SnapshotError, type HostTensor, type TensorFile } from './files/safetensors.ts'
+export { animatedPng, encodeVideo, walk, type Easing, type Walk } from './figures/video.ts'
+export type { MetricEvent } from './runs/metrics.ts'
+export type { Origin } from './training/imported.ts'
 export { DivergedError, train, type TrainEvent, type TrainHooks } from './runs/loop.ts'
 export type { ImageGenerator, Images, ImagesOptions, MappingOptions, SynthesisOptions } from './figures/generator.ts'
 export { loadGenerator } from './runs/load-generator.ts'

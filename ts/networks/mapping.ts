@@ -3,7 +3,8 @@ import { concat, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { dense, pixelNorm } from './layers.ts'
 import { bias, get, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
 
-type MappingOptions = Pick<
+/** What the mapping network needs of them. */
+export type MappingOptions = Pick<
   NetworkOptions,
   'config' | 'latentSize' | 'dlatentSize' | 'mappingLayers' | 'mappingFmaps' | 'mappingLrmul' | 'labelSize'
 >

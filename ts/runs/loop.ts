@@ -60,9 +60,9 @@ export interface TrainHooks {
   readonly signal?: AbortSignal
   /** Counts what kernels cost, and shows it with each tick. */
   readonly profile?: boolean | undefined
-  /** Called before each step of writing a file: for tests. */
+  /** @internal Called before each step of writing a file: for tests. */
   readonly onWrite?: OnStep
-  /** How the run directory is locked: for tests. */
+  /** @internal How the run directory is locked: for tests. */
   readonly lock?: LockRequest['lock']
   /** The device to train on, instead of opening `config.device`: for tests. */
   readonly device?: Device

@@ -376,9 +376,7 @@ export const options = {
 
 export type ConfigKey = keyof typeof options
 
-type ValueOf<O> = O extends Option<infer T> ? T : never
-
 /** The options of a training run. */
-export type TrainConfig = { readonly [K in ConfigKey]: ValueOf<(typeof options)[K]> }
+export type TrainConfig = { readonly [K in ConfigKey]: (typeof options)[K]['default'] }
 
 export const configKeys = Object.keys(options) as ConfigKey[]

@@ -1,0 +1,88 @@
+/** What programs see of the package: its declarations, built into dist/. */
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import ts from 'typescript'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+  exports: Record<string, { types?: string }>
+}
+const entries = Object.values(exports).flatMap(({ types }) => (types === undefined ? [] : [join(root, types)]))
+
+/** The compiler's messages, a line each. */
+function messages(program: ts.Program): string[] {
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    return `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+  })
+}
+
+test('the declarations compile in a strict project without the types of Node, however modules are found', async (t) => {
+  const project = await mkdtemp(join(tmpdir(), 'stylegan-declarations-'))
+  await mkdir(join(project, 'node_modules'))
+  await symlink(root, join(project, 'node_modules/stylegan'))
+  await writeFile(join(project, 'package.json'), '{ "type": "module" }')
+  const names = Object.entries(exports).flatMap(([name, { types }]) => (types ? [name.replace('.', 'stylegan')] : []))
+  t.deepEqual(names, ['stylegan', 'stylegan/tensor', 'stylegan/networks', 'stylegan/metrics'])
+  const file = join(project, 'program.ts')
+  const use =
+    "import { loadGenerator } from 'stylegan'\n\nexport const images = (await loadGenerator('')).images({ seeds: 1 })\n"
+  await writeFile(file, names.map((name, i) => `export * as entry${i} from '${name}'\n`).join('') + use)
+  const kinds = [
+    { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
+    { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
+  ]
+  for (const kind of kinds) {
+    const program = ts.createProgram([file], {
+      ...kind,
+      target: ts.ScriptTarget.ES2022,
+      lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
+      types: [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      preserveSymlinks: true,
+    })
+    t.deepEqual(messages(program), [])
+  }
+})
+
+test('every type that a signature names is exported too', (t) => {
+  const program = ts.createProgram(entries, {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
+    types: [],
+    strict: true,
+  })
+  const checker = program.getTypeChecker()
+  const original = (symbol: ts.Symbol) =>
+    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+  const exported = new Set(
+    entries.flatMap((entry) =>
+      checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!).map(original),
+    ),
+  )
+  const missing = new Set<string>()
+  const visit = (node: ts.Node, of: string): void => {
+    if (ts.isClassElement(node) && node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) return
+    const named = ts.isTypeReferenceNode(node)
+      ? node.typeName
+      : ts.isExpressionWithTypeArguments(node)
+        ? node.expression
+        : undefined
+    const found = named && checker.getSymbolAtLocation(named)
+    const symbol = found && original(found)
+    const declared = symbol?.declarations?.[0]
+    const isOurs = declared?.getSourceFile().fileName.startsWith(join(root, 'dist'))
+    if (symbol && isOurs && !ts.isTypeParameterDeclaration(declared!) && !exported.has(symbol)) {
+      if (symbol.name !== 'AbortSignal') missing.add(`${symbol.name}, in ${of}`)
+    }
+    node.forEachChild((child) => visit(child, of))
+  }
+  for (const symbol of exported) symbol.declarations?.forEach((node) => visit(node, symbol.name))
+  t.deepEqual([...missing], [])
+})
