@@ -68,7 +68,6 @@ test('every type that a signature names is exported too', (t) => {
   )
   const missing = new Set<string>()
   const visit = (node: ts.Node, of: string): void => {
-    if (ts.isClassElement(node) && node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)) return
     const named = ts.isTypeReferenceNode(node)
       ? node.typeName
       : ts.isExpressionWithTypeArguments(node)
