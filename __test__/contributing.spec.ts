@@ -1,12 +1,12 @@
-/** The list of an op's files in docs/adding-an-op.md, held against the sources. */
+/** The list of an op's files in CONTRIBUTING.md, held against the sources. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 
 const root = new URL('..', import.meta.url).pathname
 
-test('docs/adding-an-op.md lists every file that has the op minibatch_stddev', async (t) => {
-  const page = await readFile(join(root, 'docs/adding-an-op.md'), 'utf8')
+test('CONTRIBUTING.md lists every file that has the op minibatch_stddev', async (t) => {
+  const page = await readFile(join(root, 'CONTRIBUTING.md'), 'utf8')
   const listed = [...page.matchAll(/^\| `((?:crates|ts)\/[^`]+)` \|/gm)].map((match) => match[1]!)
   const crates = (await readdir(join(root, 'crates'))).map((crate) => `crates/${crate}/src`)
   const found: string[] = []
