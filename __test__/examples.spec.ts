@@ -19,7 +19,7 @@ const network = () =>
   (trained ??= (async () => {
     const outdir = await mkdtemp(join(tmpdir(), 'stylegan-examples-'))
     const start = ['train', '--preset', 'demo', '--data', await tinyDataset(), '--outdir', outdir]
-    const { code, err } = await stylegan([...start, ...tinyFlags, '--kimg', '0.016'])
+    const { code, err } = await stylegan([...start, ...tinyFlags, '--resolution', '16', '--kimg', '0.016'])
     if (code !== 0) throw new Error(err)
     return outdir
   })())
@@ -33,8 +33,8 @@ for (const name of await readdir(examples)) {
     const { stdout } = await run(process.execPath, ['--import', compiler, join(examples, name), await network()], {
       cwd,
     })
-    // The demo's images are 32x32, the test's 8x8; numbers of measurements differ.
-    const shape = (text: string) => text.replaceAll('8x8', '32x32').replace(/\d+\.\d+/g, '#')
+    // The demo's images are 32x32, the test's 16x16; numbers of measurements differ.
+    const shape = (text: string) => text.replaceAll('16x16', '32x32').replace(/\d+\.\d+/g, '#')
     t.is(shape(stdout.trimEnd().split('\n').at(-1)!), shape(lines.at(-1)!.replace('// ', '')))
   })
 }

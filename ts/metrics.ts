@@ -11,6 +11,7 @@ export {
   type ClassifierOptions,
   type LoadedClassifier,
 } from './metrics/classifier.ts'
+export { compare, type CompareOptions, type Compared, type ImageArray } from './metrics/compare.ts'
 export { measure, metricText, type MeasureHooks, type MeasureOptions, type MetricLine } from './metrics/measure.ts'
 export type { WeightOptions } from './metrics/feature-networks.ts'
 export type { ResizeMode } from './metrics/networks/resize.ts'

@@ -77,7 +77,7 @@ export interface MeasureHooks {
 }
 
 /** Each metric's computation. */
-const computations: Readonly<Record<MetricName, (measurement: Measurement) => Promise<Measured>>> = {
+export const computations: Readonly<Record<MetricName, (measurement: Measurement) => Promise<Measured>>> = {
   fid50k: (m) => fid(m),
   fid50k_full: (m) => fid(m, { full: true }),
   fid50k_mix2: (m) => fid(mixing(m, 2)),
@@ -229,7 +229,7 @@ interface SideOptions extends MeasureOptions {
 }
 
 /** Images of a folder, or statistics. */
-async function sideOf(path: string, options: SideOptions, hooks: MeasureHooks): Promise<Side> {
+export async function sideOf(path: string, options: SideOptions, hooks: MeasureHooks): Promise<Side> {
   if (path.endsWith('.npz')) return readMoments(path)
   const { resolution, mirror, seed } = options
   if (resolution === undefined) {
@@ -260,7 +260,7 @@ function realSide(dataset: Dataset, of: { side: number; mirror: boolean; seed: n
 }
 
 /** SHA-256 of a network's weights: a snapshot also holds when it was made. */
-async function hashNetwork({ params }: Network): Promise<string> {
+export async function hashNetwork({ params }: Network): Promise<string> {
   const hash = createHash('sha256')
   for (const [name, tensor] of params) {
     const { buffer, byteOffset, byteLength } = await tensor.data()
