@@ -19,7 +19,12 @@ const batches: Readonly<Record<string, number>> = { runs: 4, features: 4, images
 export function damageParts(sources: Sources): Part[] {
   return Object.keys(loaders).map((name) => {
     const batch = batches[name] ?? 100
-    return { name: `loaders/${name}`, short: batch, batch, run: (request) => damaged(name, request, sources) }
+    return {
+      name: `loaders/${name}`,
+      short: Math.ceil(batch / 2),
+      batch,
+      run: (request) => damaged(name, request, sources),
+    }
   })
 }
 

@@ -9,7 +9,7 @@ const signals = ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGSTOP'] as const
 
 export function interruptParts(sources: Sources, undisturbed: Undisturbed): Part[] {
   return Object.values(commandsOf(sources)).map((command) =>
-    eachCase(`signals/${command.name}`, 2, async (random, dir) => {
+    eachCase(`signals/${command.name}`, command.name === 'train' ? 2 : 1, async (random, dir) => {
       const { answer, ms } = await undisturbed.of(command)
       const times = 1 + random.below(3)
       const sent: string[] = []

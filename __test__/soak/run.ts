@@ -44,7 +44,10 @@ const all: Part[] = [
   ...pairParts(sources, undisturbed),
   ...lastingParts(sources, values.short),
 ]
-const parts = all.filter(({ name, short }) => name.startsWith(only!) && (!values.short || short > 0))
+const parts = all.filter(({ name, short }) => {
+  if (one !== undefined) return name === only
+  return name.startsWith(only!) && (!values.short || short > 0)
+})
 if (parts.length === 0) throw new RangeError(`--only: one of ${all.map(({ name }) => name).join(', ')} is expected`)
 let failed = 0
 for (const [number, part] of parts.entries()) {
@@ -78,6 +81,6 @@ await rm(work, { recursive: true, force: true })
 process.exitCode = failed > 0 ? 1 : 0
 
 function show(part: Part, { index, fault }: Outcome): void {
-  console.log(`# npm run soak -- --seed ${seed} --only ${part.name}:${index}`)
+  console.log(`# npm run soak -- --seed ${seed} --only '${part.name}:${index}'`)
   console.log((fault ?? '').replaceAll(/^/gm, '#   '))
 }

@@ -80,7 +80,7 @@ async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | unde
     const expected = info.crc32c[name]
     if (sum === expected) continue
     throw new DataError(
-      `${join(dir, name)}: the checksum ${expected} of dataset.json is expected, those of its images in crc32c.npy give ${sum}; delete the folder ${dir} and prepare its images again`,
+      `${join(dir, name)}: the checksum ${expected ?? 'none'} of dataset.json is expected, those of its images in crc32c.npy give ${sum}; delete the folder ${dir} and prepare its images again`,
     )
   }
   for (let first = 0; first < levels.count; first += verifyChunk) {
