@@ -1,5 +1,5 @@
 /** What the metrics compute, against closed forms and against NumPy, SciPy and scikit-learn (fixtures/metrics/make.py). */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
@@ -303,6 +303,36 @@ test('features go on after an interruption, and a batch that was cut off is made
     [...whole],
     Array.from({ length: 120 }, (_, i) => Math.floor(i / 12)),
   )
+})
+
+test('a kept result with any flipped bit, or cut off, is computed again', async (t) => {
+  const dir = await folder()
+  const cache = new FeatureCache(dir)
+  const key = { statistics: 1 }
+  await cache.saveResult(key, Uint8Array.of(1, 2, 3))
+  t.deepEqual([...(await cache.result(key))!], [1, 2, 3])
+  const path = join(
+    dir,
+    (await readdir(dir)).find((name) => name.endsWith('.result'))!,
+  )
+  const whole = await readFile(path)
+  for (let bit = 0; bit < 8 * whole.length; bit++) {
+    const damaged = Buffer.from(whole)
+    damaged[bit >> 3]! ^= 1 << (bit & 7)
+    await writeFile(path, damaged)
+    t.is(await cache.result(key), undefined)
+  }
+  await writeFile(path, whole.subarray(0, 2))
+  t.is(await cache.result(key), undefined)
+})
+
+test('kept features that are no longer finite are refused by name', async (t) => {
+  const rows = await counted(new FeatureCache(await folder()), { damaged: 1 }).rows(4)
+  const bytes = await readFile(rows.path)
+  bytes.writeFloatLE(NaN, 12)
+  await writeFile(rows.path, bytes)
+  const message = `${rows.path}: the file is damaged; delete it and run again`
+  await t.throwsAsync(rows.all(), { instanceOf: DataError, message })
 })
 
 test('a damaged version of kept features is refused by name', async (t) => {

@@ -14,7 +14,7 @@ const hangMs = 60_000
 const limitKib = 8 * 1024 * 1024
 
 /** How many cases a child reads in about a second. */
-const batches: Readonly<Record<string, number>> = { runs: 4, features: 4, images: 30, prepared: 60, labels: 30 }
+const batches: Readonly<Record<string, number>> = { runs: 4, images: 30, prepared: 60, labels: 30 }
 
 export function damageParts(sources: Sources): Part[] {
   return Object.keys(loaders).map((name) => {

@@ -14,7 +14,7 @@ import { Device } from '../../ts/native/index.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { runName } from '../../ts/training/config.ts'
 import { loadGenerator } from '../../ts/training/state.ts'
-import { measureRun, newestIn, weightsOf, type Sources } from './sources.ts'
+import { keepFeatures, newestIn, weightsOf, type Sources } from './sources.ts'
 
 export interface Loader {
   /** Files, or folders of which one file is damaged. */
@@ -135,7 +135,7 @@ export const loaders: Readonly<Record<string, Loader>> = {
     },
   },
   features: {
-    sources: async (sources) => [join(sources.dir, 'features/metrics')],
-    load: (_, dir, sources) => measureRun(sources, dir),
+    sources: async (sources) => [join(sources.dir, 'features')],
+    load: keepFeatures,
   },
 }

@@ -7,8 +7,8 @@ import { attributesOf } from '../../ts/data/attributes.ts'
 import { openDataset } from '../../ts/data/dataset.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { saveClassifier, trainClassifier } from '../../ts/metrics/classifier.ts'
-import { measure } from '../../ts/metrics/measure.ts'
-import { Device, encodePng, Rng } from '../../ts/native/index.ts'
+import { FeatureCache } from '../../ts/metrics/feature-cache.ts'
+import { Device, encodePng, FeatureStatistics, Rng } from '../../ts/native/index.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { resolveConfig, type ConfigOverrides, type TrainConfig } from '../../ts/training/config.ts'
 import { loadGenerator } from '../../ts/training/state.ts'
@@ -75,7 +75,7 @@ export async function makeSources(dir: string): Promise<Sources> {
   const attributes = await attributesOf(dataset)
   const short = { ...classifierOptions, kimg: 0.008 }
   await saveClassifier(sources.classifier(), await trainClassifier(device, dataset, 'a', attributes.of('a'), short))
-  await measureRun(sources, join(dir, 'features'))
+  await keepFeatures(join(dir, 'features'))
   const expected = { config, weights: await weightsOf(sources.snapshot()) }
   await writeFile(join(dir, 'expected.json'), JSON.stringify(expected))
   return sources
@@ -107,10 +107,21 @@ async function makeLabelled(sources: Sources): Promise<void> {
   }
 }
 
-/** Metrics of the run, whose features are kept in `dir/metrics`. */
-export async function measureRun(sources: Sources, dir: string): Promise<void> {
-  const given = { network: sources.snapshot(), data: sources.prepared(), cache: dir, outdir: dir, device: 'cpu' }
-  await measure({ ...given, metrics: ['swd', 'ms_ssim'], seed: 0, mode: 'legacy_tensorflow', num: 64 })
+/** Features and statistics that are kept in a folder, made where they are not there. */
+export async function keepFeatures(dir: string): Promise<void> {
+  const cache = new FeatureCache(dir)
+  const [width, count, batchSize] = [16, 32, 8]
+  const rows = await cache.rows({
+    ...{ key: { soak: 'rows' }, width, count, batchSize, keep: true },
+    compute: async (index) => Float32Array.from({ length: batchSize * width }, (_, i) => Math.sin(index + i)),
+    describe: (row) => `row ${row}`,
+  })
+  const statistics = new FeatureStatistics(width)
+  for await (const block of rows.blocks()) await statistics.add(block)
+  const key = { soak: 'statistics' }
+  const known = await cache.result(key)
+  if (known) FeatureStatistics.restore(known).mean()
+  else await cache.saveResult(key, statistics.save())
 }
 
 /** A hash of the tensors of a file: what must be the same bits. */

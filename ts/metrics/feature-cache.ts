@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRecord, parseJson } from '../files/json.ts'
-import { DataError } from '../native/index.ts'
+import { crc32c, DataError } from '../native/index.ts'
 import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
 import { diskError, writeAtomic } from '../files/write-atomic.ts'
 import { checkVersion } from '../files/version.ts'
@@ -66,6 +66,9 @@ export class Rows {
         const n = Math.min(rows, this.count - first)
         const block = new Float32Array(n * this.width)
         await readFully(file, new Uint8Array(block.buffer), first * this.width * 4, this.path)
+        // What was written was finite.
+        if (!block.every(Number.isFinite))
+          throw new DataError(`${this.path}: the file is damaged; delete it and run again`)
         yield block
       }
     } finally {
@@ -197,19 +200,20 @@ export class FeatureCache {
     }
   }
 
-  /** What was computed from all rows of a key, if it is there. */
+  /** What was computed from all rows of a key, if it is there, whole and of a version that writes its checksum. */
   async result(key: FeatureKey): Promise<Uint8Array | undefined> {
     await this.#open()
-    try {
-      return await readFile(join(this.dir, `${nameOf(key)}.result`))
-    } catch {
-      return undefined // not there: then it is computed
-    }
+    const file = await readFile(join(this.dir, `${nameOf(key)}.result`)).catch(() => Buffer.alloc(0))
+    if (file.length < 4) return undefined
+    const bytes = file.subarray(0, -4)
+    return crc32c(bytes) === file.readUInt32LE(bytes.length) ? bytes : undefined
   }
 
   async saveResult(key: FeatureKey, bytes: Uint8Array): Promise<void> {
     await this.#open()
-    await writeAtomic(join(this.dir, `${nameOf(key)}.result`), bytes)
+    const sum = Buffer.alloc(4)
+    sum.writeUInt32LE(crc32c(bytes))
+    await writeAtomic(join(this.dir, `${nameOf(key)}.result`), [bytes, sum])
   }
 
   /** Removes the rows that were only needed once; results stay. */
