@@ -1,14 +1,15 @@
 /** What programs see of the package: its declarations, built into dist/. */
 import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import test from 'ava'
 import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
-  exports: Record<string, { types?: string }>
+  exports: Record<string, { types?: string; default?: string }>
 }
 const entries = Object.values(exports).flatMap(({ types }) => (types === undefined ? [] : [join(root, types)]))
 
@@ -84,4 +85,15 @@ test('every type that a signature names is exported too', (t) => {
   }
   for (const symbol of exported) symbol.declarations?.forEach((node) => visit(node, symbol.name))
   t.deepEqual([...missing], [])
+})
+
+test('require gives what import gives, of every entry', async (t) => {
+  const load = createRequire(import.meta.url)
+  for (const { default: path } of Object.values(exports).filter(({ types }) => types !== undefined)) {
+    const file = join(root, path!)
+    const names = Object.keys((await import(pathToFileURL(file).href)) as object)
+    const required = load(file) as object
+    t.true(names.length > 0)
+    t.deepEqual(Object.keys(required), names, path)
+  }
 })
