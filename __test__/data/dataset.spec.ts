@@ -43,6 +43,17 @@ test('a prepared dataset whose dataset.json is cut is no folder of images', asyn
   t.regex(error.message, /its dataset.json is missing or damaged; delete the folder/)
 })
 
+test('a prepared dataset whose dataset.json lost a part is no folder of images', async (t) => {
+  const { dir } = await openDataset(await options(await images(3)))
+  const path = join(dir, 'dataset.json')
+  const text = await readFile(path, 'utf8')
+  for (const part of ['source', 'fingerprint', 'transform', 'resolution', 'channels', 'skipped']) {
+    await writeFile(path, text.replace(`"${part}"`, '"other"'))
+    const error = await t.throwsAsync(openDataset(await options(dir)), { instanceOf: DataError })
+    t.regex(error.message, /its dataset.json is missing or damaged; delete the folder/, part)
+  }
+})
+
 test('a byte that changed on the disk is found when it is read, and at once with --verify', async (t) => {
   const prepare = await options(await images(3))
   const { dir, info, levels } = await openDataset(prepare)
@@ -60,6 +71,17 @@ test('a byte that changed on the disk is found when it is read, and at once with
   await t.throwsAsync(damaged.levels.batch(8, [2], [false]), expected)
   await t.throwsAsync(openDataset(verified), expected)
   t.true(levels.hasChecksums)
+})
+
+test('a level whose checksum dataset.json leaves out is told with --verify', async (t) => {
+  const prepare = await options(await images(3))
+  const { dir, info } = await openDataset(prepare)
+  const path = join(dir, 'dataset.json')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, text.replace('"r03.npy"', '"r0"'))
+  const given = `the checksum none of dataset.json is expected, those of its images in crc32c.npy give ${info.crc32c!['r03.npy']}`
+  const error = await t.throwsAsync(openDataset({ ...prepare, verify: true }), { instanceOf: DataError })
+  t.true(error.message.startsWith(`${join(dir, 'r03.npy')}: ${given}; delete the folder`), error.message)
 })
 
 test('a dataset without checksums, of an older version, opens and cannot be verified', async (t) => {

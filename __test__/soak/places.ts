@@ -42,7 +42,7 @@ export function placeParts(sources: Sources, undisturbed: Undisturbed): Part[] {
         await run('mount', ['-o', 'remount,ro', disk])
         const readOnly = await start(command, disk).ended
         const what = await judge(command, disk, readOnly, answer)
-        if (what === 'refused' && !/read-only|EROFS/.test(readOnly.err))
+        if (what === 'refused' && !/read-only|EROFS/i.test(readOnly.err))
           throw new Error(`not of the disk: ${readOnly.err}`)
         await run('mount', ['-o', 'remount,rw', disk])
         await finish(command, disk, answer)

@@ -1,6 +1,7 @@
 /** `dataset.json` of a prepared data set. */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isRecord } from '../files/json.ts'
 import { checkVersion } from '../files/version.ts'
 
 /** Value of `data` that means the avatar faces that come with the package. */
@@ -46,7 +47,21 @@ export async function readInfo(dir: string): Promise<DatasetInfo | undefined> {
   // StyleGAN2-ADA's and 3's dataset.json holds labels alone.
   if (typeof info?.count !== 'number') return undefined
   checkVersion(path, info.version, formatVersion)
-  return info
+  return isInfo(info) ? info : undefined
+}
+
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((text) => typeof text === 'string')
+
+/** Whether a file that anybody may have edited has the parts of a prepared data set. */
+function isInfo(info: Readonly<Partial<Record<keyof DatasetInfo, unknown>>>): boolean {
+  const { source, fingerprint, transform, count, resolution, channels, skipped, labels, leftOut, noLabels, crc32c } =
+    info
+  return (
+    [source, fingerprint, transform, noLabels ?? ''].every((text) => typeof text === 'string') &&
+    [count, resolution, channels].every(Number.isSafeInteger) &&
+    [skipped, labels ?? []].every(isTexts) &&
+    [leftOut ?? {}, crc32c ?? {}].every(isRecord)
+  )
 }
 
 /** Makes a folder a whole prepared data set. */
