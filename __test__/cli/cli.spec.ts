@@ -152,6 +152,11 @@ test('from a folder of images to a picture: train, Ctrl-C, the same command agai
   })
   // A tiny run may be over before the signal arrives.
   t.regex(first.out, /Stopped after|Done:/)
+  t.regex(
+    first.out,
+    /^Training +8x8 images, .*\nImages +20 of .*\nDevice +cpu, \d+ cores?\nNetworks +G [\d,]+, D [\d,]+ parameters\nResults +.*fakesNNNNNN\.png.*\n/,
+  )
+  t.regex(first.out, /^Time +about \d+s left$/m)
   t.true(first.code === 130 || first.out.includes('Done:'), first.err)
   const second = await stylegan(train)
   t.is(second.code, 0, second.err)

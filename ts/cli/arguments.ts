@@ -54,7 +54,8 @@ export async function openGenerator(
   options: DrawOptions,
 ): Promise<{ G: ImageGenerator; generator: TrainedGenerator; sampling: FigureOptions }> {
   const G = await loadGenerator(options.network, { device: openDevice(options.device) })
-  const generator = { ...G, height: options.height ?? G.height }
+  const { Gs, classes, lod } = G
+  const generator = { Gs, options: G.options, classes, lod, height: options.height ?? G.height }
   const truncationPsi = options.trunc ?? defaultPsi(G.options)
   const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff }
   return { G, generator, sampling }

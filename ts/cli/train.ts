@@ -1,5 +1,4 @@
 /** `stylegan train`: a folder of images becomes a generator. */
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { networkOptions, resolveConfig, runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
@@ -7,20 +6,20 @@ import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { estimateRun, type Estimate, type ResolutionCost } from '../runs/estimate.ts'
 import { layerTable } from '../networks/layer-table.ts'
 import { chooseDevice, Device } from '../native/index.ts'
-import { countParams } from '../networks/params.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
-import { train, type TrainEvent } from '../runs/loop.ts'
+import { train } from '../runs/loop.ts'
 import { checkFiles } from '../runs/resume.ts'
 import { imageOptions, parseNumber, type ImageOptions } from './arguments.ts'
-import { Progress } from './progress.ts'
 import { interruptible, outliveScreen } from './signals.ts'
+import { deviceLine, Display, networksLine } from './train-display.ts'
 
 export function trainCommand(): Command {
   const command = new Command('train')
     .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
+    .option('--verbose', 'also print every option, the layers of both networks and the timeline')
     .option('--profile', 'show with each tick where its time went: milliseconds, GFLOP/s and GB/s of every kernel')
     .option(
       '-n, --dry-run',
@@ -57,20 +56,22 @@ function defaults(key: ConfigKey): string {
   return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
 }
 
-type Options = Record<string, unknown> & ImageOptions & { preset?: string; profile?: boolean; dryRun?: boolean }
+type Options = Record<string, unknown> &
+  ImageOptions & { preset?: string; verbose?: boolean; profile?: boolean; dryRun?: boolean }
 
-async function run({ preset, profile, dryRun, maxMegapixels, verify, ...given }: Options): Promise<void> {
+async function run({ preset, verbose, profile, dryRun, maxMegapixels, verify, ...given }: Options): Promise<void> {
   outliveScreen()
   const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
-  console.log(describe(config))
+  // Nothing is printed before it is known that training can begin.
+  await checkFiles(config)
+  if (dryRun || verbose) console.log(describe(config))
   if (note) console.log(note)
   if (dryRun) {
-    await checkFiles(config)
     console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
     return
   }
-  console.log(describeTimeline(config))
+  if (verbose) console.log(describeTimeline(config))
   await interruptible('Stopping after this step; once more to stop at once, without a snapshot.', async (signal) => {
     const display = new Display(config)
     for await (const event of train(config, { signal, profile, note, images: { maxMegapixels, verify } }))
@@ -80,12 +81,11 @@ async function run({ preset, profile, dryRun, maxMegapixels, verify, ...given }:
 
 function describe(config: TrainConfig): string {
   const options = networkOptions(config)
-  const count = (n: number) => n.toLocaleString('en')
   return [
     JSON.stringify(config, null, 2),
     `Run directory  ${join(config.outdir, runName(config))}`,
-    `Parameters     G ${count(countParams(generatorSpecs(options)))}, D ${count(countParams(discriminatorSpecs(options)))}`,
-    `Device         ${config.device}, ${availableParallelism()} cores`,
+    networksLine(config),
+    deviceLine(config),
     layerTable('G', generatorSpecs(options), options),
     layerTable('D', discriminatorSpecs(options), options),
   ].join('\n')
@@ -118,61 +118,4 @@ function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }:
     `Measured       ${measured!.join(', ')}, in ${measuringSec.toFixed(0)} s`,
     ...(others!.length > 0 ? [`Extrapolated   ${others!.join(', ')}, by the size of their layers`] : []),
   ].join('\n')
-}
-
-/** Events as a person likes to see them: a line a tick, a bar in between where there is a terminal. */
-class Display {
-  readonly #config: TrainConfig
-  readonly #progress = new Progress()
-  #trained = false
-
-  constructor(config: TrainConfig) {
-    this.#config = config
-  }
-
-  show(event: TrainEvent): void {
-    switch (event.type) {
-      case 'prepare':
-        return this.#progress.count('preparing images', event.done, event.total)
-      case 'start':
-        this.#progress.line(`Images         ${event.count}${event.skipped ? `, ${event.skipped} files left out` : ''}`)
-        this.#progress.line(event.snapshot ? `Going on from  ${event.snapshot}` : `Starting in    ${event.dir}`)
-        return
-      case 'step': {
-        this.#trained = true
-        const left = formatTime(event.leftSec)
-        this.#progress.draw(
-          'kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left',
-          this.#config.kimg,
-          event.nimg / 1000,
-          {
-            kimg: (event.nimg / 1000).toFixed(1),
-            pace: event.secPerKimg.toFixed(1),
-            left,
-          },
-        )
-        return
-      }
-      case 'tick':
-        return this.#progress.line(event.line)
-      case 'profile':
-        return this.#progress.line(event.table)
-      case 'images':
-        return this.#progress.line(`Pictures       ${event.path}`)
-      case 'snapshot':
-        return this.#progress.line(`Snapshot       ${event.path}`)
-      case 'notice':
-        return this.#progress.line(`Note           ${event.line}`)
-      case 'measuring':
-        return this.#progress.count(`${event.metric}: ${event.what}`, event.done, event.total)
-      case 'metric':
-        return this.#progress.line(event.line)
-      case 'end':
-        return this.#progress.line(
-          event.aborted
-            ? `Stopped after ${(event.nimg / 1000).toFixed(1)} kimg; the same command goes on from here.`
-            : `${this.#trained ? 'Done' : 'Nothing to do, --kimg is already reached'}: ${(event.nimg / 1000).toFixed(1)} kimg. A larger --kimg trains on.`,
-        )
-    }
-  }
 }
