@@ -2,7 +2,7 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { openDataset } from '../../ts/data/dataset.ts'
+import { openDataset, withRemedy } from '../../ts/data/dataset.ts'
 import { DataError } from '../../ts/native/index.ts'
 import { folder, images, options } from '../support/images.ts'
 
@@ -92,4 +92,14 @@ test('a dataset without checksums, of an older version, opens and cannot be veri
     instanceOf: DataError,
     message: /checksums are expected with --verify/,
   })
+})
+
+test('errors of the disk while images are prepared say what to do', (t) => {
+  const of = (message: string) => (withRemedy(new DataError(message)) as Error).message
+  t.is(
+    of('r/r02.npy: No space left on device (os error 28)'),
+    'r/r02.npy: No space left on device (os error 28); free some space and run the same command again; it goes on',
+  )
+  t.regex(of('r/.a.lock: Read-only file system (os error 30)'), /\(os error 30\); choose another outdir$/)
+  t.is(of('a.png: truncated PNG'), 'a.png: truncated PNG')
 })

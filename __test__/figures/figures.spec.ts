@@ -66,6 +66,10 @@ test('mixing layers 0 to 2 takes those from the column', async (t) => {
 test('layers that the network has not, and lists that fit no row, are refused', async (t) => {
   const mix = (styles: number[][]) => mixingFigure(network, { rows: [1, 2, 3], cols: [3], styles })
   await t.throwsAsync(mix([[6]]), { message: 'styles: expected layers from 0 to 5, found 6' })
+  const many = Array.from({ length: 5001 }, (_, seed) => seed)
+  await t.throwsAsync(mixingFigure(network, { rows: many, cols: many, styles: [[0]] }), {
+    message: /^picture: at most 400,000,000 pixels are expected, found \d+x\d+; draw fewer rows or columns/,
+  })
   await t.throwsAsync(mix([[0], [1]]), { message: /expected one list of layers, or one a row, 3, found 2/ })
 })
 

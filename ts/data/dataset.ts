@@ -120,10 +120,19 @@ async function preparedDir(options: PrepareOptions): Promise<string> {
 
 /** The folder of a prepared dataset. It is made under another name, and renamed when it is whole. */
 async function prepared(name: string, plan: Plan, options: PrepareOptions): Promise<string> {
-  const { cache, onNote } = options
-  const dir = join(cache, name)
+  const dir = join(options.cache, name)
   const before = await readInfo(dir)
   if (isPlanned(before, plan) && isUpToDate(before, plan)) return dir
+  try {
+    return await preparedUnderLock(name, plan, options)
+  } catch (error) {
+    throw withRemedy(error)
+  }
+}
+
+async function preparedUnderLock(name: string, plan: Plan, options: PrepareOptions): Promise<string> {
+  const { cache, onNote } = options
+  const dir = join(cache, name)
   await mkdir(cache, { recursive: true })
   // Hidden, so that no one takes it for a file of the data.
   const lock = await waitForLock(join(cache, `.${name}.lock`), dir, options)
@@ -143,6 +152,15 @@ async function prepared(name: string, plan: Plan, options: PrepareOptions): Prom
   } finally {
     lock.release()
   }
+}
+
+/** The addon's errors of a disk end with the system's words and number; this adds what to do. */
+export function withRemedy(error: unknown): unknown {
+  const system = error instanceof DataError ? /\(os error (\d+)\)$/.exec(error.message) : null
+  if (system === null) return error
+  const full = system[1] === '28'
+  const remedy = full ? 'free some space and run the same command again; it goes on' : 'choose another outdir'
+  return new DataError(`${(error as DataError).message}; ${remedy}`, { cause: error })
 }
 
 /** Milliseconds between two tries. */

@@ -5,7 +5,7 @@ import type { Picture } from './grid.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { get, numLayers, type NetworkOptions } from '../networks/params.ts'
-import { blank, crop, enlarge, mirror, panel, place, shrink, stretch } from './panel.ts'
+import { blank, checkPixels, crop, enlarge, mirror, panel, place, shrink, stretch } from './panel.ts'
 
 export { pictureOf, labelOf, latentOf, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 
@@ -36,6 +36,9 @@ export async function mixingFigure(generator: TrainedGenerator, figure: MixingFi
       throw new RangeError(`styles: expected layers from 0 to ${layers - 1}, found ${layer}`)
     }
   }
+  // Known before hours of drawing, though gaps and labels come on top.
+  const side = Math.max(128, generator.options.resolution)
+  checkPixels((cols.length + 1) * side, (rows.length + 1) * side)
   const of = (seed: number) => stylesOf(generator, seed, figure)
   const image = async (w: readonly Tensor[]) => visible(await pictureOf(generator, w, 'const'))
   const sources = cols.map(of)

@@ -227,8 +227,8 @@ async function stylesFrom(tensors: readonly Tensor[]): Promise<Styles> {
   const distinct = new Map<Tensor, Promise<ArrayLike<number>>>()
   for (const tensor of tensors) if (!distinct.has(tensor)) distinct.set(tensor, tensor.data())
   for (const tensor of distinct.keys()) tensor.dispose()
-  const rows = (await Promise.all(tensors.map((tensor) => distinct.get(tensor)))) as (Float32Array | Float64Array)[]
-  return joinLayers(rows)
+  const rows = await Promise.all(tensors.map((tensor) => distinct.get(tensor)!))
+  return joinLayers(rows as (Float32Array | Float64Array)[])
 }
 
 function joinLayers(rows: readonly (Float32Array | Float64Array)[]): Styles {

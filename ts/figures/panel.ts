@@ -16,7 +16,19 @@ const glyphs: Readonly<Record<string, string>> = {
 
 const letter = { width: 6, height: 8 }
 
+/** As RGB these take 1.2 GB. */
+const mostPixels = 400_000_000
+
+/** @throws RangeError if a picture of this size would take all memory */
+export function checkPixels(width: number, height: number): void {
+  if (width * height <= mostPixels) return
+  throw new RangeError(
+    `picture: at most ${mostPixels.toLocaleString('en')} pixels are expected, found ${width}x${height}; draw fewer rows or columns, or take a smaller scale`,
+  )
+}
+
 export function blank(width: number, height: number): Picture {
+  checkPixels(width, height)
   return { pixels: new Uint8Array(width * height * 3).fill(255), width, height }
 }
 
