@@ -183,6 +183,19 @@ test('from a folder of images to a picture: train, Ctrl-C, the same command agai
   t.is((await readFile(join(pictures, 'seed0000.png'))).toString('latin1', 1, 4), 'PNG')
 })
 
+test('names with terminal escapes and line breaks are shown on the screen, not obeyed', async (t) => {
+  const outdir = join(await folder(), 'a\u001b[2J\u0007\nb')
+  const data = await tinyDataset()
+  const train = ['train', '--preset', 'demo', '--data', data, ...tinyFlags, '--kimg', '0.008', '--outdir', outdir]
+  const good = await stylegan([...train, '--verbose'])
+  t.is(good.code, 0, good.err)
+  t.true(good.out.includes('a\\u001b[2J\\u0007\\u000ab'))
+  const bad = await stylegan(['generate', '--network', `${outdir}/none`, '--seeds', '0'])
+  t.is(bad.code, 1)
+  t.is(bad.err.split('\n').length, 2, bad.err)
+  for (const { out, err } of [good, bad]) t.false(/[\u001b\u0007]/.test(out + err))
+})
+
 test('a snapshot of something else is refused by generate', async (t) => {
   const dir = await folder()
   await mkdir(dir, { recursive: true })

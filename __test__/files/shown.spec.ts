@@ -1,5 +1,5 @@
 import test from 'ava'
-import { shown } from '../../ts/files/shown.ts'
+import { shown, shownLine } from '../../ts/files/shown.ts'
 
 test('terminal escapes, line breaks and marks of direction are shown, not obeyed', (t) => {
   t.is(shown('\u001b]0;title\u0007\u001b[2J'), '\\u001b]0;title\\u0007\\u001b[2J')
@@ -8,6 +8,10 @@ test('terminal escapes, line breaks and marks of direction are shown, not obeyed
 
 test('names in any script stay as they are', (t) => {
   for (const name of ['G/4x4/Const', 'größe', '写真/猫.png', 'смех', '😀']) t.is(shown(name), name)
+})
+
+test('a line is shown whole, as one line', (t) => {
+  t.is(shownLine(`${'x'.repeat(1000)}\n\u001b`), `${'x'.repeat(1000)}\\u000a\\u001b`)
 })
 
 test('what is very long is cut', (t) => {

@@ -269,6 +269,14 @@ test('what a metric lacks is said in one line before anything is computed', asyn
       /the side of the images is expected, found none; give --resolution/,
     ],
     [{ network: await snapshot({ resolution: 8 }) }, /at least 16x16 pixels are expected, found 8x8/],
+    [
+      { network: await snapshot({ data: 'photos-elsewhere' }) },
+      /^photos-elsewhere: a folder of images is expected, there is nothing; photos-elsewhere is the data that \S+\.safetensors was trained on, relative to the folder of training; give --data$/,
+    ],
+    [
+      { network: await snapshot({ data: '/photos-elsewhere' }) },
+      /; \/photos-elsewhere is the data that \S+\.safetensors was trained on; give --data$/,
+    ],
     [{ data: 'x.npz' }, /x\.npz: statistics \(\.npz with mu and sigma\) are expected; ENOENT/],
   ]
   for (const [more, message] of cases) await t.throwsAsync(measure(await options(more), { device }), { message })

@@ -198,12 +198,12 @@ test('a start that failed before its first snapshot does not bind the corrected 
 
 test('after a divergence that names its snapshot, lower learning rates go on from there', async (t) => {
   const outdir = await folder()
-  const wild = { gamma: 1e38, glr: 1e38, dlr: 1e38 }
+  const wild = { glr: 1e38, dlr: 1e38 }
   const start = await run(await folder(), { kimg: 0.032 })
   const { path } = start.findLast((event) => event.type === 'snapshot')!
   const resumed = await t.throwsAsync(run(outdir, { ...wild, resume: path }), { instanceOf: DivergedError })
   t.true(resumed.message.includes(`the last good snapshot is ${path}`), resumed.message)
-  t.is((await run(outdir, { gamma: 1e38, resume: path, kimg: 0.001 })).at(-1)!.type, 'end')
+  t.is((await run(outdir, { resume: path, kimg: 0.04 })).at(-1)!.type, 'end')
 })
 
 test('a --kimg that is reached is told, and nothing is trained', async (t) => {
@@ -212,6 +212,28 @@ test('a --kimg that is reached is told, and nothing is trained', async (t) => {
   const events = await run(outdir, { kimg: 0.05 })
   t.deepEqual(notices(events), ['--kimg 0.05 is already reached, the snapshot has 0.096; a larger --kimg trains on'])
   t.false(events.some((event) => event.type === 'step' || event.type === 'snapshot'))
+})
+
+test('a --kimg that the snapshot of --resume has reached is refused before anything is written', async (t) => {
+  const [one, two] = [await folder(), join(await folder(), 'new')]
+  await run(one, {})
+  const error = await t.throwsAsync(run(two, { resume: one, kimg: 0.05 }))
+  t.regex(error.message, /\.safetensors is after 0\.096 kimg, --kimg 0\.05 is reached already; give a larger --kimg$/)
+  await t.throwsAsync(readdir(two), { code: 'ENOENT' })
+})
+
+test('where training_options.json is missing, the options inside the newest whole snapshot bind', async (t) => {
+  const outdir = await folder()
+  const { dir } = (await run(outdir, { kimg: 0.032 })).find((event) => event.type === 'start')!
+  await rm(join(dir, 'training_options.json'))
+  await writeFile(join(dir, 'network-snapshot-000009.safetensors'), 'cut off')
+  const before = await contents(outdir)
+  const error = await t.throwsAsync(run(outdir, { glr: 0.01 }))
+  t.regex(error.message, /found glr 0\.003 there, 0\.01 here \(training_options\.json is missing, its options are read/)
+  t.deepEqual(await contents(outdir), before)
+  const [notice] = notices(await run(outdir, {}))
+  t.regex(notice!, /^training_options\.json is missing, .*network-snapshot-000000\.safetensors; it is written again$/)
+  t.true((await readdir(dir)).includes('training_options.json'))
 })
 
 test('data that have changed since the run began are told each time', async (t) => {

@@ -31,6 +31,12 @@ test('a run directory of other options is refused with both values and left as i
   t.deepEqual(await run.savedConfig(), presets.demo)
 })
 
+test('a line of the log is one line, whatever a name in it holds', async (t) => {
+  const run = await RunDir.create(await folder(), 'r', presets.demo)
+  t.is(run.log('images of a\nb\u001b[2J\u0007'), 'images of a\\u000ab\\u001b[2J\\u0007')
+  t.is(text(run.file('log.txt')), 'images of a\\u000ab\\u001b[2J\\u0007\n')
+})
+
 test('a run that has no snapshot yet does not bind the next command to its options', async (t) => {
   const out = await folder()
   await RunDir.create(out, 'r', presets.demo)

@@ -13,6 +13,7 @@ import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
 import { noiseCommand } from './noise.ts'
 import { watchScreen } from './signals.ts'
+import { shownLine } from '../files/shown.ts'
 import { diskError } from '../files/write-atomic.ts'
 import { trainCommand } from './train.ts'
 import { truncateCommand } from './truncate.ts'
@@ -59,6 +60,6 @@ try {
   await program.parseAsync()
 } catch (error) {
   const told = diskError(placeOf(error), error)
-  console.error(`stylegan: ${told instanceof Error ? told.message : String(told)}`)
+  console.error(shownLine(`stylegan: ${told instanceof Error ? told.message : String(told)}`))
   process.exitCode = 1
 }

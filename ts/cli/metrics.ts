@@ -77,7 +77,7 @@ async function run({ metrics, network, ...given }: Options): Promise<void> {
       signal,
       onProgress: (metric, what, done, total) => progress.count(`${metric}: ${what}`, done, total),
       onWarning: (line) => progress.line(`Warning        ${line}`),
-      onLine: (line) => progress.line(metricText(line)),
+      onLine: (line) => progress.lines(metricText(line)),
     }).finally(() => progress.clear())
   })
 }

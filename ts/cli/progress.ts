@@ -1,5 +1,6 @@
 /** One bar at a time, where there is a terminal. */
 import { Presets, SingleBar } from 'cli-progress'
+import { shownLine } from '../files/shown.ts'
 
 export class Progress {
   #bar: SingleBar | undefined
@@ -21,7 +22,7 @@ export class Progress {
 
   /** A bar that counts, and goes away when it is full. */
   count(what: string, value: number, total: number): void {
-    this.draw(`${what} {bar} {value}/{total}, {eta_formatted} left`, total, value)
+    this.draw(`${shownLine(what)} {bar} {value}/{total}, {eta_formatted} left`, total, value)
     if (value >= total) this.clear()
   }
 
@@ -31,9 +32,14 @@ export class Progress {
     this.#format = ''
   }
 
-  /** A line above the bar. */
+  /** A line above the bar; names in it may come from anywhere. */
   line(text: string): void {
     this.clear()
-    console.log(text)
+    console.log(shownLine(text))
+  }
+
+  /** A table of our own above the bar. */
+  lines(text: string): void {
+    for (const line of text.split('\n')) this.line(line)
   }
 }

@@ -50,7 +50,7 @@ export class Display {
         this.#sayTime(0)
         return this.#progress.line(event.line)
       case 'profile':
-        return this.#progress.line(event.table)
+        return this.#progress.lines(event.table)
       case 'images':
         return this.#progress.line(`Pictures       ${event.path}`)
       case 'snapshot':
@@ -60,7 +60,7 @@ export class Display {
       case 'measuring':
         return this.#progress.count(`${event.metric}: ${event.what}`, event.done, event.total)
       case 'metric':
-        return this.#progress.line(event.line)
+        return this.#progress.lines(event.line)
       case 'end':
         return this.#progress.line(
           event.aborted

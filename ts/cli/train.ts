@@ -8,6 +8,7 @@ import { layerTable } from '../networks/layer-table.ts'
 import { chooseDevice, Device } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
+import { shownLine } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { train } from '../runs/loop.ts'
@@ -66,7 +67,7 @@ async function run({ preset, verbose, profile, dryRun, maxMegapixels, verify, ..
   // Nothing is printed before it is known that training can begin.
   await checkFiles(config)
   if (dryRun || verbose) console.log(describe(config))
-  if (note) console.log(note)
+  if (note) console.log(shownLine(note))
   if (dryRun) {
     console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
     return
@@ -83,7 +84,7 @@ function describe(config: TrainConfig): string {
   const options = networkOptions(config)
   return [
     JSON.stringify(config, null, 2),
-    `Run directory  ${join(config.outdir, runName(config))}`,
+    shownLine(`Run directory  ${join(config.outdir, runName(config))}`),
     networksLine(config),
     deviceLine(config),
     layerTable('G', generatorSpecs(options), options),

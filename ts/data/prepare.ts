@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import { shown } from '../files/shown.ts'
+import { shownLine } from '../files/shown.ts'
 import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import { checksum, hot, labelsIn, type Classes } from './labels.ts'
 import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/index.ts'
@@ -63,7 +63,7 @@ const chunkSize = 64
 export async function planFolder(options: PrepareOptions): Promise<Plan> {
   const { data, skipBad } = options
   const { images: files, sizes, modifiedMs, leftOut } = await listImages(data, options.keepDrawn ?? false)
-  const bad = leftOut.flatMap(({ path, bad }) => (bad === undefined ? [] : [line(`${path}: ${bad}`)]))
+  const bad = leftOut.flatMap(({ path, bad }) => (bad === undefined ? [] : [shownLine(`${path}: ${bad}`)]))
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
   if (files.length === 0) throw new DataError(`${data}: none of the ${bad.length} images can be read`)
   const labelling = await labelsIn(data, files)
@@ -81,7 +81,7 @@ export async function planFolder(options: PrepareOptions): Promise<Plan> {
   for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
   const details = { leftOut: Object.keys(counts).length > 0 ? counts : undefined, noLabels }
   const list = async (dir: string, skipped: readonly string[]) => {
-    const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [line(`${path}: ${kind}`)]))
+    const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
     const path = join(dir, leftOutName)
     if (kinds.length + skipped.length === 0) await rm(path, { force: true })
     else await writeFile(path, [...kinds, ...skipped].map((line) => `${line}\n`).join(''))
@@ -96,9 +96,6 @@ export async function planFolder(options: PrepareOptions): Promise<Plan> {
   }
   return { fingerprint, details, list, prepare }
 }
-
-/** A message without terminal escapes, however long a path in it is. */
-const line = (message: string): string => shown(message, Infinity)
 
 const refusal = (message: string) =>
   new DataError(`${message}; mend or remove it, or leave such files out with --skip-bad`)
@@ -125,13 +122,13 @@ async function prepareImages(dir: string, options: Images): Promise<{ count: num
     options.signal?.throwIfAborted()
     const chunk = files.slice(done.files, done.files + chunkSize)
     const { written, bad } = await writer.prepare(done.written, chunk, options.maxMegapixels ?? defaultMaxMegapixels)
-    if (bad.length > 0 && !skipBad) throw refusal(line(bad[0]!.message))
+    if (bad.length > 0 && !skipBad) throw refusal(shownLine(bad[0]!.message))
     await writer.sync()
     done = {
       fingerprint,
       files: Math.min(done.files + chunkSize, files.length),
       written: done.written + written,
-      skipped: [...done.skipped, ...bad.map(({ message }) => line(message))],
+      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],
       bad: [...done.bad, ...bad.map(({ path }) => done.files + chunk.indexOf(path))],
     }
     await writeJson(join(dir, 'preparing.json'), done)

@@ -5,6 +5,9 @@ const unsafe = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]
 
 const longest = 200
 
+/** A line for a screen or a log: whole, without terminal escapes or line breaks. */
+export const shownLine = (text: string): string => shown(text, Infinity)
+
 /** `text` without terminal escapes: what a terminal would obey stands there as `\u001b`. What is longer than `most` is cut. */
 export function shown(text: string, most = longest): string {
   const start = text.length > most ? `${text.slice(0, most)}…` : text

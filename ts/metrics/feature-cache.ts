@@ -156,7 +156,7 @@ export class FeatureCache {
   #lock(path: string): void {
     if (this.#locks.has(path)) return
     const { lock, warn } = this.#options
-    const what = `${path}: another command that computes these features`
+    const what = "another 'stylegan metrics' or training that measures this network or these images"
     const advice = 'wait for it, or give another --cache'
     const taken = acquireLock(`${path}.lock`, { what, advice, ...(lock && { lock }) })
     if (taken.warning !== undefined && this.#locks.size === 0) warn?.(taken.warning)

@@ -1,12 +1,13 @@
 /** Metrics of a snapshot or of a folder of images: what `stylegan metrics` and training run. */
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { openDataset, type Dataset } from '../data/dataset.ts'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { readLabels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
-import { Device } from '../native/index.ts'
+import { DataError, Device } from '../native/index.ts'
 import type { Network } from '../networks/params.ts'
+import { shown } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
 import { diskError } from '../files/write-atomic.ts'
@@ -169,7 +170,7 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
 /** A result as it is printed, in aligned columns with four decimals (official metric_base.py). */
 export function metricText({ results, total_time_str: time, snapshot_pkl: network }: MetricLine): string {
   const columns = Object.entries(results).map(([name, value]) => `${name.padEnd(18)} ${value.toFixed(4).padStart(12)}`)
-  return columns.map((column) => `${column}   ${network ?? ''} (${time})`).join('\n')
+  return columns.map((column) => `${column}   ${shown(network ?? '')} (${time})`).join('\n')
 }
 
 function checkTogether({ metrics, network, images, num = 1 }: MeasureOptions): void {
@@ -209,6 +210,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
     const given = { ...options, resolution, mirror, channels: numChannels }
     if (data.endsWith('.npz')) reals = await readMoments(data)
     else {
+      if (options.data === undefined) await checkTrainedOn(data, network)
       const dataset = await openReals(data, given, hooks)
       reals = realSide(dataset, { side: resolution, mirror, seed })
       if (labelSize > 0) labels = await labelTable(dataset, labelSize)
@@ -219,6 +221,17 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
   }
   const sampled: Sampled = { generator, hash: await hashNetwork(generator.Gs), seed, labels }
   return { sampled, reals, fakes: { images: async () => generatedImages(sampled) } }
+}
+
+/** @throws DataError if the data of a snapshot are not there, saying where their path comes from */
+async function checkTrainedOn(data: string, network: string): Promise<void> {
+  await checkData(data).catch((error: unknown) => {
+    const from = isAbsolute(data) ? '' : ', relative to the folder of training'
+    throw new DataError(
+      `${(error as Error).message}; ${data} is the data that ${network} was trained on${from}; give --data`,
+      { cause: error },
+    )
+  })
 }
 
 interface SideOptions extends MeasureOptions {

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { parseMetrics, type TrainConfig } from '../training/config.ts'
 import { emitting } from './emitting.ts'
 import { isMeasured } from './snapshots.ts'
+import { shownLine } from '../files/shown.ts'
 import type { MetricName } from '../training/metric-names.ts'
 import { checkNeeds, defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
@@ -69,7 +70,7 @@ export async function* snapshotMetrics(
         device,
         signal: signal ? AbortSignal.any([signal, own.signal]) : own.signal,
         onProgress: (metric, what, done, total) => emit({ type: 'measuring', metric, what, done, total }),
-        onWarning: (line) => emit({ type: 'metric', line: `Warning        ${line}` }),
+        onWarning: (line) => emit({ type: 'metric', line: shownLine(`Warning        ${line}`) }),
         onLine: (line) => emit({ type: 'metric', line: metricText(line), results: line.results }),
       }),
     )

@@ -5,7 +5,7 @@ import type { DatasetInfo } from '../data/info.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import type { Device } from '../native/index.ts'
 import { runName, type TrainConfig } from '../training/config.ts'
-import { createState, loadState, type TrainingState } from '../training/state.ts'
+import { createState, loadState, startingNimg, type TrainingState } from '../training/state.ts'
 import { checkOutdir, type RunDir } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
@@ -70,13 +70,19 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
 }
 
 /**
- * Finds what is not there before anything is written. A run that has snapshots of its own does not need the one that it began with.
+ * Finds what is not there, and that nothing is left to train, before anything is written. A run that has snapshots of its own does not need the one that it began with.
  *
- * @throws Error naming what is missing
+ * @throws Error naming what is missing, RangeError if `--resume` names a snapshot that `--kimg` does not exceed
  */
 export async function checkFiles(config: TrainConfig): Promise<void> {
   await checkData(config.data)
   await checkOutdir(config.outdir)
   const own = await snapshotsIn(join(config.outdir, runName(config)))
-  if (own.length === 0) await namedSnapshot(config)
+  if (own.length > 0) return
+  const named = await namedSnapshot(config)
+  const nimg = named === undefined ? 0 : await startingNimg(named, config)
+  if (named === undefined || nimg < config.kimg * 1000) return
+  throw new RangeError(
+    `${named} is after ${nimg / 1000} kimg, --kimg ${config.kimg} is reached already; give a larger --kimg`,
+  )
 }

@@ -4,13 +4,14 @@ import { access, constants, mkdir, readdir, readFile, rm, stat, truncate } from 
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { isRecord, parseJson } from '../files/json.ts'
+import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
 import { configFromJson, networkOptions, sameRun, type TrainConfig } from '../training/config.ts'
 import { checkVersion, VersionError } from '../files/version.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
 import type { Progress } from '../training/schedule.ts'
-import { snapshotsIn } from './snapshots.ts'
+import { newestConfig, snapshotsIn } from './snapshots.ts'
 
 /** One line of stats.jsonl. */
 export interface StatsRecord {
@@ -108,8 +109,12 @@ export class RunDir {
 
   /** A start that never came to a snapshot binds nobody, and one that diverged needs other options to go on. */
   async #checkOptions(config: TrainConfig): Promise<void> {
-    const saved = await this.savedConfig()
+    const inFile = await this.savedConfig()
+    const newest = inFile === undefined ? await newestConfig(this.path) : undefined
+    const saved = inFile ?? newest?.config
     const keys = saved === undefined ? [] : sameRun(saved, config)
+    const missing = newest && `training_options.json is missing, its options are read from ${newest.path}`
+    if (missing && keys.length === 0) this.notices.push(`${missing}; it is written again`)
     if (saved === undefined || keys.length === 0 || (await snapshotsIn(this.path)).length === 0) return
     const differences = keys.map(
       (key) => `${key} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`,
@@ -120,7 +125,7 @@ export class RunDir {
       return
     }
     throw new Error(
-      `${this.path}: expected the options of this run, found ${differences.join('; ')}; use the same options, another desc or another outdir`,
+      `${this.path}: expected the options of this run, found ${differences.join('; ')}${missing ? ` (${missing})` : ''}; use the same options, another desc or another outdir`,
     )
   }
 
@@ -140,8 +145,9 @@ export class RunDir {
     await writeAtomic(this.file(name), data, this.#onStep)
   }
 
-  /** Add a line to log.txt. Returns the line. */
-  log(line: string): string {
+  /** Add a line to log.txt. Returns the line as it stands there, whatever the names in it hold. */
+  log(text: string): string {
+    const line = shownLine(text)
     append(this.file('log.txt'), line + '\n', false)
     return line
   }

@@ -1,8 +1,9 @@
 /** The snapshots of a run: their names, the newest, those that a metric speaks of, and those that are kept. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { readMetadata } from '../files/safetensors.ts'
+import { readMetadata, SnapshotError } from '../files/safetensors.ts'
 import { entryOf } from '../metrics/catalogue.ts'
+import type { TrainConfig } from '../training/config.ts'
 import { isMetric, type MetricName } from '../training/metric-names.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 
@@ -34,6 +35,18 @@ export async function snapshotsIn(folder: string): Promise<SnapshotFile[]> {
     return match ? [{ path: join(folder, name), kimg: Number(match[1]) }] : []
   })
   return found.sort((a, b) => b.kimg - a.kimg || Number(isInterrupted(b.path)) - Number(isInterrupted(a.path)))
+}
+
+/** The options inside the newest snapshot of a folder that can be read. */
+export async function newestConfig(folder: string): Promise<{ path: string; config: TrainConfig } | undefined> {
+  for (const { path } of await snapshotsIn(folder)) {
+    try {
+      return { path, config: trainingMetadata(path, { metadata: await readMetadata(path) }).config }
+    } catch (error) {
+      if (!(error instanceof SnapshotError)) throw error
+    }
+  }
+  return undefined
 }
 
 /** Removes what Ctrl-C saved between ticks: a snapshot of a tick is newer. */

@@ -17,7 +17,7 @@ import {
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
-import { SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
+import { readMetadata, SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
 import type { Piece } from '../files/write-atomic.ts'
 import { shown } from '../files/shown.ts'
 import { assignImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
@@ -112,6 +112,24 @@ export async function loadState(path: string, device: Device, config: TrainConfi
     const images = saved.images && { images: saved.images }
     return { ...fresh, rng: Rng.from(saved.rng), position: saved.position, origin: saved.origin, ...images }
   })
+}
+
+/**
+ * Images that {@link loadState} will have seen; no weights are made.
+ *
+ * @throws SnapshotError if a snapshot is none, or has other networks than the configuration
+ */
+export async function startingNimg(path: string, config: TrainConfig): Promise<number> {
+  if (!(await isCheckpoint(path))) {
+    const { network, position } = trainingMetadata(path, { metadata: await readMetadata(path) })
+    // The data set, which tells the number of classes, is not open yet.
+    sameNetworks(path, network, { ...config, labelSize: network.labelSize })
+    return position.nimg
+  }
+  const schedule = scheduleOptions(config)
+  const most = nimgAt(0, schedule)
+  // A large file is not read twice where its level of detail cannot matter.
+  return config.kimg * 1000 > most ? 0 : nimgAt((await openCheckpoint([path])).lod, schedule)
 }
 
 /** What no option of training tells: a network that was imported keeps its own. */
