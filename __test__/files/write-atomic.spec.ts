@@ -1,6 +1,6 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomic, type WriteStep } from '../../ts/files/write-atomic.ts'
 import { folder } from '../support/folder.ts'
@@ -67,4 +67,31 @@ test('pieces that fail half-way leave the previous file', async (t) => {
   }
   await t.throwsAsync(writeAtomic(path, pieces()), { message: 'the tensor is gone' })
   t.deepEqual([readdirSync(dir), text(path)], [['a.txt'], 'old'])
+})
+
+test('a link stays, and what it leads to is written', async (t) => {
+  const [dir, other] = [await folder(), await folder()]
+  const [link, target] = [join(dir, 'link'), join(other, 'a.txt')]
+  writeFileSync(target, 'old')
+  symlinkSync(target, link)
+  await writeAtomic(link, 'new')
+  t.deepEqual([lstatSync(link).isSymbolicLink(), text(target), readdirSync(other)], [true, 'new', ['a.txt']])
+})
+
+const ifUnix = process.platform === 'win32' ? test.skip : test
+ifUnix('what is there and is no regular file is refused and stays', async (t) => {
+  const dir = await folder()
+  const [pipe, lost] = [join(dir, 'pipe'), join(dir, 'lost')]
+  t.is(spawnSync('mkfifo', [pipe]).status, 0)
+  symlinkSync(join(dir, 'gone'), lost)
+  // Through a link, so that a program that replaces what it finds destroys the link and no device.
+  const device = join(dir, 'device')
+  symlinkSync('/dev/null', device)
+  const found = { [pipe]: 'a pipe', [lost]: 'a link to nothing', [device]: 'a device', [dir]: 'a folder' }
+  for (const [path, what] of Object.entries(found)) {
+    const message = `${path}: a file is expected to write to, found ${what}; give another path`
+    await t.throwsAsync(writeAtomic(path, 'new'), { message })
+  }
+  t.true(lstatSync(pipe).isFIFO())
+  t.deepEqual(readdirSync(dir), ['device', 'lost', 'pipe'])
 })

@@ -2,8 +2,11 @@
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { whyNoFile } from '../files/kind.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { isTorchFile, readTorch, type TorchFile } from '../files/torch.ts'
+import { trainingFormat } from '../files/version.ts'
+import { codeOf } from '../files/write-atomic.ts'
 import { isZip } from '../files/zip.ts'
 import { WeightsError } from '../files/weights.ts'
 import type { Checkpoint, Networks, ReadOptions } from './convert.ts'
@@ -28,10 +31,13 @@ export { writeGenerator, writeNetworks } from './write.ts'
 export async function openCheckpoint(paths: readonly string[], options: ReadOptions = {}): Promise<Checkpoint> {
   const read: { path: string; networks: Networks; sha256: string }[] = []
   for (const path of paths) {
-    const bytes = await readFile(path).catch((error: unknown) => {
-      throw new WeightsError(`${path}: ${(error as Error).message}`)
-    })
+    const bytes = await bytesOf(path)
     const own = isSafetensors(bytes) ? await readMetadata(path) : undefined
+    if (own?.['format']?.startsWith(`${trainingFormat}-`)) {
+      throw new WeightsError(
+        `${path}: a checkpoint of another code base is expected, found a snapshot of stylegan, which needs no import: give it to --network as it is`,
+      )
+    }
     const networks = refusing(path, () =>
       own ? readNetworkFile(bytes, path, own) : readNetworks(bytes, path, options),
     )
@@ -45,6 +51,14 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
     const { what, licence, Gs, G, lod = 0, classes = [] } = all
     const told = [...(all.notes ?? []), ...notes]
     return { what, licence, sha256: first.sha256, options: found, lod, Gs, G, D, classes, notes: told }
+  })
+}
+
+async function bytesOf(path: string): Promise<Uint8Array> {
+  const obstacle = await whyNoFile(path)
+  if (obstacle !== undefined) throw new WeightsError(`${path || "''"}: a file with networks is expected, ${obstacle}`)
+  return readFile(path).catch((error: unknown) => {
+    throw new WeightsError(`${path}: a file that can be read is expected; check its permissions (${codeOf(error)})`)
   })
 }
 

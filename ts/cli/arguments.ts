@@ -7,7 +7,7 @@ import { defaultPsi, type ImageGenerator } from '../figures/generator.ts'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
-import { writeAtomic } from '../files/write-atomic.ts'
+import { diskError, writeAtomic } from '../files/write-atomic.ts'
 import { loadGenerator } from '../runs/load-generator.ts'
 import { options } from '../training/options.ts'
 
@@ -87,8 +87,9 @@ export async function writeFile(path: string, bytes: Uint8Array): Promise<void> 
 
 /** Makes the folders that a file needs. */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-    throw new Error(`${path}: expected a folder to write to; ${error instanceof Error ? error.message : String(error)}`)
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw diskError(folder, error)
   })
 }
 

@@ -8,6 +8,7 @@ import { Device } from '../native/index.ts'
 import { loadGenerator } from '../training/state.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
 import { makeFolder } from './arguments.ts'
+import { checkOutput } from './outputs.ts'
 
 /** Draws an exported file with PyTorch. */
 const torchModule = 'stylegan_torch.py'
@@ -27,7 +28,10 @@ export function exportCommand(): Command {
         .choices(['safetensors', 'npz'])
         .default('safetensors'),
     )
-    .option('--output <file>', 'where it goes (default out/network.safetensors or .npz)')
+    .option(
+      '--output <file>',
+      'where it goes, a name that ends as its format (default out/network.safetensors or .npz)',
+    )
     .addHelpText(
       'after',
       `
@@ -39,7 +43,9 @@ Examples:
 }
 
 async function run({ network, format, output = join('out', `network.${format}`) }: Options): Promise<void> {
-  const { Gs, options, classes, lod, origin } = await loadGenerator(await findSnapshot(network), Device.open('cpu'))
+  const snapshot = await findSnapshot(network)
+  await checkOutput(output, [`.${format}`], [snapshot])
+  const { Gs, options, classes, lod, origin } = await loadGenerator(snapshot, Device.open('cpu'))
   await makeFolder(output)
   const { what, licence } = origin ?? { what: 'stylegan, trained with it', licence: 'none is stated' }
   await writeGenerator(output, Gs.params, format, { what, licence, options, classes, lod: lod ?? 0 })

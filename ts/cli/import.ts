@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { openCheckpoint, writeNetworks } from '../checkpoints/index.ts'
 import { makeFolder, parseWhole } from './arguments.ts'
 import { checkpointText } from './info.ts'
+import { checkOutput } from './outputs.ts'
 
 export function importCommand(): Command {
   return new Command('import')
@@ -28,6 +29,7 @@ Examples:
 }
 
 async function run(files: string[], { output, resolution }: { output?: string; resolution?: number }): Promise<void> {
+  if (output !== undefined) await checkOutput(output, ['.safetensors'], files)
   const checkpoint = await openCheckpoint(files, { resolution })
   console.log(checkpointText(files.join(', '), checkpoint))
   if (output === undefined) return

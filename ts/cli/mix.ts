@@ -4,6 +4,7 @@ import { mixingFigure } from '../figures/figures.ts'
 import { numLayers } from '../networks/params.ts'
 import { mixingOfPaper } from '../figures/paper.ts'
 import { drawOptions, figureOf, openGenerator, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
+import { checkOutput } from './outputs.ts'
 
 interface Options extends DrawOptions {
   rows?: number[]
@@ -36,6 +37,7 @@ Examples:
     )
     .action(async (options: Options) => {
       const { rows, cols, styles, paper } = options
+      await checkOutput(options.output, ['.png'])
       if (!rows !== !cols) throw new RangeError('--rows and --cols: both are expected, found one')
       if (paper && styles) throw new RangeError('--styles and --paper: one of them is expected, found both')
       const own = rows && cols && { rows, cols, styles: styles ?? [[0, 1, 2, 3]] }

@@ -12,6 +12,7 @@ import {
   writePicture,
   type DrawOptions,
 } from './arguments.ts'
+import { checkOutput } from './outputs.ts'
 
 interface Options extends DrawOptions {
   seeds?: number[]
@@ -47,6 +48,7 @@ Examples:
   $ stylegan noise --network results --seeds 0 --detail --part 0.25,0.1,0.5`,
     )
     .action(async (options: Options) => {
+      await checkOutput(options.output, ['.png'])
       // The official figures are not truncated.
       const { generator, sampling } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
       const { seeds, realisations, part, split, halves, mirrored, paper, detail } = options

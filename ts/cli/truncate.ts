@@ -11,6 +11,7 @@ import {
   writePicture,
   type DrawOptions,
 } from './arguments.ts'
+import { checkOutput } from './outputs.ts'
 
 interface Options extends DrawOptions {
   seeds?: number[]
@@ -32,6 +33,7 @@ export function truncateCommand(): Command {
       .option('--output <file>', 'the picture', 'out/truncate.png')
       .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --psis 1,0.5,0,-0.5,-1')
       .action(async (options: Options) => {
+        await checkOutput(options.output, ['.png'])
         const { generator, sampling } = await openGenerator(options)
         const { classes, truncationCutoff } = sampling
         const { seeds, paper, psis = truncationOfPaper.psis } = options

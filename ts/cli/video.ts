@@ -11,6 +11,10 @@ import {
   writeFile,
   type DrawOptions,
 } from './arguments.ts'
+import { checkOutput } from './outputs.ts'
+
+/** The first two are animated PNG, the others ffmpeg's. */
+const videoKinds = ['.png', '.apng', '.mp4', '.m4v', '.webm', '.mkv', '.mov', '.avi', '.gif', '.webp']
 
 interface Options extends DrawOptions {
   seeds: number[]
@@ -42,6 +46,7 @@ export function videoCommand(): Command {
 
 async function run(options: Options): Promise<void> {
   const { seeds, grid, wFrames: framesPerKey, fps, easing, output } = options
+  await checkOutput(output, videoKinds)
   const { generator, sampling } = await openGenerator(options)
   const scale = options.scale ?? Math.ceil(128 / generator.options.resolution)
   const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing, scale })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { diskError, TEMPORARY } from '../files/write-atomic.ts'
+import { diskError, placeToWrite, TEMPORARY } from '../files/write-atomic.ts'
 import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
 import { encodeDrawnPng, scope, type Tensor } from '../native/index.ts'
@@ -149,11 +149,12 @@ export async function hasFfmpeg(): Promise<boolean> {
 
 /** Hands the frames to ffmpeg, which picks the format by the file's name. The file has its name once it is whole. */
 export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, path: string): Promise<void> {
-  const { dir, name, ext } = parse(path)
+  const target = await placeToWrite(path)
+  const { dir, name, ext } = parse(target)
   const unfinished = join(dir, `.${name}.${process.pid}${TEMPORARY}${ext}`)
   try {
     await encode(frames, fps, path, unfinished)
-    await rename(unfinished, path)
+    await rename(unfinished, target)
   } catch (error) {
     await rm(unfinished, { force: true })
     throw diskError(path, error)

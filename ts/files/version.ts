@@ -1,5 +1,8 @@
 /** Each file format carries the number of its version, so that an older program says what is wrong instead of misreading a newer file. */
 
+/** Of the files that training saves, without the version. */
+export const trainingFormat = 'stylegan-training'
+
 /** A file of a newer version of its format. It is whole: nothing may replace it or fall back to an older one. */
 export class VersionError extends Error {
   override readonly name = 'VersionError'

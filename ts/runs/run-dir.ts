@@ -44,7 +44,7 @@ export async function makeOutdir(outdir: string): Promise<void> {
     await mkdir(outdir, { recursive: true })
     await access(outdir, constants.W_OK)
   } catch (error) {
-    throw diskError(outdir, error)
+    throw diskError(outdir, error, 'outdir')
   }
 }
 
@@ -58,7 +58,7 @@ export async function checkOutdir(outdir: string): Promise<void> {
     if (!(await stat(outdir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
     await access(outdir, constants.W_OK)
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error)
+    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error, 'outdir')
     await checkOutdir(dirname(resolve(outdir)))
   }
 }
@@ -85,7 +85,7 @@ export class RunDir {
   static async open(outdir: string, name: string, config: TrainConfig, onStep: OnStep = () => {}): Promise<RunDir> {
     const run = new RunDir(join(outdir, name), onStep)
     await mkdir(run.path, { recursive: true }).catch((error: unknown) => {
-      throw diskError(run.path, error)
+      throw diskError(run.path, error, 'outdir')
     })
     await run.#checkOptions(config)
     return run
@@ -142,7 +142,7 @@ export class RunDir {
 
   /** {@link writeAtomic} to a file of the run. */
   async write(name: string, data: Parameters<typeof writeAtomic>[1]): Promise<void> {
-    await writeAtomic(this.file(name), data, this.#onStep)
+    await writeAtomic(this.file(name), data, this.#onStep, 'outdir')
   }
 
   /** Add a line to log.txt. Returns the line as it stands there, whatever the names in it hold. */
@@ -280,7 +280,7 @@ function append(path: string, data: string | Uint8Array, flush: boolean): void {
   try {
     appendFileSync(path, data, { flush })
   } catch (error) {
-    throw diskError(path, error)
+    throw diskError(path, error, 'outdir')
   }
 }
 
@@ -289,7 +289,7 @@ async function readIfThere(path: string): Promise<Buffer> {
     return await readFile(path)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return Buffer.alloc(0)
-    throw diskError(path, error)
+    throw diskError(path, error, 'outdir')
   }
 }
 

@@ -12,7 +12,7 @@ import { diskError } from '../files/write-atomic.ts'
  */
 export async function lockRun(dir: string, lock?: LockRequest['lock']): Promise<Lock> {
   await mkdir(dir, { recursive: true }).catch((error: unknown) => {
-    throw diskError(dir, error)
+    throw diskError(dir, error, 'outdir')
   })
   const what = `${dir}: another training in this folder`
   const advice = 'wait for it or stop it, or give another --outdir or --desc'

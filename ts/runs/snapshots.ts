@@ -1,6 +1,7 @@
 /** The snapshots of a run: their names, the newest, those that a metric speaks of, and those that are kept. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { kindOf } from '../files/kind.ts'
 import { readMetadata, SnapshotError } from '../files/safetensors.ts'
 import { entryOf } from '../metrics/catalogue.ts'
 import type { TrainConfig } from '../training/config.ts'
@@ -57,8 +58,14 @@ export async function removeInterrupted(folder: string): Promise<void> {
 /** The newest snapshot under a path. */
 export async function findSnapshot(path: string): Promise<string> {
   const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined) throw new Error(`${path}: a snapshot or a folder with one is expected, there is nothing`)
+  if (entry === undefined)
+    throw new Error(`${path || "''"}: a snapshot or a folder with one is expected, there is nothing; check the path`)
   if (entry.isFile()) return path
+  if (!entry.isDirectory()) {
+    throw new Error(
+      `${path}: a snapshot or a folder with one is expected, found a ${kindOf(entry)}; give the path of a file`,
+    )
+  }
   const names = await readdir(path, { recursive: true })
   const snapshots = names.filter((name) => pattern.test(basename(name)))
   const dated = await Promise.all(

@@ -1,8 +1,8 @@
 /** What a snapshot says of itself, checked by the rules of the options before anything is made of it: anybody may have written it. */
 import { isRecord, parseJson } from '../files/json.ts'
-import { SnapshotError } from '../files/safetensors.ts'
+import { readMetadata, SnapshotError } from '../files/safetensors.ts'
 import { shown } from '../files/shown.ts'
-import { isFormat } from '../files/version.ts'
+import { isFormat, trainingFormat } from '../files/version.ts'
 import { Rng, type RngState } from '../native/index.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { checkSemantics } from '../networks/semantics.ts'
@@ -10,7 +10,6 @@ import { checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './
 import type { Origin } from './imported.ts'
 import { presets } from './presets.ts'
 
-const format = 'stylegan-training'
 /** Version of what a snapshot holds. */
 const formatVersion = 1
 
@@ -57,7 +56,7 @@ export interface SnapshotMetadata {
 export function encodeMetadata(metadata: SnapshotMetadata): Record<string, string> {
   const given = Object.entries(metadata).filter(([, value]) => value !== undefined)
   const texts = given.map(([name, value]) => [name, JSON.stringify(value)] as const)
-  return { format: `${format}-${formatVersion}`, ...Object.fromEntries(texts) }
+  return { format: `${trainingFormat}-${formatVersion}`, ...Object.fromEntries(texts) }
 }
 
 /** @throws SnapshotError if it is no snapshot of a training run, VersionError if a newer program wrote it */
@@ -65,7 +64,7 @@ export function trainingMetadata(
   path: string,
   { metadata }: { readonly metadata: Readonly<Record<string, string>> },
 ): SnapshotMetadata {
-  if (!isFormat(path, metadata['format'], format, formatVersion)) {
+  if (!isFormat(path, metadata['format'], trainingFormat, formatVersion)) {
     throw new SnapshotError(`${path}: a snapshot of 'stylegan train' is expected, this is another safetensors file`)
   }
   const part = <T>(name: string, check: (value: unknown) => T, fallback?: string): T => {
@@ -86,6 +85,12 @@ export function trainingMetadata(
     images: part('images', checkImages, 'null'),
     origin: part('origin', checkOrigin, 'null'),
   }
+}
+
+/** Whether a file is a snapshot of a training run, of this version or a newer one. */
+export async function isTrainingSnapshot(path: string): Promise<boolean> {
+  const { format } = await readMetadata(path).catch((): Record<string, string> => ({}))
+  return format?.startsWith(`${trainingFormat}-`) ?? false
 }
 
 function record(value: unknown): Record<string, unknown> {
