@@ -113,5 +113,5 @@ test('a folder without a snapshot is refused', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'stylegan-generator-'))
   await writeFile(join(dir, 'other.txt'), '')
   await t.throwsAsync(loadGenerator(dir), { message: /no network-snapshot-NNNNNN\.safetensors is in there/ })
-  await t.throwsAsync(loadGenerator(join(dir, 'no')), { message: /there is nothing$/ })
+  await t.throwsAsync(loadGenerator(join(dir, 'no')), { message: /there is nothing; check the path$/ })
 })
