@@ -14,10 +14,10 @@ test('the time left counts later resolutions by their work', (t) => {
     ...{ resolution: 8, lodInitialResolution: 4, lodTrainingKimg: 10, lodTransitionKimg: 0, kimg: 30 },
     ...{ fmapBase: 64, fmapMax: 16 },
   })
-  // 16 maps at 4x4 and 8x8: an 8x8 image costs 1 + 4 times the multiplications and pixels of a 4x4 one, and as much for
-  // launching. 5 kimg at 4x4 and 20 kimg at 8x8 are left.
-  const [launches, small] = [150_000, (4 * 16) ** 2 + 45 * 4 ** 2 * 16]
-  const expected = 5 * 2 + 20 * 2 * ((launches + 5 * small) / (launches + small))
+  // 16 maps at 4x4 and 8x8: an 8x8 image costs 1 + 4 times the multiplications and pixels of a 4x4 one, reads twice as many
+  // weights, and as much for launching. 5 kimg at 4x4 and 20 kimg at 8x8 are left.
+  const [launches, small, weights] = [150_000, (4 * 16) ** 2 + 45 * 4 ** 2 * 16, 60 * 16 ** 2]
+  const expected = 5 * 2 + 20 * 2 * ((launches + 5 * small + 2 * weights) / (launches + small + weights))
   t.true(Math.abs(secondsLeft(config, 5_000, 2) - expected) < 1e-12 * expected) // rounding
   t.is(secondsLeft(config, 20_000, 3), 30)
   t.is(secondsLeft(config, 30_000, 3), 0)

@@ -24,8 +24,9 @@ export function secondsLeft(config: TrainConfig, nimg: number, secPerKimg: numbe
 export function imageWork(config: TrainConfig, resolution: number): number {
   // Measured on the cpu device. 256×256 with 64 feature maps and 32×32 with 512 have the same multiplications; the former takes
   // 1.6 times as long, since its feature maps are 8 times as large. What makes 8×8 with 64 maps cost a twelfth of 32×32, not a
-  // seventeenth, is launching.
-  return sumOfSides(config, resolution, 150_000, (side, maps) => (side * maps) ** 2 + 45 * side ** 2 * maps)
+  // seventeenth, is launching. Small images with many maps cost more for each multiplication, since every image reads all weights:
+  // with 512 maps 8×8 takes 2.3 and 16×16 1.3 times as long for each as 32×32.
+  return sumOfSides(config, resolution, 150_000, (side, maps) => (side ** 2 + 60) * maps ** 2 + 45 * side ** 2 * maps)
 }
 
 /** Up to a factor, the time of a step that no image adds to: preparing, accumulating and updating the weights of its layers. */
