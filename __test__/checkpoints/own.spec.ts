@@ -8,7 +8,7 @@ import { encodeNpz } from '../../ts/files/npz.ts'
 import type { Weights } from '../../ts/files/weights.ts'
 import { Device, Rng, scope } from '../../ts/native/index.ts'
 import { renderLatents } from '../../ts/figures/render.ts'
-import { loadGenerator } from '../../ts/training/state.ts'
+import { readGenerator } from '../../ts/training/state.ts'
 import { folder } from '../support/checkpoints.ts'
 
 const at = (file: string) => new URL(file, folder).pathname
@@ -41,7 +41,7 @@ test('a network draws the same picture from its checkpoint and from a file of ou
   const device = Device.open('cpu')
   const pictures = await Promise.all(
     [source, path].map(async (file) => {
-      const generator = await loadGenerator(file, device)
+      const generator = await readGenerator(file, device)
       t.is(generator.options.semantics?.bilinear, true)
       return scope(() => renderLatents(generator, new Rng(1).normal(device, [1, 24]), { noise: 'const' })).data()
     }),
@@ -50,7 +50,7 @@ test('a network draws the same picture from its checkpoint and from a file of ou
 })
 
 test('a checkpoint taken while growing is drawn at its level of detail', async (t) => {
-  const { lod, options } = await loadGenerator(at('nvlabs/fading32/network.pkl'), Device.open('cpu'))
+  const { lod, options } = await readGenerator(at('nvlabs/fading32/network.pkl'), Device.open('cpu'))
   t.true(Math.abs(lod! - 1.4) < 1e-6)
   t.is(options.resolution, 32)
 })
@@ -65,7 +65,7 @@ test('files of one checkpoint are opened together: the average first, then what 
 test('a file that holds an optimizer, or a discriminator alone, says so where a generator is drawn from', async (t) => {
   const device = Device.open('cpu')
   const message = async (file: string) =>
-    (await t.throwsAsync(loadGenerator(at(`huangzh13/linear32/${file}`), device))).message
+    (await t.throwsAsync(readGenerator(at(`huangzh13/linear32/${file}`), device))).message
   t.regex(await message('GAN_GEN_OPTIM_3_7.pth'), /holds an optimizer's state and no network/)
   t.regex(await message('GAN_DIS_3_7.pth'), /holds a discriminator alone/)
 })
@@ -76,7 +76,7 @@ test('a file of networks of a newer version is refused, and one of other text to
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(header.length))
   await writeFile(path, Buffer.concat([length, header]))
-  await t.throwsAsync(loadGenerator(path, Device.open('cpu')), { message: /version 1 of its format/ })
+  await t.throwsAsync(readGenerator(path, Device.open('cpu')), { message: /version 1 of its format/ })
 })
 
 test('an exported archive whose description is no text by name is refused', async (t) => {
@@ -90,7 +90,7 @@ test('an exported archive whose description is no text by name is refused', asyn
 for (const format of ['safetensors', 'npz'] as const) {
   test(`a generator exported as ${format} is read back bit for bit, with its options, classes and licence`, async (t) => {
     const read = await openCheckpoint([at('nvlabs/labels16/network.pkl')])
-    const { Gs, options } = await loadGenerator(at('nvlabs/labels16/network.pkl'), Device.open('cpu'))
+    const { Gs, options } = await readGenerator(at('nvlabs/labels16/network.pkl'), Device.open('cpu'))
     const path = join(await temporary(), `labels.${format}`)
     await writeGenerator(path, Gs.params, format, { ...read, options, classes: ['a', 'b', 'c'] })
     const again = await openCheckpoint([path])

@@ -10,7 +10,7 @@ import { Device } from '../../ts/native/index.ts'
 import type { Params } from '../../ts/networks/params.ts'
 import { resolveConfig, scheduleOptions } from '../../ts/training/config.ts'
 import { nimgAt, progressAt } from '../../ts/training/schedule.ts'
-import { encodeState, loadGenerator, loadState } from '../../ts/training/state.ts'
+import { encodeState, readGenerator, loadState } from '../../ts/training/state.ts'
 import { trainingStep } from '../../ts/training/step.ts'
 import { folder } from '../support/checkpoints.ts'
 
@@ -52,7 +52,7 @@ test('training starts from the networks of a checkpoint, at its level of detail,
   const again = await loadState(snapshot, cpu, fused)
   t.deepEqual(again.options, state.options)
   for (const [name, tensor] of state.G.params) t.deepEqual(await again.G.params.get(name)!.data(), await tensor.data())
-  t.is((await loadGenerator(snapshot, cpu)).origin?.licence, 'CC BY-NC 4.0')
+  t.is((await readGenerator(snapshot, cpu)).origin?.licence, 'CC BY-NC 4.0')
 })
 
 test('a checkpoint without a discriminator starts with a fresh one, which is said', async (t) => {

@@ -9,7 +9,7 @@ import { renderLatents } from '../../ts/figures/render.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
-import { createState, loadGenerator } from '../../ts/training/state.ts'
+import { createState, readGenerator } from '../../ts/training/state.ts'
 import { trainingStep } from '../../ts/training/step.ts'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
@@ -96,7 +96,7 @@ for (const precision of ['bf16', 'f16'] as const) {
     t.true(steps! >= 4 && steps! + skipped! <= 12, `${steps} steps, ${skipped} skipped`)
 
     const draw = async (device: Device) => {
-      const generator = await loadGenerator(path, device)
+      const generator = await readGenerator(path, device)
       const { options } = generator
       const z = new Rng(1).normal(device, [4, options.latentSize])
       const images = scope(() => renderLatents(generator, z, { noise: 'const' }))

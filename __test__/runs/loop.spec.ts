@@ -8,7 +8,7 @@ import { Device, DeviceError } from '../../ts/native/index.ts'
 import { configurations } from '../../ts/networks/configurations.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { DivergedError, train, type TrainEvent, type TrainHooks } from '../../ts/runs/loop.ts'
-import { loadGenerator } from '../../ts/training/state.ts'
+import { readGenerator } from '../../ts/training/state.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
 import { folder } from '../support/folder.ts'
 
@@ -81,7 +81,7 @@ test('a conditional network trains on folders as classes, resumes, and refuses a
   const { stats } = events.findLast((event) => event.type === 'tick')!
   t.true(Object.values(stats).every(Number.isFinite))
   const path = events.findLast((event) => event.type === 'snapshot')!.path
-  t.is((await loadGenerator(path, Device.open('cpu'))).options.labelSize, 3)
+  t.is((await readGenerator(path, Device.open('cpu'))).options.labelSize, 3)
   const more = await run(outdir, { data, cond: true })
   t.is(more.find((event) => event.type === 'start')!.nimg, 64)
   await t.throwsAsync(run(await folder(), { data, cond: true, labelSize: 2 }), {

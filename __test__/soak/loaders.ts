@@ -13,7 +13,7 @@ import { readMoments } from '../../ts/metrics/moments.ts'
 import { Device } from '../../ts/native/index.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { runName } from '../../ts/training/config.ts'
-import { loadGenerator } from '../../ts/training/state.ts'
+import { readGenerator } from '../../ts/training/state.ts'
 import { keepFeatures, newestIn, weightsOf, type Sources } from './sources.ts'
 
 export interface Loader {
@@ -50,15 +50,15 @@ export const loaders: Readonly<Record<string, Loader>> = {
       ...(await below(join(compatible, 'results'), /000001\.safetensors$/)),
       ...(await below(join(fixtures, 'hostile'), /\.safetensors$/)),
     ],
-    load: (path) => loadGenerator(path, cpu()),
+    load: (path) => readGenerator(path, cpu()),
   },
   networks: {
     sources: async (sources) => [sources.networks('safetensors'), sources.networks('npz')],
-    load: (path) => loadGenerator(path, cpu()),
+    load: (path) => readGenerator(path, cpu()),
   },
   checkpoints: {
     sources: () => below(join(fixtures, 'checkpoints'), /\.(pkl|pth|pt|model)$/),
-    load: (path) => loadGenerator(path, cpu()),
+    load: (path) => readGenerator(path, cpu()),
   },
   weights: {
     sources: () => below(join(fixtures, 'features'), /\.pth$|vgg\.safetensors$/),

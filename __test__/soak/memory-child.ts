@@ -4,7 +4,7 @@ import { pictureOf, stylesOf } from '../../ts/figures/render.ts'
 import { Device } from '../../ts/native/index.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { resolveConfig } from '../../ts/training/config.ts'
-import { loadGenerator } from '../../ts/training/state.ts'
+import { readGenerator } from '../../ts/training/state.ts'
 import { soakConfig, Sources } from './sources.ts'
 
 const [what, count, dir, sourcesDir] = process.argv.slice(2)
@@ -29,7 +29,7 @@ if (what === 'steps') {
   let steps = 0
   for await (const event of train(config, { device })) if (event.type === 'step') sample(++steps)
 } else {
-  const generator = await loadGenerator(sources.snapshot(), device)
+  const generator = await readGenerator(sources.snapshot(), device)
   for (let seed = 1; seed <= total; seed++) {
     const styles = stylesOf(generator, seed, {})
     await pictureOf(generator, styles, 'const')

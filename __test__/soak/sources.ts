@@ -11,7 +11,7 @@ import { FeatureCache } from '../../ts/metrics/feature-cache.ts'
 import { Device, encodePng, FeatureStatistics, Rng } from '../../ts/native/index.ts'
 import { train } from '../../ts/runs/loop.ts'
 import { resolveConfig, type ConfigOverrides, type TrainConfig } from '../../ts/training/config.ts'
-import { loadGenerator } from '../../ts/training/state.ts'
+import { readGenerator } from '../../ts/training/state.ts'
 import { tinyConfig } from '../support/tiny.ts'
 
 /** A training of a second or two: three ticks, with snapshots 0 and 1. */
@@ -65,7 +65,7 @@ export async function makeSources(dir: string): Promise<Sources> {
   await cp(join(outdir, 'datasets', name!), sources.prepared(), { recursive: true })
 
   const device = Device.open('cpu')
-  const { Gs, options } = await loadGenerator(sources.snapshot(), device)
+  const { Gs, options } = await readGenerator(sources.snapshot(), device)
   for (const format of ['safetensors', 'npz'] as const) {
     await writeGenerator(sources.networks(format), Gs.params, format, { what: 'soak', licence: 'none', options })
   }

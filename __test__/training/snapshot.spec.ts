@@ -7,7 +7,7 @@ import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { Device } from '../../ts/native/index.ts'
 import { resolveConfig } from '../../ts/training/config.ts'
 import { trainingMetadata } from '../../ts/training/snapshot-metadata.ts'
-import { createState, encodeState, loadGenerator, loadState } from '../../ts/training/state.ts'
+import { createState, encodeState, readGenerator, loadState } from '../../ts/training/state.ts'
 import { tinyConfig } from '../support/tiny.ts'
 import { folder } from '../support/folder.ts'
 
@@ -34,7 +34,7 @@ for (const [name, message] of [
   ['overlap', /: 'b' must begin at byte 16 of the data, got 0$/],
 ] as const) {
   test(`${name}.safetensors is refused when it is drawn and when it is resumed from`, async (t) => {
-    for (const open of [loadGenerator(hostile(name), device), loadState(hostile(name), device, config)]) {
+    for (const open of [readGenerator(hostile(name), device), loadState(hostile(name), device, config)]) {
       const error = await t.throwsAsync(open, { instanceOf: SnapshotError })
       t.regex(error.message, message)
     }
@@ -72,7 +72,7 @@ test('a snapshot whose metadata asks for more than it holds takes no memory', as
   // The other tests of this file take memory of theirs meanwhile.
   const own = Device.open('cpu')
   const before = own.memory().peak
-  await t.throwsAsync(loadGenerator(path, own), {
+  await t.throwsAsync(readGenerator(path, own), {
     instanceOf: SnapshotError,
     message: /'Gs\/.* is expected and missing$/,
   })
@@ -88,7 +88,7 @@ test('weights that are not finite are neither drawn nor resumed from', async (t)
       instanceOf: SnapshotError,
       message: new RegExp(`Dense0/weight' must be finite, got ${value}; use`),
     }
-    await t.throwsAsync(loadGenerator(path, device), expected)
+    await t.throwsAsync(readGenerator(path, device), expected)
     await t.throwsAsync(loadState(path, device, config), expected)
   }
 })

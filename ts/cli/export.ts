@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { writeGenerator } from '../checkpoints/index.ts'
 import { Device } from '../native/index.ts'
-import { loadGenerator } from '../training/state.ts'
+import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
 import { makeFolder } from './arguments.ts'
 import { checkOutput } from './outputs.ts'
@@ -45,7 +45,7 @@ Examples:
 async function run({ network, format, output = join('out', `network.${format}`) }: Options): Promise<void> {
   const snapshot = await findSnapshot(network)
   await checkOutput(output, [`.${format}`], [snapshot])
-  const { Gs, options, classes, lod, origin } = await loadGenerator(snapshot, Device.open('cpu'))
+  const { Gs, options, classes, lod, origin } = await readGenerator(snapshot, Device.open('cpu'))
   await makeFolder(output)
   const { what, licence } = origin ?? { what: 'stylegan, trained with it', licence: 'none is stated' }
   await writeGenerator(output, Gs.params, format, { what, licence, options, classes, lod: lod ?? 0 })

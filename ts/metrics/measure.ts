@@ -13,7 +13,7 @@ import { isCheckpoint } from '../checkpoints/index.ts'
 import { diskError } from '../files/write-atomic.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
-import { loadGenerator } from '../training/state.ts'
+import { readGenerator } from '../training/state.ts'
 import { catalogue, entryOf } from './catalogue.ts'
 import { type MetricName } from '../training/metric-names.ts'
 import { FeatureCache } from './feature-cache.ts'
@@ -196,7 +196,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
     const fakes = await side(images!, true)
     return { fakes, reals: options.data === undefined ? undefined : await side(options.data, false) }
   }
-  const generator = await loadGenerator(network, device)
+  const generator = await readGenerator(network, device)
   const trained = (await isCheckpoint(network))
     ? { data: undefined, mirror: false }
     : trainingMetadata(network, { metadata: await readMetadata(network) }).config

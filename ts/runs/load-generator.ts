@@ -1,7 +1,7 @@
 /** Opens trained networks for programs and commands. */
 import { ImageGenerator } from '../figures/generator.ts'
 import { Device } from '../native/index.ts'
-import { loadGenerator as loadFile } from '../training/state.ts'
+import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from './snapshots.ts'
 
 /**
@@ -16,5 +16,5 @@ export async function loadGenerator(
   { device = 'cpu' }: { readonly device?: string | Device } = {},
 ): Promise<ImageGenerator> {
   const file = await findSnapshot(path)
-  return new ImageGenerator(file, await loadFile(file, typeof device === 'string' ? Device.open(device) : device))
+  return new ImageGenerator(file, await readGenerator(file, typeof device === 'string' ? Device.open(device) : device))
 }

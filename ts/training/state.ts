@@ -180,7 +180,7 @@ async function startState(path: string, device: Device, config: TrainConfig): Pr
  * The averaged generator of a snapshot, or of a file that `openCheckpoint` reads, for pictures: its parameters are {@link frozen}. It is drawn in the precision it was trained in, or
  * in a higher one where the device has no lower.
  */
-export async function loadGenerator(path: string, device: Device): Promise<LoadedGenerator> {
+export async function readGenerator(path: string, device: Device): Promise<LoadedGenerator> {
   if (await isCheckpoint(path)) return importGenerator(path, device)
   return SafetensorsFile.use(path, async (file) => {
     const { network, config, classes, position, origin } = trainingMetadata(path, file)
