@@ -21,7 +21,9 @@ import { readSiskonEmilia } from './siskonemilia.ts'
 
 export type { Checkpoint, ReadOptions } from './convert.ts'
 export { assignImported, createImported } from './create.ts'
-export { writeGenerator, writeNetworks } from './write.ts'
+export type { OnnxChoices } from './onnx.ts'
+export type { NetworkMetadata } from './own.ts'
+export { writeGenerator, writeNetworks, writeOnnx } from './write.ts'
 
 /**
  * Opens the files of one checkpoint: most code bases write one, huangzh13 one for each network (the average before the generator).

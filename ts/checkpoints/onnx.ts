@@ -60,12 +60,16 @@ export function onnxGenerator(params: Params, metadata: NetworkMetadata, choices
 
 function checkChoices(options: NetworkOptions, { input, noise, psi }: OnnxChoices): void {
   const { config = 'F' } = options
-  if (config === 'A' && input === 'w') throw new RangeError('configuration A has no w: export it with input z')
+  if (config === 'A' && input === 'w') {
+    throw new RangeError('input: expected z, since configuration A has no w, found w; leave it out')
+  }
   if (config === 'A' && psi !== 1) {
-    throw new RangeError(`configuration A has no truncation, got psi ${psi}: export it with psi 1`)
+    throw new RangeError(`trunc: expected 1, since configuration A has no truncation, found ${psi}; leave it out`)
   }
   if (noise === 'input' && !configurationOf(options).noise) {
-    throw new RangeError(`configuration ${config} has no noise inputs: export it with noise const`)
+    throw new RangeError(
+      `noise-mode: expected const, since configuration ${config} has no noise, found input; leave it out`,
+    )
   }
 }
 

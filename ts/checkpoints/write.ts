@@ -1,5 +1,6 @@
 /** Networks to files: all that a checkpoint has, or its generator for others. */
 import type { HostTensor } from '../files/safetensors.ts'
+import { encodeOnnx } from '../files/onnx.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { Device } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
@@ -7,6 +8,7 @@ import { generatorSpecs } from '../networks/generator.ts'
 import type { Params } from '../networks/params.ts'
 import { createImported } from './create.ts'
 import type { Checkpoint } from './convert.ts'
+import { onnxGenerator, type OnnxChoices } from './onnx.ts'
 import { encodeGenerator, encodeNetworks, type NetworkMetadata } from './own.ts'
 
 /** Writes the networks of a checkpoint under official names, whole: with the noise and the mean of w that its file may lack. */
@@ -34,6 +36,20 @@ export async function writeGenerator(
     path,
     format === 'npz' ? encodeGenerator(variables, metadata) : encodeNetworks({ Gs: variables }, metadata),
   )
+}
+
+/**
+ * Writes a generator as a graph for ONNX runtimes. Its weights are made one at a time.
+ *
+ * @throws RangeError for a choice that the network has no use for
+ */
+export async function writeOnnx(
+  path: string,
+  Gs: Params,
+  metadata: NetworkMetadata,
+  choices: OnnxChoices,
+): Promise<void> {
+  await writeAtomic(path, encodeOnnx(onnxGenerator(Gs, metadata, choices)))
 }
 
 /** A network's variables in host memory. */

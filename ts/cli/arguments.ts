@@ -125,7 +125,7 @@ export function parseNumbers(text: string): number[] {
 const mostPsi = 100
 
 /** A truncation, such as 0.7. */
-function parsePsi(text: string): number {
+export function parsePsi(text: string): number {
   const psi = parseNumber(text)
   if (Math.abs(psi) > mostPsi) {
     throw new InvalidArgumentError(`a number from -${mostPsi} to ${mostPsi} is expected, got '${text}'.`)

@@ -1,57 +1,120 @@
 /** `stylegan export`: a generator for other programs. */
-import { copyFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
-import { writeGenerator } from '../checkpoints/index.ts'
+import { writeGenerator, writeOnnx, type NetworkMetadata, type OnnxChoices } from '../checkpoints/index.ts'
+import { defaultCutoff, defaultPsi } from '../figures/generator.ts'
+import { shownLine } from '../files/shown.ts'
 import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
-import { makeFolder } from './arguments.ts'
+import { makeFolder, parsePsi, parseWhole } from './arguments.ts'
 import { checkOutput } from './outputs.ts'
 
 /** Draws an exported file with PyTorch. */
 const torchModule = 'stylegan_torch.py'
 
-interface Options {
+/** How an ONNX file is drawn from. */
+interface OnnxOptions {
+  input?: 'z' | 'w'
+  noiseMode?: OnnxChoices['noise']
+  trunc?: OnnxChoices['psi']
+  truncCutoff?: OnnxChoices['cutoff']
+  pixels?: OnnxChoices['pixels']
+}
+
+interface Options extends OnnxOptions {
   network: string
-  format: 'safetensors' | 'npz'
+  format: 'safetensors' | 'npz' | 'onnx'
   output?: string
 }
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('Write the generator of a network for other programs, under the official names.')
+    .description('Write the generator of a network for other programs.')
     .requiredOption('--network <path>', 'snapshot, a folder with one, or a checkpoint of another code base')
     .addOption(
-      new Option('--format <name>', `safetensors, with ${torchModule} that draws it in PyTorch; or npz, for NumPy`)
-        .choices(['safetensors', 'npz'])
+      new Option(
+        '--format <name>',
+        `the official variables as safetensors, with ${torchModule} that draws them in PyTorch, or as npz, for NumPy; or a graph for ONNX runtimes`,
+      )
+        .choices(['safetensors', 'npz', 'onnx'])
         .default('safetensors'),
     )
+    .option('--output <file>', 'where it goes, a name that ends as its format (default out/network.safetensors, …)')
+    .addOption(new Option('--input <name>', 'onnx: latents z (default), or w, one for each layer').choices(['z', 'w']))
+    .addOption(
+      new Option('--noise-mode <mode>', 'onnx: fixed noise of the network (default), an input, or none').choices([
+        'const',
+        'input',
+        'none',
+      ]),
+    )
+    .option('--trunc <psi>', "onnx: truncation, or 'input' (default 0.7; of w and without styles 1)", orInput(parsePsi))
     .option(
-      '--output <file>',
-      'where it goes, a name that ends as its format (default out/network.safetensors or .npz)',
+      '--trunc-cutoff <layers>',
+      "onnx: layers that truncation moves, or 'input' (default 8)",
+      orInput(parseWhole),
+    )
+    .addOption(
+      new Option('--pixels <type>', 'onnx: floats, channels first (default), or bytes, channels last').choices([
+        'floats',
+        'bytes',
+      ]),
     )
     .addHelpText(
       'after',
       `
 Examples:
   $ stylegan export --network results --output out/faces.safetensors
-  $ python out/${torchModule} out/faces.safetensors --seeds 0,1,2`,
+  $ python out/${torchModule} out/faces.safetensors --seeds 0,1,2
+  $ stylegan export --network results --format onnx --trunc input --pixels bytes --output faces.onnx`,
     )
     .action(run)
 }
 
-async function run({ network, format, output = join('out', `network.${format}`) }: Options): Promise<void> {
+const orInput =
+  (parse: (text: string) => number) =>
+  (text: string): number | 'input' =>
+    text === 'input' ? text : parse(text)
+
+async function run({ network, format, output = join('out', `network.${format}`), ...onnx }: Options): Promise<void> {
+  if (format !== 'onnx') refuseOptions(onnx, format)
   const snapshot = await findSnapshot(network)
   await checkOutput(output, [`.${format}`], [snapshot])
-  const { Gs, options, classes, lod, origin } = await readGenerator(snapshot, Device.open('cpu'))
-  await makeFolder(output)
-  const { what, licence } = origin ?? { what: 'stylegan, trained with it', licence: 'none is stated' }
-  await writeGenerator(output, Gs.params, format, { what, licence, options, classes, lod: lod ?? 0 })
-  console.log(output)
-  if (format !== 'safetensors') return
   const module = join(dirname(output), torchModule)
-  await copyFile(fileURLToPath(new URL(`../../export/${torchModule}`, import.meta.url)), module)
-  console.log(module)
+  const source = await readFile(fileURLToPath(new URL(`../../export/${torchModule}`, import.meta.url)))
+  if (format === 'safetensors') await checkModule(module, source)
+  const { Gs, options, classes, lod, origin } = await readGenerator(snapshot, Device.open('cpu'))
+  const { what, licence } = origin ?? { what: 'stylegan, trained with it', licence: 'none is stated' }
+  const metadata: NetworkMetadata = { what, licence, options, classes, lod: lod ?? 0 }
+  await makeFolder(output)
+  if (format === 'onnx') await writeOnnx(output, Gs.params, metadata, choicesOf(onnx, metadata))
+  else await writeGenerator(output, Gs.params, format, metadata)
+  console.log(shownLine(output))
+  if (format !== 'safetensors') return
+  await writeFile(module, source)
+  console.log(shownLine(module))
+}
+
+function refuseOptions(onnx: OnnxOptions, format: string): void {
+  const [given] = Object.keys(onnx)
+  if (given === undefined) return
+  const flag = `--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  throw new RangeError(`${flag}: expected with --format onnx alone, found it with ${format}; leave it out`)
+}
+
+/** @throws Error if a file of another origin has the module's name */
+async function checkModule(path: string, source: Uint8Array): Promise<void> {
+  const there = await readFile(path).catch(() => undefined)
+  if (there === undefined || there.equals(source)) return
+  throw new Error(
+    `${path}: expected no file or this program's own ${torchModule}, found another file; move it away, or give --output another folder`,
+  )
+}
+
+function choicesOf(onnx: OnnxOptions, { options }: NetworkMetadata): OnnxChoices {
+  const { input = 'z', noiseMode: noise = 'const', truncCutoff: cutoff = defaultCutoff, pixels = 'floats' } = onnx
+  return { input, noise, psi: onnx.trunc ?? (input === 'w' ? 1 : defaultPsi(options)), cutoff, pixels }
 }

@@ -1,6 +1,7 @@
 /** `stylegan import`: what a checkpoint of another code base holds, and its networks as a file of ours. */
 import { Command } from 'commander'
 import { openCheckpoint, writeNetworks } from '../checkpoints/index.ts'
+import { shownLine } from '../files/shown.ts'
 import { makeFolder, parseWhole } from './arguments.ts'
 import { checkpointText } from './info.ts'
 import { checkOutput } from './outputs.ts'
@@ -35,5 +36,5 @@ async function run(files: string[], { output, resolution }: { output?: string; r
   if (output === undefined) return
   await makeFolder(output)
   await writeNetworks(output, checkpoint)
-  console.log(output)
+  console.log(shownLine(output))
 }
