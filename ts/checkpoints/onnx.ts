@@ -134,7 +134,7 @@ class Layers {
       x = graph.op('Concat', [x, labels], { axis: 1 })
       width += config === 'A' ? labelSize : latentSize
     }
-    x = graph.op('Div', [x, graph.rms(x, [1], width, epsilon)])
+    x = graph.op('Div', [x, graph.rms(x, 1, width, epsilon)])
     for (let layer = 0; layer < mappingLayers; layer++) {
       x = graph.leakyRelu(this.#dense(`G_mapping/Dense${layer}`, x, heGain, mappingLrmul))
     }
@@ -257,14 +257,12 @@ class Layers {
     const { traditional, noise } = configurationOf(this.#options)
     if (traditional) {
       const active = graph.leakyRelu(x)
-      return graph.op('Div', [active, graph.rms(active, [1], maps, epsilon)])
+      return graph.op('Div', [active, graph.rms(active, 1, maps, epsilon)])
     }
     const { epsilon: own = epsilon, styleBeforeActivation: late } = this.#options.semantics ?? {}
     let y = noise && this.#choices.noise !== 'none' ? this.#withNoise(layer, name, x) : x
     if (!late) y = graph.leakyRelu(y)
-    const centred = graph.op('Sub', [y, graph.op('ReduceMean', [y], { axes: [2, 3], keepdims: 1 })])
-    const pixels = 4 ** (Math.floor(layer / 2) + 2)
-    const deviation = graph.rms(centred, [2, 3], pixels, own)
+    const [centred, deviation] = graph.centred(y, sideOf(layer), own)
     const style = this.#dense(`${this.#prefix}${name}/StyleMod`, styles(layer), 1)
     const part = (from: number) => {
       const slice = graph.op('Slice', [
@@ -282,7 +280,7 @@ class Layers {
 
   #withNoise(layer: number, name: string, x: string): string {
     const graph = this.#graph
-    const side = 2 ** (Math.floor(layer / 2) + 2)
+    const side = sideOf(layer)
     const shape = [1, 1, side, side]
     const own = `G_synthesis/noise${layer}`
     const description = 'standard normal, one for each image or one for all'
@@ -293,5 +291,8 @@ class Layers {
     return graph.add(x, graph.mul(map, this.#perChannel(`${name}/Noise/weight`)))
   }
 }
+
+/** Of a layer's feature maps. */
+const sideOf = (layer: number) => 2 ** (Math.floor(layer / 2) + 2)
 
 const psiHelp = 'truncation: 1 draws from all that was learned, 0 the mean image'
