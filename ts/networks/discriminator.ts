@@ -1,6 +1,7 @@
 /** The discriminator of Karras et al. 2017 (official D_paper), from configuration B on with a low-pass filter before each downscale (D_basic). */
 import { scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
+import { layerSpecs, throughLayer } from './custom-layer.ts'
 import { act, blur, conv2d, dense, downConv2d, downscale, fromRgb, lerp, withMinibatchStddev } from './layers.ts'
 import { checkLabels } from './mapping.ts'
 import {
@@ -31,6 +32,7 @@ export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
   specs.push(
     ...layer('4x4/Dense0', [16 * nf(1), nf(0)]),
     ...layer('4x4/Dense1', [nf(0), Math.max(classes(options), 1)]),
+    ...layerSpecs(options, 'D'),
   )
   return specs
 }
@@ -60,6 +62,8 @@ export function discriminator(
   const { top, fade } = growth(lod, options.resolution)
   const { semantics = {} } = options
   const smooth = configurationOf(options).blur && !semantics.sharpD ? blur : (x: Tensor) => x
+  const layer = (name: string, x: Tensor, original = (x: Tensor) => act(params, name, conv2d(params, name, x))) =>
+    throughLayer(options, { name, params, x, original })
   const down = (name: string, x: Tensor) =>
     semantics.activationBeforePooling
       ? downscale(act(params, name, conv2d(params, name, smooth(x))), 2)
@@ -77,14 +81,14 @@ export function discriminator(
     let x = from(top, native)
     for (let r = top; r >= 3; r--) {
       const [conv, halving] = blockNames(r)
-      x = act(params, conv, conv2d(params, conv, x))
-      x = down(halving, x)
+      x = layer(conv, x)
+      x = layer(halving, x, (x) => down(halving, x))
       if (r === top && fade > 0) x = lerp(x, from(r - 1, downscale(native, 2)), fade)
     }
     // The deviation of a group is small beside the feature maps, and the last layers are small anyway.
     x = x.cast(x.device.float)
     if (options.mbstdGroup > 1) x = withMinibatchStddev(x, semantics.wholeBatchStddev ? N : options.mbstdGroup)
-    x = act(params, '4x4/Conv', conv2d(params, '4x4/Conv', x))
+    x = layer('4x4/Conv', x)
     // The rows of the dense weight are ordered (channel, y, x).
     x = dense(params, '4x4/Dense0', x.permute([0, 3, 1, 2]).reshape([N, x.size / N]))
     const scores = dense(params, '4x4/Dense1', x, { gain: 1, linear: true })

@@ -1,6 +1,7 @@
 /** The generator: mapping, mean of w, mixing regularisation, truncation, synthesis (official G_style). */
 import { scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
+import { layerSpecs } from './custom-layer.ts'
 import { lerp } from './layers.ts'
 import { mapping, mappingSpecs } from './mapping.ts'
 import type { Mixing } from './mixing.ts'
@@ -12,13 +13,14 @@ export function generatorSpecs(options: NetworkOptions): ParamSpec[] {
   const { config, dlatentSize } = options
   checkWidths(options)
   // Progressive GAN has one network, and knows no mean of w.
-  if (config === 'A') return [constant('lod', [], 0, false), ...traditionalSpecs(options)]
+  if (config === 'A') return [constant('lod', [], 0, false), ...traditionalSpecs(options), ...layerSpecs(options, 'G')]
   return [
     constant('lod', [], 0, false),
     constant('dlatent_avg', [dlatentSize], 0, false),
     ...mappingSpecs(options),
     constant('G_synthesis/lod', [], 0, false),
     ...(configurationOf(options).traditional ? traditionalSpecs(options) : synthesisSpecs(options)),
+    ...layerSpecs(options, 'G'),
   ]
 }
 

@@ -4,6 +4,7 @@
  */
 import { freeze, scope, type Device, type Rng, type Tensor } from '../native/index.ts'
 import type { ConfigurationName } from './configurations.ts'
+import type { CustomLayer } from './custom-layer.ts'
 import type { Precision } from './precision.ts'
 import type { Semantics } from './semantics.ts'
 
@@ -40,6 +41,8 @@ export interface NetworkOptions {
   readonly fmaps?: readonly number[]
   /** How a network of another code base differs from the official ones. */
   readonly semantics?: Semantics
+  /** A layer of a program; files hold its name alone. */
+  readonly layer?: CustomLayer | { readonly name: string }
 }
 
 /** What the layers from w to images need of them, in every configuration. */
@@ -56,6 +59,7 @@ export type SynthesisOptions = Pick<
   | 'fusedScale'
   | 'fmaps'
   | 'semantics'
+  | 'layer'
 >
 
 export interface ParamSpec {

@@ -1,6 +1,7 @@
 /** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configurations C to F). */
 import { Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
+import { throughLayer } from './custom-layer.ts'
 import { conv2d, denseInput, epilogue, lerp, toRgb, upLayer, upscale, upscaleBilinear } from './layers.ts'
 import {
   bias,
@@ -92,8 +93,14 @@ export function synthesis(
   const has = configurationOf(options)
   const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
-  const layer = (index: number, name: string, x: Tensor) =>
-    epilogue(params, name, x, has.noise ? layerNoise(params, noise, index, x) : undefined, dlatents[index]!, semantics)
+  const layer = (index: number, name: string, x: Tensor, convolved = (x: Tensor) => conv2d(params, name, x)) => {
+    const w = dlatents[index]!
+    const original = (input: Tensor) => {
+      const maps = convolved(input)
+      return epilogue(params, name, maps, has.noise ? layerNoise(params, noise, index, maps) : undefined, w, semantics)
+    }
+    return throughLayer(options, { name, params, x, w, original })
+  }
 
   return scope(() => {
     // The constant input is the same for every image (StyleGAN, section 2); it is stored channels first.
@@ -102,16 +109,16 @@ export function synthesis(
       return start.broadcastTo([N, ...start.shape.slice(1)])
     }
     const start = has.constInput ? constant() : denseInput(params, 'G_synthesis/4x4/Dense', dlatents[0]!)
-    let x = layer(0, firstLayer(options), start)
-    x = layer(1, 'G_synthesis/4x4/Conv', conv2d(params, 'G_synthesis/4x4/Conv', x))
+    let x = layer(0, firstLayer(options), start, (start) => start)
+    x = layer(1, 'G_synthesis/4x4/Conv', x)
     // Not before: the constant starts as 1 everywhere, and its normalisation enlarges what it has become by then, and its rounding.
     x = x.cast(mapsOf(options, x.device))
     let before = x
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)
       before = x
-      x = layer(2 * r - 4, up, upLayer(params, up, x, isFused(r), semantics))
-      x = layer(2 * r - 3, conv, conv2d(params, conv, x))
+      x = layer(2 * r - 4, up, x, (x) => upLayer(params, up, x, isFused(r), semantics))
+      x = layer(2 * r - 3, conv, x)
     }
     const image = toRgb(params, rgbName(R, top), x)
     if (fade === 0) return image

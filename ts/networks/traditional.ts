@@ -4,6 +4,7 @@
  */
 import { scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
+import { throughLayer } from './custom-layer.ts'
 import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
 import { bias, featureMaps, growth, weight, type Params, type ParamSpec, type SynthesisOptions } from './params.ts'
 import { mapsOf } from './precision.ts'
@@ -46,16 +47,19 @@ export function traditional(params: Params, w: Tensor, lod: number, options: Syn
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const at = prefix(options)
   // Bias, leaky ReLU, then the feature vector of each pixel is brought to a mean square of 1.
-  const after = (name: string, x: Tensor) => pixelNorm(act(params, at + name, x))
+  const layer = (name: string, x: Tensor, convolved = (x: Tensor) => conv2d(params, at + name, x)) => {
+    const original = (x: Tensor) => pixelNorm(act(params, at + name, convolved(x)))
+    return throughLayer(options, { name: at + name, params, x, original })
+  }
   return scope(() => {
-    let x = after('4x4/Dense', denseInput(params, `${at}4x4/Dense`, w))
-    x = after('4x4/Conv', conv2d(params, `${at}4x4/Conv`, x)).cast(mapsOf(options, w.device))
+    let x = layer('4x4/Dense', w, (w) => denseInput(params, `${at}4x4/Dense`, w))
+    x = layer('4x4/Conv', x).cast(mapsOf(options, w.device))
     let before = x
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)
       before = x
-      x = after(up, smooth(upConv2d(params, at + up, x, isFused(r))))
-      x = after(conv, conv2d(params, at + conv, x))
+      x = layer(up, x, (x) => smooth(upConv2d(params, at + up, x, isFused(r))))
+      x = layer(conv, x)
     }
     const image = toRgb(params, at + rgbName(R, top), x)
     if (fade === 0) return image

@@ -1,7 +1,8 @@
 /** Training, as an async iterable of events (official training_loop.py). */
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { checkOption, networkOptions, runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { lossOf, type CustomLoss } from '../training/losses.ts'
 import { secondsLeft } from './cost.ts'
 import { emitting } from './emitting.ts'
 import { describeLeftOut, openDataset, type Dataset } from '../data/dataset.ts'
@@ -9,6 +10,8 @@ import { requireLabels, type Labels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
 import { Sampler } from '../data/sampler.ts'
 import { DataError, Device, scope, type Tensor } from '../native/index.ts'
+import { withLayer, type CustomLayer } from '../networks/custom-layer.ts'
+import { generatorSpecs } from '../networks/generator.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
 import { measurePeak, type Peak, profileTable } from '../performance/profile.ts'
@@ -68,6 +71,10 @@ export interface TrainHooks {
   readonly device?: Device
   /** How images are read, beside what the configuration says. */
   readonly images?: Pick<PrepareOptions, 'maxMegapixels' | 'verify'>
+  /** A loss of one's own, in place of the one that the options name; see {@link CustomLoss}. */
+  readonly loss?: CustomLoss | undefined
+  /** Replaces or surrounds layers of both networks; see {@link CustomLayer}. */
+  readonly layer?: CustomLayer | undefined
   /** A line for the beginning of the log. */
   readonly note?: string | undefined
 }
@@ -85,7 +92,8 @@ const stepsAhead = 2
  *
  * @throws DataError for unusable data, LockedError if another process trains in the same directory, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
  */
-export async function* train(options: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+export async function* train(given: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
+  const options = withNames(given, hooks)
   await checkMetrics(options)
   const device = hooks.device ?? Device.open(options.device)
   checkPrecision(options, device)
@@ -103,6 +111,20 @@ export async function* train(options: TrainConfig, hooks: TrainHooks = {}): Asyn
   }
 }
 
+/**
+ * The options with the names of what a program gives.
+ *
+ * @throws RangeError for a name that is impossible, or one in the options without its function
+ */
+function withNames(options: TrainConfig, { loss, layer }: TrainHooks): TrainConfig {
+  const named = { ...(loss && { loss: `custom:${loss.name}` as const }), ...(layer && { layer: layer.name }) }
+  for (const key of ['loss', 'layer'] as const) checkOption(key, named[key] ?? options[key])
+  const config = { ...options, ...named }
+  lossOf(config.loss, loss)
+  generatorSpecs(withLayer(networkOptions(config), layer))
+  return config
+}
+
 /** Trains in a directory where no other process trains. */
 async function* trainIn(
   dataset: Dataset,
@@ -113,7 +135,7 @@ async function* trainIn(
   warning: string | undefined,
 ): AsyncGenerator<TrainEvent, void> {
   const run = await RunDir.open(config.outdir, runName(config), config, hooks.onWrite)
-  const { state, snapshot, notices } = await resume(run, device, config, dataset.info)
+  const { state, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
   await run.begin(config)
   const { nimg } = state.position
   await run.cutBack(nimg === 0 ? -1 : nimg)
@@ -312,7 +334,7 @@ class Training {
     const { stats, nimg } = this.#pending.shift()!
     const values = await stats
     const { position } = this.#state
-    position.sums = statNames(this.#config).map((name, i) => {
+    position.sums = statNames(this.#state).map((name, i) => {
       if (!Number.isFinite(values[i])) throw this.#diverged(`${name} is ${values[i]}`, nimg)
       return (position.sums[i] ?? 0) + values[i]!
     })
@@ -353,7 +375,7 @@ class Training {
       leftSec,
     }
     const line = this.#run.log(statusLine(status))
-    const means = statNames(this.#config).map((name, i) => [name, position.sums[i]! / position.sumSteps] as const)
+    const means = statNames(this.#state).map((name, i) => [name, position.sums[i]! / position.sumSteps] as const)
     const stats: Record<string, number> = Object.fromEntries(means)
     Object.assign(stats, {
       'Progress/tick': position.tick,

@@ -5,7 +5,7 @@ import type { DatasetInfo } from '../data/info.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import type { Device } from '../native/index.ts'
 import { runName, type TrainConfig } from '../training/config.ts'
-import { createState, loadState, startingNimg, type TrainingState } from '../training/state.ts'
+import { createState, loadState, startingNimg, type Custom, type TrainingState } from '../training/state.ts'
 import { checkOutdir, type RunDir } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
@@ -24,13 +24,15 @@ export async function resume(
   run: RunDir,
   device: Device,
   config: TrainConfig,
-  { count, fingerprint }: DatasetInfo,
+  { count, fingerprint }: Pick<DatasetInfo, 'count' | 'fingerprint'>,
+  custom: Custom = {},
 ): Promise<Start> {
-  const own = await newestWhole(run, device, config)
+  const own = await newestWhole(run, device, config, custom)
   const images = own?.state.images ?? { count, fingerprint }
   const snapshot = own?.snapshot ?? (await namedSnapshot(config))
   const loaded =
-    own?.state ?? (snapshot === undefined ? createState(device, config) : await loadState(snapshot, device, config))
+    own?.state ??
+    (snapshot === undefined ? createState(device, config, custom) : await loadState(snapshot, device, config, custom))
   const notices = [...(own?.damaged ?? [])]
   if (images.count !== count) notices.push(`${count} images, ${images.count} when this run began`)
   else if (images.fingerprint !== fingerprint) {
@@ -47,11 +49,12 @@ async function newestWhole(
   run: RunDir,
   device: Device,
   config: TrainConfig,
+  custom: Custom,
 ): Promise<{ state: TrainingState; snapshot: string; damaged: string[] } | undefined> {
   const damaged: string[] = []
   for (const { path } of await snapshotsIn(run.path)) {
     try {
-      const state = await loadState(path, device, config)
+      const state = await loadState(path, device, config, custom)
       return { state, snapshot: path, damaged: damaged.map((reason) => `${reason}; going on from ${path}`) }
     } catch (error) {
       if (!(error instanceof SnapshotError)) throw error

@@ -1,7 +1,7 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename, resolve } from 'node:path'
 import { BUILTIN_AVATARS } from '../data/info.ts'
-import { losses } from './losses.ts'
+import { isCustomLoss, losses } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from '../networks/params.ts'
@@ -37,7 +37,7 @@ export function resolveConfig(
   const config: Record<string, unknown> = { ...presets[preset], ...row, ...given }
   // R1 belongs to the logistic losses: another loss turns it off, and theirs turns it on.
   if (given['gamma'] === undefined) {
-    config['gamma'] = isLogistic(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
+    config['gamma'] = mayHaveR1(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
   }
   config['preset'] = preset
   for (const key of configKeys) checkOption(key, config[key])
@@ -63,13 +63,18 @@ export function configFromJson(value: unknown): TrainConfig {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RangeError(`configuration: expected an object of options, found ${show(value)}`)
   }
-  const saved = { ...value } as Record<string, unknown>
+  const saved: Record<string, unknown> = { ...absent, ...value }
   // A default may change between versions; a saved run must not change with it.
   const missing = configKeys.find((key) => !Object.hasOwn(saved, key) && !options[key].mayChange)
   if (missing)
     throw new RangeError(`${missing}: expected ${options[missing].rule.expected}, found nothing; add it to the file`)
   return resolveConfig(String(saved['preset']), saved)
 }
+
+/** What runs had of options that were not known yet. */
+export const absent = Object.fromEntries(
+  configKeys.flatMap((key) => ('absent' in options[key] ? [[key, options[key].absent]] : [])),
+)
 
 /**
  * The options that differ and that change the course of training, so that one run cannot go on with the other's.
@@ -125,16 +130,27 @@ export function networkOptions(training: TrainConfig): NetworkOptions {
   const widths = { latentSize, dlatentSize: latentSize, mappingLayers, mappingFmaps: latentSize, mappingLrmul }
   const networks = { config, precision, resolution, numChannels, fmapBase, fmapDecay, fmapMax, ...widths, mbstdGroup }
   // Progressive GAN's resampling convolutions are fused at every size (official networks_progan.py).
-  return { ...networks, labelSize: cond ? labelSize : 0, fusedScale: config === 'A' ? true : 'auto' }
+  const layer = training.layer === null ? {} : { layer: { name: training.layer } }
+  return { ...networks, labelSize: cond ? labelSize : 0, fusedScale: config === 'A' ? true : 'auto', ...layer }
 }
 
 /** Name of a run's directory. It has no running number: the same command finds its own run again. */
 export function runName(config: TrainConfig): string {
   const dataset = config.data === BUILTIN_AVATARS ? 'avatars' : basename(resolve(config.data)).replace(/[^\w.-]+/g, '-')
-  const loss = config.loss === 'logistic' ? `gamma${config.gamma}` : config.loss
+  const loss = config.loss === 'logistic' ? `gamma${config.gamma}` : config.loss.replace('custom:', '')
   const configuration = config.config === 'F' ? '' : `config${config.config}`
   const cond = config.cond ? 'cond' : ''
-  const words = [config.preset, dataset, `${config.resolution}px`, configuration, cond, loss, `seed${config.seed}`]
+  const layer = config.layer ?? ''
+  const words = [
+    config.preset,
+    dataset,
+    `${config.resolution}px`,
+    configuration,
+    layer,
+    cond,
+    loss,
+    `seed${config.seed}`,
+  ]
   return [...words, config.desc].filter((word) => word !== '').join('-')
 }
 
@@ -176,7 +192,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
-const isLogistic = (value: unknown): boolean => options.loss.rule.ok(value) && losses[value].penalty === 'r1_penalty'
+const mayHaveR1 = (value: unknown): boolean =>
+  options.loss.rule.ok(value) && (isCustomLoss(value) || losses[value].penalty === 'r1_penalty')
 
 /** Options that contradict each other; both are named. */
 function checkPairs(config: TrainConfig): void {
@@ -186,7 +203,7 @@ function checkPairs(config: TrainConfig): void {
     new RangeError(
       `${key} and ${other}: expected options that fit together, found ${show(config[key])} and ${show(config[other])}; ${advice}`,
     )
-  if (!isLogistic(loss)) {
+  if (!mayHaveR1(loss)) {
     const advice = 'R1 and R2 belong to the logistic losses: set it to 0'
     if (gamma > 0) throw refuse('gamma', 'loss', advice)
     if (r2Gamma > 0) throw refuse('r2Gamma', 'loss', advice)

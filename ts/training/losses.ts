@@ -180,6 +180,12 @@ function penalised(
   return { loss: distance.add(penalty), realScores, fakeScores, penalty }
 }
 
+/** A loss of a program: its name goes into the options of the run, and the run goes on only where the same name is given. */
+export interface CustomLoss extends Loss {
+  /** Letters, digits, ".", "_" and "-". */
+  readonly name: string
+}
+
 export type LossName = 'logistic' | 'logistic-saturating' | 'wgan' | 'wgan-gp' | 'hinge' | 'hinge-gp'
 
 /** What the losses of a step read. */
@@ -221,6 +227,26 @@ export const losses: Readonly<Record<LossName, Loss>> = {
     D: (critic, reals, fakes, options) => dHinge(critic, reals, fakes, { gp: gp(options) }),
     penalty: 'gradient_penalty',
   },
+}
+
+/** How options name a {@link CustomLoss}. */
+export type CustomLossName = `custom:${string}`
+
+export const isCustomLoss = (name: string): name is CustomLossName => /^custom:[\w.-]+$/.test(name)
+
+/**
+ * The functions of a loss.
+ *
+ * @param given that of the program, where the options name one
+ * @throws RangeError if the options name one that the program does not give
+ */
+export function lossOf(name: LossName | CustomLossName, given?: CustomLoss): Loss {
+  if (!isCustomLoss(name)) return losses[name]
+  if (given && name === `custom:${given.name}`) return given
+  const found = given ? `found '${given.name}'` : 'found none'
+  throw new RangeError(
+    `loss: the function '${name.slice('custom:'.length)}' of the program that began this run is expected, ${found}; give it to train as hooks.loss`,
+  )
 }
 
 /**

@@ -5,7 +5,7 @@
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { configurations, type ConfigurationName } from '../networks/configurations.ts'
 import { precisions } from '../networks/precision.ts'
-import { losses, type LossName } from './losses.ts'
+import { isCustomLoss, losses, type CustomLossName, type LossName } from './losses.ts'
 import {
   above0,
   anyText,
@@ -30,6 +30,8 @@ export interface Option<T> {
   readonly default: NoInfer<T>
   /** The value of preset demo, where it is another. */
   readonly demo?: NoInfer<T>
+  /** What runs of versions had that did not know the option; without it, a saved run that lacks the option is refused. */
+  readonly absent?: NoInfer<T>
   /** A run may go on with another value: it does not change the course of training. */
   readonly mayChange?: true
   /** On the command line; an option without a flag is set in code. */
@@ -47,6 +49,12 @@ export const presetNames = [
   'demo',
 ] as const
 export type PresetName = (typeof presetNames)[number]
+
+const official = oneOf(Object.keys(losses) as LossName[])
+const lossNames: Rule<LossName | CustomLossName> = {
+  ...official,
+  ok: (v): v is LossName | CustomLossName => official.ok(v) || (typeof v === 'string' && isCustomLoss(v)),
+}
 
 /** Lengths in kimg are thousands of real images shown to the discriminator. */
 export const options = {
@@ -166,8 +174,9 @@ export const options = {
   }),
   /** Steps between two looks at the schedule. */
   minibatchRepeats: option({ rule: whole(1, 1024), default: 4 }), // official training_loop.py
+  /** The official losses, or `custom:` and the name of a function of the program, see {@link CustomLoss}. */
   loss: option({
-    rule: oneOf(Object.keys(losses) as LossName[]),
+    rule: lossNames,
     default: 'logistic', // non-saturating, with R1: StyleGAN, Appendix C
     flag: '--loss <name>',
     help: Object.keys(losses).join(', '),
@@ -303,6 +312,8 @@ export const options = {
     flag: '--mbstd-group <n>',
     help: 'images that the discriminator compares; 1 turns it off',
   }),
+  /** Name of a layer of the program, see {@link CustomLayer}. */
+  layer: option({ rule: orNull(words), default: null, absent: null }),
   /** Train with labels; the networks then learn `labelSize` classes. */
   cond: option({
     rule: flag,

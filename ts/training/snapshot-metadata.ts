@@ -6,7 +6,7 @@ import { isFormat, trainingFormat } from '../files/version.ts'
 import { Rng, type RngState } from '../native/index.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { checkSemantics } from '../networks/semantics.ts'
-import { checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
+import { absent, checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
 import type { Origin } from './imported.ts'
 import { presets } from './presets.ts'
 
@@ -114,7 +114,7 @@ const networkRules = {
   mappingLrmul: 'mappingLrmul',
   labelSize: 'labelSize',
   mbstdGroup: 'mbstdGroup',
-} satisfies Record<Exclude<keyof NetworkOptions, 'fusedScale' | 'fmaps' | 'semantics'>, ConfigKey>
+} satisfies Record<Exclude<keyof NetworkOptions, 'fusedScale' | 'fmaps' | 'semantics' | 'layer'>, ConfigKey>
 
 /** Configuration and precision are newer than the rest: F and f32 where they are not named. */
 const optional = ['config', 'precision']
@@ -133,6 +133,7 @@ function checkNetwork(value: unknown): NetworkOptions {
     throw new RangeError('fmaps: a list of feature maps is expected')
   }
   if (options['semantics'] !== undefined) checkSemantics(options['semantics'])
+  if (options['layer'] !== undefined) checkOption('layer', record(options['layer'])['name'])
   return options as unknown as NetworkOptions
 }
 
@@ -141,7 +142,7 @@ const isMaps = (maps: unknown) => Number.isInteger(maps) && Number(maps) >= 1 &&
 /** Options that a newer version has are its defaults here; those that only a newer one knows are left out. */
 function checkConfig(value: unknown): TrainConfig {
   const options = Object.entries(record(value)).filter(([key]) => Object.hasOwn(presets.stylegan, key))
-  const known = Object.fromEntries(options)
+  const known: Record<string, unknown> = { ...absent, ...Object.fromEntries(options) }
   return resolveConfig(String(known['preset']), known)
 }
 

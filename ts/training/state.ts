@@ -4,6 +4,7 @@ import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type Tensor } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
+import { withLayer, type CustomLayer } from '../networks/custom-layer.ts'
 import { checkSaved, firstNotFinite, loadTensor } from '../networks/load.ts'
 import {
   copyNetwork,
@@ -15,6 +16,7 @@ import {
   type NetworkOptions,
 } from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
+import { lossOf, type CustomLoss, type Loss } from './losses.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
 import { readMetadata, SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
@@ -25,6 +27,12 @@ import { importGenerator, type LoadedGenerator, type Origin } from './imported.t
 import { nimgAt } from './schedule.ts'
 import { encodeMetadata, trainingMetadata, type ImagesSeen, type Position } from './snapshot-metadata.ts'
 
+/** What a program gives of its own; options and snapshots hold the names. */
+export interface Custom {
+  readonly loss?: CustomLoss | undefined
+  readonly layer?: CustomLayer | undefined
+}
+
 export interface TrainingState {
   readonly G: Network
   readonly D: Network
@@ -32,6 +40,7 @@ export interface TrainingState {
   readonly Gs: Network
   readonly gOptimizer: Optimizer
   readonly dOptimizer: Optimizer
+  readonly loss: Loss
   readonly rng: Rng
   readonly position: Position
   /** The images that the run began with. */
@@ -44,13 +53,18 @@ export interface TrainingState {
   readonly notes?: readonly string[]
 }
 
-/** A state before the first step. */
-export function createState(
-  device: Device,
-  config: TrainConfig,
-  options: NetworkOptions = networkOptions(config),
-): TrainingState {
-  checkPrecision(options, device)
+/**
+ * A state before the first step.
+ *
+ * @throws RangeError if the options name a loss or a layer of a program that is not given
+ */
+export function createState(device: Device, config: TrainConfig, custom: Custom = {}): TrainingState {
+  return stateOf(device, config, networkOptions(config), custom)
+}
+
+function stateOf(device: Device, config: TrainConfig, saved: NetworkOptions, custom: Custom): TrainingState {
+  checkPrecision(saved, device)
+  const [loss, options] = [lossOf(config.loss, custom.loss), withLayer(saved, custom.layer)]
   const weights = new Rng(config.seed, streams.weights)
   const G = createNetwork(device, generatorSpecs(options), weights)
   const D = createNetwork(device, discriminatorSpecs(options), weights)
@@ -61,7 +75,7 @@ export function createState(
   // bf16 has f32's range.
   const scaling = { scalesLoss: config.precision === 'f16' }
   const [gOptimizer, dOptimizer] = [createOptimizer(G, Gs, scaling), createOptimizer(D, undefined, scaling)]
-  return { G, D, Gs, gOptimizer, dOptimizer, rng, position, options }
+  return { G, D, Gs, gOptimizer, dOptimizer, loss, rng, position, options }
 }
 
 /**
@@ -76,7 +90,9 @@ export function encodeState(
   config: TrainConfig,
   classes: readonly string[] = [],
 ): AsyncIterable<Piece> {
-  const { position, images, options: network, origin } = state
+  const { position, images, origin } = state
+  const { layer, ...plain } = state.options
+  const network = layer ? { ...plain, layer: { name: layer.name } } : plain
   const metadata = { network, config, classes, position, rng: state.rng.state, images, origin }
   const tensors = [...namedTensors(state)].map(([name, tensor]) => {
     const read = async () => {
@@ -99,11 +115,16 @@ function floatType({ dtype }: Tensor): 'f32' | 'f64' {
  *
  * @throws SnapshotError if it is damaged, is no training snapshot, or has other networks than the configuration
  */
-export async function loadState(path: string, device: Device, config: TrainConfig): Promise<TrainingState> {
-  if (await isCheckpoint(path)) return startState(path, device, config)
+export async function loadState(
+  path: string,
+  device: Device,
+  config: TrainConfig,
+  custom: Custom = {},
+): Promise<TrainingState> {
+  if (await isCheckpoint(path)) return startState(path, device, config, custom)
   return SafetensorsFile.use(path, async (file) => {
     const saved = trainingMetadata(path, file)
-    const fresh = createState(device, config, sameNetworks(path, saved.network, config))
+    const fresh = stateOf(device, config, sameNetworks(path, saved.network, config), custom)
     for (const [name, tensor] of namedTensors(fresh)) {
       // A run in another precision scales no loss: it begins here.
       if (name.endsWith('/loss_scale') && saved.network.precision !== config.precision) continue
@@ -141,15 +162,18 @@ const ownOfNetworks: readonly string[] = ['precision', 'dlatentSize', 'mappingFm
  * @throws SnapshotError naming the first option that differs
  */
 function sameNetworks(path: string, found: NetworkOptions, config: TrainConfig): NetworkOptions {
-  const wanted = networkOptions(config)
+  const wanted = { layer: undefined, ...networkOptions(config) }
   // The widths of a file may be those of several formulas.
   const stages = Array.from({ length: Math.log2(wanted.resolution) - 1 }, (_, i) => i + 1)
   const sameWidths = stages.every((stage) => featureMaps(found, stage) === featureMaps(wanted, stage))
   for (const key of Object.keys(wanted) as (keyof NetworkOptions)[]) {
     if (ownOfNetworks.includes(key) || found[key] === wanted[key]) continue
+    if (key === 'layer' && found.layer?.name === wanted.layer?.name) continue
     if (sameWidths && key.startsWith('fmap')) continue
-    const text = ({ [key]: value }: NetworkOptions) =>
-      shown(typeof value === 'object' ? JSON.stringify(value) : String(value))
+    const text = ({ layer, ...options }: typeof wanted | NetworkOptions) => {
+      const value = key === 'layer' ? (layer?.name ?? 'none') : options[key]
+      return shown(typeof value === 'object' ? JSON.stringify(value) : String(value))
+    }
     throw new SnapshotError(
       `${path}: networks with ${key} ${text(wanted)} are expected, the snapshot has ${key} ${text(found)}; give the same options`,
     )
@@ -159,13 +183,13 @@ function sameNetworks(path: string, found: NetworkOptions, config: TrainConfig):
 }
 
 /** A state whose networks are those of a checkpoint: training begins at the level of detail that they were trained to. */
-async function startState(path: string, device: Device, config: TrainConfig): Promise<TrainingState> {
+async function startState(path: string, device: Device, config: TrainConfig, custom: Custom): Promise<TrainingState> {
   const { options: found, Gs, G = Gs, D, lod, what, licence, notes } = await openCheckpoint([path])
   if (Gs === undefined || G === undefined) {
     throw new SnapshotError(`${path}: a generator is expected, it holds a discriminator alone`)
   }
   const options = sameNetworks(path, found, config)
-  const fresh = createState(device, config, options)
+  const fresh = stateOf(device, config, options, custom)
   assignImported(fresh.G, G, options)
   assignImported(fresh.Gs, Gs, options)
   if (D) assignImported(fresh.D, D, options)
@@ -180,10 +204,11 @@ async function startState(path: string, device: Device, config: TrainConfig): Pr
  * The averaged generator of a snapshot, or of a file that `openCheckpoint` reads, for pictures: its parameters are {@link frozen}. It is drawn in the precision it was trained in, or
  * in a higher one where the device has no lower.
  */
-export async function readGenerator(path: string, device: Device): Promise<LoadedGenerator> {
+export async function readGenerator(path: string, device: Device, layer?: CustomLayer): Promise<LoadedGenerator> {
   if (await isCheckpoint(path)) return importGenerator(path, device)
   return SafetensorsFile.use(path, async (file) => {
-    const { network, config, classes, position, origin } = trainingMetadata(path, file)
+    const { network: saved, config, classes, position, origin } = trainingMetadata(path, file)
+    const network = withLayer(saved, layer)
     const specs = generatorSpecs(network)
     for (const { name, shape } of specs) checkSaved(file, `Gs/${name}`, shape)
     await checkProducts(network, device)

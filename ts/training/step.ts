@@ -1,6 +1,6 @@
 /** One step of the discriminator and one of the generator (official training_loop.py and loss.py). */
 import { type TrainConfig } from './config.ts'
-import { fadeReals, losses } from './losses.ts'
+import { fadeReals } from './losses.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { concat, grad, scope, type Tensor } from '../native/index.ts'
 import { discriminator } from '../networks/discriminator.ts'
@@ -12,8 +12,8 @@ import { emaBeta, emaKimgAt, resetsOptimizer, type Progress } from './schedule.t
 import type { TrainingState } from './state.ts'
 
 /** What a step reports, in this order. */
-export function statNames({ loss }: TrainConfig): string[] {
-  const D = ['Loss/D', 'Loss/scores/real', 'Loss/scores/fake', `Loss/${losses[loss].penalty}`]
+export function statNames({ loss }: Pick<TrainingState, 'loss'>): string[] {
+  const D = ['Loss/D', 'Loss/scores/real', 'Loss/scores/fake', `Loss/${loss.penalty}`]
   return [...D, 'Loss/G', 'Loss/scores/fake_G']
 }
 
@@ -76,7 +76,7 @@ function discriminatorStep(
     const { gamma, r2Gamma, resolution } = config
     const scaling = scalingOf(state.dOptimizer)
     const penalties = { gamma, r2Gamma, resolution, drawMix, scaling }
-    const { loss, realScores, fakeScores, penalty } = losses[config.loss].D(critic, reals, fakes, penalties)
+    const { loss, realScores, fakeScores, penalty } = state.loss.D(critic, reals, fakes, penalties)
     step(state.dOptimizer, grad(scaling.up(loss), inputs), { rate: progress.dLrate })
     return stack([loss, realScores.mean(), fakeScores.mean(), penalty])
   })
@@ -87,7 +87,7 @@ function generatorStep(state: TrainingState, labels: Labels, progress: Progress,
     const { params, inputs } = tracked(state.G)
     const fakes = generateFakes(state, params, labels, progress, config)
     const scores = discriminator(state.D.params, fakes, labels, progress.lod, state.options)
-    const loss = losses[config.loss].G(scores)
+    const loss = state.loss.G(scores)
     const smoothingKimg = emaKimgAt(state.position.nimg, config.emaKimg, config.emaRampup)
     const averageBeta = emaBeta(progress.minibatch, smoothingKimg)
     const scaled = scalingOf(state.gOptimizer).up(loss)
