@@ -42,4 +42,6 @@ export default defineConfig(
   },
   // The peers of a benchmark are not installed here, so their types are unknown.
   { files: ['benchmark/peers/**'], extends: [tseslint.configs.disableTypeChecked] },
+  // What a browser runs knows other globals than Node, and a page of an example has no types.
+  { files: ['examples/web/**'], extends: [tseslint.configs.disableTypeChecked] },
 )
