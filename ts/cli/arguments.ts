@@ -2,7 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Progress } from './progress.ts'
 import { seedsOf } from '../data/seeds.ts'
+import { shownLine } from '../files/shown.ts'
 import { defaultPsi, type ImageGenerator } from '../figures/generator.ts'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
@@ -18,11 +20,17 @@ export interface DrawOptions {
   truncCutoff?: number
   class?: (number | string)[]
   height?: number
+  scale?: number
   device: string
 }
 
-/** Adds {@link DrawOptions} to a command; figures of their own truncation leave that out. */
-export function drawOptions(command: Command, { truncation = true }: { truncation?: boolean } = {}): Command {
+/**
+ * Adds {@link DrawOptions} to a command.
+ *
+ * @param truncation false where the figure has truncations of its own
+ * @param scale what pictures are enlarged to without `--scale`
+ */
+export function drawOptions(command: Command, { truncation = true, scale = 'at least 128 pixels wide' } = {}): Command {
   command.requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot')
   if (truncation) {
     const help = 'truncation: 1 draws from all that was learned, 0 draws the mean image; below 0 the opposites'
@@ -36,6 +44,7 @@ export function drawOptions(command: Command, { truncation = true }: { truncatio
       parseClasses,
     )
     .option('--height <rows>', "rows of each image that are shown, from the middle (preset car's: 3/4)", parseWhole)
+    .option('--scale <n>', `each pixel n times along both axes (default: ${scale})`, parseCount)
     .option('--device <name>', deviceHelp, 'cpu')
 }
 
@@ -49,16 +58,56 @@ export function openDevice(name: string): Device {
   return Device.open(device)
 }
 
-/** The network of a command, itself and as figures draw it, and how to draw from it. */
-export async function openGenerator(
-  options: DrawOptions,
-): Promise<{ G: ImageGenerator; generator: TrainedGenerator; sampling: FigureOptions }> {
+interface Drawing {
+  readonly G: ImageGenerator
+  /** The network as figures draw it. */
+  readonly generator: TrainedGenerator
+  readonly sampling: FigureOptions
+  /** How many images will be drawn: a terminal shows a bar then. */
+  readonly expect: (images: number) => void
+}
+
+/** The network of a command, and how to draw from it. Its file is named beside the command's own output. */
+export async function openGenerator(options: DrawOptions): Promise<Drawing> {
   const G = await loadGenerator(options.network, { device: openDevice(options.device) })
+  console.error(shownLine(`Network        ${G.path}`))
   const { Gs, classes, lod } = G
-  const generator = { Gs, options: G.options, classes, lod, height: options.height ?? G.height }
+  const progress = new Progress()
+  let [drawn, total] = [0, 0]
+  const onPicture = () => {
+    if (total > 0) progress.count('drawing images', ++drawn, total)
+  }
+  const generator = { Gs, options: G.options, classes, lod, height: options.height ?? G.height, onPicture }
   const truncationPsi = options.trunc ?? defaultPsi(G.options)
-  const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff }
-  return { G, generator, sampling }
+  refuseIgnored(['--trunc-cutoff', options.truncCutoff !== undefined && truncationPsi === 1, 'psi 1 truncates nothing'])
+  const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff, scale: options.scale }
+  return { G, generator, sampling, expect: (images) => (total = images) }
+}
+
+/** Flags that would do nothing beside others: `[flag, whether it is given for nothing, what it belongs to]`. */
+type Ignored = readonly [flag: string, ignored: boolean, why: string]
+
+/** @throws RangeError for the first flag that the command would ignore */
+export function refuseIgnored(...flags: readonly Ignored[]): void {
+  const found = flags.find(([, ignored]) => ignored)
+  if (found) throw new RangeError(`${found[0]}: ${found[2]}; leave it out`)
+}
+
+/** An option of code as its flag: `fmapBase` as `--fmap-base`. */
+export function flagOf(key: string): string {
+  const kebab = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return `--${otherFlags[key] ?? kebab}`
+}
+
+/** Options whose flags have the word of StyleGAN3, or one that says more beside the flags of other commands. */
+const otherFlags: Readonly<Record<string, string>> = {
+  truncationPsi: 'trunc',
+  psi: 'trunc',
+  psis: 'trunc',
+  truncationCutoff: 'trunc-cutoff',
+  framesPerKey: 'w-frames',
+  num: 'metrics-num',
+  rate: 'lr',
 }
 
 /** The seeds of a figure: given, or with `--paper` the paper's. */
@@ -67,9 +116,9 @@ export function figureOf<Own, Paper>(
   paper: Paper | false | undefined,
   flag: string,
 ): Own | Paper {
-  if (own !== undefined && paper) throw new RangeError(`${flag} and --paper: one of them is expected, found both`)
+  if (own !== undefined && paper) throw new RangeError(`${flag} and --paper: one of them is expected, got both`)
   const figure = paper || own
-  if (figure === undefined) throw new RangeError(`${flag}: seeds are expected, or --paper for those of the paper`)
+  if (figure === undefined) throw new RangeError(`${flag}: seeds are expected, or --paper for the paper's, got neither`)
   return figure
 }
 
@@ -82,7 +131,17 @@ export async function writePicture(path: string, { pixels, width, height }: Pict
 export async function writeFile(path: string, bytes: Uint8Array): Promise<void> {
   await makeFolder(path)
   await writeAtomic(path, bytes)
-  console.log(path)
+  sayPath(path)
+}
+
+/** Prints where something was written. */
+export function sayPath(path: string): void {
+  console.log(shownLine(path))
+}
+
+/** Prints a line of JSON; what a terminal would obey stands there as JSON's own escapes. */
+export function sayJson(value: unknown, say: (line: string) => void = console.log): void {
+  say(shownLine(JSON.stringify(value)))
 }
 
 /** Makes the folders that a file needs. */
@@ -93,10 +152,37 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
-/** A whole number from 0. */
+/** A whole number from 0; `1e4` is one. */
 export function parseWhole(text: string): number {
-  if (!/^\d+$/.test(text.trim())) throw new InvalidArgumentError(`a whole number is expected, got '${text}'.`)
-  return Number(text)
+  const value = Number(text)
+  if (!/^\d/.test(text.trim()) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError(`a whole number is expected, got '${text}'.`)
+  }
+  return value
+}
+
+/** Reads a whole number from 1 to `most`. */
+export const countTo = (most: number) => (text: string) => {
+  const value = parseWhole(text)
+  if (value === 0 || value > most) {
+    throw new InvalidArgumentError(`a whole number from 1 to ${most} is expected, got '${text}'.`)
+  }
+  return value
+}
+
+/** A whole number from 1 to 65535. */
+export const parseCount = countTo(65_535)
+
+/** A switch, which StyleGAN3 writes with a value: `--mirror 1`, `--cond=False`. */
+export function switchOption(flag: string, help: string): Option {
+  const option = new Option(`${flag} [yes]`, help).preset('1').argParser((text) => {
+    if (/^(1|true|yes|on|t|y)$/i.test(text)) return true
+    if (/^(0|false|no|off|f|n)$/i.test(text)) return false
+    throw new InvalidArgumentError(`true, false or nothing is expected, got '${text}'.`)
+  })
+  // Help shows the one form that all switches have.
+  option.flags = flag
+  return option
 }
 
 /** A number above 0. */

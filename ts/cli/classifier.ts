@@ -24,11 +24,14 @@ import {
   openDevice,
   parseNumber,
   parseWhole,
+  switchOption,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible, outliveScreen } from './signals.ts'
 
-interface Options extends ClassifierOptions, ImageOptions {
+interface Options extends Omit<ClassifierOptions, 'rate' | 'mirror'>, ImageOptions {
+  lr: number
+  mirror?: boolean
   skipBad?: boolean
   data: string
   attributes: string
@@ -54,8 +57,8 @@ function trainCommand(): Command {
     .option('--fmap-max <n>', 'most feature maps of a layer; 512 in the paper', parseWhole, 64)
     .option('--kimg <n>', 'thousands of images shown; 150 in the paper', parseNumber, 32)
     .option('--batch <n>', 'images a step', parseWhole, 8)
-    .option('--rate <rate>', 'learning rate', parseNumber, 1e-3)
-    .option('--mirror', 'flip half of the images left to right', false)
+    .option('--lr <rate>', 'learning rate', parseNumber, 1e-3)
+    .addOption(switchOption('--mirror', 'flip half of the images left to right'))
     .option('--seed <n>', 'seed of weights, order and held-out images', parseWhole, 0)
     .option('--device <name>', deviceHelp, 'cpu')
     .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', 'classifiers')
@@ -84,7 +87,7 @@ async function run({
   ...given
 }: Options): Promise<void> {
   outliveScreen()
-  const { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed } = given
+  const { resolution, numChannels, fmapBase, fmapMax, kimg, batch, lr: rate, mirror = false, seed } = given
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()
   await interruptible('Stopping; the same command goes on with the next attribute.', async (signal) => {

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { listDevices, type CpuInfo, type GpuInfo } from '../native/index.ts'
 import { formatBytes } from '../files/units.ts'
+import { sayJson } from './arguments.ts'
 import { precisions } from '../networks/precision.ts'
 
 export function devicesCommand(): Command {
@@ -10,7 +11,8 @@ export function devicesCommand(): Command {
     .option('--json', 'as JSON, for programs')
     .action(({ json }: { json?: boolean }) => {
       const devices = listDevices()
-      console.log(json ? JSON.stringify(devices, null, 2) : devices.map(describe).join('\n'))
+      if (json) sayJson(devices)
+      else console.log(devices.map(describe).join('\n'))
     })
 }
 

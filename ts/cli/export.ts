@@ -5,11 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { writeGenerator, writeOnnx, type NetworkMetadata, type OnnxChoices } from '../checkpoints/index.ts'
 import { defaultCutoff, defaultPsi } from '../figures/generator.ts'
-import { shownLine } from '../files/shown.ts'
 import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
-import { makeFolder, parsePsi, parseWhole } from './arguments.ts'
+import { flagOf, makeFolder, parsePsi, parseWhole, refuseIgnored, sayPath } from './arguments.ts'
 import { checkOutput } from './outputs.ts'
 
 /** Draws an exported file with PyTorch. */
@@ -33,7 +32,7 @@ interface Options extends OnnxOptions {
 export function exportCommand(): Command {
   return new Command('export')
     .description('Write the generator of a network for other programs.')
-    .requiredOption('--network <path>', 'snapshot, a folder with one, or a checkpoint of another code base')
+    .requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot; or a checkpoint of another code base')
     .addOption(
       new Option(
         '--format <name>',
@@ -42,7 +41,7 @@ export function exportCommand(): Command {
         .choices(['safetensors', 'npz', 'onnx'])
         .default('safetensors'),
     )
-    .option('--output <file>', 'where it goes, a name that ends as its format (default out/network.safetensors, …)')
+    .option('--output <file>', 'where it goes, a name that ends as its format (default: out/network.safetensors, …)')
     .addOption(new Option('--input <name>', 'onnx: latents z (default), or w, one for each layer').choices(['z', 'w']))
     .addOption(
       new Option('--noise-mode <mode>', 'onnx: fixed noise of the network (default), an input, or none').choices([
@@ -51,10 +50,10 @@ export function exportCommand(): Command {
         'none',
       ]),
     )
-    .option('--trunc <psi>', "onnx: truncation, or 'input' (default 0.7; of w and without styles 1)", orInput(parsePsi))
+    .option('--trunc <psi>', "onnx: truncation, or 'input' (default: 0.7; of w and without styles 1)", orInput(parsePsi))
     .option(
       '--trunc-cutoff <layers>',
-      "onnx: layers that truncation moves, or 'input' (default 8)",
+      "onnx: layers that truncation moves, or 'input' (default: 8)",
       orInput(parseWhole),
     )
     .addOption(
@@ -92,17 +91,15 @@ async function run({ network, format, output = join('out', `network.${format}`),
   await makeFolder(output)
   if (format === 'onnx') await writeOnnx(output, Gs.params, metadata, choicesOf(onnx, metadata))
   else await writeGenerator(output, Gs.params, format, metadata)
-  console.log(shownLine(output))
+  sayPath(output)
   if (format !== 'safetensors') return
   await writeFile(module, source)
-  console.log(shownLine(module))
+  sayPath(module)
 }
 
 function refuseOptions(onnx: OnnxOptions, format: string): void {
-  const [given] = Object.keys(onnx)
-  if (given === undefined) return
-  const flag = `--${given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  throw new RangeError(`${flag}: expected with --format onnx alone, found it with ${format}; leave it out`)
+  const why = `it belongs to --format onnx, got ${format}`
+  refuseIgnored(...Object.keys(onnx).map((key) => [flagOf(key), true, why] as const))
 }
 
 /** @throws Error if a file of another origin has the module's name */
@@ -116,5 +113,7 @@ async function checkModule(path: string, source: Uint8Array): Promise<void> {
 
 function choicesOf(onnx: OnnxOptions, { options }: NetworkMetadata): OnnxChoices {
   const { input = 'z', noiseMode: noise = 'const', truncCutoff: cutoff = defaultCutoff, pixels = 'floats' } = onnx
-  return { input, noise, psi: onnx.trunc ?? (input === 'w' ? 1 : defaultPsi(options)), cutoff, pixels }
+  const psi = onnx.trunc ?? (input === 'w' ? 1 : defaultPsi(options))
+  refuseIgnored(['--trunc-cutoff', onnx.truncCutoff !== undefined && psi === 1, 'psi 1 truncates nothing'])
+  return { input, noise, psi, cutoff, pixels }
 }

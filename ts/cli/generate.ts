@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { defaultCutoff, type ImageGenerator } from '../figures/generator.ts'
-import { tileImages } from '../figures/grid.ts'
+import { enlargeImages, tileImages } from '../figures/grid.ts'
+import { checkPixels } from '../figures/panel.ts'
 import { encodeDrawnPng } from '../native/index.ts'
+import { configurationOf } from '../networks/configurations.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
 import {
   drawOptions,
@@ -14,38 +16,42 @@ import {
   parseSeeds,
   parseWhole,
   parseWholes,
+  refuseIgnored,
   writeFile,
   writePicture,
   type DrawOptions,
 } from './arguments.ts'
+import { Progress } from './progress.ts'
 
 interface Options extends DrawOptions {
   seeds?: number[]
-  noiseMode: 'const' | 'random' | 'none'
+  noiseMode?: 'const' | 'random' | 'none'
   grid?: { columns: number; rows: number }
   uncurated?: boolean
   paper?: keyof typeof uncuratedOfPaper
-  rows?: number
+  uncuratedRows?: number
   lods?: number[]
   outdir: string
 }
 
 export function generateCommand(): Command {
   const command = new Command('generate').description('Draw one picture for each seed from a trained network.')
-  return drawOptions(command)
+  return drawOptions(command, { scale: '1; --uncurated at least 128 pixels wide' })
     .option('--seeds <list>', 'seeds, such as 0,1,4-6', parseSeeds)
     .addOption(
-      new Option('--noise-mode <mode>', 'noise: fixed buffers, drawn from the seed, or none')
-        .choices(['const', 'random', 'none'])
-        .default('const'),
+      new Option('--noise-mode <mode>', 'noise: fixed buffers, drawn from the seed, or none (default: const)').choices([
+        'const',
+        'random',
+        'none',
+      ]),
     )
     .option('--grid <CxR>', 'one grid.png of C columns and R rows instead of a file for each seed', parseGrid)
     .option(
       '--uncurated',
       'one uncurated.png of images from the first seed on, columns of smaller and smaller ones (Fig. 2)',
     )
-    .option('--rows <n>', 'full-size rows of --uncurated (default 3)', parseWhole)
-    .option('--lods <list>', 'columns of --uncurated: how often each is halved (default 0,1,2,2,3,3)', parseWholes)
+    .option('--uncurated-rows <n>', 'full-size rows of --uncurated (default: 3)', parseWhole)
+    .option('--lods <list>', 'columns of --uncurated: how often each is halved (default: 0,1,2,2,3,3)', parseWholes)
     .addOption(
       new Option('--paper <dataset>', "--uncurated with the paper's first seed, rows and columns").choices(
         Object.keys(uncuratedOfPaper),
@@ -57,7 +63,7 @@ export function generateCommand(): Command {
       `
 Examples:
   $ stylegan generate --network results --seeds 0-9
-  $ stylegan generate --network results --seeds 0-11 --grid 4x3
+  $ stylegan generate --network results --seeds 0-11 --grid 4x3 --scale 4
   $ stylegan generate --network results --seeds 5 --uncurated
   $ stylegan generate --network network-snapshot-002000.safetensors --seeds 7 --trunc 0.5 --noise-mode none`,
     )
@@ -65,42 +71,69 @@ Examples:
 }
 
 async function run(options: Options): Promise<void> {
-  const { seeds, grid, uncurated, paper, rows, lods, outdir } = options
-  if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, found both')
-  if (paper && !uncurated) throw new RangeError('--paper: --uncurated is expected with it')
+  const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
+  if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, got both')
+  const belongs = 'it belongs to --uncurated'
+  refuseIgnored(
+    ['--paper', paper !== undefined && !uncurated, belongs],
+    ['--uncurated-rows', rows !== undefined && !uncurated, belongs],
+    ['--lods', lods !== undefined && !uncurated, belongs],
+    ['--noise-mode', noiseMode !== undefined && uncurated === true, '--uncurated draws the noise of each seed'],
+  )
+  if (uncurated && seeds && seeds.length > 1) {
+    throw new RangeError(`--seeds: --uncurated draws from one seed on, got ${seeds.length} seeds; give the first`)
+  }
   const count = grid ? grid.columns * grid.rows : undefined
   if (grid && seeds && count !== seeds.length) {
     throw new RangeError(
-      `--grid and --seeds: expected as many seeds as ${grid.columns}x${grid.rows} = ${count}, found ${seeds.length}`,
+      `--grid and --seeds: ${grid.columns}x${grid.rows} = ${count} seeds are expected, got ${seeds.length}`,
     )
   }
   const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }
   const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
-  const { G, generator, sampling } = await openGenerator({
-    ...options,
-    truncCutoff: options.truncCutoff ?? defaultCutoff,
-  })
+  const { G, generator, sampling, expect } = await openGenerator(options)
+  refuseIgnored([
+    '--noise-mode',
+    noiseMode !== undefined && !configurationOf(G.options).noise,
+    `a network of configuration ${G.options.config} has no noise`,
+  ])
   if (!uncurated) return drawSeeds(G, { ...options, seeds: seeds! })
-  await writePicture(
-    join(outdir, 'uncurated.png'),
-    await uncuratedFigure(generator, { ...sampling, ...figure, ...layout }),
-  )
+  const { rows: full, lods: columns } = { rows: 3, lods: [0, 1, 2, 2, 3, 3], ...figure, ...layout }
+  expect(columns.reduce((sum, lod) => sum + full * 2 ** lod, 0))
+  const truncationCutoff = sampling.truncationCutoff ?? defaultCutoff
+  const picture = await uncuratedFigure(generator, { ...sampling, truncationCutoff, ...figure, ...layout })
+  await writePicture(join(outdir, 'uncurated.png'), picture)
 }
 
 /** One file for each seed, or a grid of all. */
 async function drawSeeds(
   G: ImageGenerator,
-  { seeds, grid, outdir, ...given }: Options & { seeds: number[] },
+  { seeds, grid, outdir, scale = 1, ...given }: Options & { seeds: number[] },
 ): Promise<void> {
   const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, height } = given
-  const options = { psi, cutoff, class: given.class, noise, height }
-  if (grid) {
-    const { pixels, count: n, height: h, width: w, channels: c } = await G.images({ seeds, ...options })
-    const tiled = tileImages(pixels, { n, h, w, c }, grid.columns, Math.ceil(w / 64))
-    return writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(tiled.pixels, tiled.width, tiled.height, c))
-  }
+  const progress = new Progress()
+  const drawn: Uint8Array[] = []
+  let shape = { h: 0, w: 0, c: 3 }
   for (const seed of seeds) {
-    const image = await G.images({ seeds: seed, ...options })
-    await writeFile(join(outdir, `seed${String(seed).padStart(4, '0')}.png`), await image.png(0))
+    const image = await G.images({ seeds: seed, psi, cutoff, class: given.class, noise, height })
+    shape = { h: image.height * scale, w: image.width * scale, c: image.channels }
+    checkPixels(shape.w * (grid?.columns ?? 1), shape.h * (grid?.rows ?? 1))
+    const pixels = enlargeImages(image.pixels, { n: 1, h: image.height, w: image.width, c: image.channels }, scale)
+    if (grid) {
+      drawn.push(pixels)
+      progress.count('drawing images', drawn.length, seeds.length)
+      continue
+    }
+    const path = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
+    await writeFile(path, await encodeDrawnPng(pixels, shape.w, shape.h, shape.c))
   }
+  if (!grid) return
+  const gap = Math.ceil(shape.w / 64)
+  const { pixels, width, height: high } = tileImages(
+    Buffer.concat(drawn),
+    { n: seeds.length, ...shape },
+    grid.columns,
+    gap,
+  )
+  await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(pixels, width, high, shape.c))
 }

@@ -1,8 +1,7 @@
 /** `stylegan import`: what a checkpoint of another code base holds, and its networks as a file of ours. */
 import { Command } from 'commander'
 import { openCheckpoint, writeNetworks } from '../checkpoints/index.ts'
-import { shownLine } from '../files/shown.ts'
-import { makeFolder, parseWhole } from './arguments.ts'
+import { makeFolder, parseWhole, sayPath } from './arguments.ts'
 import { checkpointText } from './info.ts'
 import { checkOutput } from './outputs.ts'
 
@@ -32,9 +31,13 @@ Examples:
 async function run(files: string[], { output, resolution }: { output?: string; resolution?: number }): Promise<void> {
   if (output !== undefined) await checkOutput(output, ['.safetensors'], files)
   const checkpoint = await openCheckpoint(files, { resolution })
+  const own = checkpoint.options.resolution
+  if (resolution !== undefined && resolution !== own) {
+    throw new RangeError(`--resolution: ${own} is expected, as the file says, got ${resolution}; leave it out`)
+  }
   console.log(checkpointText(files.join(', '), checkpoint))
   if (output === undefined) return
   await makeFolder(output)
   await writeNetworks(output, checkpoint)
-  console.log(shownLine(output))
+  sayPath(output)
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
+import { flagOf } from './arguments.ts'
 import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
+import { answerOtherNames, complaintOf } from './complaints.ts'
 import { devicesCommand } from './devices.ts'
 import { generateCommand } from './generate.ts'
 import { exportCommand } from './export.ts'
@@ -12,7 +14,9 @@ import { infoCommand } from './info.ts'
 import { metricsCommand } from './metrics.ts'
 import { mixCommand } from './mix.ts'
 import { noiseCommand } from './noise.ts'
+import { clearBar } from './progress.ts'
 import { watchScreen } from './signals.ts'
+import { messageOf } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { diskError } from '../files/write-atomic.ts'
 import { trainCommand } from './train.ts'
@@ -50,16 +54,31 @@ Examples:
 Each command explains itself: stylegan train --help`,
   )
 
+/** Errors are thrown to the end of this file, whoever finds them. */
+function throwErrors(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => {} })
+  command.hook('preSubcommand', (_, sub) => answerOtherNames(sub, process.argv.slice(2)))
+  for (const sub of command.commands) throwErrors(sub)
+}
+
 /** The file or folder that an error of the file system speaks of. */
 function placeOf(error: unknown): string {
   return error instanceof Error && 'path' in error ? String(error.path) : 'a file of this command'
 }
 
+function sentenceOf(error: unknown): string {
+  if (error instanceof CommanderError) return complaintOf(error)
+  const told = diskError(placeOf(error), error)
+  return told instanceof Error ? messageOf(told, flagOf) : String(told)
+}
+
+throwErrors(program)
 watchScreen()
 try {
   await program.parseAsync()
 } catch (error) {
-  const told = diskError(placeOf(error), error)
-  console.error(shownLine(`stylegan: ${told instanceof Error ? told.message : String(told)}`))
-  process.exitCode = 1
+  clearBar()
+  const isHelp = error instanceof CommanderError && /^commander\.(help|version)/.test(error.code)
+  if (!isHelp) console.error(shownLine(`stylegan: ${sentenceOf(error)}`))
+  process.exitCode = isHelp ? error.exitCode : 1
 }

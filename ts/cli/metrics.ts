@@ -1,17 +1,37 @@
 /** `stylegan metrics`: how good a network is, in the numbers of the literature. */
 import { Command, Option } from 'commander'
 import { parseMetrics } from '../training/config.ts'
-import { catalogue } from '../metrics/catalogue.ts'
-import { metricNames } from '../training/metric-names.ts'
+import { catalogue, entryOf } from '../metrics/catalogue.ts'
+import { metricNames, type MetricName } from '../training/metric-names.ts'
 import { defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
 import type { ResizeMode } from '../metrics/networks/resize.ts'
+import { readMetadata } from '../files/safetensors.ts'
+import { isCheckpoint } from '../checkpoints/index.ts'
+import { trainingMetadata } from '../training/snapshot-metadata.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
-import { deviceHelp, imageOptions, skipBadHelp, openDevice, parsePositive, parseWhole } from './arguments.ts'
+import {
+  countTo,
+  deviceHelp,
+  imageOptions,
+  skipBadHelp,
+  openDevice,
+  parseWhole,
+  refuseIgnored,
+  sayJson,
+  switchOption,
+} from './arguments.ts'
 import { Progress } from './progress.ts'
 import { interruptible } from './signals.ts'
 
-type Options = Omit<MeasureOptions, 'metrics'> & { metrics?: string }
+type Options = Omit<MeasureOptions, 'metrics' | 'num' | 'mode'> & {
+  metrics?: string
+  metricsNum?: number
+  mode?: ResizeMode | undefined
+  json?: boolean
+}
+
+type Given = Omit<Options, 'metricsNum' | 'json'>
 
 const modes: readonly ResizeMode[] = ['legacy_tensorflow', 'legacy_pytorch', 'clean']
 
@@ -36,13 +56,13 @@ export function metricsCommand(): Command {
       'take weight files with other hashes; the numbers compare with no published ones',
     )
     .option('--classifiers <dir>', "attribute classifiers of 'stylegan classifier train'")
-    .option('--num <n>', "images to generate, in place of each metric's number", parsePositive)
+    .option('--metrics-num <n>', "images that a metric generates, in place of its own number", countTo(1e9))
     .addOption(
       new Option('--mode <mode>', "how images come to Inception's size, in clean-fid's names")
         .choices(modes)
-        .default('legacy_tensorflow', 'legacy_tensorflow, the official one'),
+        .default(undefined, 'legacy_tensorflow, the official one'),
     )
-    .option('--mirror', 'mirror half of the reals (default: as the network was trained)')
+    .addOption(switchOption('--mirror', 'mirror half of the reals (default: as the network was trained)'))
     .option('--no-mirror', 'never mirror reals')
     .option('--resolution <pixels>', 'side to which images are brought where there is no network', parseWhole)
     .option('--seed <n>', 'seed of latents, noise and subsets', parseWhole, 0)
@@ -50,6 +70,7 @@ export function metricsCommand(): Command {
     .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)")
     .option('--cache <dir>', 'where prepared datasets and features are kept', 'results')
     .option('--skip-bad', skipBadHelp)
+    .option('--json', 'the lines of metric-<name>.jsonl, for programs; all else goes to standard error')
   return imageOptions(command).addHelpText('after', `\nMetrics:\n${list()}\n${examples}`).action(run)
 }
 
@@ -64,20 +85,71 @@ function list(): string {
   return metricNames.map((name) => `  ${name.padEnd(12)} ${catalogue[name].help}`).join('\n')
 }
 
-async function run({ metrics, network, ...given }: Options): Promise<void> {
-  const progress = new Progress()
-  const options: MeasureOptions = {
-    ...given,
-    network: network === undefined ? undefined : await findSnapshot(network),
-    metrics: metrics === undefined ? defaultMetrics(given) : parseMetrics(metrics),
-  }
-  await interruptible('Stopping; the same command goes on with what was computed.', async (signal) => {
+async function run({ network, json, metricsNum: num, mode, ...given }: Options): Promise<void> {
+  const metrics = given.metrics === undefined ? defaultMetrics(given) : parseMetrics(given.metrics)
+  const snapshot = network === undefined ? undefined : await findSnapshot(network)
+  checkFlags({ ...given, network, mode }, metrics)
+  const needsData = metrics.some((name) => entryOf(name).reals) || (snapshot !== undefined && (await mayBeLabelled(snapshot)))
+  if (!needsData) checkDataFlags(given, metrics)
+  const progress = new Progress(json ? console.error : console.log)
+  const options = { ...given, network: snapshot, num, metrics, mode: mode ?? 'legacy_tensorflow' }
+  const stopping = 'Stopping; the same command goes on with what was computed.'
+  const work = async (signal: AbortSignal) => {
     await measure(options, {
       device: openDevice(options.device),
       signal,
       onProgress: (metric, what, done, total) => progress.count(`${metric}: ${what}`, done, total),
       onWarning: (line) => progress.line(`Warning        ${line}`),
-      onLine: (line) => progress.lines(metricText(line)),
+      onLine: (line) => {
+        if (json) sayJson(line)
+        else progress.lines(metricText(line))
+      },
     }).finally(() => progress.clear())
-  })
+  }
+  await interruptible(stopping, work, json ? console.error : console.log)
+}
+
+/** Whether latents may need labels, which come with the real images. */
+async function mayBeLabelled(path: string): Promise<boolean> {
+  if (await isCheckpoint(path)) return true
+  return trainingMetadata(path, { metadata: await readMetadata(path) }).network.labelSize > 0
+}
+
+/** @throws RangeError for a flag of real images, which no metric reads */
+function checkDataFlags({ images, ...given }: Given, metrics: readonly MetricName[]): void {
+  const why = `none of ${metrics.join(', ')} reads real images`
+  const { data, mirror, skipBad, maxMegapixels, verify } = given
+  const folder = images === undefined
+  refuseIgnored(
+    ['--data', data !== undefined, why],
+    [mirror === false ? '--no-mirror' : '--mirror', mirror !== undefined, why],
+    ['--skip-bad', skipBad !== undefined && folder, why],
+    ['--max-megapixels', maxMegapixels !== undefined && folder, why],
+    ['--verify', verify !== undefined && folder, why],
+  )
+}
+
+/** @throws RangeError for a flag that none of these metrics reads */
+function checkFlags(given: Given, metrics: readonly MetricName[]): void {
+  const { network, images, inception, vgg, lpips, weights, classifiers, allowUnknownWeights, mode, mirror } = given
+  const needs = new Set(metrics.flatMap((name) => entryOf(name).needs))
+  const paths = metrics.some((name) => name.startsWith('ppl'))
+  const unread = (need: string) => `none of ${metrics.join(', ')} reads ${need}`
+  const has = (value: unknown) => value !== undefined
+  refuseIgnored(
+    ['--inception', has(inception) && !needs.has('inception'), unread('Inception-v3')],
+    ['--vgg', has(vgg) && !needs.has('vgg'), unread('VGG16')],
+    ['--lpips', has(lpips) && !paths, unread('LPIPS')],
+    ['--classifiers', has(classifiers) && !needs.has('classifiers'), unread('classifiers')],
+    ['--weights', has(weights) && !needs.has('inception') && !needs.has('vgg'), unread('weights')],
+    [
+      '--allow-unknown-weights',
+      has(allowUnknownWeights) && ![weights, inception, vgg, lpips].some(has),
+      'there are no weights: --weights, --inception, --vgg and --lpips name them',
+    ],
+    ['--mode', has(mode) && !needs.has('inception'), unread('images at the size of Inception-v3')],
+    ['--resolution', has(given.resolution) && has(network), 'images are brought to the side of the network'],
+    ['--mirror', mirror === true && has(images), 'images of a folder are compared as they are'],
+    ['--no-mirror', mirror === false && has(images), 'images of a folder are compared as they are'],
+  )
 }

@@ -38,12 +38,13 @@ Examples:
     .action(async (options: Options) => {
       const { rows, cols, styles, paper } = options
       await checkOutput(options.output, ['.png'])
-      if (!rows !== !cols) throw new RangeError('--rows and --cols: both are expected, found one')
-      if (paper && styles) throw new RangeError('--styles and --paper: one of them is expected, found both')
+      if (!rows !== !cols) throw new RangeError('--rows and --cols: both are expected, got one')
+      if (paper && styles) throw new RangeError('--styles and --paper: one of them is expected, got both')
       const own = rows && cols && { rows, cols, styles: styles ?? [[0, 1, 2, 3]] }
       const untruncated = paper && options.trunc === undefined
-      const { generator, sampling } = await openGenerator(untruncated ? { ...options, trunc: 1 } : options)
+      const { generator, sampling, expect } = await openGenerator(untruncated ? { ...options, trunc: 1 } : options)
       const figure = figureOf(own, paper && mixingOfPaper(numLayers(generator.options.resolution)), '--rows and --cols')
+      expect((figure.rows.length + 1) * (figure.cols.length + 1) - 1)
       await writePicture(options.output, await mixingFigure(generator, { ...figure, ...sampling }))
     })
 }

@@ -9,6 +9,7 @@ import {
   parseNumbers,
   parseSeeds,
   parseWhole,
+  refuseIgnored,
   writePicture,
   type DrawOptions,
 } from './arguments.ts'
@@ -20,7 +21,7 @@ interface Options extends DrawOptions {
   halves?: boolean
   mirrored?: number[]
   detail?: boolean
-  realisations: number
+  realisations?: number
   part?: { left: number; top: number; side: number }
   split?: number
   output: string
@@ -34,9 +35,9 @@ export function noiseCommand(): Command {
     .option('--seeds <list>', 'seeds, a row each', parseSeeds)
     .option('--paper', "the paper's seeds, and for Fig. 5 its half images")
     .option('--detail', 'a part of each image under four realisations of noise, and the deviation over all (Fig. 4)')
-    .option('--realisations <n>', 'realisations for the deviation', parseWhole, 100)
+    .option('--realisations <n>', 'realisations for the deviation (default: 100)', parseWhole)
     .option('--part <x,y,side>', "the part, as shares of the side; by default the official figure's", parsePart)
-    .option('--split <layer>', 'first fine layer (default 4/9 of the layers)', parseWhole)
+    .option('--split <layer>', 'first fine layer (default: 4/9 of the layers)', parseWhole)
     .option('--halves', 'the left half of each image alone, as in Fig. 5')
     .option('--mirrored <list>', 'seeds whose images are turned left to right', parseSeeds)
     .option('--output <file>', 'the picture', 'out/noise.png')
@@ -49,17 +50,36 @@ Examples:
     )
     .action(async (options: Options) => {
       await checkOutput(options.output, ['.png'])
-      // The official figures are not truncated.
-      const { generator, sampling } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
       const { seeds, realisations, part, split, halves, mirrored, paper, detail } = options
-      const own = seeds && { seeds, ...(detail ? { realisations } : { halves, mirrored }) }
+      checkFlags(options)
+      // The official figures are not truncated.
+      const { generator, sampling, expect } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
+      const own = seeds && { seeds, ...(detail ? {} : { halves, mirrored }) }
       const ofPaper = detail ? noiseDetailOfPaper : noiseComponentsOfPaper
       const figure = { ...figureOf(own, paper && ofPaper, '--seeds'), ...sampling }
+      expect(figure.seeds.length * (detail ? (realisations ?? noiseDetailOfPaper.realisations) : 4))
+      const how = { ...(part ? { part } : {}), ...(realisations === undefined ? {} : { realisations }) }
       const picture = detail
-        ? await noiseDetailFigure(generator, { ...figure, ...(part ? { part } : {}) })
+        ? await noiseDetailFigure(generator, { ...figure, ...how })
         : await noiseComponentsFigure(generator, { ...figure, split })
       await writePicture(options.output, picture)
     })
+}
+
+/** @throws RangeError for a flag that the figure would ignore */
+function checkFlags({ seeds = [], realisations, part, split, halves, mirrored, paper, detail = false }: Options): void {
+  const paperHas = 'the figure of --paper has its own'
+  refuseIgnored(
+    ['--realisations', realisations !== undefined && !detail, 'it belongs to --detail'],
+    ['--part', part !== undefined && !detail, 'it belongs to --detail'],
+    ['--split', split !== undefined && detail, '--detail has noise in all layers'],
+    ['--halves', halves !== undefined && detail, '--detail shows whole images'],
+    ['--mirrored', mirrored !== undefined && detail, '--detail turns no images'],
+    ['--halves', halves !== undefined && paper === true, paperHas],
+    ['--mirrored', mirrored !== undefined && paper === true, paperHas],
+  )
+  const absent = mirrored?.find((seed) => !seeds.includes(seed))
+  if (absent !== undefined) throw new RangeError(`--mirrored: some of --seeds are expected, got ${absent}`)
 }
 
 function parsePart(text: string) {

@@ -12,7 +12,11 @@ const sameMs = 500
  * An abort signal for Ctrl-C, SIGTERM and a closed terminal, with what to say then; a second Ctrl-C or SIGTERM ends the process at once.
  * The process then ends with 128 plus the signal's number.
  */
-export async function interruptible(message: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function interruptible(
+  message: string,
+  work: (signal: AbortSignal) => Promise<void>,
+  say: (line: string) => void = console.log,
+): Promise<void> {
   const stop = new AbortController()
   let first = 0
   const interrupt = (signal: NodeJS.Signals) => {
@@ -20,7 +24,7 @@ export async function interruptible(message: string, work: (signal: AbortSignal)
       first = performance.now()
       process.exitCode = exitCodeOf(signal)
       stop.abort()
-      console.log(`\n${message}`)
+      say(`\n${message}`)
     } else if (signal !== 'SIGHUP' && performance.now() - first > sameMs) process.exit(exitCodeOf(signal))
   }
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', ...(hangupIsIgnored ? [] : (['SIGHUP'] as const))]

@@ -34,16 +34,12 @@ export class Display {
         this.#leftSec = event.leftSec
         this.#sayTime(3)
         const left = formatTime(event.leftSec)
-        this.#progress.draw(
-          'kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left',
-          this.#config.kimg,
-          event.nimg / 1000,
-          {
-            kimg: (event.nimg / 1000).toFixed(1),
-            pace: event.secPerKimg.toFixed(1),
-            left,
-          },
-        )
+        const { kimg } = this.#config
+        this.#progress.draw('kimg {kimg}/{total} {bar} {pace} sec/kimg, {left} left', kimg, event.nimg / 1000, {
+          kimg: (event.nimg / 1000).toFixed(1),
+          pace: event.secPerKimg.toFixed(event.secPerKimg < 100 ? 2 : 0),
+          left,
+        })
         return
       }
       case 'tick':

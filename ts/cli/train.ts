@@ -1,7 +1,8 @@
 /** `stylegan train`: a folder of images becomes a generator. */
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { networkOptions, resolveConfig, runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { BUILTIN_AVATARS } from '../data/info.ts'
+import { networkOptions, parseMetrics, resolveConfig, runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { estimateRun, type Estimate, type ResolutionCost } from '../runs/estimate.ts'
 import { layerTable } from '../networks/layer-table.ts'
@@ -13,9 +14,18 @@ import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { train } from '../runs/loop.ts'
 import { checkFiles } from '../runs/resume.ts'
-import { imageOptions, parseNumber, type ImageOptions } from './arguments.ts'
+import {
+  flagOf,
+  imageOptions,
+  parseNumber,
+  refuseIgnored,
+  sayJson,
+  switchOption,
+  type ImageOptions,
+} from './arguments.ts'
 import { interruptible, outliveScreen } from './signals.ts'
 import { deviceLine, Display, networksLine } from './train-display.ts'
+import { JsonLines } from './train-json.ts'
 
 export function trainCommand(): Command {
   const command = new Command('train')
@@ -26,6 +36,7 @@ export function trainCommand(): Command {
       '-n, --dry-run',
       'print the resolved options, the layers, the timeline and what it will take on this device, then stop',
     )
+    .option('--json', 'events as lines of JSON, for programs; all else goes to standard error')
   imageOptions(command)
   for (const key of configKeys) addFlag(command, key)
   return command.addHelpText('after', examples).action(run)
@@ -36,8 +47,9 @@ function addFlag(command: Command, key: ConfigKey): void {
   const { flag, help = '', noHelp, rule } = options[key]
   const { reads } = rule
   if (flag === undefined) return
-  const text = reads === 'flag' || key === 'preset' ? help : `${help} (default ${defaults(key)})`
-  if (reads === 'text' || reads === 'flag') command.option(flag, text)
+  const text = reads === 'flag' || key === 'preset' ? help : `${help} (default: ${defaults(key)})`
+  if (reads === 'flag') command.addOption(switchOption(flag, text))
+  else if (reads === 'text') command.option(flag, text)
   else command.option(flag, text, (value) => (value === reads.word ? value : parseNumber(value)))
   if (noHelp !== undefined) command.option(flag.replace('--', '--no-'), noHelp)
 }
@@ -54,30 +66,57 @@ network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown, and 
 function defaults(key: ConfigKey): string {
   const { default: official, demo = official } = options[key]
   const show = (value: string | number | boolean | null) => (value === '' || value === null ? 'none' : String(value))
-  return official === demo ? show(official) : `${show(official)}, demo ${show(demo)}`
+  return official === demo ? show(official) : `${show(official)}; demo: ${show(demo)}`
 }
 
 type Options = Record<string, unknown> &
-  ImageOptions & { preset?: string; verbose?: boolean; profile?: boolean; dryRun?: boolean }
+  ImageOptions & { preset?: string; verbose?: boolean; profile?: boolean; dryRun?: boolean; json?: boolean }
 
-async function run({ preset, verbose, profile, dryRun, maxMegapixels, verify, ...given }: Options): Promise<void> {
+async function run({ preset, verbose, profile, dryRun, json, maxMegapixels, verify, ...given }: Options): Promise<void> {
   outliveScreen()
+  const say = json ? console.error : console.log
   const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
+  checkFlags({ ...given, maxMegapixels }, config)
+  refuseIgnored(['--verbose', verbose === true && json === true, '--json prints for programs'])
   // Nothing is printed before it is known that training can begin.
   await checkFiles(config)
-  if (dryRun || verbose) console.log(describe(config))
-  if (note) console.log(shownLine(note))
+  if (!json && (dryRun || verbose)) console.log(describe(config))
+  if (note) say(shownLine(note))
   if (dryRun) {
-    console.log(describeEstimate(await estimateRun(config, Device.open(config.device))))
+    const estimate = await estimateRun(config, Device.open(config.device))
+    if (json) sayJson({ type: 'estimate', options: config, ...estimate })
+    else console.log(describeEstimate(estimate))
     return
   }
   if (verbose) console.log(describeTimeline(config))
-  await interruptible('Stopping after this step; once more to stop at once, without a snapshot.', async (signal) => {
-    const display = new Display(config)
+  const stopping = 'Stopping after this step; once more to stop at once, without a snapshot.'
+  const work = async (signal: AbortSignal) => {
+    const display = json ? new JsonLines() : new Display(config)
     for await (const event of train(config, { signal, profile, note, images: { maxMegapixels, verify } }))
       display.show(event)
-  })
+  }
+  await interruptible(stopping, work, say)
+}
+
+/** @throws RangeError for a flag that this training would ignore */
+function checkFlags(given: Readonly<Record<string, unknown>>, config: TrainConfig): void {
+  const metrics = config.metrics === 'auto' ? [] : parseMetrics(config.metrics)
+  const none = config.metrics === 'none'
+  const ignored = (key: string, isIgnored: boolean, why: string) =>
+    [flagOf(key), given[key] !== undefined && isIgnored, why] as const
+  const grown = config.lodInitialResolution === config.resolution
+  const avatars = config.data === BUILTIN_AVATARS
+  refuseIgnored(
+    ignored('metricsNum', none, '--metrics none computes none'),
+    ignored('weights', none, '--metrics none computes none'),
+    ignored('classifiers', !metrics.includes('ls'), 'only the metric ls reads classifiers'),
+    ignored('lrateMax', config.glr !== 'auto' && config.dlr !== 'auto', '--glr and --dlr are numbers'),
+    ignored('lodTrainingKimg', grown, 'training begins at its full resolution'),
+    ignored('lodTransitionKimg', grown, 'training begins at its full resolution'),
+    ignored('skipBad', avatars, `${BUILTIN_AVATARS} has no files`),
+    ignored('maxMegapixels', avatars, `${BUILTIN_AVATARS} has no files`),
+  )
 }
 
 function describe(config: TrainConfig): string {

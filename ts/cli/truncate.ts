@@ -13,10 +13,10 @@ import {
 } from './arguments.ts'
 import { checkOutput } from './outputs.ts'
 
-interface Options extends DrawOptions {
+interface Options extends Omit<DrawOptions, 'trunc'> {
   seeds?: number[]
   paper?: boolean
-  psis?: number[]
+  trunc?: number[]
   output: string
 }
 
@@ -29,16 +29,17 @@ export function truncateCommand(): Command {
       .option('--seeds <list>', 'seeds, a row each', parseSeeds)
       .option('--paper', "the paper's seeds")
       // Official generate_figures.py.
-      .option('--psis <list>', 'truncations, a column each (default 1,0.7,0.5,0,-0.5,-1)', parsePsis)
+      .option('--trunc <list>', 'truncations, a column each (default: 1,0.7,0.5,0,-0.5,-1)', parsePsis)
       .option('--output <file>', 'the picture', 'out/truncate.png')
-      .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --psis 1,0.5,0,-0.5,-1')
+      .addHelpText('after', '\nExample:\n  $ stylegan truncate --network results --seeds 0,1 --trunc=1,0.5,0,-0.5,-1')
       .action(async (options: Options) => {
         await checkOutput(options.output, ['.png'])
-        const { generator, sampling } = await openGenerator(options)
-        const { classes, truncationCutoff } = sampling
-        const { seeds, paper, psis = truncationOfPaper.psis } = options
+        const { seeds, paper, trunc: psis = truncationOfPaper.psis, ...given } = options
+        const { generator, sampling, expect } = await openGenerator({ ...given, trunc: psis.find((psi) => psi !== 1) ?? 1 })
+        const { classes, truncationCutoff, scale } = sampling
         const figure = figureOf(seeds && { seeds }, paper && truncationOfPaper, '--seeds')
-        const picture = await truncationFigure(generator, { ...figure, psis, classes, truncationCutoff })
+        expect(figure.seeds.length * psis.length)
+        const picture = await truncationFigure(generator, { ...figure, psis, classes, truncationCutoff, scale })
         await writePicture(options.output, picture)
       })
   )

@@ -1,13 +1,15 @@
 /** `stylegan video`: a looping walk through W. */
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { scaleOf } from '../figures/figures.ts'
 import { animatedPng, easings, encodeVideo, hasFfmpeg, walk, type Easing } from '../figures/video.ts'
 import {
   drawOptions,
   makeFolder,
   openGenerator,
+  parseCount,
   parseGrid,
   parseSeeds,
-  parseWhole,
+  sayPath,
   writeFile,
   type DrawOptions,
 } from './arguments.ts'
@@ -18,11 +20,10 @@ const videoKinds = ['.png', '.apng', '.mp4', '.m4v', '.webm', '.mkv', '.mov', '.
 
 interface Options extends DrawOptions {
   seeds: number[]
-  grid: { columns: number; rows: number }
+  grid?: { columns: number; rows: number }
   wFrames: number
   fps: number
   easing: Easing
-  scale?: number
   output: string
 }
 
@@ -30,11 +31,10 @@ export function videoCommand(): Command {
   const command = new Command('video').description('Walk from seed to seed through W, and back to the first.')
   return drawOptions(command)
     .requiredOption('--seeds <list>', 'key frames; in a grid, the first of all cells, then the second …', parseSeeds)
-    .option('--grid <CxR>', 'several walks side by side', parseGrid, { columns: 1, rows: 1 })
-    .option('--w-frames <n>', 'frames from one key frame to the next', above0, 60)
-    .option('--fps <n>', 'frames a second', above0, 30)
+    .option('--grid <CxR>', 'several walks side by side (default: 1x1)', parseGrid)
+    .option('--w-frames <n>', 'frames from one key frame to the next', parseCount, 60)
+    .option('--fps <n>', 'frames a second', parseCount, 30)
     .addOption(new Option('--easing <name>', 'how to pass the key frames').choices(easings).default('cubic'))
-    .option('--scale <n>', 'each pixel n times along both axes (default: images of at least 128 pixels)', above0)
     .option(
       '--output <file>',
       '.png for an animated PNG; .mp4, .webm, .gif … need ffmpeg on this machine',
@@ -45,26 +45,21 @@ export function videoCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { seeds, grid, wFrames: framesPerKey, fps, easing, output } = options
+  const { seeds, grid = { columns: 1, rows: 1 }, wFrames: framesPerKey, fps, easing, output } = options
   await checkOutput(output, videoKinds)
-  const { generator, sampling } = await openGenerator(options)
-  const scale = options.scale ?? Math.ceil(128 / generator.options.resolution)
+  const { generator, sampling, expect } = await openGenerator(options)
+  const scale = options.scale ?? scaleOf(generator.options.resolution)
+  // Each seed is a key frame of one cell.
+  expect(seeds.length * framesPerKey)
   const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing, scale })
   if (/\.a?png$/i.test(output)) return writeFile(output, await animatedPng(frames, fps))
   if (await hasFfmpeg()) {
     await makeFolder(output)
     await encodeVideo(frames, fps, output)
-    console.log(`${output} (encoded by ffmpeg)`)
+    sayPath(`${output} (encoded by ffmpeg)`)
     return
   }
   const instead = output.replace(/(\.\w+)?$/, '.png')
-  console.log(`ffmpeg was not found on this machine: writing an animated PNG, ${instead}, instead of ${output}`)
+  sayPath(`ffmpeg was not found on this machine: writing an animated PNG, ${instead}, instead of ${output}`)
   await writeFile(instead, await animatedPng(frames, fps))
-}
-
-function above0(text: string): number {
-  const value = parseWhole(text)
-  if (value === 0 || value > 65_535)
-    throw new InvalidArgumentError(`a whole number from 1 to 65535 is expected, got '${text}'.`)
-  return value
 }

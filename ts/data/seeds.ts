@@ -20,10 +20,10 @@ export function seedsOf(seeds: Seeds): number[] {
 
 /** `4-6` as 4, 5, 6. */
 function rangeOf(part: string): number[] {
-  const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
+  const range = /^(\d+(?:e\d+)?)(?:-(\d+(?:e\d+)?))?$/i.exec(part.trim())
   if (!range) throw new RangeError(`seeds such as 0,1,4-6 are expected, got '${part}'`)
   const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])]
-  if (last < first || last - first >= 100_000) {
+  if (!Number.isSafeInteger(last) || last < first || last - first >= 100_000) {
     throw new RangeError(`a range of at most 100,000 rising seeds is expected, got '${part}'`)
   }
   return Array.from({ length: last - first + 1 }, (_, i) => first + i)

@@ -9,10 +9,13 @@ import { blank, checkPixels, crop, enlarge, mirror, panel, place, shrink, stretc
 
 export { pictureOf, labelOf, latentOf, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 
-/** Small images are enlarged until labels of a few words fit over them. */
-function visible(picture: Picture): Picture {
-  return picture.width >= 128 ? picture : enlarge(picture, Math.ceil(128 / picture.width))
+/** An image as a figure shows it: labels of a few words must fit over small ones. */
+function visible(picture: Picture, scale = scaleOf(picture.width)): Picture {
+  return scale === 1 ? picture : enlarge(picture, scale)
 }
+
+/** The least whole factor that makes images at least 128 pixels wide. */
+export const scaleOf = (width: number): number => Math.ceil(128 / Math.min(width, 128))
 
 export interface MixingFigure extends FigureOptions {
   /** Seeds that most styles come from, a row each. */
@@ -37,10 +40,11 @@ export async function mixingFigure(generator: TrainedGenerator, figure: MixingFi
     }
   }
   // Known before hours of drawing, though gaps and labels come on top.
-  const side = Math.max(128, generator.options.resolution)
+  const { resolution } = generator.options
+  const side = resolution * (figure.scale ?? scaleOf(resolution))
   checkPixels((cols.length + 1) * side, (rows.length + 1) * side)
   const of = (seed: number) => stylesOf(generator, seed, figure)
-  const image = async (w: readonly Tensor[]) => visible(await pictureOf(generator, w, 'const'))
+  const image = async (w: readonly Tensor[]) => visible(await pictureOf(generator, w, 'const'), figure.scale)
   const sources = cols.map(of)
   const cells: (Picture | undefined)[][] = [[undefined]]
   for (const source of sources) cells[0]!.push(await image(source))
@@ -75,6 +79,7 @@ export async function truncationFigure(
     psis,
     classes,
     truncationCutoff,
+    scale,
   }: Omit<FigureOptions, 'truncationPsi'> & { readonly seeds: readonly number[]; readonly psis: readonly number[] },
 ): Promise<Picture> {
   const cells: Picture[][] = []
@@ -82,7 +87,7 @@ export async function truncationFigure(
     const row: Picture[] = []
     for (const truncationPsi of psis) {
       const styles = stylesOf(generator, seed, { classes, truncationPsi, truncationCutoff })
-      row.push(visible(await pictureOf(generator, styles, 'const')))
+      row.push(visible(await pictureOf(generator, styles, 'const'), scale))
     }
     cells.push(row)
   }
@@ -125,14 +130,14 @@ export async function noiseDetailFigure(
     const noise = new Rng(seed, streams.noise)
     const images: Picture[] = []
     for (let i = 0; i < realisations; i++) images.push(await pictureOf(generator, styles, noise))
-    const shown = visible(images[0]!)
+    const shown = visible(images[0]!, sampling.scale)
     const four = blank(shown.width, shown.height)
     const box = Math.floor(Math.min(four.width, four.height) / 2) - 2
     for (const [i, image] of images.slice(0, 4).entries()) {
       const [x, y] = [i % 2 ? four.width - box : 0, i < 2 ? 0 : four.height - box]
       place(four, stretch(crop(image, left, top, size, size), box, box), x, y)
     }
-    cells.push([shown, four, visible(deviationMap(images))])
+    cells.push([shown, four, visible(deviationMap(images), sampling.scale)])
   }
   const columnLabels = ['image', 'four of noise', 'deviation']
   return panel(cells, { columnLabels, rowLabels: seeds.map((seed) => `seed ${seed}`) })
@@ -190,7 +195,7 @@ export async function noiseComponentsFigure(
     const row: Picture[] = []
     for (const [, keep] of kinds) {
       const noise = buffers(generator, keep)
-      const image = visible(await pictureOf(generator, styles, noise))
+      const image = visible(await pictureOf(generator, styles, noise), sampling.scale)
       const turned = mirrored.includes(seed) ? mirror(image) : image
       row.push(halves ? crop(turned, 0, 0, Math.floor(turned.width / 2), turned.height) : turned)
       for (const tensor of noise) tensor.dispose()
@@ -248,7 +253,7 @@ export async function uncuratedFigure(
   if (!(Number.isInteger(rows) && rows > 0)) {
     throw new RangeError(`rows: expected a whole number above 0, found ${rows}`)
   }
-  const factor = Math.ceil(128 / Math.min(side, 128))
+  const factor = sampling.scale ?? scaleOf(side)
   // Gaps shrink with the images, to a whole number of pixels in each column.
   const gap = 2 ** Math.max(...lods) * Math.max(1, Math.round((factor * side) / 512))
   const widths = lods.map((lod) => (factor * side) / 2 ** lod)

@@ -46,6 +46,22 @@ export function cropImages(
   return cropped
 }
 
+/** Each pixel of each image of a batch `factor` times along both axes: the nearest, no new colours. */
+export function enlargeImages(batch: Uint8Array, { n, h, w, c }: BatchShape, factor: number): Uint8Array {
+  if (factor === 1) return batch
+  const [row, wide] = [w * c, w * c * factor]
+  const enlarged = new Uint8Array(n * h * factor * wide)
+  for (let y = 0; y < n * h; y++) {
+    const top = y * factor * wide
+    for (let x = 0; x < w * factor; x++) {
+      const from = y * row + Math.floor(x / factor) * c
+      enlarged.set(batch.subarray(from, from + c), top + x * c)
+    }
+    for (let copy = 1; copy < factor; copy++) enlarged.copyWithin(top + copy * wide, top, top + wide)
+  }
+  return enlarged
+}
+
 /**
  * How many images fill a screen: official misc.setup_snapshot_image_grid. Small images get a grid of at most 32 × 32.
  *

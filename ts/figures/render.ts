@@ -21,6 +21,8 @@ export interface TrainedGenerator {
   readonly height?: number | undefined
   /** Level of detail that pictures are drawn at; 0, the full resolution, by default. */
   readonly lod?: number | undefined
+  /** Called after each picture. */
+  readonly onPicture?: (() => void) | undefined
 }
 
 export interface FigureOptions {
@@ -28,6 +30,8 @@ export interface FigureOptions {
   readonly classes?: readonly (number | string)[] | undefined
   readonly truncationPsi?: number | undefined
   readonly truncationCutoff?: number | undefined
+  /** Each pixel of an image so often along both axes; by default images are at least 128 pixels wide. */
+  readonly scale?: number | undefined
 }
 
 /** z of a seed, the same for every command: `[1, latentSize]`. */
@@ -152,5 +156,6 @@ export async function pictureOf(
   const { resolution, numChannels } = generator.options
   const { height, top } = shownRows(generator)
   const pixels = await bytesOf(renderStyles(generator, styles, noise))
+  generator.onPicture?.()
   return crop(rgbPicture(pixels, resolution, resolution, numChannels), 0, top, resolution, height)
 }

@@ -369,9 +369,7 @@ class Training {
       tick: position.tick,
       progress: { ...progress, kimg: position.nimg / 1000 },
       totalSec: position.seconds,
-      secPerTick,
       secPerKimg,
-      maintenanceSec: this.#maintenanceSec,
       leftSec,
     }
     const line = this.#run.log(statusLine(status))

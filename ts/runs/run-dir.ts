@@ -26,10 +26,7 @@ export interface Status {
   readonly progress: Progress
   /** Seconds since training began, over all its starts. */
   readonly totalSec: number
-  readonly secPerTick: number
   readonly secPerKimg: number
-  /** Seconds between the ticks: snapshots, images, metrics. */
-  readonly maintenanceSec: number
   /** Estimate of the seconds left. */
   readonly leftSec: number
 }
@@ -239,20 +236,15 @@ export class RunDir {
   }
 }
 
-/** The line of a tick: the official columns, with the side and the time left in place of the GPU's memory. */
-export function statusLine({ tick, progress, ...times }: Status): string {
-  const { kimg, lod, resolution, minibatch } = progress
+/** The line of a tick, at most 80 columns: what somebody watches. stats.jsonl has the rest. */
+export function statusLine({ tick, progress, totalSec, secPerKimg, leftSec }: Status): string {
   const columns: [name: string, value: string, width: number][] = [
-    ['tick', String(tick), 5],
-    ['kimg', kimg.toFixed(1), 8],
-    ['lod', lod.toFixed(2), 5],
-    ['res', String(resolution), 5],
-    ['minibatch', String(minibatch), 4],
-    ['time', formatTime(times.totalSec), 12],
-    ['sec/tick', times.secPerTick.toFixed(1), 7],
-    ['sec/kimg', times.secPerKimg.toFixed(2), 7],
-    ['maintenance', times.maintenanceSec.toFixed(1), 6],
-    ['left', formatTime(times.leftSec), 12],
+    ['tick', String(tick), 4],
+    ['kimg', progress.kimg.toFixed(1), 7],
+    ['res', String(progress.resolution), 4],
+    ['time', formatTime(totalSec), 11],
+    ['sec/kimg', secPerKimg.toFixed(secPerKimg < 100 ? 2 : 0), 5],
+    ['left', formatTime(leftSec), 11],
   ]
   return columns
     .map(([name, value, width]) => `${name} ${value.padEnd(width)}`)
