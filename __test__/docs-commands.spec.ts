@@ -41,8 +41,8 @@ function short(command: string, data: string, place: number): string[] {
   if (command.includes(' classifier train')) {
     return ['--attributes', 'hat', '--resolution', '16', '--kimg', '0.008', '--fmap-max', '4']
   }
-  if (command.includes('--metrics ls')) return ['--num', '64']
-  if (command.includes(' metrics')) return ['--num', '20']
+  if (command.includes('--metrics ls')) return ['--metrics-num', '64']
+  if (command.includes(' metrics')) return ['--metrics-num', '20']
   return []
 }
 

@@ -67,13 +67,13 @@ test('metrics and classifiers run as the README writes them', async (t) => {
   const given = commands.map((command) => command.split(' ').slice(2))
   const [train, [metrics, classifier, separability]] = [given[2], given.slice(-3)]
   await run(process.execPath, [main, ...train!, ...small, '--data', await tinyDataset()], { cwd })
-  const measured = await run(process.execPath, [main, ...metrics!, '--num', '20'], { cwd })
+  const measured = await run(process.execPath, [main, ...metrics!, '--metrics-num', '20'], { cwd })
   t.regex(measured.stdout, /^swd +\d+\.\d{4} +network-snapshot-000000\.safetensors/m)
   t.regex(measured.stdout, /^ms_ssim +\d\.\d{4} /m)
   const few = ['--attributes', 'hat,hoodie', '--resolution', '16', '--kimg', '0.08', '--fmap-max', '8']
   const trained = await run(process.execPath, [main, ...classifier!, ...few], { cwd })
   t.regex(trained.stdout, /hat +\d+\.\d % of 400 held-out images right, \d+\.\d % by chance/)
-  const separable = await run(process.execPath, [main, ...separability!, '--num', '64'], { cwd })
+  const separable = await run(process.execPath, [main, ...separability!, '--metrics-num', '64'], { cwd })
   t.regex(separable.stdout, /^ls_z +\d\.\d{4} .*\nls_w +\d\.\d{4} /m)
 })
 

@@ -84,7 +84,7 @@ test('options of one format are refused with another', async (t) => {
     ['--trunc-cutoff', 'input'],
     ['--pixels', 'bytes'],
   ]) {
-    const message = `${option[0]}: expected with --format onnx alone, found it with npz; leave it out`
+    const message = `${option[0]}: it belongs to --format onnx, got npz; leave it out`
     await t.throwsAsync(run(...args, ...option), { message })
   }
   const wrong = run(...args.slice(0, 3), '--format', 'onnx', '--trunc', 'inputs')

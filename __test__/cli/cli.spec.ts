@@ -78,15 +78,15 @@ test('a dry run finds missing data and an output that cannot be made, as a train
 })
 
 const bad: [name: string, args: string[], message: RegExp][] = [
-  ['an unknown option', ['train', '--kimgs', '4'], /unknown option '--kimgs'\n\(Did you mean --kimg\?\)/],
-  ['an unknown command', ['trian'], /unknown command 'trian'/],
+  ['an unknown option', ['train', '--kimgs', '4'], /^stylegan: --kimgs: unknown option; did you mean --kimg\?\n$/],
+  ['an unknown command', ['trian'], /^stylegan: trian: unknown command; did you mean train\?\n$/],
   ['an unknown preset', ['train', '--preset', 'fast'], /preset: expected one of stylegan, ffhq, .*found "fast"/],
   [
     'a resolution that is no power of two',
     ['train', '--data', 'x', '--resolution', '100'],
     /resolution: expected a power of two/,
   ],
-  ['a number that is none', ['train', '--kimg', 'many'], /a number is expected, got 'many'/],
+  ['a number that is none', ['train', '--kimg', 'many'], /^stylegan: --kimg: a number is expected, got 'many'\n$/],
   ['no data', ['train'], /data: expected a folder of images/],
   [
     'missing data',
@@ -98,7 +98,11 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['train', '--preset', 'demo', '--outdir', '/dev/null/results'],
     /\/dev\/null\/results: expected a folder, found a file \(ENOTDIR\); choose another outdir/,
   ],
-  ['a seed that is no number', ['train', '--preset', 'demo', '--seed', 'one'], /a number is expected, got 'one'/],
+  [
+    'a seed that is no number',
+    ['train', '--preset', 'demo', '--seed', 'one'],
+    /--seed: a number is expected, got 'one'/,
+  ],
   [
     'two options that contradict each other',
     ['train', '--preset', 'demo', '--loss', 'hinge', '--gamma', '4'],
@@ -124,6 +128,58 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['classifier', 'train', '--outdir', '/dev/null/x', '--cache', '/dev/null/y'],
     /\/dev\/null\/y\S*: expected a folder, found a file \(ENOTDIR\)/,
   ],
+  [
+    'a name of StyleGAN3',
+    ['train', '--cbase=16384'],
+    /^stylegan: --cbase: its name here is --fmap-base, and the number is half: 8192/,
+  ],
+  ['a name of StyleGAN2-ADA', ['train', '--cfg', 'auto'], /^stylegan: --cfg: .*--config chooses a row of Table 1/],
+  ['an old name', ['classifier', 'train', '--rate', '0.1'], /^stylegan: --rate: its name here is --lr\n$/],
+  [
+    'another old name',
+    ['metrics', '--network', 'x', '--num', '9'],
+    /^stylegan: --num: its name here is --metrics-num\n$/,
+  ],
+  [
+    'a script of StyleGAN3',
+    ['gen_images', '--seeds', '0'],
+    /^stylegan: gen_images: its name here is stylegan generate\n$/,
+  ],
+  [
+    'a switch with a value that is none',
+    ['train', '--mirror=maybe'],
+    /--mirror: true, false or nothing is expected, got 'maybe'/,
+  ],
+  ['a word without a flag', ['train', 'photos'], /^stylegan: train: flags alone are expected, got 1 more/],
+  ['a flag without its value', ['train', '--data'], /^stylegan: --data: a value must follow, got nothing/],
+  ['a missing flag', ['export'], /^stylegan: --network: it must be given, got nothing/],
+  [
+    'another choice',
+    ['bench', '--precision', 'f8'],
+    /^stylegan: --precision: one of f32, bf16, f16 is expected, got 'f8'\n$/,
+  ],
+  [
+    'two names of a network',
+    ['info', 'a', '--network', 'b'],
+    /--network: one snapshot or folder is expected, got both/,
+  ],
+  ...(
+    [
+      [['--metrics', 'none', '--weights', 'w'], /--weights: --metrics none computes none; leave it out/],
+      [['--classifiers', 'c'], /--classifiers: only the metric ls reads classifiers/],
+      [['--lrate-max', '0.001'], /--lrate-max: --glr and --dlr are numbers/],
+      [
+        ['--lod-initial-resolution', '32', '--lod-training-kimg', '9'],
+        /--lod-training-kimg: training begins at its full/,
+      ],
+      [['--skip-bad'], /--skip-bad: builtin:avatars has no files/],
+      [['--json', '--verbose'], /--verbose: --json prints for programs/],
+    ] as const
+  ).map(([flags, message]): (typeof bad)[number] => [
+    `train ${flags.join(' ')}`,
+    ['train', '--preset', 'demo', ...flags],
+    message,
+  ]),
   [
     'seeds that are none',
     ['generate', '--network', 'x', '--seeds', 'a-b'],

@@ -25,7 +25,7 @@ test.serial('every figure command writes its picture', async (t) => {
   const commands: [string, ...string[]][] = [
     ['mix', '--rows', '0-1', '--cols', '2,3', '--styles', '0-1+3', '--output', file('mix.png')],
     ['mix', '--paper', '--output', file('mix-paper.png')],
-    ['truncate', '--seeds', '0', '--psis=1,0,-0.5', '--output', file('truncate.png')],
+    ['truncate', '--seeds', '0', '--trunc=1,0,-0.5', '--output', file('truncate.png')],
     ['truncate', '--paper', '--output', file('truncate-paper.png')],
     ['noise', '--seeds', '0', '--halves', '--mirrored', '0', '--output', file('noise.png')],
     ['noise', '--paper', '--output', file('noise-paper.png')],
@@ -62,36 +62,87 @@ test.serial('generate writes exactly what images of the library gives', async (t
 const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--class', '1'], /class: expected none/],
   [['generate', '--seeds', '0', '--class', 'cat'], /class: expected none, .* found cat/],
-  [['generate', '--seeds', '0-2', '--grid', '2x2'], /expected as many seeds as 2x2 = 4, found 3/],
+  [['generate', '--seeds', '0-2', '--grid', '2x2'], /--grid and --seeds: 2x2 = 4 seeds are expected, got 3/],
   [['generate', '--seeds', '0', '--grid', '1x1', '--uncurated'], /--grid and --uncurated: one of them/],
   [
     ['generate', '--seeds', '0', '--uncurated', '--paper', 'cat'],
-    /--seeds and --paper: one of them is expected, found/,
+    /--seeds and --paper: one of them is expected, got both/,
   ],
-  [['generate', '--seeds', '0', '--paper', 'cat'], /--paper: --uncurated is expected with it/],
+  [['generate', '--seeds', '0', '--paper', 'cat'], /--paper: it belongs to --uncurated; leave it out/],
   [['generate'], /--seeds: seeds are expected/],
   [['generate', '--seeds', '0', '--trunc', 'half'], /a number is expected, got 'half'/],
   [['generate', '--seeds', '0', '--height', '5'], /height: expected an even number of at most 8 rows, found 5/],
   [['generate', '--seeds', '0', '--outdir', '/dev/null/out'], /\/dev\/null\/out.*: expected a folder/],
   [['mix', '--rows', '0', '--cols', '1', '--styles', '9'], /styles: expected layers from 0 to 3, found 9/],
-  [['mix', '--rows', '0'], /--rows and --cols: both are expected, found one/],
+  [['mix', '--rows', '0'], /--rows and --cols: both are expected, got one/],
   [['mix', '--rows', '0', '--cols', '1', '--paper'], /--rows and --cols and --paper: one of them/],
-  [['mix', '--paper', '--styles', '0'], /--styles and --paper: one of them is expected, found both/],
-  [['truncate', '--seeds', '0', '--psis', 'x'], /got 'x'/],
+  [['mix', '--paper', '--styles', '0'], /--styles and --paper: one of them is expected, got both/],
+  [['truncate', '--seeds', '0', '--trunc', 'x'], /got 'x'/],
   [['truncate'], /--seeds: seeds are expected, or --paper/],
   [['noise', '--seeds', 'many'], /seeds such as 0,1,4-6 are expected, got 'many'/],
   [['noise', '--seeds', '0', '--split', '4'], /split: expected a layer from 1 to 3, found 4/],
   [['video', '--seeds', '0', '--output', 'x.png'], /seeds: expected two or more/],
+  [['video', '--seeds', '0-1e9'], /--seeds: a range of at most 100,000 rising seeds is expected, got '0-1e9'/],
+  [
+    ['video', '--seeds', '0-1', '--w-frames', '1e9'],
+    /--w-frames: a whole number from 1 to 65535 is expected, got '1e9'/,
+  ],
+  [['generate', '--seeds', '0', '--uncurated-rows', '2'], /--uncurated-rows: it belongs to --uncurated; leave it out/],
+  [['generate', '--seeds', '0', '--lods', '0'], /--lods: it belongs to --uncurated/],
+  [['generate', '--seeds', '0', '--uncurated', '--noise-mode', 'none'], /--noise-mode: --uncurated draws the noise/],
+  [['generate', '--seeds', '0-2', '--uncurated'], /--seeds: --uncurated draws from one seed on, got 3 seeds/],
+  [['generate', '--seeds', '0', '--trunc', '1', '--trunc-cutoff', '2'], /--trunc-cutoff: psi 1 truncates nothing/],
+  [['generate', '--seeds', '0', '--scale', '100000'], /--scale: a whole number from 1 to 65535 is expected/],
+  [['generate', '--seeds', '0', '--scale', '9999'], /picture: at most 400,000,000 pixels/],
+  [['noise', '--seeds', '0', '--part', '0,0,1'], /--part: it belongs to --detail; leave it out/],
+  [['noise', '--seeds', '0', '--realisations', '9'], /--realisations: it belongs to --detail/],
+  [['noise', '--seeds', '0', '--detail', '--split', '2'], /--split: --detail has noise in all layers/],
+  [['noise', '--paper', '--halves'], /--halves: the figure of --paper has its own/],
+  [['noise', '--seeds', '0', '--mirrored', '1'], /--mirrored: some of --seeds are expected, got 1/],
+  [['noise', '--seeds', '0', '--trunc-cutoff', '2'], /--trunc-cutoff: psi 1 truncates nothing/],
 ]
 for (const [args, message] of refused) {
   test.serial(`one clear line refuses: ${args.join(' ')}`, async (t) => {
     const { code, err, out } = await draw(args[0]!, ...args.slice(1))
     t.is(code, 1)
     t.regex(err, message)
-    t.is(err.trim().split('\n').length, 1, err)
+    // Before it, the network is named.
+    t.is(
+      err
+        .replace(/^Network .*\n/, '')
+        .trim()
+        .split('\n').length,
+      1,
+      err,
+    )
     t.false(/\n\s+at /.test(err + out), 'no stack')
   })
 }
+
+test.serial(
+  '--scale enlarges pictures by whole factors, pixel by pixel, and every command says what it drew from',
+  async (t) => {
+    const out = await folder()
+    const size = (png: Buffer) => [png.readUInt32BE(16), png.readUInt32BE(20)]
+    const file = (name: string) => readFile(join(out, name))
+    const drawn = await draw('generate', '--seeds', '0', '--scale', '3', '--outdir', out)
+    t.regex(drawn.err, /^Network +.*network-snapshot-000000\.safetensors\n$/)
+    t.regex(drawn.out, /^.*seed0000\.png\n$/)
+    t.deepEqual(size(await file('seed0000.png')), [24, 24])
+    await draw('generate', '--seeds', '0-1', '--grid', '2x1', '--scale', '3', '--outdir', out)
+    t.deepEqual(size(await file('grid.png')), [24 * 2 + 1, 24])
+    await draw('video', '--seeds', '0-1', '--w-frames', '2', '--scale', '2', '--output', join(out, 'walk.png'))
+    t.deepEqual(size(await file('walk.png')), [16, 16])
+    // 8 pixels are enlarged 16 times by default.
+    const truncated = async (name: string, ...more: string[]) => {
+      await draw('truncate', '--seeds', '0', '--trunc', '1', '--output', join(out, name), ...more)
+      return file(name)
+    }
+    const byDefault = await truncated('default.png')
+    t.deepEqual(await truncated('same.png', '--scale', '16'), byDefault)
+    t.true(size(await truncated('large.png', '--scale', '20'))[0]! > size(byDefault)[0]!)
+  },
+)
 
 test.serial('a height keeps the middle rows of every picture', async (t) => {
   const out = await folder()
@@ -197,7 +248,8 @@ test.serial('classes come from folders or from dataset.json, and generate draws 
     const { code, err } = await stylegan(
       ['generate', '--network', dir, '--seeds', '0', '--trunc', '1', '--class', one, '--outdir', out], // untruncated
     )
-    return code === 0 ? (await readFile(join(out, 'seed0000.png'))).toString('base64') : err.trim()
+    const complaint = err.replace(/^Network .*\n/, '').trim()
+    return code === 0 ? (await readFile(join(out, 'seed0000.png'))).toString('base64') : complaint
   }
   const [bee, one, ape] = [await drawn(named!, 'bee'), await drawn(named!, '1'), await drawn(named!, 'ape')]
   t.is(bee, one)

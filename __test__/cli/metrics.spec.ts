@@ -52,7 +52,7 @@ if (process.platform === 'linux') {
       await network(),
       '--metrics',
       'ms_ssim',
-      '--num',
+      '--metrics-num',
       '2',
       '--outdir',
       outdir,
@@ -83,7 +83,11 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     /found "fid"; did you mean fid50k\?/,
   ],
   ['no network', ['metrics'], /network and images: one of them is expected, found none/],
-  ['no images to generate', ['metrics', '--network', 'NETWORK', '--num', '0'], /a number above 0 is expected, got '0'/],
+  [
+    'no images to generate',
+    ['metrics', '--network', 'NETWORK', '--metrics-num', '0'],
+    /--metrics-num: a whole number from 1 to/,
+  ],
   [
     'an unknown mode',
     ['metrics', '--network', 'NETWORK', '--mode', 'best'],
@@ -112,7 +116,7 @@ test('Ctrl-C, then the same command: the number of a run that was not interrupte
   const path = await network()
   const [cache, other] = [await folder(), await folder()]
   const of = (dir: string) => [
-    ...['metrics', '--network', path, '--metrics', 'ms_ssim', '--num', '20000'],
+    ...['metrics', '--network', path, '--metrics', 'ms_ssim', '--metrics-num', '20000'],
     ...['--cache', dir, '--outdir', dir],
   ]
   const stopped = await stylegan(of(cache), 5)

@@ -39,7 +39,7 @@ export function commandsOf(sources: Sources): Record<'train' | 'metrics' | 'clas
     metrics: {
       name: 'metrics',
       args: (dir) => [
-        ...['metrics', '--network', sources.snapshot(), ...photos, '--metrics', 'swd,ms_ssim', '--num', '256'],
+        ...['metrics', '--network', sources.snapshot(), ...photos, '--metrics', 'swd,ms_ssim', '--metrics-num', '256'],
         ...['--cache', join(dir, 'cache'), '--outdir', join(dir, 'metrics')],
       ],
       answer: async (dir) => {

@@ -80,7 +80,12 @@ export async function openGenerator(options: DrawOptions): Promise<Drawing> {
   const generator = { Gs, options: G.options, classes, lod, height: options.height ?? G.height, onPicture }
   const truncationPsi = options.trunc ?? defaultPsi(G.options)
   refuseIgnored(['--trunc-cutoff', options.truncCutoff !== undefined && truncationPsi === 1, 'psi 1 truncates nothing'])
-  const sampling = { classes: options.class, truncationPsi, truncationCutoff: options.truncCutoff, scale: options.scale }
+  const sampling = {
+    classes: options.class,
+    truncationPsi,
+    truncationCutoff: options.truncCutoff,
+    scale: options.scale,
+  }
   return { G, generator, sampling, expect: (images) => (total = images) }
 }
 

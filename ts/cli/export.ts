@@ -32,7 +32,10 @@ interface Options extends OnnxOptions {
 export function exportCommand(): Command {
   return new Command('export')
     .description('Write the generator of a network for other programs.')
-    .requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot; or a checkpoint of another code base')
+    .requiredOption(
+      '--network <path>',
+      'snapshot, or a folder: its newest snapshot; or a checkpoint of another code base',
+    )
     .addOption(
       new Option(
         '--format <name>',
@@ -50,7 +53,11 @@ export function exportCommand(): Command {
         'none',
       ]),
     )
-    .option('--trunc <psi>', "onnx: truncation, or 'input' (default: 0.7; of w and without styles 1)", orInput(parsePsi))
+    .option(
+      '--trunc <psi>',
+      "onnx: truncation, or 'input' (default: 0.7; of w and without styles 1)",
+      orInput(parsePsi),
+    )
     .option(
       '--trunc-cutoff <layers>',
       "onnx: layers that truncation moves, or 'input' (default: 8)",

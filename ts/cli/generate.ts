@@ -129,11 +129,10 @@ async function drawSeeds(
   }
   if (!grid) return
   const gap = Math.ceil(shape.w / 64)
-  const { pixels, width, height: high } = tileImages(
-    Buffer.concat(drawn),
-    { n: seeds.length, ...shape },
-    grid.columns,
-    gap,
-  )
+  const {
+    pixels,
+    width,
+    height: high,
+  } = tileImages(Buffer.concat(drawn), { n: seeds.length, ...shape }, grid.columns, gap)
   await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(pixels, width, high, shape.c))
 }

@@ -56,7 +56,7 @@ export function metricsCommand(): Command {
       'take weight files with other hashes; the numbers compare with no published ones',
     )
     .option('--classifiers <dir>', "attribute classifiers of 'stylegan classifier train'")
-    .option('--metrics-num <n>', "images that a metric generates, in place of its own number", countTo(1e9))
+    .option('--metrics-num <n>', 'images that a metric generates, in place of its own number', countTo(1e9))
     .addOption(
       new Option('--mode <mode>', "how images come to Inception's size, in clean-fid's names")
         .choices(modes)
@@ -78,7 +78,7 @@ const examples = `
 Examples:
   $ stylegan metrics --network results
   $ stylegan metrics --network results --metrics fid50k,ppl_wend --weights ./weights
-  $ stylegan metrics --network results --metrics ls --classifiers classifiers --num 20000
+  $ stylegan metrics --network results --metrics ls --classifiers classifiers --metrics-num 20000
   $ stylegan metrics --images ./fakes --data ./photos --resolution 256 --metrics fid50k_full --weights ./weights`
 
 function list(): string {
@@ -89,7 +89,8 @@ async function run({ network, json, metricsNum: num, mode, ...given }: Options):
   const metrics = given.metrics === undefined ? defaultMetrics(given) : parseMetrics(given.metrics)
   const snapshot = network === undefined ? undefined : await findSnapshot(network)
   checkFlags({ ...given, network, mode }, metrics)
-  const needsData = metrics.some((name) => entryOf(name).reals) || (snapshot !== undefined && (await mayBeLabelled(snapshot)))
+  const needsData =
+    metrics.some((name) => entryOf(name).reals) || (snapshot !== undefined && (await mayBeLabelled(snapshot)))
   if (!needsData) checkDataFlags(given, metrics)
   const progress = new Progress(json ? console.error : console.log)
   const options = { ...given, network: snapshot, num, metrics, mode: mode ?? 'legacy_tensorflow' }

@@ -3,10 +3,10 @@ import { Presets, SingleBar } from 'cli-progress'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 
-let drawn: Progress | undefined
+let drawn: SingleBar | undefined
 
 /** Ends the bar that is drawn, if there is one: the process would go on for it. */
-export const clearBar = () => drawn?.clear()
+export const clearBar = () => drawn?.stop()
 
 /** Columns of a bar: narrow terminals get a shorter one. */
 const barColumns = () => Math.min(24, Math.max(4, columns() - 50))
@@ -30,11 +30,18 @@ export class Progress {
     if (format !== this.#format) this.clear()
     if (!this.#bar) {
       // The end of a line that is too long is cut: a bar of two lines could not be drawn over.
-      const options = { format, barsize: barColumns(), clearOnComplete: true, linewrap: true, stopOnComplete: false, formatTime: left }
+      const options = {
+        format,
+        barsize: barColumns(),
+        clearOnComplete: true,
+        linewrap: true,
+        stopOnComplete: false,
+        formatTime: left,
+      }
       this.#bar = new SingleBar(options, Presets.shades_classic)
       this.#bar.start(total, value, payload)
       this.#format = format
-      drawn = this
+      drawn = this.#bar
     }
     this.#bar.setTotal(total)
     this.#bar.update(value, payload)

@@ -2,7 +2,14 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { BUILTIN_AVATARS } from '../data/info.ts'
-import { networkOptions, parseMetrics, resolveConfig, runName, scheduleOptions, type TrainConfig } from '../training/config.ts'
+import {
+  networkOptions,
+  parseMetrics,
+  resolveConfig,
+  runName,
+  scheduleOptions,
+  type TrainConfig,
+} from '../training/config.ts'
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { estimateRun, type Estimate, type ResolutionCost } from '../runs/estimate.ts'
 import { layerTable } from '../networks/layer-table.ts'
@@ -72,7 +79,16 @@ function defaults(key: ConfigKey): string {
 type Options = Record<string, unknown> &
   ImageOptions & { preset?: string; verbose?: boolean; profile?: boolean; dryRun?: boolean; json?: boolean }
 
-async function run({ preset, verbose, profile, dryRun, json, maxMegapixels, verify, ...given }: Options): Promise<void> {
+async function run({
+  preset,
+  verbose,
+  profile,
+  dryRun,
+  json,
+  maxMegapixels,
+  verify,
+  ...given
+}: Options): Promise<void> {
   outliveScreen()
   const say = json ? console.error : console.log
   const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)

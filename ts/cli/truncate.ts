@@ -35,7 +35,10 @@ export function truncateCommand(): Command {
       .action(async (options: Options) => {
         await checkOutput(options.output, ['.png'])
         const { seeds, paper, trunc: psis = truncationOfPaper.psis, ...given } = options
-        const { generator, sampling, expect } = await openGenerator({ ...given, trunc: psis.find((psi) => psi !== 1) ?? 1 })
+        const { generator, sampling, expect } = await openGenerator({
+          ...given,
+          trunc: psis.find((psi) => psi !== 1) ?? 1,
+        })
         const { classes, truncationCutoff, scale } = sampling
         const figure = figureOf(seeds && { seeds }, paper && truncationOfPaper, '--seeds')
         expect(figure.seeds.length * psis.length)
