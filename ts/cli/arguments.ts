@@ -10,6 +10,7 @@ import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
 import { diskError, writeAtomic } from '../files/write-atomic.ts'
+import { builtInNames } from '../runs/built-in.ts'
 import { loadGenerator } from '../runs/load-generator.ts'
 import { options } from '../training/options.ts'
 
@@ -31,7 +32,7 @@ export interface DrawOptions {
  * @param scale what pictures are enlarged to without `--scale`
  */
 export function drawOptions(command: Command, { truncation = true, scale = 'at least 128 pixels wide' } = {}): Command {
-  command.requiredOption('--network <path>', 'snapshot, or a folder: its newest snapshot')
+  command.requiredOption('--network <path>', networkHelp)
   if (truncation) {
     const help = 'truncation: 1 draws from all that was learned, 0 draws the mean image; below 0 the opposites'
     command.addOption(new Option('--trunc <psi>', `${help} (default 0.7, without styles 1)`).argParser(parsePsi))
@@ -47,6 +48,9 @@ export function drawOptions(command: Command, { truncation = true, scale = 'at l
     .option('--scale <n>', `each pixel n times along both axes (default: ${scale})`, parseCount)
     .option('--device <name>', deviceHelp, 'cpu')
 }
+
+/** What `--network` takes. */
+export const networkHelp = `snapshot, a folder (its newest snapshot), or a built-in network: ${builtInNames.join(', ')}`
 
 /** What `--device` takes. */
 export const deviceHelp = options.device.help!

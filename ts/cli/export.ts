@@ -8,7 +8,7 @@ import { defaultCutoff, defaultPsi } from '../figures/generator.ts'
 import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
-import { flagOf, makeFolder, parsePsi, parseWhole, refuseIgnored, sayPath } from './arguments.ts'
+import { flagOf, makeFolder, networkHelp, parsePsi, parseWhole, refuseIgnored, sayPath } from './arguments.ts'
 import { checkOutput } from './outputs.ts'
 
 /** Draws an exported file with PyTorch. */
@@ -32,10 +32,7 @@ interface Options extends OnnxOptions {
 export function exportCommand(): Command {
   return new Command('export')
     .description('Write the generator of a network for other programs.')
-    .requiredOption(
-      '--network <path>',
-      'snapshot, or a folder: its newest snapshot; or a checkpoint of another code base',
-    )
+    .requiredOption('--network <path>', `${networkHelp}; or a checkpoint of another code base`)
     .addOption(
       new Option(
         '--format <name>',

@@ -9,11 +9,13 @@ import type { ResizeMode } from '../metrics/networks/resize.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
+import { builtInNetwork } from '../runs/built-in.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
 import {
   countTo,
   deviceHelp,
   imageOptions,
+  networkHelp,
   skipBadHelp,
   openDevice,
   parseWhole,
@@ -40,7 +42,7 @@ export function metricsCommand(): Command {
     .description(
       'Measure a trained network, or a folder of images. Ctrl-C keeps what was computed; the same command goes on.',
     )
-    .option('--network <path>', 'snapshot, or a folder: its newest snapshot')
+    .option('--network <path>', networkHelp)
     .option('--images <path>', 'folder of images, or statistics of pytorch-fid (.npz), in place of a network')
     .option(
       '--data <path>',
@@ -93,7 +95,9 @@ async function run({ network, json, metricsNum: num, mode, ...given }: Options):
     metrics.some((name) => entryOf(name).reals) || (snapshot !== undefined && (await mayBeLabelled(snapshot)))
   if (!needsData) checkDataFlags(given, metrics)
   const progress = new Progress(json ? console.error : console.log)
-  const options = { ...given, network: snapshot, num, metrics, mode: mode ?? 'legacy_tensorflow' }
+  // Nothing is written into the package.
+  const outdir = given.outdir ?? (builtInNetwork(network ?? '') && 'out')
+  const options = { ...given, outdir, network: snapshot, num, metrics, mode: mode ?? 'legacy_tensorflow' }
   const stopping = 'Stopping; the same command goes on with what was computed.'
   const work = async (signal: AbortSignal) => {
     await measure(options, {

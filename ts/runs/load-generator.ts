@@ -15,7 +15,7 @@ export interface LoadOptions {
 /**
  * Opens a trained network.
  *
- * @param path a snapshot, a folder (its newest snapshot), or a file that `stylegan import` reads
+ * @param path a snapshot, a folder (its newest snapshot), a file that `stylegan import` reads, or `avatars`, the built-in network
  * @throws Error if no snapshot is there, SnapshotError or WeightsError if it cannot be read
  */
 export async function loadGenerator(

@@ -5,6 +5,7 @@ import { kindOf } from '../files/kind.ts'
 import { readMetadata, SnapshotError } from '../files/safetensors.ts'
 import { entryOf } from '../metrics/catalogue.ts'
 import type { TrainConfig } from '../training/config.ts'
+import { builtInNetwork } from './built-in.ts'
 import { isMetric, type MetricName } from '../training/metric-names.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 
@@ -55,8 +56,10 @@ export async function removeInterrupted(folder: string): Promise<void> {
   for (const { path } of await snapshotsIn(folder)) if (isInterrupted(path)) await rm(path, { force: true })
 }
 
-/** The newest snapshot under a path. */
+/** The newest snapshot under a path, or the built-in network of this name. */
 export async function findSnapshot(path: string): Promise<string> {
+  const builtIn = builtInNetwork(path)
+  if (builtIn !== undefined) return builtIn
   const entry = await stat(path).catch(() => undefined)
   if (entry === undefined)
     throw new Error(`${path || "''"}: a snapshot or a folder with one is expected, there is nothing; check the path`)
