@@ -3,10 +3,13 @@
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { writeGenerator } from '../dist/checkpoints/index.js'
-import { Device } from '../dist/native/index.js'
-import { readGenerator } from '../dist/training/state.js'
-import { findSnapshot } from '../dist/runs/snapshots.js'
+
+// Built by 'npm run build'; types are checked without it.
+const built = (module) => import(new URL(`../dist/${module}.js`, import.meta.url).href)
+const { writeGenerator } = await built('checkpoints/index')
+const { Device } = await built('native/index')
+const { readGenerator } = await built('training/state')
+const { findSnapshot } = await built('runs/snapshots')
 
 const [snapshot] = process.argv.slice(2)
 if (snapshot === undefined) throw new Error('a snapshot is expected: node scripts/avatars.mjs SNAPSHOT')

@@ -66,7 +66,7 @@ export class Display {
     }
   }
   /** What is trained, on how many images, where, how large it is, and where to look; how long follows. */
-  #begin({ count, skipped, snapshot, dir }: Extract<TrainEvent, { type: 'start' }>): string[] {
+  #begin({ count, skipped, snapshot, nimg, dir }: Extract<TrainEvent, { type: 'start' }>): string[] {
     this.#began = performance.now()
     const { config, resolution, kimg, data } = this.#config
     return [
@@ -75,7 +75,7 @@ export class Display {
       deviceLine(this.#config),
       networksLine(this.#config),
       `Results        ${join(dir, 'fakesNNNNNN.png')}, one at each tick`,
-      ...(snapshot === undefined ? [] : [`Going on from  ${snapshot}`]),
+      ...(snapshot === undefined ? [] : [`${nimg > 0 ? 'Going on from ' : 'Weights from  '} ${snapshot}`]),
     ]
   }
 

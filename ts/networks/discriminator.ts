@@ -37,6 +37,19 @@ export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
   return specs
 }
 
+/** Most resolutions that {@link layersBelow} can name: the layers at 4×4 always learn. */
+export const mostFrozen = (side: number): number => Math.log2(side) - 2
+
+/**
+ * Weights and biases of the layers next to images of a side: FromRGB and both convolutions of as many resolutions, halving it
+ * (freeze-D: Mo et al. 2020).
+ */
+export function layersBelow(side: number, count: number, { resolution }: Pick<NetworkOptions, 'resolution'>): string[] {
+  const [R, top] = [Math.log2(resolution), Math.log2(side)]
+  const sides = Array.from({ length: count }, (_, i) => top - i)
+  return sides.flatMap((r) => [rgbName(R, r), ...blockNames(r)]).flatMap((name) => [`${name}/weight`, `${name}/bias`])
+}
+
 /** Classes that have a logit of their own: Progressive GAN's discriminator does not see them. */
 const classes = ({ config, labelSize }: NetworkOptions) => (config === 'A' ? 0 : labelSize)
 

@@ -151,10 +151,18 @@ function emptyNetwork(device: Device, specs: readonly ParamSpec[]): Network {
   return { device, params, trainable: trainable.map(({ name }) => name), flat }
 }
 
-/** The parameters with every trainable one at the start of a history, and those alone, in order. */
-export function tracked({ params, trainable }: Network): { params: Params; inputs: Tensor[] } {
-  const inputs = trainable.map((name) => get(params, name).tracked())
-  const starts = new Map(trainable.map((name, i) => [name, inputs[i]!]))
+/**
+ * The parameters with every trainable one at the start of a history, and those alone, in order.
+ *
+ * @param still names of trainable ones that do not learn now
+ */
+export function tracked(
+  { params, trainable }: Network,
+  still: ReadonlySet<string> = new Set(),
+): { params: Params; inputs: Tensor[] } {
+  const learning = trainable.filter((name) => !still.has(name))
+  const inputs = learning.map((name) => get(params, name).tracked())
+  const starts = new Map(learning.map((name, i) => [name, inputs[i]!]))
   return { params: new Map([...params].map(([name, tensor]) => [name, starts.get(name) ?? tensor])), inputs }
 }
 

@@ -148,7 +148,7 @@ async function* trainIn(
   run.log(`${count} images of ${source} (${transform}), ${skipped.length} left out`)
   const leftOut = describeLeftOut(dataset)
   if (leftOut !== undefined) run.log(leftOut)
-  if (snapshot !== undefined) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
+  if (snapshot !== undefined && nimg > 0) run.log(`Going on after ${nimg / 1000} kimg from ${snapshot}`)
   for (const line of [...run.notices, ...notices, ...(state.notes ?? [])]) {
     run.log(line)
     yield { type: 'notice', line }

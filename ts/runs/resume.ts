@@ -5,9 +5,13 @@ import type { DatasetInfo } from '../data/info.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import type { Device } from '../native/index.ts'
 import { runName, type TrainConfig } from '../training/config.ts'
-import { createState, loadState, startingNimg, type Custom, type TrainingState } from '../training/state.ts'
+import { createState, loadState, type Custom, type TrainingState } from '../training/state.ts'
+import { startFrom, startingNimg } from '../training/transfer.ts'
 import { checkOutdir, type RunDir } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
+
+/** With fewer images there is nothing to learn but these. */
+const fewest = 8
 
 export interface Start {
   readonly state: TrainingState
@@ -32,11 +36,16 @@ export async function resume(
   const snapshot = own?.snapshot ?? (await namedSnapshot(config))
   const loaded =
     own?.state ??
-    (snapshot === undefined ? createState(device, config, custom) : await loadState(snapshot, device, config, custom))
+    (snapshot === undefined ? createState(device, config, custom) : await startFrom(snapshot, device, config, custom))
   const notices = [...(own?.damaged ?? [])]
   if (images.count !== count) notices.push(`${count} images, ${images.count} when this run began`)
   else if (images.fingerprint !== fingerprint) {
     notices.push('the images are not those that this run began with: their names, sizes or times differ')
+  }
+  if (count < fewest) {
+    notices.push(
+      `${count} image${count === 1 ? '' : 's'}: expect copies of ${count === 1 ? 'it' : 'them'}; a network learns what ${fewest} or more images have in common, and hundreds are better`,
+    )
   }
   const { nimg } = loaded.position
   if (nimg >= config.kimg * 1000) {

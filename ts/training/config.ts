@@ -90,6 +90,10 @@ function samePath(key: ConfigKey, a: unknown, b: unknown): boolean {
   return isPath && resolve(a) === resolve(b)
 }
 
+/** Whether two runs learn from the same folder. */
+export const sameData = (a: TrainConfig, b: TrainConfig): boolean =>
+  a.data === b.data || samePath('data', a.data, b.data)
+
 /** What the schedule reads from a configuration: numbers replace the official tables where given. */
 export function scheduleOptions(config: TrainConfig): ScheduleOptions {
   type Table = { base: number; dict: Readonly<Record<number, number>> }
@@ -229,6 +233,9 @@ function checkPairs(config: TrainConfig): void {
     throw refuse('cond', 'mappingLayers', 'classes are learned by the mapping network: give it layers')
   }
   if (!config.cond && config.labelSize > 0) throw refuse('labelSize', 'cond', 'labels are used with --cond only')
+  if (config.freezed > 0 && config.resume === null) {
+    throw refuse('freezed', 'resume', 'layers keep the weights of a trained network: name one with --resume')
+  }
   if (batch !== 'auto' && gpus > 1) throw refuse('batch', 'gpus', 'gpus picks official minibatches: set batch to auto')
 }
 

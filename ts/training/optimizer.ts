@@ -47,24 +47,32 @@ export interface StepOptions {
   readonly rate: number
   /** Weight of the old running average. */
   readonly averageBeta?: number
+  /** Names of variables that have no gradient and stay as they are. */
+  readonly still?: ReadonlySet<string> | undefined
 }
 
 /**
  * One Adam step. The average takes in the weights as they were before it, as the official loop averages with the
  * discriminator's step, whether it is taken or not. A step with a gradient that is not finite is not taken, and counted.
  *
- * @param gradients of the network's trainable variables, in their order, brought up by {@link scalingOf}
+ * @param gradients of the network's trainable variables but the `still` ones, in their order, brought up by {@link scalingOf}
  */
-export function step(optimizer: Optimizer, gradients: readonly Tensor[], { rate, averageBeta = 0 }: StepOptions): void {
+export function step(
+  optimizer: Optimizer,
+  gradients: readonly Tensor[],
+  { rate, averageBeta = 0, still = new Set() }: StepOptions,
+): void {
   const { network, m, v, state, lossScale, average } = optimizer
   const { device, flat: params, trainable } = network
-  if (gradients.length !== trainable.length) {
-    throw new RangeError(`step: ${trainable.length} gradients are expected, got ${gradients.length}`)
+  const learning = trainable.flatMap((name, i) => (still.has(name) ? [] : [i]))
+  if (gradients.length !== learning.length) {
+    throw new RangeError(`step: ${learning.length} gradients are expected, got ${gradients.length}`)
   }
   scope(() => {
     // Made for this step alone: while gradients are computed, their memory holds feature maps.
     const grads = device.arena(shapesOf(network))
-    gradients.forEach((gradient, i) => grads.tensors[i]!.assign(gradient))
+    // Without momentum a gradient of 0 moves nothing, and an arena begins as zeros.
+    gradients.forEach((gradient, i) => grads.tensors[learning[i]!]!.assign(gradient))
     const before = lossScale && state.affine(1, 0)
     const tensors = { grad: scalingOf(optimizer).down(grads.flat), params, m: m.flat, v: v.flat, state }
     adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, rate, averageBeta })

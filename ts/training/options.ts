@@ -138,7 +138,15 @@ export const options = {
     rule: orNull(anyText),
     default: null,
     flag: '--resume <path>',
-    help: 'start from this snapshot, or the newest of this folder (the same command goes on by itself)',
+    help: 'start from the weights of this snapshot, or the newest of this folder; on other images training begins at 0 kimg (the same command goes on by itself)',
+  }),
+  /** Resolutions of the discriminator, from the largest that it was trained to, whose weights a transfer keeps. */
+  freezed: option({
+    rule: { ...whole(0, 8), advice: '0 trains all layers' },
+    default: 0, // StyleGAN3
+    absent: 0,
+    flag: '--freezed <n>',
+    help: "resolutions of the discriminator that keep the weights of --resume, from the image's own; for a few hundred images",
   }),
   /** Leave out images that cannot be decoded, instead of stopping at the first. */
   skipBad: option({

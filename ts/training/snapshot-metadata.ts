@@ -51,6 +51,8 @@ export interface SnapshotMetadata {
   readonly images?: ImagesSeen | undefined
   /** Where networks come from that were imported. */
   readonly origin?: Origin | undefined
+  /** Largest side that the discriminator of a transfer was trained to; below it lie the layers that --freezed keeps. */
+  readonly frozenFrom?: number | undefined
 }
 
 export function encodeMetadata(metadata: SnapshotMetadata): Record<string, string> {
@@ -84,6 +86,7 @@ export function trainingMetadata(
     rng: part('rng', checkRng),
     images: part('images', checkImages, 'null'),
     origin: part('origin', checkOrigin, 'null'),
+    frozenFrom: part('frozenFrom', checkFrozenFrom, 'null'),
   }
 }
 
@@ -152,6 +155,12 @@ function checkOrigin(value: unknown): Origin | undefined {
   if (typeof what !== 'string' || typeof licence !== 'string')
     throw new RangeError('what and licence: text is expected')
   return { what: shown(what), licence: shown(licence) }
+}
+
+function checkFrozenFrom(value: unknown): number | undefined {
+  if (value === null) return undefined
+  checkOption('resolution', value)
+  return Number(value)
 }
 
 function checkClasses(value: unknown): string[] {

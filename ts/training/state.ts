@@ -2,7 +2,7 @@
 import { networkOptions, scheduleOptions, type TrainConfig } from './config.ts'
 import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type Tensor } from '../native/index.ts'
-import { discriminatorSpecs } from '../networks/discriminator.ts'
+import { discriminatorSpecs, layersBelow } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { withLayer, type CustomLayer } from '../networks/custom-layer.ts'
 import { checkSaved, firstNotFinite, loadTensor } from '../networks/load.ts'
@@ -19,7 +19,7 @@ import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { lossOf, type CustomLoss, type Loss } from './losses.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
-import { readMetadata, SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
+import { SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
 import type { Piece } from '../files/write-atomic.ts'
 import { shown } from '../files/shown.ts'
 import { assignImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
@@ -47,6 +47,9 @@ export interface TrainingState {
   readonly images?: ImagesSeen
   /** Of both networks: the configuration's, with what an imported network has of its own. */
   readonly options: NetworkOptions
+  /** Largest side that the discriminator of a transfer was trained to, and those of its variables that do not learn. */
+  readonly frozenFrom?: number | undefined
+  readonly frozen?: ReadonlySet<string>
   /** Where the networks come from, if not from random weights. */
   readonly origin?: Origin | undefined
   /** What whoever starts this training should know of an imported network. */
@@ -62,7 +65,8 @@ export function createState(device: Device, config: TrainConfig, custom: Custom 
   return stateOf(device, config, networkOptions(config), custom)
 }
 
-function stateOf(device: Device, config: TrainConfig, saved: NetworkOptions, custom: Custom): TrainingState {
+/** The same, with networks of these options. */
+export function stateOf(device: Device, config: TrainConfig, saved: NetworkOptions, custom: Custom): TrainingState {
   checkPrecision(saved, device)
   const [loss, options] = [lossOf(config.loss, custom.loss), withLayer(saved, custom.layer)]
   const weights = new Rng(config.seed, streams.weights)
@@ -90,10 +94,10 @@ export function encodeState(
   config: TrainConfig,
   classes: readonly string[] = [],
 ): AsyncIterable<Piece> {
-  const { position, images, origin } = state
+  const { position, images, origin, frozenFrom } = state
   const { layer, ...plain } = state.options
   const network = layer ? { ...plain, layer: { name: layer.name } } : plain
-  const metadata = { network, config, classes, position, rng: state.rng.state, images, origin }
+  const metadata = { network, config, classes, position, rng: state.rng.state, images, origin, frozenFrom }
   const tensors = [...namedTensors(state)].map(([name, tensor]) => {
     const read = async () => {
       const values = await tensor.data()
@@ -131,26 +135,18 @@ export async function loadState(
       await loadTensor(tensor, name, file)
     }
     const images = saved.images && { images: saved.images }
-    return { ...fresh, rng: Rng.from(saved.rng), position: saved.position, origin: saved.origin, ...images }
+    const { position, origin, frozenFrom } = saved
+    const frozen = frozenLayers(frozenFrom, config)
+    return { ...fresh, rng: Rng.from(saved.rng), position, origin, frozenFrom, ...frozen, ...images }
   })
 }
 
-/**
- * Images that {@link loadState} will have seen; no weights are made.
- *
- * @throws SnapshotError if a snapshot is none, or has other networks than the configuration
- */
-export async function startingNimg(path: string, config: TrainConfig): Promise<number> {
-  if (!(await isCheckpoint(path))) {
-    const { network, position } = trainingMetadata(path, { metadata: await readMetadata(path) })
-    // The data set, which tells the number of classes, is not open yet.
-    sameNetworks(path, network, { ...config, labelSize: network.labelSize })
-    return position.nimg
-  }
-  const schedule = scheduleOptions(config)
-  const most = nimgAt(0, schedule)
-  // A large file is not read twice where its level of detail cannot matter.
-  return config.kimg * 1000 > most ? 0 : nimgAt((await openCheckpoint([path])).lod, schedule)
+/** What `--freezed` keeps of a discriminator that was trained to a side. */
+export function frozenLayers(
+  side: number | undefined,
+  { freezed, resolution }: TrainConfig,
+): Pick<TrainingState, 'frozen'> {
+  return side === undefined || freezed === 0 ? {} : { frozen: new Set(layersBelow(side, freezed, { resolution })) }
 }
 
 /** What no option of training tells: a network that was imported keeps its own. */
@@ -159,27 +155,44 @@ const ownOfNetworks: readonly string[] = ['precision', 'dlatentSize', 'mappingFm
 /**
  * The options of the networks of a file, for training with a configuration.
  *
- * @throws SnapshotError naming the first option that differs
+ * @throws SnapshotError naming the options that differ
  */
 function sameNetworks(path: string, found: NetworkOptions, config: TrainConfig): NetworkOptions {
-  const wanted = { layer: undefined, ...networkOptions(config) }
-  // The widths of a file may be those of several formulas.
-  const stages = Array.from({ length: Math.log2(wanted.resolution) - 1 }, (_, i) => i + 1)
-  const sameWidths = stages.every((stage) => featureMaps(found, stage) === featureMaps(wanted, stage))
-  for (const key of Object.keys(wanted) as (keyof NetworkOptions)[]) {
-    if (ownOfNetworks.includes(key) || found[key] === wanted[key]) continue
-    if (key === 'layer' && found.layer?.name === wanted.layer?.name) continue
-    if (sameWidths && key.startsWith('fmap')) continue
-    const text = ({ layer, ...options }: typeof wanted | NetworkOptions) => {
-      const value = key === 'layer' ? (layer?.name ?? 'none') : options[key]
-      return shown(typeof value === 'object' ? JSON.stringify(value) : String(value))
-    }
-    throw new SnapshotError(
-      `${path}: networks with ${key} ${text(wanted)} are expected, the snapshot has ${key} ${text(found)}; give the same options`,
-    )
-  }
+  const wanted = networkOptions(config)
+  refuseOther(path, found, wanted, differences(found, wanted))
   // Weights are the same in every precision.
   return { ...found, precision: config.precision }
+}
+
+/** The options that make other networks, for the layers that both have. */
+export function differences(found: NetworkOptions, wanted: NetworkOptions): (keyof NetworkOptions)[] {
+  // The widths of a file may be those of several formulas.
+  const side = Math.min(found.resolution, wanted.resolution)
+  const stages = Array.from({ length: Math.log2(side) - 1 }, (_, i) => i + 1)
+  const sameWidths = stages.every((stage) => featureMaps(found, stage) === featureMaps(wanted, stage))
+  return (Object.keys({ layer: undefined, ...wanted }) as (keyof NetworkOptions)[]).filter((key) => {
+    if (key === 'layer' && found.layer?.name === wanted.layer?.name) return false
+    if (ownOfNetworks.includes(key) || found[key] === wanted[key]) return false
+    return !(sameWidths && key.startsWith('fmap'))
+  })
+}
+
+/** @throws SnapshotError naming these options, if there are any */
+export function refuseOther(
+  path: string,
+  found: NetworkOptions,
+  wanted: NetworkOptions,
+  keys: readonly (keyof NetworkOptions)[],
+): void {
+  if (keys.length === 0) return
+  const text = ({ layer, ...options }: NetworkOptions) =>
+    keys.map((key) => {
+      const value = key === 'layer' ? (layer?.name ?? 'none') : options[key]
+      return `${key} ${shown(typeof value === 'object' ? JSON.stringify(value) : String(value))}`
+    })
+  throw new SnapshotError(
+    `${path}: networks with ${text(wanted).join(', ')} are expected, the snapshot has ${text(found).join(', ')}; give the same options`,
+  )
 }
 
 /** A state whose networks are those of a checkpoint: training begins at the level of detail that they were trained to. */

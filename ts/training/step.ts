@@ -70,14 +70,15 @@ function discriminatorStep(
   return scope(() => {
     const { options } = state
     const fakes = generateFakes(state, state.G.params, labels, progress, config)
-    const { params, inputs } = tracked(state.D)
+    const { frozen: still } = state
+    const { params, inputs } = tracked(state.D, still)
     const critic = (images: Tensor) => discriminator(params, images, labels, progress.lod, options)
     const drawMix = () => state.rng.uniform(reals.device, [progress.minibatch, 1, 1, 1])
     const { gamma, r2Gamma, resolution } = config
     const scaling = scalingOf(state.dOptimizer)
     const penalties = { gamma, r2Gamma, resolution, drawMix, scaling }
     const { loss, realScores, fakeScores, penalty } = state.loss.D(critic, reals, fakes, penalties)
-    step(state.dOptimizer, grad(scaling.up(loss), inputs), { rate: progress.dLrate })
+    step(state.dOptimizer, grad(scaling.up(loss), inputs), { rate: progress.dLrate, still })
     return stack([loss, realScores.mean(), fakeScores.mean(), penalty])
   })
 }
