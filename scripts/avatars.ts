@@ -1,18 +1,15 @@
-// `node scripts/avatars.mjs SNAPSHOT`: weights/avatars.safetensors, the built-in network, from a snapshot of its training: the
-// averaged generator alone, in f32. Its length, size and hash go into weights/README.md.
+// `node --import @oxc-node/core/register scripts/avatars.ts SNAPSHOT`: weights/avatars.safetensors, the built-in network, from a
+// snapshot of its training: the averaged generator alone, in f32. Its length, size and hash go into weights/README.md.
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-
-// Built by 'npm run build'; types are checked without it.
-const built = (module) => import(new URL(`../dist/${module}.js`, import.meta.url).href)
-const { writeGenerator } = await built('checkpoints/index')
-const { Device } = await built('native/index')
-const { readGenerator } = await built('training/state')
-const { findSnapshot } = await built('runs/snapshots')
+import { writeGenerator } from '../ts/checkpoints/index.ts'
+import { Device } from '../ts/native/index.ts'
+import { findSnapshot } from '../ts/runs/snapshots.ts'
+import { readGenerator } from '../ts/training/state.ts'
 
 const [snapshot] = process.argv.slice(2)
-if (snapshot === undefined) throw new Error('a snapshot is expected: node scripts/avatars.mjs SNAPSHOT')
+if (snapshot === undefined) throw new Error('a snapshot is expected: scripts/avatars.ts SNAPSHOT')
 const weights = fileURLToPath(new URL('../weights/', import.meta.url))
 const file = `${weights}avatars.safetensors`
 
