@@ -33,6 +33,8 @@ export interface Checkpoint {
   readonly what: string
   readonly licence: string
   readonly sha256: string
+  /** Which published file it is, and how that is known. */
+  readonly published?: string | undefined
   readonly options: NetworkOptions
   /** Level of detail that training had reached. */
   readonly lod: number

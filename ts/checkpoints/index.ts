@@ -16,6 +16,7 @@ import { readLernapparat } from './lernapparat.ts'
 import { readNvlabs } from './nvlabs.ts'
 import { checkNetworks } from './official.ts'
 import { isNetworkFile, readGeneratorNpz, readNetworkFile } from './own.ts'
+import { recognise } from './published.ts'
 import { readRosinality } from './rosinality.ts'
 import { readSiskonEmilia } from './siskonemilia.ts'
 
@@ -50,9 +51,13 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
   const all = others.reduce((merged, { networks }) => merge(merged, networks), first.networks)
   return refusing(first.path, () => {
     const { options: found, D, notes } = checkNetworks(all)
-    const { what, licence, Gs, G, lod = 0, classes = [] } = all
+    const { Gs, G, lod = 0, classes = [] } = all
     const told = [...(all.notes ?? []), ...notes]
-    return { what, licence, sha256: first.sha256, options: found, lod, Gs, G, D, classes, notes: told }
+    const { sha256 } = first
+    const published = recognise(basename(first.path), sha256)
+    const what = published?.file ? `${published.file}, ${all.what}` : all.what
+    const licence = published?.licence ?? all.licence
+    return { what, licence, published: published?.text, sha256, options: found, lod, Gs, G, D, classes, notes: told }
   })
 }
 

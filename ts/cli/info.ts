@@ -53,12 +53,13 @@ function checkpointTables(path: string, checkpoint: Checkpoint): string {
 
 /** What a checkpoint is, for people. */
 export function checkpointText(path: string, checkpoint: Checkpoint): string {
-  const { what, licence, sha256, options, lod, classes, notes } = checkpoint
+  const { what, licence, published, sha256, options, lod, classes, notes } = checkpoint
   const { config = 'F', resolution, numChannels, labelSize, semantics } = options
   const differs = describeSemantics(semantics)
   return [
     `File           ${shown(path)}`,
     `SHA-256        ${sha256}`,
+    ...(published ? [`Published as   ${published}`] : []),
     `Written by     ${what}`,
     `Licence        ${licence}`,
     `Networks       ${networksOf(checkpoint).join(', ')}`,
