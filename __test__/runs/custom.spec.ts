@@ -1,8 +1,7 @@
 /** Losses and layers of a program's own, inside `train`. */
 import test from 'ava'
 import { scope, type Tensor } from '../../ts/native/index.ts'
-import type { CustomLayer } from '../../ts/networks/custom-layer.ts'
-import { weight } from '../../ts/networks/params.ts'
+import { weight, type CustomLayer } from '../../ts/networks/params.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { train, type TrainEvent, type TrainHooks } from '../../ts/runs/loop.ts'
 import { resolveConfig, type ConfigOverrides } from '../../ts/training/config.ts'

@@ -1,35 +1,6 @@
 /** A layer of one's own in the networks: a function around each of the package's layers. */
 import type { Tensor } from '../native/index.ts'
-import type { NetworkOptions, Params, ParamSpec } from './params.ts'
-
-/** A layer of a network, at the moment when it is computed. */
-export interface LayerCall {
-  /** Official name of the layer: `G_synthesis/16x16/Conv1` of the generator, `16x16/Conv0` of the discriminator. */
-  readonly name: string
-  /** All parameters of the network, with those of {@link CustomLayer.G} or {@link CustomLayer.D}. */
-  readonly params: Params
-  /** What enters: feature maps `[N, H, W, C]`. */
-  readonly x: Tensor
-  /** The styles' w `[N, dlatentSize]`; none in the discriminator, and in generators without styles. */
-  readonly w?: Tensor | undefined
-  /** The package's layer: convolution, and in the generator noise, activation and style. */
-  readonly original: (x: Tensor) => Tensor
-}
-
-/**
- * Replaces or surrounds layers of both networks. Snapshots hold the name and the parameters; whoever goes on with them or draws
- * with them gives the function again.
- */
-export interface CustomLayer {
-  /** Letters, digits, ".", "_" and "-". */
-  readonly name: string
-  /** Parameters of its own in the generator, beside the package's. */
-  readonly G?: (options: NetworkOptions) => readonly ParamSpec[]
-  /** The same in the discriminator. */
-  readonly D?: (options: NetworkOptions) => readonly ParamSpec[]
-  /** Feature maps of the shape that `original` gives; called for every convolutional layer. Use differentiable ops only. */
-  readonly apply: (call: LayerCall) => Tensor
-}
+import type { CustomLayer, LayerCall, NetworkOptions, ParamSpec } from './params.ts'
 
 type WithLayer = Pick<NetworkOptions, 'layer'>
 

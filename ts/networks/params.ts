@@ -4,7 +4,6 @@
  */
 import { freeze, scope, type Device, type Rng, type Tensor } from '../native/index.ts'
 import type { ConfigurationName } from './configurations.ts'
-import type { CustomLayer } from './custom-layer.ts'
 import type { Precision } from './precision.ts'
 import type { Semantics } from './semantics.ts'
 
@@ -43,6 +42,35 @@ export interface NetworkOptions {
   readonly semantics?: Semantics
   /** A layer of a program; files hold its name alone. */
   readonly layer?: CustomLayer | { readonly name: string }
+}
+
+/** A layer of a network, at the moment when it is computed. */
+export interface LayerCall {
+  /** Official name of the layer: `G_synthesis/16x16/Conv1` of the generator, `16x16/Conv0` of the discriminator. */
+  readonly name: string
+  /** All parameters of the network, with those of {@link CustomLayer.G} or {@link CustomLayer.D}. */
+  readonly params: Params
+  /** What enters: feature maps `[N, H, W, C]`. */
+  readonly x: Tensor
+  /** The styles' w `[N, dlatentSize]`; none in the discriminator, and in generators without styles. */
+  readonly w?: Tensor | undefined
+  /** The package's layer: convolution, and in the generator noise, activation and style. */
+  readonly original: (x: Tensor) => Tensor
+}
+
+/**
+ * Replaces or surrounds layers of both networks. Snapshots hold the name and the parameters; whoever goes on with them or draws
+ * with them gives the function again.
+ */
+export interface CustomLayer {
+  /** Letters, digits, ".", "_" and "-". */
+  readonly name: string
+  /** Parameters of its own in the generator, beside the package's. */
+  readonly G?: (options: NetworkOptions) => readonly ParamSpec[]
+  /** The same in the discriminator. */
+  readonly D?: (options: NetworkOptions) => readonly ParamSpec[]
+  /** Feature maps of the shape that `original` gives; called for every convolutional layer. Use differentiable ops only. */
+  readonly apply: (call: LayerCall) => Tensor
 }
 
 /** What the layers from w to images need of them, in every configuration. */

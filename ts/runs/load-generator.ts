@@ -1,6 +1,6 @@
 /** Opens trained networks for programs and commands. */
 import { ImageGenerator } from '../figures/generator.ts'
-import type { CustomLayer } from '../networks/custom-layer.ts'
+import type { CustomLayer } from '../networks/params.ts'
 import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from './snapshots.ts'

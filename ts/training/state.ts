@@ -4,7 +4,7 @@ import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type Tensor } from '../native/index.ts'
 import { discriminatorSpecs, layersBelow } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import { withLayer, type CustomLayer } from '../networks/custom-layer.ts'
+import { withLayer } from '../networks/custom-layer.ts'
 import { checkSaved, firstNotFinite, loadTensor } from '../networks/load.ts'
 import {
   copyNetwork,
@@ -12,6 +12,7 @@ import {
   featureMaps,
   frozen,
   get,
+  type CustomLayer,
   type Network,
   type NetworkOptions,
 } from '../networks/params.ts'
