@@ -95,22 +95,30 @@ async function run({
   const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
   checkFlags({ ...given, maxMegapixels }, config)
   refuseIgnored(['--verbose', verbose === true && json === true, '--json prints for programs'])
-  // Nothing is printed before it is known that training can begin.
-  await checkFiles(config)
-  if (!json && (dryRun || verbose)) console.log(describe(config))
-  if (note) say(shownLine(note))
+  const begin = () => {
+    if (!json && (dryRun || verbose)) console.log(describe(config))
+    if (note) say(shownLine(note))
+  }
   if (dryRun) {
+    await checkFiles(config)
+    begin()
     const estimate = await estimateRun(config, Device.open(config.device))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })
     else console.log(describeEstimate(estimate))
     return
   }
-  if (verbose) console.log(describeTimeline(config))
   const stopping = 'Stopping after this step; once more to stop at once, without a snapshot.'
   const work = async (signal: AbortSignal) => {
-    const display = json ? new JsonLines() : new Display(config)
-    for await (const event of train(config, { signal, profile, note, images: { maxMegapixels, verify } }))
+    let display: Pick<Display, 'show'> | undefined
+    for await (const event of train(config, { signal, profile, note, maxMegapixels, verify })) {
+      // Nothing is printed before it is known that training can begin.
+      if (display === undefined) {
+        begin()
+        if (verbose) console.log(describeTimeline(config))
+        display = json ? new JsonLines() : new Display(config)
+      }
       display.show(event)
+    }
   }
   await interruptible(stopping, work, say)
 }

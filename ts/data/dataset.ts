@@ -5,7 +5,17 @@ import { basename, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
 import { BUILTIN_AVATARS, leftOutName, readInfo, type PreparedFolder } from './info.ts'
-import { isPlanned, isUpToDate, planAvatars, planFolder, update, type Plan, type PrepareOptions } from './prepare.ts'
+import { planImages, type ImageSet } from './memory.ts'
+import {
+  isPlanned,
+  isUpToDate,
+  planAvatars,
+  planFolder,
+  update,
+  type ImagesOptions,
+  type Plan,
+  type PrepareOptions,
+} from './prepare.ts'
 import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
@@ -21,8 +31,27 @@ export interface Dataset extends PreparedFolder {
  * @throws DataError naming the folder or file that cannot be used, and what to do
  */
 export async function openDataset(options: PrepareOptions): Promise<Dataset> {
+  return openPrepared(await preparedDir(options), options)
+}
+
+/**
+ * {@link openDataset} for images that are in memory or come one after the other. They are prepared once into a folder whose name
+ * is made of their content: the same images are found again, and others are another data set.
+ *
+ * @throws DataError naming an image that cannot be used by its index
+ */
+export async function openImages(images: ImageSet, options: ImagesOptions): Promise<Dataset> {
+  const { name, plan, done } = await planImages(images, options)
+  try {
+    const dir = await prepared(name, plan, options)
+    return await openPrepared(dir, { ...options, data: dir })
+  } finally {
+    await done()
+  }
+}
+
+async function openPrepared(dir: string, options: PrepareOptions): Promise<Dataset> {
   const { data, resolution, channels } = options
-  const dir = await preparedDir(options)
   const info = await readInfo(dir)
   if (info === undefined) throw new DataError(`${dir}: dataset.json is missing; remove the folder and run again`)
   const levels = Levels.open(dir)
@@ -119,7 +148,7 @@ async function preparedDir(options: PrepareOptions): Promise<string> {
 }
 
 /** The folder of a prepared dataset. It is made under another name, and renamed when it is whole. */
-async function prepared(name: string, plan: Plan, options: PrepareOptions): Promise<string> {
+async function prepared(name: string, plan: Plan, options: ImagesOptions): Promise<string> {
   const dir = join(options.cache, name)
   const before = await readInfo(dir)
   if (isPlanned(before, plan) && isUpToDate(before, plan)) return dir
@@ -130,7 +159,7 @@ async function prepared(name: string, plan: Plan, options: PrepareOptions): Prom
   }
 }
 
-async function preparedUnderLock(name: string, plan: Plan, options: PrepareOptions): Promise<string> {
+async function preparedUnderLock(name: string, plan: Plan, options: ImagesOptions): Promise<string> {
   const { cache, onNote } = options
   const dir = join(cache, name)
   await mkdir(cache, { recursive: true })
@@ -166,7 +195,7 @@ export function withRemedy(error: unknown): unknown {
 /** Milliseconds between two tries. */
 const retryMs = 200
 
-async function waitForLock(path: string, dir: string, { signal, onNote }: PrepareOptions): Promise<Lock> {
+async function waitForLock(path: string, dir: string, { signal, onNote }: ImagesOptions): Promise<Lock> {
   for (let told = false; ; told = true) {
     try {
       return acquireLock(path, { what: `preparing ${dir}`, advice: 'waiting for it' })

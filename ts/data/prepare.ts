@@ -10,9 +10,8 @@ import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/
 const avatarCount = 4000
 const defaultMaxMegapixels = 100
 
-export interface PrepareOptions {
-  /** Folder of images, prepared dataset, or {@link BUILTIN_AVATARS}. */
-  readonly data: string
+/** How images become a prepared data set. */
+export interface ImagesOptions {
   /** Where prepared datasets are kept. */
   readonly cache: string
   readonly resolution: number
@@ -21,16 +20,21 @@ export interface PrepareOptions {
   readonly skipBad: boolean
   /** Larger images are refused; 100 by default. */
   readonly maxMegapixels?: number | undefined
-  /** Take pictures for images that this program drew; they are left out by default. */
-  readonly keepDrawn?: boolean | undefined
   /** Labels are needed: a data set without them is refused before it is prepared. */
   readonly labels?: boolean | undefined
-  /** Compare every image of the prepared dataset with its checksum. */
-  readonly verify?: boolean | undefined
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (done: number, total: number) => void
+  readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** A line for the user: what was left out, what is waited for. */
   readonly onNote?: ((line: string) => void) | undefined
+}
+
+export interface PrepareOptions extends ImagesOptions {
+  /** Folder of images, prepared dataset, or {@link BUILTIN_AVATARS}. */
+  readonly data: string
+  /** Take pictures for images that this program drew; they are left out by default. */
+  readonly keepDrawn?: boolean | undefined
+  /** Compare every image of the prepared dataset with its checksum. */
+  readonly verify?: boolean | undefined
 }
 
 /** What is to be in a prepared dataset, and how it is made in a private folder, going on where an interruption left it. */
@@ -79,19 +83,47 @@ export async function planFolder(options: PrepareOptions): Promise<Plan> {
   const fingerprint = hash.digest('hex')
   const counts: Record<string, number> = {}
   for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
-  const details = { leftOut: Object.keys(counts).length > 0 ? counts : undefined, noLabels }
+  const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
+  const left = { bad, kinds, leftOut: Object.keys(counts).length > 0 ? counts : undefined }
+  return planFiles(options, { source: resolve(data), name: data, files, classes, fingerprint, noLabels, ...left })
+}
+
+/** What is to become a prepared data set. */
+interface Files {
+  readonly source: string
+  /** What messages call it. */
+  readonly name: string
+  readonly files: readonly string[]
+  readonly classes: Classes | undefined
+  readonly fingerprint: string
+  readonly noLabels: string | undefined
+  readonly leftOut?: DatasetInfo['leftOut']
+  /** Messages about images that were found bad before. */
+  readonly bad?: readonly string[]
+  /** Lines about files that are no images of the data set. */
+  readonly kinds?: readonly string[]
+  /** Called before the files are read. */
+  readonly ready?: () => Promise<void>
+  /** A message in which a file has the name that its user knows. */
+  readonly named?: (message: string) => string
+}
+
+/** The plan of a list of files. */
+export function planFiles(options: ImagesOptions, given: Files): Plan {
+  const { source, fingerprint, noLabels, leftOut, kinds = [], classes } = given
+  const details = { leftOut, noLabels }
   const list = async (dir: string, skipped: readonly string[]) => {
-    const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
     const path = join(dir, leftOutName)
     if (kinds.length + skipped.length === 0) await rm(path, { force: true })
     else await writeFile(path, [...kinds, ...skipped].map((line) => `${line}\n`).join(''))
   }
   const prepare = async (dir: string) => {
-    const { count, skipped } = await prepareImages(dir, { ...options, files, classes, fingerprint, bad })
+    await given.ready?.()
+    const { count, skipped } = await prepareImages(dir, { named: (message) => message, bad: [], ...given, ...options })
     await list(dir, skipped)
     const { resolution, channels } = options
     const labels = classes && { labels: classes.names }
-    const info = { source: resolve(data), fingerprint, count, resolution, channels, transform, skipped }
+    const info = { source, fingerprint, count, resolution, channels, transform, skipped }
     await finish(dir, { ...info, ...details, ...labels })
   }
   return { fingerprint, details, list, prepare }
@@ -100,17 +132,11 @@ export async function planFolder(options: PrepareOptions): Promise<Plan> {
 const refusal = (message: string) =>
   new DataError(`${message}; mend or remove it, or leave such files out with --skip-bad`)
 
-interface Images extends PrepareOptions {
-  readonly files: readonly string[]
-  readonly classes: Classes | undefined
-  readonly fingerprint: string
-  /** Messages about images that were found bad before. */
-  readonly bad: readonly string[]
-}
+type Images = ImagesOptions & Files & Required<Pick<Files, 'bad' | 'named'>>
 
 /** The levels and labels of the images in a folder. */
 async function prepareImages(dir: string, options: Images): Promise<{ count: number; skipped: readonly string[] }> {
-  const { data, files, classes, fingerprint, resolution, channels, skipBad } = options
+  const { name, files, classes, fingerprint, resolution, channels, skipBad, named } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   // Interrupted while the files were being closed, they are made again.
   const resumed = found?.fingerprint === fingerprint && found.files < files.length
@@ -122,19 +148,19 @@ async function prepareImages(dir: string, options: Images): Promise<{ count: num
     options.signal?.throwIfAborted()
     const chunk = files.slice(done.files, done.files + chunkSize)
     const { written, bad } = await writer.prepare(done.written, chunk, options.maxMegapixels ?? defaultMaxMegapixels)
-    if (bad.length > 0 && !skipBad) throw refusal(shownLine(bad[0]!.message))
+    if (bad.length > 0 && !skipBad) throw refusal(shownLine(named(bad[0]!.message)))
     await writer.sync()
     done = {
       fingerprint,
       files: Math.min(done.files + chunkSize, files.length),
       written: done.written + written,
-      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],
+      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(named(message)))],
       bad: [...done.bad, ...bad.map(({ path }) => done.files + chunk.indexOf(path))],
     }
     await writeJson(join(dir, 'preparing.json'), done)
     options.onProgress?.(done.files, files.length)
   }
-  if (done.written === 0) throw new DataError(`${data}: none of the ${files.length} files could be decoded`)
+  if (done.written === 0) throw new DataError(`${name}: none of the ${files.length} files could be decoded`)
   await writer.finish(done.written)
   const bad = new Set(done.bad)
   const kept = classes?.of.filter((_, file) => !bad.has(file))

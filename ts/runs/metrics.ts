@@ -62,21 +62,19 @@ export async function* snapshotMetrics(
     device: config.device,
     cache: config.outdir,
   }
-  // Whoever stops reading events stops the work.
-  const own = new AbortController()
   try {
-    yield* emitting<MetricEvent, unknown>((emit) =>
-      measure(options, {
-        device,
-        signal: signal ? AbortSignal.any([signal, own.signal]) : own.signal,
-        onProgress: (metric, what, done, total) => emit({ type: 'measuring', metric, what, done, total }),
-        onWarning: (line) => emit({ type: 'metric', line: shownLine(`Warning        ${line}`) }),
-        onLine: (line) => emit({ type: 'metric', line: metricText(line), results: line.results }),
-      }),
+    yield* emitting<MetricEvent, unknown>(
+      (emit, signal) =>
+        measure(options, {
+          device,
+          signal,
+          onProgress: (metric, what, done, total) => emit({ type: 'measuring', metric, what, done, total }),
+          onWarning: (line) => emit({ type: 'metric', line: shownLine(`Warning        ${line}`) }),
+          onLine: (line) => emit({ type: 'metric', line: metricText(line), results: line.results }),
+        }),
+      signal,
     )
   } catch (error) {
     if (!signal?.aborted) throw error
-  } finally {
-    own.abort()
   }
 }

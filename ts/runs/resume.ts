@@ -89,6 +89,11 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
 export async function checkFiles(config: TrainConfig): Promise<void> {
   await checkData(config.data)
   await checkOutdir(config.outdir)
+  await checkStart(config)
+}
+
+/** The part of {@link checkFiles} that is about the snapshot to start from. */
+export async function checkStart(config: TrainConfig): Promise<void> {
   const own = await snapshotsIn(join(config.outdir, runName(config)))
   if (own.length > 0) return
   const named = await namedSnapshot(config)

@@ -21,7 +21,7 @@ import { lossOf, type CustomLoss, type Loss } from './losses.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
 import { SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
-import type { Piece } from '../files/write-atomic.ts'
+import { writeAtomic, type Piece } from '../files/write-atomic.ts'
 import { shown } from '../files/shown.ts'
 import { assignImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
 import { importGenerator, type LoadedGenerator, type Origin } from './imported.ts'
@@ -108,6 +108,20 @@ export function encodeState(
     return [name, { shape: tensor.shape, dtype: floatType(tensor), read }] as const
   })
   return streamSafetensors(new Map(tensors), encodeMetadata(metadata))
+}
+
+/**
+ * Writes a snapshot, which training goes on from and networks are drawn from: beside its place first, then renamed.
+ *
+ * @throws RangeError naming the first tensor that is not finite; then nothing is written
+ */
+export async function saveState(
+  path: string,
+  state: TrainingState,
+  config: TrainConfig,
+  classes?: readonly string[],
+): Promise<void> {
+  await writeAtomic(path, encodeState(state, config, classes))
 }
 
 function floatType({ dtype }: Tensor): 'f32' | 'f64' {
