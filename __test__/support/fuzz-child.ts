@@ -151,6 +151,12 @@ const ops: Record<string, () => unknown> = {
   conv2dTranspose: () => tensor().conv2dTranspose(tensor(), shape(2), conv()),
   conv2dWeightGrad: () => tensor().conv2dWeightGrad(tensor(), shape(2), conv()),
   upfirdn2d: () => tensor().upfirdn2d({ taps: some(5, value), up: size(), down: size(), padding: padding() }),
+  affineResample: () =>
+    tensor()[pick(['affineResample', 'affineResampleTranspose'] as const)](tensor(), shape(2), {
+      taps: some(5, value),
+      up: size(),
+      reflect: flag(),
+    }),
   biasAct: () => tensor().biasAct(tensor(), value()),
   noiseBiasAct: () => tensor().noiseBiasAct(tensor(), tensor(), tensor(), value()),
   adain: () => tensor().adain(tensor()),

@@ -207,6 +207,15 @@ export interface UpfirdnOptions {
   padding?: readonly [number, number, number, number]
 }
 
+export interface AffineResampleOptions {
+  /** Taps between two pixels, default 1. */
+  up?: number
+  /** Separable filter around each place, default bilinear interpolation; linear between its taps. */
+  taps?: readonly number[]
+  /** Images are reflected at their borders, by up to their size; default zeros. */
+  reflect?: boolean
+}
+
 /** A contiguous array on a device. Images are `[N, H, W, C]`, filters `[kh, kw, in, out]`, dense weights `[in, out]`. */
 export class Tensor {
   readonly device: Device
@@ -467,6 +476,21 @@ export class Tensor {
     const factors = [whole('upfirdn2d: up', up), whole('upfirdn2d: down', down)] as const
     const pads = [...padding].map((size) => whole('upfirdn2d: padding', size, -(2 ** 31), 2 ** 31 - 1))
     return this.#op((x) => native.upfirdn2d(x, ...factors, [...taps], pads))
+  }
+
+  /**
+   * Pixel (i, j) of image n is this image at row `m[n, 0] · (i, j, 1)` and column `m[n, 1] · (i, j, 1)`, for matrices `m [N, 2, 3]`: from
+   * `[N, H, W, C]` to `[N, ...size, C]`.
+   */
+  affineResample(m: Tensor, size: readonly [number, number], options: AffineResampleOptions = {}): Tensor {
+    return this.#with(m, (x, y) => native.affineResample(x, y, ...this.#lookup(size, options)))
+  }
+  /** The adjoint of `affineResample`: from `[N, H', W', C]` to `[N, ...size, C]`. */
+  affineResampleTranspose(m: Tensor, size: readonly [number, number], options: AffineResampleOptions = {}): Tensor {
+    return this.#with(m, (x, y) => native.affineResampleTranspose(x, y, ...this.#lookup(size, options)))
+  }
+  #lookup(size: readonly [number, number], { up = 1, taps = [1], reflect = false }: AffineResampleOptions) {
+    return [sizes('affine_resample', [...size]), whole('affine_resample: up', up), [...taps], reflect] as const
   }
 
   /** `x + b`, then values below 0 times `alpha` (1: linear, 0: ReLU). */

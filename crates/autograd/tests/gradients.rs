@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use stylegan_autograd::{Device, Options, Tensor, grad, ops};
-use stylegan_tensor::{Conv2d, DType, Position, Reference, Result, Upfirdn2d, uniform_from_bits};
+use stylegan_tensor::{AffineResample, Conv2d, DType, Position, Reference, Result, Upfirdn2d, uniform_from_bits};
 
 type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
@@ -91,6 +91,13 @@ fn conv(stride: usize, padding: [usize; 4]) -> Conv2d {
     Conv2d { stride, padding, algorithm: None }
 }
 
+/// A small rotation and a large one, and the filter of a lookup.
+fn maps(device: &Device) -> (Tensor, AffineResample) {
+    let values = [0.5, 0.2, 0.1, -0.2, 0.5, 0.3, -0.3, 0.8, 1.0, -0.8, -0.3, 2.5];
+    let m = Tensor::from_f64(device, &values, &[2, 2, 3], device.backend().float()).unwrap();
+    (m, AffineResample { up: 2, taps: vec![0.25, 0.75, 0.7, -0.2], reflect: true })
+}
+
 fn rows(device: &Device) -> Tensor {
     Tensor::from_f64(device, &[2.0, 0.0, 2.0, 1.0], &[4], DType::I32).unwrap()
 }
@@ -171,6 +178,14 @@ fn convolutional() -> Vec<Case> {
         case("upfirdn2d", &[&[2, 3, 3, 1]], wide, |x| {
             let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
             ops::square(&ops::upfirdn2d(&x[0], &p)?)
+        }),
+        case("affine_resample", &[&[2, 3, 4, 2]], wide, |x| {
+            let (m, p) = maps(x[0].device());
+            ops::square(&ops::affine_resample(&x[0], &m, [4, 3], &p)?)
+        }),
+        case("affine_resample_transpose", &[&[2, 4, 3, 2]], wide, |x| {
+            let (m, p) = maps(x[0].device());
+            ops::square(&ops::affine_resample_transpose(&x[0], &m, [3, 4], &p)?)
         }),
         case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::bias_act(&ops::square(&x[0])?, &x[1], 0.2)),
         case("bias_act", &[&[2, 3], &[3]], wide, |x| ops::square(&ops::bias_act(&x[0], &x[1], 0.0)?)),

@@ -1,7 +1,7 @@
 //! Sizes of 0 are sizes like any other: ops take them, alike on all devices, in values and gradients.
 
 use stylegan_autograd::{Device, Options, Tensor, adam, grad, ops};
-use stylegan_tensor::{AdamStep, Conv2d, DType, Reference, Result, Upfirdn2d};
+use stylegan_tensor::{AdamStep, AffineResample, Conv2d, DType, Reference, Result, Upfirdn2d};
 
 fn devices() -> [Device; 3] {
     let gpu =
@@ -15,6 +15,11 @@ const CONV: Conv2d = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
 
 fn rows(device: &Device, count: usize) -> Tensor {
     Tensor::from_f64(device, &vec![0.0; count], &[count], DType::I32).unwrap()
+}
+
+fn looked_up(x: &Tensor, size: [usize; 2]) -> Result<Tensor> {
+    let m = Tensor::full(x.device(), &[x.shape()[0], 2, 3], 0.5)?;
+    ops::affine_resample(x, &m, size, &AffineResample { up: 1, taps: vec![1.0], reflect: true })
 }
 
 fn blur() -> Upfirdn2d {
@@ -66,6 +71,10 @@ const CASES: &[Case] = &[
         &[3, 3, 2, 5],
     ),
     ("upfirdn2d", |x| ops::upfirdn2d(&x[0], &blur()), &[&[2, 0, 0, 3]], &[2, 2, 2, 3]),
+    ("affine_resample", |x| looked_up(&x[0], [3, 5]), &[&[2, 0, 4, 3]], &[2, 3, 5, 3]),
+    ("affine_resample", |x| looked_up(&x[0], [0, 5]), &[&[2, 4, 4, 3]], &[2, 0, 5, 3]),
+    ("affine_resample", |x| looked_up(&x[0], [3, 5]), &[&[0, 4, 4, 3]], &[0, 3, 5, 3]),
+    ("affine_resample", |x| looked_up(&x[0], [3, 5]), &[&[2, 4, 4, 0]], &[2, 3, 5, 0]),
     ("bias_act", |x| ops::bias_act(&x[0], &x[1], 0.2), &[&[0, 3], &[3]], &[0, 3]),
     ("bias_act", |x| ops::bias_act(&x[0], &x[1], 0.0), &[&[3, 0], &[0]], &[3, 0]),
     (

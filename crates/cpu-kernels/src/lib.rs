@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod adam;
+pub mod affine;
 pub mod conv;
 pub mod elementwise;
 pub mod matmul;

@@ -35,17 +35,15 @@ pub fn upfirdn2d(p: &Resample, x: &[f32], y: &mut [f32]) {
     if c >= WIDE {
         return by_pixel(p, &rows, &columns, x, y);
     }
-    // Without a change of scale, all pixels of a row are one sum of shifted rows.
-    let shifts: Vec<(f32, usize)> = p.taps.iter().enumerate().map(|(t, &tap)| (tap, t)).collect();
-    let is_flat = p.up == 1 && p.down == 1;
-    let left = p.before[1];
+    // All pixels of a row are one sum of shifted rows; with a change of scale, those of each phase are. Where pixels have many
+    // channels, sums of single pixels are as fast.
+    let flat = Flat::new(p);
+    let is_flat = (p.up == 1 || p.down == 1) && (c < FEW || p.up == p.down);
     let share = (BLOCK / (ow * c)).max(1);
     let cost = x.len() + y.len();
     pieces(y, share * ow * c, cost, |start, y| {
-        with_row(|row| {
-            let first = if is_flat { left.max(0) as usize } else { 0 };
-            let cropped = if is_flat { (-left).max(0) as usize } else { 0 };
-            let width = if is_flat { (first + w).max(cropped + ow + p.taps.len()) } else { w };
+        with_rows(|row, phases| {
+            let (first, width) = if is_flat { (flat.first, flat.width) } else { (0, w) };
             row.clear();
             row.resize(width * c, 0.0);
             for at in 0..y.len() / (ow * c) {
@@ -60,7 +58,7 @@ pub fn upfirdn2d(p: &Resample, x: &[f32], y: &mut [f32]) {
                 let image = &x[n * h * w * c..][..h * w * c];
                 simd!(|| sum(rows.at(i), image, w * c, &mut row[first * c..][..w * c]));
                 if is_flat {
-                    simd!(|| sum(&shifts, &row[cropped * c..], c, y));
+                    simd!(|| flat.sum(row, c, phases, y));
                 } else {
                     simd!(|| {
                         for (j, y) in y.chunks_exact_mut(c).enumerate() {
@@ -93,12 +91,67 @@ fn by_pixel(p: &Resample, rows: &Sums, columns: &Sums, x: &[f32], y: &mut [f32])
     });
 }
 
-/// Calls `f` with this thread's row, which keeps its memory.
-fn with_row(f: impl FnOnce(&mut Vec<f32>)) {
+/// Calls `f` with this thread's rows, which keep their memory.
+fn with_rows(f: impl FnOnce(&mut Vec<f32>, &mut Vec<f32>)) {
     thread_local! {
-        static ROW: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+        static ROWS: RefCell<[Vec<f32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
     }
-    ROW.with_borrow_mut(f);
+    ROWS.with_borrow_mut(|[row, phases]| f(row, phases));
+}
+
+/// Channels below which a row is summed as a whole.
+const FEW: usize = 16;
+
+/// A row of y as sums of shifted rows, where x or y has one phase. The phases of the other are every `up`-th pixel of y, or every
+/// `down`-th of x.
+struct Flat {
+    up: usize,
+    down: usize,
+    out: usize,
+    /// Zeros before the row of x, and the length with zeros after it.
+    first: usize,
+    width: usize,
+    /// Of each phase of y: the taps, and where each begins in the row, or in the phases of x one after the other.
+    shifts: Vec<Vec<(f32, usize)>>,
+}
+
+impl Flat {
+    fn new(p: &Resample) -> Self {
+        let ([_, _, w, _], [_, out], (up, down), left) = (p.shape, p.out, (p.up, p.down), p.before[1]);
+        let first = left.max(0) as usize;
+        let start = |phase: usize, t: usize| (phase * down + t) as isize - left + (first * up) as isize;
+        let reach = (start(up - 1, p.taps.len()).max(0) as usize).div_ceil(up);
+        let width = (first + w).max(reach + out.div_ceil(up) * down).next_multiple_of(down);
+        let shift = |phase: usize| {
+            let taps = p.taps.iter().enumerate().map(move |(t, &tap)| (tap, start(phase, t) as usize));
+            let taps = taps.filter(|(_, at)| at.is_multiple_of(up));
+            taps.map(|(tap, at)| (tap, at / up % down * (width / down) + at / up / down)).collect()
+        };
+        Self { up, down, out, first, width, shifts: (0..up).map(shift).collect() }
+    }
+
+    /// From the row of x with its zeros; `phases` is memory.
+    #[inline(always)]
+    fn sum(&self, row: &[f32], c: usize, phases: &mut Vec<f32>, y: &mut [f32]) {
+        if self.up == 1 && self.down == 1 {
+            return sum(&self.shifts[0], row, c, y);
+        }
+        if self.up == 1 {
+            phases.resize(row.len(), 0.0);
+            let length = row.len() / self.down;
+            for (at, pixel) in row.chunks_exact(c).enumerate() {
+                phases[at % self.down * length + at / self.down * c..][..c].copy_from_slice(pixel);
+            }
+            return sum(&self.shifts[0], phases, c, y);
+        }
+        for (phase, shifts) in self.shifts.iter().enumerate().take(self.out) {
+            let count = (self.out - phase).div_ceil(self.up);
+            phases.resize(count * c, 0.0);
+            sum(shifts, row, c, phases);
+            let pixels = y.chunks_exact_mut(c).skip(phase).step_by(self.up);
+            pixels.zip(phases.chunks_exact(c)).for_each(|(y, pixel)| y.copy_from_slice(pixel));
+        }
+    }
 }
 
 /// Which elements of one axis of x, with which weights, each element of y is the sum of.

@@ -3,6 +3,7 @@
 mod values;
 
 use stylegan_cpu_kernels::adam::{Arenas, adam};
+use stylegan_cpu_kernels::affine::{Affine, affine_resample, affine_resample_transpose};
 use stylegan_cpu_kernels::elementwise::{bias_act, binary, noise_bias_act, unary};
 use stylegan_cpu_kernels::movement::{Strided, copy, gather_rows, scatter_rows};
 use stylegan_cpu_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
@@ -72,6 +73,17 @@ fn resampling_has_the_same_bits() {
         let p = Resample { shape: SHAPE, out, up, down, taps, before: [1, 1] };
         assert_same_bits("upfirdn2d", 3 * out[0] * out[1] * 19, |y| upfirdn2d(&p, &x, y));
     }
+}
+
+#[test]
+fn lookups_through_affine_maps_have_the_same_bits() {
+    let x = values(1, LEN);
+    let m = [0.5, 0.3, -7.0, -0.3, 0.5, 9.0].repeat(3);
+    let p = Affine { shape: SHAPE, out: [130, 99], up: 2, taps: &[0.25, 0.75, 0.75, 0.25], reflect: true };
+    assert_same_bits("affine_resample", 3 * 130 * 99 * 19, |y| affine_resample(&p, &x, &m, y));
+    // The same numbers as a minibatch of the other size.
+    let p = Affine { out: [67, 45], ..p };
+    assert_same_bits("affine_resample_transpose", LEN, |dx| affine_resample_transpose(&p, &x, &m, dx));
 }
 
 #[test]

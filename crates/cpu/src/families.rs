@@ -1,12 +1,13 @@
 //! Kernels whose operands take more than a line to prepare.
 
 use stylegan_cpu_kernels::adam::{self, Arenas};
+use stylegan_cpu_kernels::affine::{Affine, affine_resample, affine_resample_transpose};
 use stylegan_cpu_kernels::conv::Conv;
 use stylegan_cpu_kernels::normalize::{self, Image};
 use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use stylegan_cpu_kernels::stddev::{self, Groups};
 use stylegan_cpu_kernels::{elementwise, movement};
-use stylegan_tensor::{AdamStep, Conv2d, Kernel, Result, Upfirdn2d};
+use stylegan_tensor::{AdamStep, AffineResample, Conv2d, Kernel, Result, Upfirdn2d};
 
 use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut};
@@ -72,6 +73,22 @@ impl Launch<'_> {
             before: [p.padding[0], p.padding[2]],
         };
         upfirdn2d(&p, x, y);
+        Ok(())
+    }
+
+    pub(crate) fn affine_resample(&self, p: &AffineResample, y: &mut [SliceMut]) -> Result<()> {
+        let ([from, m], [to]) = (self.floats()?, self.floats_mut(y)?);
+        let taps: Vec<f32> = p.taps.iter().map(|&tap| tap as f32).collect();
+        let is_forward = matches!(self.kernel, Kernel::AffineResample(_));
+        let [x, out] = [self.shape(0), &self.outs[0].shape];
+        let [x, out] = if is_forward { [x, out] } else { [out, x] };
+        let [_, height, width, _] = self.sizes(out)?;
+        let p = Affine { shape: self.sizes(x)?, out: [height, width], up: p.up, taps: &taps, reflect: p.reflect };
+        if is_forward {
+            affine_resample(&p, from, m, to);
+        } else {
+            affine_resample_transpose(&p, from, m, to);
+        }
         Ok(())
     }
 

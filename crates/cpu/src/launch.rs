@@ -95,6 +95,7 @@ impl Launch<'_> {
                 conv::conv2d_weight_grad(&g, x, y, w, p.algorithm, accumulate, conv);
             }
             Kernel::Upfirdn2d(p) => self.upfirdn2d(p, y)?,
+            Kernel::AffineResample(p) | Kernel::AffineResampleTranspose(p) => self.affine_resample(p, y)?,
             Kernel::GatherRows | Kernel::ScatterRows => self.rows(y)?,
             Kernel::Uniform(at) => {
                 let [y] = self.floats_mut(y)?;

@@ -2,7 +2,7 @@
 
 use napi_derive::napi;
 use stylegan_autograd::{Options, Tensor, adam as adam_step, grad as gradients, ops};
-use stylegan_tensor::{AdamStep, Algorithm, Conv2d, Upfirdn2d};
+use stylegan_tensor::{AdamStep, AffineResample, Algorithm, Conv2d, Upfirdn2d};
 
 use crate::device::{dtype_of, sizes};
 use crate::error::{Result, invalid, native};
@@ -226,6 +226,25 @@ pub fn upfirdn2d(x: Handle, up: u32, down: u32, taps: Vec<f64>, padding: Vec<i32
         padding: [top, bottom, left, right].map(|size| size as isize),
     };
     one("upfirdn2d", x, |x| ops::upfirdn2d(x, &p))
+}
+
+#[napi(catch_unwind)]
+pub fn affine_resample(x: Handle, m: Handle, size: Vec<u32>, up: u32, taps: Vec<f64>, reflect: bool) -> Result<Handle> {
+    let (p, size) = (AffineResample { up: up as usize, taps, reflect }, pair(&size)?);
+    two("affine_resample", [x, m], |x, m| ops::affine_resample(x, m, size, &p))
+}
+
+#[napi(catch_unwind)]
+pub fn affine_resample_transpose(
+    y: Handle,
+    m: Handle,
+    size: Vec<u32>,
+    up: u32,
+    taps: Vec<f64>,
+    reflect: bool,
+) -> Result<Handle> {
+    let (p, size) = (AffineResample { up: up as usize, taps, reflect }, pair(&size)?);
+    two("affine_resample_transpose", [y, m], |y, m| ops::affine_resample_transpose(y, m, size, &p))
 }
 
 #[napi(catch_unwind)]

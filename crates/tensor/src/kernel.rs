@@ -72,6 +72,11 @@ pub enum Kernel {
     /// `x [N, H, W, C] → y [N, H', W', C]`: insert `up − 1` zeros after each pixel, pad (or crop, if negative), correlate
     /// with the taps along both axes, keep every `down`-th pixel.
     Upfirdn2d(Upfirdn2d),
+    /// `x [N, H, W, C], m [N, 2, 3] → y [N, H', W', C]`: `y[n,i,j,c] = Σ X[n,p,q,c] · φ(r − p) · φ(s − q)` over rows p and
+    /// columns q of X, with `r = m[n,0] · (i, j, 1)` and `s = m[n,1] · (i, j, 1)`. φ and X: see [`AffineResample`].
+    AffineResample(AffineResample),
+    /// `y [N, H', W', C], m [N, 2, 3] → x [N, H, W, C]`: the adjoint of `AffineResample` in x.
+    AffineResampleTranspose(AffineResample),
     /// `table [R, C], rows i32 [K] → y [K, C]`.
     GatherRows,
     /// `y [K, C], rows i32 [K] → table [R, C]`: rows of y added up, in order, where `rows` says; 0 elsewhere.
@@ -230,6 +235,22 @@ pub struct Upfirdn2d {
     pub padding: [isize; 4],
 }
 
+/// How `AffineResample` looks pixels up.
+///
+/// φ is linear between the points `φ((t − (L − 1)/2) / up) = taps[t]`, t from −1 to L, with zeros at both ends: the image is
+/// upsampled by the L taps, and looked up bilinearly there. One tap of 1 and `up` 1 is bilinear interpolation of x itself. φ of
+/// what is not finite is 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AffineResample {
+    /// Taps between two pixels.
+    pub up: usize,
+    /// The separable filter, used along both axes.
+    pub taps: Vec<f64>,
+    /// X is x, reflected at each border by up to its size less 1 (the border itself is not repeated), and zero beyond; else x
+    /// and zero beyond.
+    pub reflect: bool,
+}
+
 /// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.
 ///
 /// `average ← params + (average − params)·average_beta` if there is an average (before the update: the official loop
@@ -252,7 +273,7 @@ pub struct AdamStep {
 
 impl Kernel {
     /// Every kernel's name; the conformance suite must have a case for each.
-    pub const NAMES: [&str; 25] = [
+    pub const NAMES: [&str; 27] = [
         "fill",
         "copy",
         "cast",
@@ -265,6 +286,8 @@ impl Kernel {
         "conv2d_transpose",
         "conv2d_weight_grad",
         "upfirdn2d",
+        "affine_resample",
+        "affine_resample_transpose",
         "gather_rows",
         "scatter_rows",
         "uniform",
@@ -294,6 +317,8 @@ impl Kernel {
             Self::AdainStyleGrad => (&[true, true, false], false),
             Self::Select
             | Self::Reduce { op: Reduce::Max, .. }
+            | Self::AffineResample(_)
+            | Self::AffineResampleTranspose(_)
             | Self::GatherRows
             | Self::ScatterRows
             | Self::Uniform(_)
@@ -323,6 +348,8 @@ impl Kernel {
             | Self::Conv2dTranspose(_)
             | Self::Conv2dWeightGrad(_)
             | Self::Upfirdn2d(_)
+            | Self::AffineResample(_)
+            | Self::AffineResampleTranspose(_)
             | Self::ScatterRows
             | Self::AdainStyleGrad => Some(0.0),
             // Means over no pixels: the statistics of `Adain`, the deviation of `MinibatchStddev`.
@@ -347,6 +374,8 @@ impl Kernel {
             Self::Conv2dTranspose(_) => "conv2d_transpose",
             Self::Conv2dWeightGrad(_) => "conv2d_weight_grad",
             Self::Upfirdn2d(_) => "upfirdn2d",
+            Self::AffineResample(_) => "affine_resample",
+            Self::AffineResampleTranspose(_) => "affine_resample_transpose",
             Self::GatherRows => "gather_rows",
             Self::ScatterRows => "scatter_rows",
             Self::Uniform(_) => "uniform",

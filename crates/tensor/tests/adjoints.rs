@@ -4,7 +4,7 @@ mod launch;
 
 use launch::run_one;
 use stylegan_tensor::conformance::{read_f64, upload};
-use stylegan_tensor::{Backend, Conv2d, DType, Kernel, Position, Reference, Upfirdn2d, View};
+use stylegan_tensor::{AffineResample, Backend, Conv2d, DType, Kernel, Position, Reference, Upfirdn2d, View};
 
 fn random(seed: u64, shape: &[usize]) -> Vec<f64> {
     run_one(Kernel::Normal(Position { seed, ..Position::default() }), &[], shape)
@@ -86,6 +86,23 @@ fn resampling_is_its_own_adjoint_with_swapped_factors_and_flipped_taps() {
         let forward = run_one(Kernel::Upfirdn2d(p), &[(&x, &xs)], &y);
         let backward = run_one(Kernel::Upfirdn2d(back), &[(&y, &ys)], &x);
         assert_adjoint(dot(&forward, &ys), dot(&xs, &backward));
+    }
+}
+
+#[test]
+fn looking_up_through_affine_maps_and_its_transpose_are_adjoints() {
+    let rotation = [0.4, 0.3, -1.0, -0.3, 0.4, 2.0];
+    let singular = [0.5, 0.25, 0.0, 1.0, 0.5, 1.0];
+    let m = [rotation, singular].concat();
+    let (x, y) = ([2, 7, 6, 3], [2, 9, 11, 3]);
+    for (up, taps) in [(1, vec![1.0]), (2, vec![0.1, -0.2, 0.5, 1.0, 0.5, -0.1]), (3, vec![0.5, 0.9, 0.6, 0.2])] {
+        for reflect in [false, true] {
+            let p = AffineResample { up, taps: taps.clone(), reflect };
+            let (xs, ys) = (random(1, &x), random(2, &y));
+            let forward = run_one(Kernel::AffineResample(p.clone()), &[(&x, &xs), (&[2, 2, 3], &m)], &y);
+            let backward = run_one(Kernel::AffineResampleTranspose(p), &[(&y, &ys), (&[2, 2, 3], &m)], &x);
+            assert_adjoint(dot(&forward, &ys), dot(&xs, &backward));
+        }
     }
 }
 

@@ -4,7 +4,9 @@ mod launch;
 
 use launch::{Given, assert_near, run, run_one};
 use stylegan_tensor::conformance::{read_f64, upload};
-use stylegan_tensor::{Backend, Binary, Conv2d, DType, Kernel, Reduce, Reference, Unary, Upfirdn2d, View};
+use stylegan_tensor::{
+    AffineResample, Backend, Binary, Conv2d, DType, Kernel, Reduce, Reference, Unary, Upfirdn2d, View,
+};
 
 fn convolution(stride: usize, padding: [usize; 4]) -> Conv2d {
     Conv2d { stride, padding, algorithm: None }
@@ -79,6 +81,33 @@ fn up_2_with_two_ones_is_nearest_upscaling() {
 fn down_2_with_two_halves_is_the_mean_of_four_pixels() {
     let y = run_one(resample(1, 2, &[0.5, 0.5], [0; 4]), &[(&[1, 2, 2, 1], &[1.0, 2.0, 3.0, 10.0])], &[1, 1, 1, 1]);
     assert_near(&y, &[4.0]);
+}
+
+/// One row of pixels at the places `scale · j + shift`.
+fn looked_up(x: &[f64], p: (usize, &[f64], bool), [scale, shift]: [f64; 2], count: usize) -> Vec<f64> {
+    let (up, taps, reflect) = p;
+    let kernel = Kernel::AffineResample(AffineResample { up, taps: taps.to_vec(), reflect });
+    let m = [0.0, 0.0, 0.0, 0.0, scale, shift];
+    run_one(kernel, &[(&[1, 1, x.len(), 1], x), (&[1, 2, 3], &m)], &[1, 1, count, 1])
+}
+
+#[test]
+fn one_tap_is_bilinear_interpolation_with_zeros_outside() {
+    let y = looked_up(&[1.0, 2.0, 4.0], (1, &[1.0], false), [0.5, -1.0], 9);
+    assert_near(&y, &[0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 2.0, 0.0]);
+}
+
+#[test]
+fn reflection_repeats_the_image_once_on_each_side_without_its_border() {
+    let y = looked_up(&[1.0, 2.0, 4.0], (1, &[1.0], true), [1.0, -3.0], 9);
+    assert_near(&y, &[0.0, 4.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 0.0]);
+}
+
+#[test]
+fn taps_are_samples_of_the_filter_around_its_centre() {
+    // Between two pixels lies one sample: 0.25 · 1 + 0.75 · 2. The filter sees a pixel after its place by its first taps.
+    let y = looked_up(&[1.0, 2.0], (2, &[0.75, 1.0, 0.25], false), [1.0, 0.5], 1);
+    assert_near(&y, &[0.25 * 1.0 + 0.75 * 2.0]);
 }
 
 #[test]

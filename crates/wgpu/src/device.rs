@@ -153,6 +153,7 @@ impl Gpu {
             lanes: self.lanes,
             accumulate,
             mean_over: None,
+            first: 0,
         }
     }
 

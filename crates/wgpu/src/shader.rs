@@ -266,6 +266,20 @@ shader!(
     1
 );
 shader!(
+    AFFINE_RESAMPLE,
+    "affine_resample",
+    ["shared/prelude", "product/affine", "product/affine_resample", "shared/each", "shared/main"],
+    ["x", "m", "y", "WIDTH", "ADD", "COUNT", "REFLECT"],
+    2
+);
+shader!(
+    AFFINE_RESAMPLE_TRANSPOSE,
+    "affine_resample_transpose",
+    ["shared/prelude", "product/affine", "product/affine_resample_transpose", "shared/each", "shared/main"],
+    ["x", "m", "y", "WIDTH", "ADD", "COUNT", "REFLECT"],
+    2
+);
+shader!(
     GATHER_ROWS,
     "gather_rows",
     ["shared/prelude", "movement/status", "movement/gather_rows", "shared/main"],

@@ -2,7 +2,7 @@
 
 use stylegan_tensor::conformance::{read_f64, write_f64};
 use stylegan_tensor::{
-    AdamStep, Backend, Binary, Conv2d, DType, Error, Kernel, Position, Reduce, Unary, Upfirdn2d, View,
+    AdamStep, AffineResample, Backend, Binary, Conv2d, DType, Error, Kernel, Position, Reduce, Unary, Upfirdn2d, View,
 };
 use stylegan_wgpu::Gpu;
 
@@ -16,6 +16,7 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
     let (x, w, s) = (vec![4, 16, 8, 64], vec![1, 1, 64, 64], vec![4, 128]);
     let p = Conv2d { stride: 1, padding: [0; 4], algorithm: None };
     let blur = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
+    let bilinear = AffineResample { up: 1, taps: vec![1.0], reflect: false };
     let (one, stats) = (vec![1, 64, 8, 64], vec![4, 2, 64]);
     let position = Position { seed: 3, stream: 1, offset: 8 };
     let mean_of_all = Kernel::Reduce { op: Reduce::Mean, axes: vec![0, 1, 2, 3] };
@@ -34,6 +35,8 @@ fn what_one_kernel_cannot_see_at_once_is_computed_in_parts() {
         (Kernel::Conv2dTranspose(p), vec![x.clone(), w.clone()], vec![x.clone()]),
         (Kernel::Conv2dWeightGrad(p), vec![x.clone(), x.clone()], vec![w]),
         (Kernel::Upfirdn2d(blur), vec![x.clone()], vec![x.clone()]),
+        (Kernel::AffineResample(bilinear.clone()), vec![x.clone(), vec![4, 2, 3]], vec![x.clone()]),
+        (Kernel::AffineResampleTranspose(bilinear), vec![x.clone(), vec![4, 2, 3]], vec![x.clone()]),
         (sum(&[1, 2]), vec![x.clone()], vec![vec![4, 64]]),
         (sum(&[0, 1, 2]), vec![x.clone()], vec![vec![64]]),
         (mean_of_all, vec![x.clone()], vec![vec![]]),

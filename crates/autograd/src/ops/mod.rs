@@ -1,5 +1,6 @@
 //! Every op: check, compute, gradient, in that order, in one place. One name in Rust and TypeScript, up to case.
 
+mod affine_resample;
 mod bias_act;
 mod conv;
 mod elementwise;
@@ -11,6 +12,7 @@ mod rows;
 mod upfirdn2d;
 
 pub use crate::fused::{adain, minibatch_stddev, noise_bias_act};
+pub use affine_resample::{affine_resample, affine_resample_transpose};
 pub use bias_act::{bias_act, bias_act_grad, leaky_relu};
 pub use conv::{conv2d, conv2d_in, conv2d_transpose, conv2d_weight_grad};
 pub use elementwise::{

@@ -2,6 +2,7 @@
 //! sizes that fill vectors and blocks, operands within larger buffers, and results added to what is there. A device that stores
 //! feature maps in 16 bits runs it once more for each such type, on values that the type holds.
 
+mod affine;
 mod case;
 mod convolutions;
 mod elementwise;
@@ -65,7 +66,8 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     let mut report = Report::default();
     let reference = Reference::device(usize::MAX);
     let mut data = Data::new(2018);
-    let mut families = vec![elementwise::cases, movement::cases, convolutions::cases, fused::cases, nothing::cases];
+    let mut families =
+        vec![elementwise::cases, movement::cases, convolutions::cases, affine::cases, fused::cases, nothing::cases];
     let mut names: BTreeSet<_> = Kernel::NAMES.into();
     if options.half.is_some() {
         families.push(halves::cases);

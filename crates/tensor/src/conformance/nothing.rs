@@ -1,6 +1,6 @@
 use super::case::{Case, Data, Values};
 use super::movement::copy;
-use crate::{Algorithm, Binary, Conv2d, DType, Kernel, Position, Reduce, Unary, Upfirdn2d};
+use crate::{AffineResample, Algorithm, Binary, Conv2d, DType, Kernel, Position, Reduce, Unary, Upfirdn2d};
 
 /// Sizes of 0: for each kernel a result without elements, and the result of no elements where there is one.
 pub(super) fn cases(data: &mut Data) -> Vec<Case> {
@@ -86,6 +86,13 @@ fn images(push: Push) {
     let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [2; 4] };
     push(Kernel::Upfirdn2d(p.clone()), &[&[0, 4, 4, 3]], &[&[0, 6, 6, 3]]);
     push(Kernel::Upfirdn2d(p), &[&[2, 0, 0, 3]], &[&[2, 2, 2, 3]]);
+    let p = AffineResample { up: 2, taps: vec![0.5, 1.0, 0.5], reflect: true };
+    // No images, no pixels on either side, no channels.
+    for [n, h, out, c] in [[0, 4, 5, 3], [2, 0, 5, 3], [2, 4, 0, 3], [2, 4, 5, 0]] {
+        let (x, m, y) = ([n, h, h, c], [n, 2, 3], [n, out, out, c]);
+        push(Kernel::AffineResample(p.clone()), &[&x, &m], &[&y]);
+        push(Kernel::AffineResampleTranspose(p.clone()), &[&y, &m], &[&x]);
+    }
     for [n, h, c] in [[0, 4, 3], [2, 0, 3], [2, 4, 0]] {
         let (x, style, stats) = ([n, h, h, c], [n, 2 * c], [n, 2, c]);
         push(Kernel::Adain, &[&x, &style], &[&x, &stats]);

@@ -1,6 +1,7 @@
 //! What every kernel means: plain loops in f64, one after another, without cleverness. Other backends are held
 //! against it by [`conformance`](crate::conformance); autograd's tests train whole small networks on it.
 
+mod affine;
 pub(crate) mod bytes;
 mod conv;
 mod elementwise;
@@ -77,6 +78,8 @@ impl Executor for Reference {
             Kernel::Conv2dTranspose(p) => conv::conv2d_transpose(p, &x[0], &x[1], shape),
             Kernel::Conv2dWeightGrad(p) => conv::conv2d_weight_grad(p, &x[0], &x[1], shape),
             Kernel::Upfirdn2d(p) => conv::upfirdn2d(p, &x[0], shape),
+            Kernel::AffineResample(p) => affine::resample(p, &x[0], &x[1], shape),
+            Kernel::AffineResampleTranspose(p) => affine::resample_transpose(p, &x[0], &x[1], shape),
             Kernel::GatherRows => movement::gather_rows(&x[0], &x[1], shape)?,
             Kernel::ScatterRows => movement::scatter_rows(&x[0], &x[1], shape)?,
             Kernel::Uniform(position) => elementwise::uniform(*position, outs[0].len),

@@ -7,6 +7,7 @@ mod normalize;
 mod optimizer;
 mod product;
 mod reduce;
+mod resample;
 mod split;
 mod winograd;
 
@@ -34,6 +35,8 @@ pub(crate) struct Launch<'a> {
     pub accumulate: bool,
     /// Elements that a mean is over, where this launch sees only some of them.
     pub mean_over: Option<usize>,
+    /// The image that this launch begins with, where it sees only some of a minibatch.
+    pub first: usize,
 }
 
 /// Invocations of a workgroup of the kernels without a shape of their own (`SIZE` in prelude.wgsl).
@@ -67,6 +70,7 @@ impl Launch<'_> {
             Kernel::Conv2dTranspose(p) => self.conv2d_transpose(p, x[0], x[1], y[0]),
             Kernel::Conv2dWeightGrad(p) => self.conv2d_weight_grad(p, x[0], x[1], y[0]),
             Kernel::Upfirdn2d(p) => self.upfirdn2d(p, x[0], y[0]),
+            Kernel::AffineResample(p) | Kernel::AffineResampleTranspose(p) => self.affine_resample(kernel, p, x, y[0]),
             Kernel::GatherRows => self.gather_rows(x[0], x[1], y[0], 0, x[0].shape[0]),
             Kernel::ScatterRows => self.scatter_rows(x[0], x[1], y[0], 0, y[0].shape[0]),
             Kernel::Uniform(position) => self.uniform(*position, y[0]),

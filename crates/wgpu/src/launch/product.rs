@@ -1,6 +1,6 @@
-//! Matrix products and convolutions on gemm.wgsl or gemm_cooperative.wgsl, and resampling.
+//! Matrix products and convolutions on gemm.wgsl or gemm_cooperative.wgsl.
 
-use stylegan_tensor::{Algorithm, Conv2d, Error, Result, Upfirdn2d, View};
+use stylegan_tensor::{Algorithm, Conv2d, Result, View};
 
 use super::cooperative::{Cooperative, Tile};
 use super::reduce::BUSY;
@@ -21,9 +21,6 @@ const LARGE_TILE_BYTES: u32 = 2 * 33 * 16 * 16;
 fn terms_of([_, n]: Tile) -> usize {
     (2 * n).min(16)
 }
-
-/// Taps that fit into the parameters of upfirdn2d.wgsl.
-const MAX_TAPS: usize = 23;
 
 /// Elements that a kernel's workspace may have: a quarter of what it sees at once, and no more than 128 MiB.
 pub(super) fn room(limits: &wgpu::Limits) -> usize {
@@ -268,25 +265,6 @@ impl Launch<'_> {
             algorithm: p.algorithm,
             add: self.accumulate,
         })
-    }
-
-    pub fn upfirdn2d(&mut self, p: &Upfirdn2d, x: &View, y: &View) -> Result<()> {
-        if p.taps.len() > MAX_TAPS {
-            let message = format!("a GPU takes at most {MAX_TAPS} taps, got {}", p.taps.len());
-            return Err(Error::shape(self.op, message));
-        }
-        let channels = x.shape[3];
-        let width = width(&[channels]);
-        let len = y.storage.len() / width;
-        let [height, wide] = [x.shape[1], x.shape[2]];
-        let sizes = [len, channels / width, height, wide, y.shape[1], y.shape[2], p.down];
-        let mut params = sizes.map(|value| value as u32).to_vec();
-        params.extend([p.padding[0], p.padding[2]].map(|value| (value as i32).cast_unsigned()));
-        params.extend(p.taps.iter().map(|&tap| float(tap)));
-        let (x, y, add) = (bind(x), bind(y), self.add());
-        let [from, to] = [&x, &y].map(|operand| operand.form(width));
-        let constants = [from, to, width as u32, add, p.taps.len() as u32, p.up as u32];
-        self.dispatch(&shader::UPFIRDN2D, &constants, &[&x], &[&y], &params, flat(len))
     }
 }
 

@@ -52,6 +52,7 @@ impl Launch<'_> {
             let y = outs.iter().map(|view| part(view, parts.outs));
             let y = y.collect::<Result<Vec<_>>>()?;
             self.accumulate = accumulate || (!parts.outs && first > 0);
+            self.first = first;
             self.run_whole(&moved(kernel, first), &x.iter().collect::<Vec<_>>(), &y.iter().collect::<Vec<_>>())?;
         }
         Ok(())
@@ -133,6 +134,8 @@ impl Parts {
             // A vector is all channels.
             Kernel::BiasAct { .. } if y.shape.len() > 1 => with(&[true, false]),
             Kernel::Conv2d(_) | Kernel::Conv2dTranspose(_) => with(&[true, false]),
+            // The matrices of a few images are too small to be a part: the kernel finds them by `first`.
+            Kernel::AffineResample(_) | Kernel::AffineResampleTranspose(_) => with(&[true, false]),
             Kernel::BiasActGrad { .. } | Kernel::Adain => with(&[true, true]),
             Kernel::AdainStyleGrad => with(&[true, true, true]),
             Kernel::AdainInputGrad => with(&[true, true, true, true]),
