@@ -490,7 +490,12 @@ export class Tensor {
     return this.#with(m, (x, y) => native.affineResampleTranspose(x, y, ...this.#lookup(size, options)))
   }
   #lookup(size: readonly [number, number], { up = 1, taps = [1], reflect = false }: AffineResampleOptions) {
-    return [sizes('affine_resample', [...size]), whole('affine_resample: up', up), [...taps], reflect] as const
+    return [sizes('affine_resample', [...size]), whole('affine_resample: up', up), [...taps], reflect] as [
+      number[],
+      number,
+      number[],
+      boolean,
+    ]
   }
 
   /** `x + b`, then values below 0 times `alpha` (1: linear, 0: ReLU). */

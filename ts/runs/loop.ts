@@ -1,6 +1,7 @@
 /** Training, as an async iterable of events. */
 import { join } from 'node:path'
 import { describeLeftOut } from '../data/dataset.ts'
+import { BUILTIN_AVATARS } from '../data/info.ts'
 import { nameOfImages } from '../data/memory.ts'
 import { type LockRequest } from '../files/lock.ts'
 import { type OnStep } from '../files/write-atomic.ts'
@@ -10,6 +11,7 @@ import { generatorSpecs } from '../networks/generator.ts'
 import type { CustomLayer } from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { measurePeak } from '../performance/profile.ts'
+import { chooseAugmentation } from '../training/ada.ts'
 import { checkOption, networkOptions, runName, type TrainConfig } from '../training/config.ts'
 import { lossOf, type CustomLoss } from '../training/losses.ts'
 import { Minibatches, type DataOptions } from '../training/minibatches.ts'
@@ -154,8 +156,9 @@ async function* trainIn(
   hooks: TrainHooks,
   warning: string | undefined,
 ): AsyncGenerator<TrainEvent, void> {
-  const { config, dataset } = reals
-  const run = await RunDir.open(config.outdir, runName(config), config, hooks.onWrite)
+  const { config: given, dataset } = reals
+  const run = await RunDir.open(given.outdir, runName(given), given, hooks.onWrite)
+  const { config, reason } = withAugmentation(given, run, dataset.info.count)
   const { state, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
   await run.begin(config)
   const { nimg } = state.position
@@ -170,11 +173,11 @@ async function* trainIn(
     snapshot === undefined || nimg === 0 ? undefined : `Going on after ${nimg / 1000} kimg from ${snapshot}`,
   ]
   for (const line of lines) if (line !== undefined) run.log(line)
-  const told = [...run.notices, ...notices, ...(state.notes ?? [])]
+  const told = [...run.notices, ...notices, ...(state.notes ?? []), ...(reason ? [reason] : [])]
   for (const line of told) run.log(line)
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
-  const training = new Training(reals, run, state, { peak, snapshot })
+  const training = new Training(reals, config, run, state, { peak, snapshot })
   const events = async function* (): AsyncGenerator<TrainEvent, void> {
     if (warning !== undefined) yield { type: 'notice', line: warning }
     for (const line of told) yield { type: 'notice', line }
@@ -182,4 +185,20 @@ async function* trainIn(
     yield* training.events(hooks.signal)
   }
   yield* ifLeft(events(), () => training.leave())
+}
+
+/**
+ * The options with what `aug: auto` is for this run: what it began with, else what fits the number of images, with the reason. The built-in
+ * avatars are drawn, as many as are wanted.
+ */
+function withAugmentation(
+  given: TrainConfig,
+  { began }: RunDir,
+  count: number,
+): { config: TrainConfig; reason?: string } {
+  if (given.aug !== 'auto') return { config: given }
+  if (began && began.aug !== 'auto') return { config: { ...given, aug: began.aug } }
+  if (given.data === BUILTIN_AVATARS) return { config: { ...given, aug: 'none' } }
+  const { aug, reason } = chooseAugmentation(count)
+  return { config: { ...given, aug }, reason }
 }

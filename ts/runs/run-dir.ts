@@ -65,6 +65,8 @@ export class RunDir {
   readonly path: string
   /** What somebody should know who starts this run. */
   readonly notices: string[] = []
+  /** The options that a run began with here, if it has come to a snapshot. */
+  began: TrainConfig | undefined
   readonly #onStep: OnStep
   #eventsName: string | undefined
 
@@ -112,7 +114,9 @@ export class RunDir {
     const keys = saved === undefined ? [] : sameRun(saved, config)
     const missing = newest && `training_options.json is missing, its options are read from ${newest.path}`
     if (missing && keys.length === 0) this.notices.push(`${missing}; it is written again`)
-    if (saved === undefined || keys.length === 0 || (await snapshotsIn(this.path)).length === 0) return
+    if (saved === undefined || (await snapshotsIn(this.path)).length === 0) return
+    this.began = saved
+    if (keys.length === 0) return
     const differences = keys.map(
       (key) => `${key} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`,
     )

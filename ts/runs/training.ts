@@ -1,6 +1,7 @@
 /** The loop of a training: steps, ticks, snapshots (official training_loop.py). */
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { observe, overfitting } from '../training/ada.ts'
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
 import { scope } from '../native/index.ts'
@@ -12,7 +13,7 @@ import { snapshotMetrics } from './metrics.ts'
 import { isMeasured, removeInterrupted, snapshotName, surplusSnapshots } from './snapshots.ts'
 import type { Minibatch, Minibatches } from '../training/minibatches.ts'
 import { encodeState, type TrainingState } from '../training/state.ts'
-import { statNames, trainingStep } from '../training/step.ts'
+import { realSigns, statNames, trainingStep } from '../training/step.ts'
 import type { TrainEvent } from './train-event.ts'
 
 /** A loss or weight that is no longer finite. */
@@ -28,6 +29,8 @@ const stepsAhead = 2
 interface Pending {
   readonly stats: Promise<ArrayLike<number>>
   readonly nimg: number
+  readonly step: number
+  readonly minibatch: number
 }
 
 /** What a training may have beside. */
@@ -51,11 +54,13 @@ export class Training {
   #secPerKimg = 0
   readonly #peak: Peak | undefined
   #tickSteps = 0
+  /** Of overfitting, once in a start of the run. */
+  #hasWarned = false
 
-  constructor(reals: Minibatches, run: RunDir, state: TrainingState, { peak, snapshot }: Given) {
+  constructor(reals: Minibatches, config: TrainConfig, run: RunDir, state: TrainingState, { peak, snapshot }: Given) {
     this.#peak = peak
     this.#last = snapshot === undefined ? undefined : { path: snapshot, nimg: state.position.nimg }
-    this.#config = reals.config
+    this.#config = config
     this.#run = run
     this.#reals = reals
     this.#state = state
@@ -114,7 +119,7 @@ export class Training {
       position.seconds += (performance.now() - clock) / 1000
       const began = performance.now()
       if (!signal?.aborted || done) {
-        yield this.#endTick(progress)
+        yield* this.#endTick(progress)
         if (this.#peak) yield await this.#profile(this.#peak)
         yield await this.#fakes(progress)
         if (this.#isSnapshotDue()) yield* this.#measured(signal)
@@ -170,20 +175,23 @@ export class Training {
     const stats = values.data()
     values.dispose()
     stats.catch(() => {}) // thrown where it is awaited
-    this.#pending.push({ stats, nimg: this.#state.position.nimg })
+    const { nimg, step } = this.#state.position
+    this.#pending.push({ stats, nimg, step: step - 1, minibatch: progress.minibatch })
     this.#tickSteps++
   }
 
   /** Waits for the oldest step and checks its losses. */
   async #settle(): Promise<void> {
-    const { stats, nimg } = this.#pending.shift()!
+    const { stats, nimg, step, minibatch } = this.#pending.shift()!
     const values = await stats
     const { position } = this.#state
-    position.sums = statNames(this.#state).map((name, i) => {
+    const names = statNames(this.#state)
+    position.sums = names.map((name, i) => {
       if (!Number.isFinite(values[i])) throw this.#diverged(`${name} is ${values[i]}`, nimg)
       return (position.sums[i] ?? 0) + values[i]!
     })
     position.sumSteps++
+    if (position.augment) observe(position.augment, step, values[names.indexOf(realSigns)]!, minibatch)
   }
 
   async #drain(): Promise<void> {
@@ -204,7 +212,7 @@ export class Training {
     return { secPerKimg: this.#secPerKimg, leftSec: secondsLeft(this.#config, nimg, this.#secPerKimg) }
   }
 
-  #endTick(progress: Progress): TrainEvent {
+  *#endTick(progress: Progress): Generator<TrainEvent, void> {
     const { position } = this.#state
     const secPerTick = position.seconds - position.tickSeconds
     const { secPerKimg, leftSec } = this.#pace(position.nimg)
@@ -232,11 +240,24 @@ export class Training {
       'Timing/data_wait_share': this.#dataWaitSec / secPerTick,
       'Resources/peak_memory_gb': this.#state.G.device.memory().peak / 2 ** 30,
     })
+    if (position.augment) stats['Progress/augment'] = position.augment.p
+    const warning = this.#warning(stats)
+    if (warning) this.#run.log(warning)
     this.#run.appendStats({ nimg: position.nimg, ...stats })
     position.sums = []
     position.sumSteps = 0
     this.#dataWaitSec = 0
-    return { type: 'tick', nimg: position.nimg, line, stats }
+    yield { type: 'tick', nimg: position.nimg, line, stats }
+    if (warning) yield { type: 'notice', line: warning }
+  }
+
+  /** That D knows the images by heart, the first time that a tick shows it. */
+  #warning(stats: Readonly<Record<string, number>>): string | undefined {
+    const { augment } = this.#state.position
+    if (this.#hasWarned || augment === undefined) return undefined
+    const warning = overfitting(augment, stats[realSigns]!, this.#config)
+    this.#hasWarned = warning !== undefined
+    return warning
   }
 
   async #profile(peak: Peak): Promise<TrainEvent> {

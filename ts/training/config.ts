@@ -81,7 +81,9 @@ export const absent = Object.fromEntries(
  * Its length, its output, the device and the handling of bad files may change.
  */
 export function sameRun(a: TrainConfig, b: TrainConfig): ConfigKey[] {
-  return configKeys.filter((key) => !options[key].mayChange && a[key] !== b[key] && !samePath(key, a[key], b[key]))
+  const isOpen = (key: ConfigKey) => key === 'aug' && [a.aug, b.aug].includes('auto') // what the run began with
+  const differs = (key: ConfigKey) => a[key] !== b[key] && !samePath(key, a[key], b[key]) && !isOpen(key)
+  return configKeys.filter((key) => !options[key].mayChange && differs(key))
 }
 
 /** Whether two spellings name one place: `p`, `p/` and `/home/me/p`. */
@@ -212,6 +214,11 @@ function checkPairs(config: TrainConfig): void {
     if (gamma > 0) throw refuse('gamma', 'loss', advice)
     if (r2Gamma > 0) throw refuse('r2Gamma', 'loss', advice)
   }
+  if (config.aug === 'fixed' && config.p === 0) {
+    throw refuse('p', 'aug', 'fixed augmentation needs a probability: set p above 0, or aug to ada or none')
+  }
+  if (config.aug === 'none' && config.p > 0)
+    throw refuse('p', 'aug', 'p belongs to augmentation: set it to 0, or aug to fixed')
   if (traditional && config.mixingProb > 0) {
     throw refuse(
       'mixingProb',

@@ -5,6 +5,7 @@
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { configurations, type ConfigurationName } from '../networks/configurations.ts'
 import { precisions } from '../networks/precision.ts'
+import { augpipes, type Augpipe } from './augment.ts'
 import { isCustomLoss, losses, type CustomLossName, type LossName } from './losses.ts'
 import {
   above0,
@@ -212,6 +213,39 @@ export const options = {
     flag: '--mirror',
     help: 'flip half of the images left to right',
     noHelp: 'never flip images',
+  }),
+  /** Augmentation of what D sees: `auto` is `ada` for fewer than 5,000 images of one's own, decided when the run begins. */
+  aug: option<'auto' | 'ada' | 'fixed' | 'none'>({
+    rule: oneOf(['auto', 'ada', 'fixed', 'none']),
+    default: 'auto', // not in the paper; the presets of its experiments have none
+    demo: 'none',
+    absent: 'none',
+    flag: '--aug <mode>',
+    help: 'augment what the discriminator sees: ada (as strongly as it knows the images by heart), fixed (by --p), none; auto is ada for fewer than 5,000 images',
+  }),
+  /** Probability of each transformation: at the start with `ada`, throughout with `fixed`. */
+  p: option({
+    rule: from0To1,
+    default: 0, // StyleGAN2-ADA's train.py
+    absent: 0,
+    flag: '--p <probability>',
+    help: 'probability of each augmentation: of fixed throughout, of ada at the start',
+  }),
+  /** The mean sign of D's scores of real images that `ada` keeps. */
+  target: option({
+    rule: from0To1,
+    default: 0.6, // Karras et al. 2020, Section 3.1
+    absent: 0.6,
+    flag: '--target <value>',
+    help: "mean sign of the discriminator's scores of real images that ada aims at",
+  }),
+  /** Which transformations. */
+  augpipe: option({
+    rule: oneOf(Object.keys(augpipes) as Augpipe[]),
+    default: 'bgc', // Karras et al. 2020, Figure 4: the others add nothing
+    absent: 'bgc',
+    flag: '--augpipe <groups>',
+    help: `augmentations: ${Object.keys(augpipes).join(', ')}`,
   }),
   /** Length of a tick in kimg; `auto` takes the official number for each resolution. */
   tick: option({

@@ -8,7 +8,9 @@ const demo = Object.fromEntries(
   configKeys.flatMap((key) => (options[key].demo === undefined ? [] : [[key, options[key].demo]])),
 ) as Partial<TrainConfig>
 
-const lsun = { ...stylegan, resolution: 256 }
+/** The paper's experiments have large data sets and no augmentation. */
+const paper = { ...stylegan, aug: 'none' as const }
+const lsun = { ...paper, resolution: 256 }
 
 /**
  * Named starting points; every other value is an override. Beside each: the paper's FID of configuration F (StyleGAN, Tables 1
@@ -17,14 +19,14 @@ const lsun = { ...stylegan, resolution: 256 }
 export const presets: Readonly<Record<PresetName, TrainConfig>> = {
   stylegan: Object.freeze(stylegan),
   // FID 4.40; 41d 4h, 21d 22h, 11d 8h, 6d 14h.
-  ffhq: Object.freeze({ ...stylegan, preset: 'ffhq', mirror: true }),
+  ffhq: Object.freeze({ ...paper, preset: 'ffhq', mirror: true }),
   // No FID in the paper; 24d 21h, 13d 7h, 7d 0h, 4d 10h.
-  ffhq512: Object.freeze({ ...stylegan, preset: 'ffhq512', resolution: 512, mirror: true }),
+  ffhq512: Object.freeze({ ...paper, preset: 'ffhq512', resolution: 512, mirror: true }),
   // No FID in the paper; 14d 22h, 9d 5h, 4d 21h, 3d 8h.
-  ffhq256: Object.freeze({ ...stylegan, preset: 'ffhq256', resolution: 256, mirror: true }),
+  ffhq256: Object.freeze({ ...paper, preset: 'ffhq256', resolution: 256, mirror: true }),
   // FID 5.17; times as ffhq. WGAN-GP, rates of at most 0.002: StyleGAN, Section 2 and Appendix C; official train.py.
   celebahq: Object.freeze({
-    ...stylegan,
+    ...paper,
     preset: 'celebahq',
     loss: 'wgan-gp',
     gamma: 0,
@@ -34,7 +36,7 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
   // LSUN. FID 2.65 after 70M images; ffhq256's times are for 25M.
   bedroom: Object.freeze({ ...lsun, preset: 'bedroom', kimg: 70_000 }),
   // LSUN, 512x384 between black rows in 512x512 (official dataset_tool.py, create_lsun_wide). FID 3.27 after 46M images.
-  car: Object.freeze({ ...stylegan, preset: 'car', resolution: 512, kimg: 46_000 }),
+  car: Object.freeze({ ...paper, preset: 'car', resolution: 512, kimg: 46_000 }),
   // LSUN. FID 8.53 after 70M images.
   cat: Object.freeze({ ...lsun, preset: 'cat', kimg: 70_000 }),
   // Small faces in minutes on a CPU, chosen by trial on the avatars: many small steps and a strong R1 give clean shapes

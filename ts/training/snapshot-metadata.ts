@@ -7,6 +7,7 @@ import { Rng, type RngState } from '../native/index.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { checkSemantics } from '../networks/semantics.ts'
 import { absent, checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
+import { isAugmentState, type AugmentState } from './ada.ts'
 import type { Origin } from './imported.ts'
 import { presets } from './presets.ts'
 
@@ -32,6 +33,8 @@ export interface Position {
   /** Sums of the statistics over the steps of the tick so far, and their number. */
   sums: number[]
   sumSteps: number
+  /** Where augmentation stands, if there is one. */
+  augment?: AugmentState | undefined
 }
 
 /** Which images a run has: their number, and a hash that changes with them. */
@@ -179,6 +182,9 @@ function checkPosition(value: unknown): Position {
   const { lod, seconds, tickSeconds, sums } = position
   if (!Array.isArray(sums) || ![lod, seconds, tickSeconds, ...(sums as unknown[])].every(Number.isFinite)) {
     throw new RangeError('lod, seconds, tickSeconds and sums: finite numbers are expected')
+  }
+  if (position['augment'] !== undefined && !isAugmentState(position['augment'])) {
+    throw new RangeError('augment: a probability and windows of signs are expected')
   }
   return position as unknown as Position
 }

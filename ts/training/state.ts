@@ -1,4 +1,5 @@
 /** Everything that training changes, made fresh or taken from a snapshot: what is saved is what makes the next step. */
+import { augmentationOf } from './ada.ts'
 import { networkOptions, scheduleOptions, type TrainConfig } from './config.ts'
 import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type Tensor } from '../native/index.ts'
@@ -75,7 +76,8 @@ export function stateOf(device: Device, config: TrainConfig, saved: NetworkOptio
   const D = createNetwork(device, discriminatorSpecs(options), weights)
   const Gs = copyNetwork(G)
   const progress = { nimg: 0, step: 0, scheduleNimg: 0, lod: -1 }
-  const position = { ...progress, tick: 0, seconds: 0, tickNimg: 0, tickSeconds: 0, sums: [], sumSteps: 0 }
+  const augment = augmentationOf(config)
+  const position = { ...progress, tick: 0, seconds: 0, tickNimg: 0, tickSeconds: 0, sums: [], sumSteps: 0, augment }
   const rng = new Rng(config.seed, streams.training)
   // bf16 has f32's range.
   const scaling = { scalesLoss: config.precision === 'f16' }
@@ -149,8 +151,9 @@ export async function loadState(
       if (name.endsWith('/loss_scale') && saved.network.precision !== config.precision) continue
       await loadTensor(tensor, name, file)
     }
+    const position = { ...saved.position, augment: augmentationOf(config, saved.position.augment) }
     const images = saved.images && { images: saved.images }
-    const { position, origin, frozenFrom } = saved
+    const { origin, frozenFrom } = saved
     const frozen = frozenLayers(frozenFrom, config)
     return { ...fresh, rng: Rng.from(saved.rng), position, origin, frozenFrom, ...frozen, ...images }
   })

@@ -1,4 +1,6 @@
 /** One step of the discriminator and one of the generator (official training_loop.py and loss.py). */
+import { adapt } from './ada.ts'
+import { augment } from './augment.ts'
 import { type TrainConfig } from './config.ts'
 import { fadeReals } from './losses.ts'
 import { fromBytes } from '../data/pixels.ts'
@@ -12,10 +14,14 @@ import { emaBeta, emaKimgAt, resetsOptimizer, type Progress } from './schedule.t
 import type { TrainingState } from './state.ts'
 
 /** What a step reports, in this order. */
-export function statNames({ loss }: Pick<TrainingState, 'loss'>): string[] {
+export function statNames({ loss, position }: Pick<TrainingState, 'loss' | 'position'>): string[] {
   const D = ['Loss/D', 'Loss/scores/real', 'Loss/scores/fake', `Loss/${loss.penalty}`]
+  if (position.augment) D.push(realSigns)
   return [...D, 'Loss/G', 'Loss/scores/fake_G']
 }
+
+/** Mean sign of D's scores of real images, r_t of Karras et al. 2020, where there is augmentation. */
+export const realSigns = 'Loss/signs/real'
 
 /** Labels of a data set, and which of them belong to the real images of a step. */
 export interface StepLabels {
@@ -39,6 +45,7 @@ export function trainingStep(
   labels?: StepLabels,
 ): Tensor {
   const { position, dOptimizer, gOptimizer } = state
+  if (position.augment) adapt(position.augment, position.step, config)
   if (resetsOptimizer(position.lod, progress.lod)) [dOptimizer, gOptimizer].forEach(reset)
   const stats = scope(() => {
     const reals = fadeReals(fromBytes(images), progress.lod)
@@ -72,14 +79,17 @@ function discriminatorStep(
     const fakes = generateFakes(state, state.G.params, labels, progress, config)
     const { frozen: still } = state
     const { params, inputs } = tracked(state.D, still)
-    const critic = (images: Tensor) => discriminator(params, images, labels, progress.lod, options)
+    const critic = (images: Tensor) => {
+      return discriminator(params, transformed(images, state, config), labels, progress.lod, options)
+    }
     const drawMix = () => state.rng.uniform(reals.device, [progress.minibatch, 1, 1, 1])
     const { gamma, r2Gamma, resolution } = config
     const scaling = scalingOf(state.dOptimizer)
     const penalties = { gamma, r2Gamma, resolution, drawMix, scaling }
     const { loss, realScores, fakeScores, penalty } = state.loss.D(critic, reals, fakes, penalties)
     step(state.dOptimizer, grad(scaling.up(loss), inputs), { rate: progress.dLrate, still })
-    return stack([loss, realScores.mean(), fakeScores.mean(), penalty])
+    const signs = state.position.augment ? [signsOf(realScores).mean()] : []
+    return stack([loss, realScores.mean(), fakeScores.mean(), penalty, ...signs])
   })
 }
 
@@ -87,7 +97,8 @@ function generatorStep(state: TrainingState, labels: Labels, progress: Progress,
   return scope(() => {
     const { params, inputs } = tracked(state.G)
     const fakes = generateFakes(state, params, labels, progress, config)
-    const scores = discriminator(state.D.params, fakes, labels, progress.lod, state.options)
+    const seen = transformed(fakes, state, config)
+    const scores = discriminator(state.D.params, seen, labels, progress.lod, state.options)
     const loss = state.loss.G(scores)
     const smoothingKimg = emaKimgAt(state.position.nimg, config.emaKimg, config.emaRampup)
     const averageBeta = emaBeta(progress.minibatch, smoothingKimg)
@@ -99,6 +110,13 @@ function generatorStep(state: TrainingState, labels: Labels, progress: Progress,
     return stack([loss, scores.mean()])
   })
 }
+
+/** Images as D sees them: everything that it sees is augmented, with fresh transformations each time. */
+function transformed(images: Tensor, { position, rng }: TrainingState, { augpipe }: TrainConfig): Tensor {
+  return position.augment ? augment(images, rng, { p: position.augment.p, augpipe }) : images
+}
+
+const signsOf = (scores: Tensor) => scope(() => scores.greater(0).sub(scores.neg().greater(0)))
 
 /** Fakes of fresh latents; every forward pass of training moves the mean of w. */
 function generateFakes(

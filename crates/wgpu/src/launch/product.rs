@@ -4,7 +4,7 @@ use stylegan_tensor::{Algorithm, Conv2d, Result, View};
 
 use super::cooperative::{Cooperative, Tile};
 use super::reduce::BUSY;
-use super::{Launch, bind, flat, float, spread, width};
+use super::{Launch, bind, flat, spread, width};
 use crate::recorder::Binding;
 use crate::shader::{self, Shader, form};
 

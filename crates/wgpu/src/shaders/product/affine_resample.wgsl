@@ -32,10 +32,10 @@ fn value(at: u32) -> V {
         weights[column - columns.x] = phi(s - f32(column));
     }
     for (var row = rows.x; row <= rows.y; row++) {
-        let from = (i32(image) * p.H + folded(row, p.H)) * p.W;
+        let begin = (i32(image) * p.H + folded(row, p.H)) * p.W;
         var line = V(0.0);
         for (var column = columns.x; column <= columns.y; column++) {
-            line += weights[column - columns.x] * load_x(u32(from + folded(column, p.W)) * p.channels + c);
+            line += weights[column - columns.x] * load_x(u32(begin + folded(column, p.W)) * p.channels + c);
         }
         sum += phi(r - f32(row)) * line;
     }
