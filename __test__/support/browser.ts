@@ -27,6 +27,8 @@ export async function withPage<T>(
   const running = await chromium.launch({ executablePath: browser!, args })
   try {
     const page = await running.newPage({ viewport })
+    // A busy machine may take more than the 30 seconds of the library.
+    page.setDefaultTimeout(120_000)
     const problems: string[] = []
     page.on('pageerror', (error) => problems.push(error.message))
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()))

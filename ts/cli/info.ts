@@ -98,10 +98,11 @@ function snapshotJson(file: string, { network, classes, position, config }: Snap
 }
 
 function checkpointJson(file: string, checkpoint: Checkpoint) {
-  const { sha256, what, licence, options: network, classes, lod, notes } = checkpoint
+  const { sha256, published, what, licence, options: network, classes, lod, notes } = checkpoint
   const networks = networksOf(checkpoint)
   const layers = layersJson(network, networks.includes('D') ? ['G', 'D'] : ['G'])
-  return { kind: 'checkpoint', file, sha256, writtenBy: what, licence, networks, network, classes, lod, notes, layers }
+  const of = { sha256, published: published ?? null, writtenBy: what, licence }
+  return { kind: 'checkpoint', file, ...of, networks, network, classes, lod, notes, layers }
 }
 
 function layersJson(options: NetworkOptions, networks: readonly ('G' | 'D')[]) {
