@@ -36,6 +36,23 @@ const standIns = {
 function short(command: string, data: string, place: number): string[] {
   // Each training has a folder of its own, as different photos would have.
   const small = [...tinyFlags, '--resolution', '32', '--data', data, '--desc', `command-${place}`]
+  // The networks are those of the file.
+  if (/ train .*--resume avatars/.test(command)) {
+    return [
+      '--data',
+      data,
+      '--kimg',
+      '0.016',
+      '--batch',
+      '8',
+      '--tick',
+      '1',
+      '--metrics',
+      'none',
+      '--desc',
+      `command-${place}`,
+    ]
+  }
   if (/ train .*--resume/.test(command)) return [...small, '--kimg', '0.128']
   if (command.includes(' train --data')) return small
   if (command.includes(' classifier train')) {

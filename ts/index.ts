@@ -9,6 +9,7 @@ export {
   type PresetName,
   type TrainConfig,
 } from './training/config.ts'
+export { chooseConfig, type Choice } from './runs/choose.ts'
 export { estimateRun, type Estimate, type ResolutionCost } from './runs/estimate.ts'
 export {
   pictureOf,

@@ -48,7 +48,7 @@ const program = new Command('stylegan')
     `
 Examples:
   $ stylegan train --preset demo                     faces in minutes, from nothing
-  $ stylegan train --data ./photos --resolution 64   your own images; run it again to go on
+  $ stylegan train --data ./photos                   your own images; run it again to go on
   $ stylegan generate --network results --seeds 0-9  pictures of what was learned
 
 Each command explains itself: stylegan train --help`,

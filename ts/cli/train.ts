@@ -5,9 +5,9 @@ import { BUILTIN_AVATARS } from '../data/info.ts'
 import {
   networkOptions,
   parseMetrics,
-  resolveConfig,
   runName,
   scheduleOptions,
+  type ConfigOverrides,
   type TrainConfig,
 } from '../training/config.ts'
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
@@ -19,6 +19,7 @@ import { generatorSpecs } from '../networks/generator.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
+import { chooseConfig } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
 import { checkFiles } from '../runs/resume.ts'
 import {
@@ -64,8 +65,9 @@ function addFlag(command: Command, key: ConfigKey): void {
 const examples = `
 Examples:
   $ stylegan train --preset demo
-  $ stylegan train --data ./photos --resolution 64 --fmap-base 2048 --fmap-max 128 --kimg 2000 --mirror
-  $ stylegan train --data ./photos --dry-run
+  $ stylegan train --data ./photos
+  $ stylegan train --data ./photos --hours 2 --dry-run
+  $ stylegan train --data ./more --resume results --freezed 2
 
 A run directory holds training_options.json, log.txt, stats.jsonl, reals.png, fakesNNNNNN.png and
 network-snapshot-NNNNNN.safetensors, numbered in thousands of images shown, and events.out.tfevents.* for TensorBoard.`
@@ -91,13 +93,18 @@ async function run({
 }: Options): Promise<void> {
   outliveScreen()
   const say = json ? console.error : console.log
-  const { device, note } = chooseDevice(resolveConfig(preset ?? 'stylegan', given).device)
-  const config = resolveConfig(preset ?? 'stylegan', { ...given, device })
+  const { device, note } = chooseDevice(typeof given['device'] === 'string' ? given['device'] : options.device.default)
+  const onMeasuring = (seconds: number) =>
+    say(
+      `Measuring      training steps on ${device}, for ${seconds.toFixed(0)} s at most; let the machine do nothing else`,
+    )
+  const { config, lines } = await chooseConfig({ ...given, preset, device } as ConfigOverrides, { onMeasuring })
   checkFlags({ ...given, maxMegapixels }, config)
   refuseIgnored(['--verbose', verbose === true && json === true, '--json prints for programs'])
   const begin = () => {
     if (!json && (dryRun || verbose)) console.log(describe(config))
     if (note) say(shownLine(note))
+    for (const line of lines) say(shownLine(line))
   }
   if (dryRun) {
     await checkFiles(config)
@@ -161,7 +168,8 @@ function describeTimeline(config: TrainConfig): string {
 }
 
 function phaseText({ fromKimg, toKimg, resolution, kind }: Phase): string {
-  return `${`${fromKimg}-${toKimg} kimg`.padEnd(18)} ${`${resolution}x${resolution} ${kind === 'fade' ? 'fades in' : 'stable'}`.padEnd(18)}`
+  const [from, to] = [fromKimg, toKimg].map((kimg) => Number(kimg.toFixed(3)))
+  return `${`${from}-${to} kimg`.padEnd(18)} ${`${resolution}x${resolution} ${kind === 'fade' ? 'fades in' : 'stable'}`.padEnd(18)}`
 }
 
 /** The timeline with what each phase will take, and how that was found. */

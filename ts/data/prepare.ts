@@ -7,7 +7,7 @@ import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type Data
 import { checksum, hot, labelsIn, type Classes } from './labels.ts'
 import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/index.ts'
 
-const avatarCount = 4000
+export const avatarCount = 4000
 const defaultMaxMegapixels = 100
 
 /** How images become a prepared data set. */

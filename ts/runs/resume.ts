@@ -87,6 +87,11 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
  * @throws Error naming what is missing, RangeError if `--resume` names a snapshot that `--kimg` does not exceed
  */
 export async function checkFiles(config: TrainConfig): Promise<void> {
+  if (config.hours !== null && config.chosenFor === null) {
+    throw new RangeError(
+      `hours: options that were chosen for ${config.hours} hours are expected, found none; make them with chooseConfig`,
+    )
+  }
   await checkData(config.data)
   await checkOutdir(config.outdir)
   await checkStart(config)

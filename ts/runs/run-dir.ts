@@ -102,7 +102,7 @@ export class RunDir {
     for (const file of await readdir(this.path)) {
       if (file.startsWith('.') && file.endsWith(TEMPORARY)) await rm(this.file(file), { force: true })
     }
-    await this.write('training_options.json', JSON.stringify({ version: formatVersion, ...config }, null, 2) + '\n')
+    await this.write(OPTIONS, JSON.stringify({ version: formatVersion, ...config }, null, 2) + '\n')
     await rm(this.file(DIVERGED), { force: true })
   }
 
@@ -219,24 +219,38 @@ export class RunDir {
   }
 
   /** What training_options.json holds, or undefined if it is not there. */
-  async savedConfig(): Promise<TrainConfig | undefined> {
-    const path = this.file('training_options.json')
-    if (!existsSync(path)) return undefined
-    const text = (await readIfThere(path)).toString('utf8')
-    try {
-      if (text.trim() === '') throw new Error('an empty file')
-      const saved = parseJson(text)
-      if (!isRecord(saved)) throw new Error('JSON that is no object')
-      const { version, ...options } = saved
-      checkVersion(path, version, formatVersion)
-      return configFromJson(options)
-    } catch (error) {
-      if (error instanceof VersionError) throw error
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new Error(`${path}: expected the options of a run, found ${reason}; repair it or use another outdir`, {
-        cause: error,
-      })
-    }
+  savedConfig(): Promise<TrainConfig | undefined> {
+    return savedConfig(this.file(OPTIONS))
+  }
+}
+
+async function savedConfig(path: string): Promise<TrainConfig | undefined> {
+  if (!existsSync(path)) return undefined
+  const text = (await readIfThere(path)).toString('utf8')
+  try {
+    if (text.trim() === '') throw new Error('an empty file')
+    const saved = parseJson(text)
+    if (!isRecord(saved)) throw new Error('JSON that is no object')
+    const { version, ...options } = saved
+    checkVersion(path, version, formatVersion)
+    return configFromJson(options)
+  } catch (error) {
+    if (error instanceof VersionError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`${path}: expected the options of a run, found ${reason}; repair it or use another outdir`, {
+      cause: error,
+    })
+  }
+}
+
+/** The runs in a folder of results whose options can be read. */
+export async function* savedConfigs(outdir: string): AsyncGenerator<{ dir: string; config: TrainConfig }> {
+  const entries = await readdir(outdir, { withFileTypes: true }).catch(() => [])
+  for (const entry of entries.filter((one) => one.isDirectory())) {
+    const dir = join(outdir, entry.name)
+    const inFile = await savedConfig(join(dir, OPTIONS)).catch(() => undefined)
+    const config = inFile ?? (await newestConfig(dir))?.config
+    if (config) yield { dir, config }
   }
 }
 
@@ -260,6 +274,7 @@ export function statusLine({ tick, progress, totalSec, secPerKimg, leftSec }: St
 const formatVersion = 1
 /** There if training stopped because a number was no longer finite. */
 const DIVERGED = 'diverged.txt'
+const OPTIONS = 'training_options.json'
 /** Begins the name of an event file, as TensorBoard looks for it. */
 const EVENTS = 'events.out.tfevents.'
 

@@ -93,7 +93,7 @@ function samePath(key: ConfigKey, a: unknown, b: unknown): boolean {
 }
 
 /** Whether two runs learn from the same folder. */
-export const sameData = (a: TrainConfig, b: TrainConfig): boolean =>
+export const sameData = (a: Pick<TrainConfig, 'data'>, b: Pick<TrainConfig, 'data'>): boolean =>
   a.data === b.data || samePath('data', a.data, b.data)
 
 /** What the schedule reads from a configuration: numbers replace the official tables where given. */
@@ -147,10 +147,12 @@ export function runName(config: TrainConfig): string {
   const configuration = config.config === 'F' ? '' : `config${config.config}`
   const cond = config.cond ? 'cond' : ''
   const layer = config.layer ?? ''
+  const hours = config.hours === null ? '' : `${config.hours}h`
   const words = [
     config.preset,
     dataset,
     `${config.resolution}px`,
+    hours,
     configuration,
     layer,
     cond,

@@ -166,6 +166,17 @@ export const options = {
     flag: '--kimg <n>',
     help: 'length of training, in thousands of images shown',
   }),
+  /** Length in hours, from which `chooseConfig` makes the other options. */
+  hours: option({
+    rule: orNull(above0),
+    default: null,
+    absent: null,
+    mayChange: true,
+    flag: '--hours <n>',
+    help: 'choose size, length and settings by a short measurement, so that the run takes about n hours; 8 for --data without --kimg and --preset',
+  }),
+  /** The options that the others were chosen for. */
+  chosenFor: option({ rule: orNull(anyText), default: null, absent: null, mayChange: true }),
   /** Images a step; `auto` takes the official number for each resolution and number of GPUs. */
   batch: option({
     rule: orWord(whole(1, 65536), 'auto'),

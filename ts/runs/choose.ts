@@ -1,0 +1,221 @@
+/** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { checkData } from '../data/dataset.ts'
+import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
+import { avatarCount } from '../data/prepare.ts'
+import { formatTime } from '../files/units.ts'
+import { Device, listImages } from '../native/index.ts'
+import { checkOption, resolveConfig, sameData, type ConfigOverrides, type TrainConfig } from '../training/config.ts'
+import { configKeys, options, type ConfigKey } from '../training/options.ts'
+import { fits, optionsOf, planFor, sizes, sizesFor, type Plan, type Size } from '../training/plan.ts'
+import type { ByResolution } from '../training/schedule.ts'
+import { readTrained, trainedSide, type Trained } from '../training/transfer.ts'
+import { estimateRun } from './estimate.ts'
+import { checkOutdir, savedConfigs } from './run-dir.ts'
+import { findSnapshot } from './snapshots.ts'
+
+export interface Choice {
+  readonly config: TrainConfig
+  /** What was chosen and why, for the screen. */
+  readonly lines: readonly string[]
+}
+
+/** Hours of a run on images of one's own, where neither hours nor a length nor a preset is given. */
+export const defaultHours = 8
+
+/**
+ * The configuration of a run from the options that are given. With `hours`, or with `data` alone, a short measurement on the
+ * device chooses the others so that the run ends in about that time; with `resume`, the networks are those of the file. What is
+ * given always wins. The choice is saved with the run: the same options give the same configuration, and nothing is measured again.
+ *
+ * @param onMeasuring called before a measurement, with the seconds that it takes at most
+ * @throws RangeError as {@link resolveConfig}, DataError if there are no images
+ */
+export async function chooseConfig(
+  given: ConfigOverrides,
+  { onMeasuring }: { readonly onMeasuring?: ((seconds: number) => void) | undefined } = {},
+): Promise<Choice> {
+  const { preset, hours, data, kimg } = given
+  for (const key of ['preset', 'hours', 'data', 'outdir'] as const) {
+    if (given[key] !== undefined) checkOption(key, given[key])
+  }
+  if (typeof hours === 'number' && preset !== undefined) {
+    throw new RangeError(
+      `hours and preset: expected one of them, found ${hours} and ${preset}: both choose size and length; leave one out`,
+    )
+  }
+  const alone = preset === undefined && data !== undefined
+  if (hours == null && given.resume == null && !alone) return { config: plain(given), lines: [] }
+  const key = keyOf({ ...given, ...(alone && { hours: hours ?? defaultHours }) })
+  const found = await findRun(given.outdir ?? options.outdir.default, key)
+  if (found) {
+    const lines = [`Chosen         when this run began, in ${found.dir}; nothing is measured again`]
+    return { config: resolveConfig(found.config.preset, { ...found.config, ...changes(given) }), lines }
+  }
+  const taken = given.resume == null ? undefined : await optionsOfFile(given.resume, given)
+  const named = { ...taken?.options, ...given }
+  const planned = hours ?? (alone && kimg === undefined && !taken?.goesOn ? defaultHours : undefined)
+  if (planned === undefined) {
+    return { config: plain(taken ? { ...named, chosenFor: key } : named), lines: [] }
+  }
+  if (taken?.goesOn) {
+    throw new RangeError(
+      `hours and resume: expected a network of other images, found one of ${String(data)}, whose training goes on; give --kimg in place of --hours`,
+    )
+  }
+  return plan(planned, { ...named, hours: planned, chosenFor: key }, given, taken && sizeOf(named), onMeasuring)
+}
+
+const plain = ({ preset = 'stylegan', ...given }: ConfigOverrides) => resolveConfig(preset, given)
+
+/** The options that make a run what it is, in one spelling. */
+function keyOf(given: ConfigOverrides): string {
+  const kept = configKeys.filter((key) => key === 'hours' || key === 'preset' || !options[key].mayChange)
+  const entries = kept.flatMap((key) => {
+    const value = given[key]
+    if (value === undefined || (value === options[key].default && key !== 'preset')) return []
+    const isPath = (key === 'data' && value !== BUILTIN_AVATARS) || key === 'resume'
+    return [[key, isPath ? resolve(String(value)) : value] as const]
+  })
+  return JSON.stringify(Object.fromEntries(entries))
+}
+
+/** What may change while a run goes on. */
+function changes(given: ConfigOverrides): ConfigOverrides {
+  const kept = configKeys.filter((key) => key !== 'hours' && options[key].mayChange && given[key] !== undefined)
+  return Object.fromEntries(kept.map((key) => [key, given[key]]))
+}
+
+/** The run in a folder of results whose options were chosen for these. */
+async function findRun(outdir: string, key: string): Promise<{ dir: string; config: TrainConfig } | undefined> {
+  for await (const run of savedConfigs(outdir)) if (run.config.chosenFor === key) return run
+  return undefined
+}
+
+/** Options that make the networks what they are. */
+const ofNetworks = [
+  ...(['config', 'resolution', 'numChannels', 'fmapBase', 'fmapDecay', 'fmapMax', 'latentSize'] as const),
+  ...(['mappingLayers', 'mappingLrmul', 'mbstdGroup'] as const),
+]
+
+/** Of a snapshot that training goes on from: all else that changes its course. */
+const notOfCourse: readonly ConfigKey[] = ['data', 'resume', 'labelSize', 'hours', 'chosenFor']
+
+/** What a run takes from the file of `--resume`, where nothing is given. */
+async function optionsOfFile(
+  path: string,
+  given: ConfigOverrides,
+): Promise<{ options: ConfigOverrides; goesOn: boolean }> {
+  const trained = await readTrained(await findSnapshot(path))
+  const { options: network, config } = trained
+  const own = Object.fromEntries(ofNetworks.flatMap((key) => (network[key] === undefined ? [] : [[key, network[key]]])))
+  const layer = network.layer && { layer: network.layer.name }
+  if (config && goesOnWith(trained, config, given)) {
+    const course = configKeys.filter((key) => !options[key].mayChange && !notOfCourse.includes(key))
+    const kept = given.preset === undefined ? course.map((key) => [key, config[key]]) : []
+    const length = given.preset === undefined ? { kimg: config.kimg } : {}
+    return { options: { ...Object.fromEntries(kept), ...length, ...own, ...layer } as ConfigOverrides, goesOn: true }
+  }
+  const resolution = given.resolution ?? network.resolution
+  const start = { lodInitialResolution: trainedSide(trained, resolution), emaRampup: null }
+  return { options: { ...own, ...layer, ...start } as ConfigOverrides, goesOn: false }
+}
+
+/** Whether the options that are given name the run of a snapshot: its images, its resolution, its classes. */
+function goesOnWith({ options: network }: Trained, config: TrainConfig, given: ConfigOverrides): boolean {
+  const { data = given.preset === 'demo' ? BUILTIN_AVATARS : '', resolution, cond, freezed } = given
+  if (data === '' || !sameData(config, { data })) return false
+  const same = (resolution ?? network.resolution) === network.resolution && (cond ?? config.cond) === config.cond
+  return same && (freezed ?? config.freezed) === config.freezed
+}
+
+/** The size of a network that is taken from a file: nothing of it is chosen. */
+function sizeOf({ resolution, fmapBase, fmapMax, batch }: ConfigOverrides): Size {
+  const like = sizes.findLast((size) => size.resolution <= resolution!) ?? sizes[0]!
+  const given = { resolution: resolution!, fmapBase: fmapBase!, fmapMax: fmapMax! }
+  return { ...given, batch: typeof batch === 'number' ? batch : like.batch, needsKimg: 0 }
+}
+
+async function plan(
+  hours: number,
+  named: ConfigOverrides,
+  given: ConfigOverrides,
+  fixed: Size | undefined,
+  onMeasuring: ((seconds: number) => void) | undefined,
+): Promise<Choice> {
+  checkOption('data', named.data ?? '')
+  const { data = '', outdir = options.outdir.default, device = options.device.default } = named
+  await checkData(data)
+  await checkOutdir(outdir)
+  const { count, resolution: most } = await imagesIn(data)
+  const limit = given.resolution ?? most
+  const possible = fixed ? [fixed] : sizesFor(count, { ...named, ...(limit && { resolution: limit }) })
+  // A short run must not be spent on measuring it.
+  const budget = Math.min(8, hours * 36)
+  onMeasuring?.(budget * Math.min(possible.length, 3))
+  const measured: (readonly [Size, ByResolution])[] = []
+  for (const size of possible) {
+    const one = [size, await secondsPerKimg(size, hours, named, budget)] as const
+    measured.push(one)
+    if (measured.length > 1 && !fits(hours, ...one, named)) break
+  }
+  const chosen = planFor(hours, measured, named)
+  const config = plain(chosen.options)
+  return {
+    config,
+    lines: describePlan(hours, chosen, config, { count, device, limit: given.resolution, all: possible }),
+  }
+}
+
+async function imagesIn(data: string): Promise<{ count: number; resolution?: number }> {
+  if (data === BUILTIN_AVATARS) return { count: avatarCount }
+  return (await readInfo(data)) ?? { count: (await listImages(data, false)).images.length }
+}
+
+/** Seconds of 1,000 images at each resolution on the way to a size. */
+async function secondsPerKimg(
+  size: Size,
+  hours: number,
+  named: ConfigOverrides,
+  budget: number,
+): Promise<ByResolution> {
+  const config = plain(optionsOf(size, named.kimg ?? 1000, hours, named))
+  const { costs } = await estimateRun(config, Device.open(config.device), budget)
+  return Object.fromEntries(costs.map(({ resolution, secPerKimg }) => [resolution, secPerKimg]))
+}
+
+interface Reasons {
+  readonly count: number
+  readonly device: string
+  /** Largest resolution that is allowed. */
+  readonly limit: number | undefined
+  readonly all: readonly Size[]
+}
+
+/** Four lines: what was chosen, and why. */
+function describePlan(
+  hours: number,
+  { size, next, seconds }: Plan,
+  config: TrainConfig,
+  { count, device, limit, all }: Reasons,
+): string[] {
+  const text = ({ resolution, fmapMax }: Size) => `${resolution}x${resolution} images with ${fmapMax} feature maps`
+  const kimg = (value: number) => value.toLocaleString('en')
+  const why = next
+    ? `${text(next.size)} would come to ${kimg(next.kimg)} of the ${kimg(next.size.needsKimg)} kimg that they need`
+    : all.length === 1
+      ? 'the size of the given network or options'
+      : `the largest ${limit === undefined ? `for ${count} images` : `up to --resolution ${limit}`}`
+  const { lodInitialResolution: first, lodTrainingKimg, lodTransitionKimg, resolution } = config
+  const grown = Math.log2(resolution / first) * (lodTrainingKimg + lodTransitionKimg)
+  const growing =
+    grown > 0 ? `, the first ${kimg(Number(grown.toPrecision(3)))} of them growing from ${first}x${first}` : ''
+  const time = hours * 3600
+  return [
+    `Chosen         ${text(size)}, for ${formatTime(time)}: ${why}`,
+    `Length         ${kimg(config.kimg)} kimg${growing}: ${formatTime(seconds)} as measured on ${device}, the rest is for pictures and metrics`,
+    `Settings       minibatch ${config.batch}, gamma ${config.gamma}, rates ${config.glr} and ${config.dlr}, mixing ${config.mixingProb}: what worked for small images, and StyleGAN2-ADA's rules for large ones`,
+    `Output         a picture every ${kimg(Number(config.tick))} kimg, a snapshot every ${config.snap === 1 ? 'picture' : `${config.snap} pictures`}; running average of ${config.emaKimg} kimg`,
+  ]
+}
