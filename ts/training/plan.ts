@@ -86,7 +86,8 @@ function lengths(kimg: number, hours: number, resolution: number, first: number)
     emaKimg: rounded(Math.min(10, Math.max(0.5, kimg / 50))),
     tick: rounded(kimg / ticks),
     snap: Math.max(1, Math.round(ticks / 8)),
-    metricsNum: 1000,
+    // A snapshot's metrics take as long as a short run's pictures.
+    ...(hours < 1 ? { metrics: 'none' } : { metricsNum: 1000 }),
   }
 }
 
@@ -103,7 +104,7 @@ export interface Plan {
   readonly next: { readonly size: Size; readonly kimg: number } | undefined
 }
 
-/** Share of the time for pictures, snapshots and metrics: measured 3 to 6 % of short runs. */
+/** Share of the time for pictures, snapshots and metrics. */
 const overhead = 0.06
 
 /** All options of a size, for a length. */
