@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
+import { drawLook } from '../../ts/figures/look.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyDataset } from '../support/tiny.ts'
@@ -57,6 +58,14 @@ test.serial('generate writes exactly what images of the library gives', async (t
   for (const seed of [0, 1, 2]) t.deepEqual(await bytes(`seed000${seed}.png`), await images.png(seed))
   const other = await G.images({ seeds: 8, psi: 0.4, cutoff: 2, noise: 'random', height: 6 })
   t.deepEqual(await bytes('seed0008.png'), await other.png(0))
+  const mixing = ['--mix', '5:0-1,6:3', '--noise-mode', 'random', '--noise-seed', '3', '--noise-strength', '1,0.5,1,2']
+  t.is((await draw('generate', '--seeds', '4', ...mixing, '--outdir', out)).code, 0)
+  const mix = [
+    { seed: 5, layers: [0, 1] },
+    { seed: 6, layers: [3] },
+  ]
+  const look = { seed: 4, mix, noise: 'random', noiseSeed: 3, noiseStrength: [1, 0.5, 1, 2] } as const
+  t.deepEqual(await bytes('seed0004.png'), await (await drawLook(G, look)).png(0))
 })
 
 const refused: [args: string[], message: RegExp][] = [
@@ -81,6 +90,7 @@ const refused: [args: string[], message: RegExp][] = [
   [['truncate'], /--seeds: seeds are expected, or --paper/],
   [['noise', '--seeds', 'many'], /seeds such as 0,1,4-6 are expected, got 'many'/],
   [['noise', '--seeds', '0', '--split', '4'], /split: expected a layer from 1 to 3, found 4/],
+  [['generate', '--seeds', '0', '--mix', '3'], /seeds with layers such as 12:0-3,40:4\+6 are expected, got '3'/],
   [['video', '--seeds', '0', '--output', 'x.png'], /seeds: expected two or more/],
   [['video', '--seeds', '0-1e9'], /--seeds: a range of at most 100,000 rising seeds is expected, got '0-1e9'/],
   [

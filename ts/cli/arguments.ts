@@ -240,6 +240,18 @@ export function parseGrid(text: string): { columns: number; rows: number } {
   return { columns: Number(size[1]), rows: Number(size[2]) }
 }
 
+/** `4-5+7` as layers 4, 5, 7. */
+export function parseLayers(text: string): number[] {
+  return text.split('+').flatMap((part) => {
+    const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
+    const [first, last] = [Number(range?.[1]), Number(range?.[2] ?? range?.[1])]
+    if (!range || last < first || last > 99) {
+      throw new InvalidArgumentError(`layers such as 0-3, 4-7+9 are expected, got '${part}'.`)
+    }
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
+}
+
 /** `0,1,4-6` as 0, 1, 4, 5, 6. */
 export function parseSeeds(text: string): number[] {
   try {

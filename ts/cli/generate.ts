@@ -1,8 +1,9 @@
 /** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
 import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { defaultCutoff, type ImageGenerator } from '../figures/generator.ts'
+import { drawLook, type Copied } from '../figures/look.ts'
 import { enlargeImages, tileImages } from '../figures/grid.ts'
 import { checkPixels } from '../figures/panel.ts'
 import { encodeDrawnPng } from '../native/index.ts'
@@ -13,6 +14,8 @@ import {
   figureOf,
   openGenerator,
   parseGrid,
+  parseLayers,
+  parseNumbers,
   parseSeeds,
   parseWhole,
   parseWholes,
@@ -25,7 +28,10 @@ import { Progress } from './progress.ts'
 
 interface Options extends DrawOptions {
   seeds?: number[]
+  mix?: Copied[]
   noiseMode?: 'const' | 'random' | 'none'
+  noiseSeed?: number
+  noiseStrength?: number[]
   grid?: { columns: number; rows: number }
   uncurated?: boolean
   paper?: keyof typeof uncuratedOfPaper
@@ -45,6 +51,9 @@ export function generateCommand(): Command {
         'none',
       ]),
     )
+    .option('--noise-seed <n>', "seed of random noise, in place of the image's own", parseWhole)
+    .option('--noise-strength <list>', 'factor of the noise: one for all layers, or one a layer', parseNumbers)
+    .option('--mix <list>', 'styles of other seeds in some layers, such as 12:0-3,40:4+6', parseCopied)
     .option('--grid <CxR>', 'one grid.png of C columns and R rows instead of a file for each seed', parseGrid)
     .option(
       '--uncurated',
@@ -72,12 +81,16 @@ Examples:
 
 async function run(options: Options): Promise<void> {
   const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
+  const { mix, noiseSeed, noiseStrength } = options
   if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, got both')
   const belongs = 'it belongs to --uncurated'
   refuseIgnored(
     ['--paper', paper !== undefined && !uncurated, belongs],
     ['--uncurated-rows', rows !== undefined && !uncurated, belongs],
     ['--lods', lods !== undefined && !uncurated, belongs],
+    ['--mix', mix !== undefined && uncurated === true, '--uncurated draws seeds alone'],
+    ['--noise-strength', noiseStrength !== undefined && uncurated === true, '--uncurated draws all of the noise'],
+    ['--noise-seed', noiseSeed !== undefined && noiseMode !== 'random', 'it belongs to --noise-mode random'],
     ['--noise-mode', noiseMode !== undefined && uncurated === true, '--uncurated draws the noise of each seed'],
   )
   if (uncurated && seeds && seeds.length > 1) {
@@ -110,12 +123,14 @@ async function drawSeeds(
   G: ImageGenerator,
   { seeds, grid, outdir, scale = 1, ...given }: Options & { seeds: number[] },
 ): Promise<void> {
-  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, height } = given
+  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed, noiseStrength: factors, mix, height } = given
+  const noiseStrength = factors?.length === 1 ? factors[0] : factors
+  const look = { psi, cutoff, class: given.class, noise, noiseSeed, noiseStrength, mix, height }
   const progress = new Progress()
   const drawn: Uint8Array[] = []
   let shape = { h: 0, w: 0, c: 3 }
   for (const seed of seeds) {
-    const image = await G.images({ seeds: seed, psi, cutoff, class: given.class, noise, height })
+    const image = await drawLook(G, { seed, ...look })
     shape = { h: image.height * scale, w: image.width * scale, c: image.channels }
     checkPixels(shape.w * (grid?.columns ?? 1), shape.h * (grid?.rows ?? 1))
     const pixels = enlargeImages(image.pixels, { n: 1, h: image.height, w: image.width, c: image.channels }, scale)
@@ -135,4 +150,15 @@ async function drawSeeds(
     height: high,
   } = tileImages(Buffer.concat(drawn), { n: seeds.length, ...shape }, grid.columns, gap)
   await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(pixels, width, high, shape.c))
+}
+
+/** `12:0-3,40:4+6` as layers 0 to 3 of seed 12, 4 and 6 of seed 40. */
+function parseCopied(text: string): Copied[] {
+  return text.split(',').map((part) => {
+    const [, seed, layers] = /^(\d+):([\d+-]+)$/.exec(part.trim()) ?? []
+    if (seed === undefined) {
+      throw new InvalidArgumentError(`seeds with layers such as 12:0-3,40:4+6 are expected, got '${part}'.`)
+    }
+    return { seed: Number(seed), layers: parseLayers(layers!) }
+  })
 }

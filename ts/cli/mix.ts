@@ -1,9 +1,17 @@
 /** `stylegan mix`: style mixing, as in the paper's Fig. 3. */
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { mixingFigure } from '../figures/figures.ts'
 import { numLayers } from '../networks/params.ts'
 import { mixingOfPaper } from '../figures/paper.ts'
-import { drawOptions, figureOf, openGenerator, parseSeeds, writePicture, type DrawOptions } from './arguments.ts'
+import {
+  drawOptions,
+  figureOf,
+  openGenerator,
+  parseLayers,
+  parseSeeds,
+  writePicture,
+  type DrawOptions,
+} from './arguments.ts'
 import { checkOutput } from './outputs.ts'
 
 interface Options extends DrawOptions {
@@ -50,15 +58,4 @@ Examples:
 }
 
 /** `0-3,4-5+7` as one list of layers a row. */
-function parseStyles(text: string): number[][] {
-  return text.split(',').map((row) =>
-    row.split('+').flatMap((part) => {
-      const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
-      const [first, last] = [Number(range?.[1]), Number(range?.[2] ?? range?.[1])]
-      if (!range || last < first || last > 99) {
-        throw new InvalidArgumentError(`layers such as 0-3, 4-7+9 are expected, got '${part}'.`)
-      }
-      return Array.from({ length: last - first + 1 }, (_, i) => first + i)
-    }),
-  )
-}
+const parseStyles = (text: string): number[][] => text.split(',').map(parseLayers)

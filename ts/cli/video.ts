@@ -1,7 +1,16 @@
 /** `stylegan video`: a looping walk through W. */
 import { Command, Option } from 'commander'
 import { scaleOf } from '../figures/figures.ts'
-import { animatedPng, easings, encodeVideo, hasFfmpeg, walk, type Easing } from '../figures/video.ts'
+import {
+  animatedPng,
+  easings,
+  encodeVideo,
+  hasFfmpeg,
+  spaces,
+  walk,
+  type Easing,
+  type Space,
+} from '../figures/video.ts'
 import {
   drawOptions,
   makeFolder,
@@ -24,6 +33,7 @@ interface Options extends DrawOptions {
   wFrames: number
   fps: number
   easing: Easing
+  space: Space
   output: string
 }
 
@@ -35,6 +45,7 @@ export function videoCommand(): Command {
     .option('--w-frames <n>', 'frames from one key frame to the next', parseCount, 60)
     .option('--fps <n>', 'frames a second', parseCount, 30)
     .addOption(new Option('--easing <name>', 'how to pass the key frames').choices(easings).default('cubic'))
+    .addOption(new Option('--space <name>', 'what is interpolated: w, or z, the input').choices(spaces).default('w'))
     .option(
       '--output <file>',
       '.png for an animated PNG; .mp4, .webm, .gif … need ffmpeg on this machine',
@@ -45,13 +56,13 @@ export function videoCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { seeds, grid = { columns: 1, rows: 1 }, wFrames: framesPerKey, fps, easing, output } = options
+  const { seeds, grid = { columns: 1, rows: 1 }, wFrames: framesPerKey, fps, easing, space, output } = options
   await checkOutput(output, videoKinds)
   const { generator, sampling, expect } = await openGenerator(options)
   const scale = options.scale ?? scaleOf(generator.options.resolution)
   // Each seed is a key frame of one cell.
   expect(seeds.length * framesPerKey)
-  const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing, scale })
+  const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing, space, scale })
   if (/\.a?png$/i.test(output)) return writeFile(output, await animatedPng(frames, fps))
   if (await hasFfmpeg()) {
     await makeFolder(output)

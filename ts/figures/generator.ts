@@ -7,6 +7,7 @@ import { disposeNetwork, get, numLayers, type Network, type NetworkOptions } fro
 import type { LoadedGenerator, Origin } from '../training/imported.ts'
 import { cropImages, type Picture } from './grid.ts'
 import { rgbPicture } from './panel.ts'
+import type { Noise } from '../networks/synthesis.ts'
 import { bytesOf, latentOf, renderStyles, shownRows, stylesOfLatent, type TrainedGenerator } from './render.ts'
 import { joinStyles, Styles } from './styles.ts'
 
@@ -30,6 +31,8 @@ export interface SynthesisOptions {
   readonly noise?: 'const' | 'random' | 'none' | undefined
   /** Seeds of random noise, one an image; by default those of the images, or 0, 1, … for w of another origin. */
   readonly noiseSeeds?: Seeds | undefined
+  /** Factor of the noise: one for all layers, or one a layer from the coarsest. Default 1. */
+  readonly noiseStrength?: number | readonly number[] | undefined
   /** Rows of each image, from the middle; by default all, or those of the network's preset. */
   readonly height?: number | undefined
 }
@@ -178,7 +181,7 @@ export class ImageGenerator implements TrainedGenerator {
    */
   async synthesis(
     w: Styles,
-    { noise = 'const', noiseSeeds, height = this.height }: SynthesisOptions = {},
+    { noise = 'const', noiseSeeds, noiseStrength = 1, height = this.height }: SynthesisOptions = {},
   ): Promise<Images> {
     const { resolution, dlatentSize, numChannels: c } = this.options
     const layers = numLayers(resolution)
@@ -191,17 +194,31 @@ export class ImageGenerator implements TrainedGenerator {
     if (noise === 'random' && seeds.length !== w.count) {
       throw new RangeError(`noiseSeeds: one an image, ${w.count}, are expected, got ${seeds.length}`)
     }
+    const strengths = strengthsOf(noiseStrength, layers)
     const shown = shownRows({ options: this.options, height })
     const size = shown.height * resolution * c
     const pixels = new Uint8Array(w.count * size)
     for (let i = 0; i < w.count; i++) {
       const image = scope(() => {
         const styles = this.#tensorsOf(w.at(i))
-        return renderStyles(this, styles, noise === 'random' ? new Rng(seeds[i]!, streams.noise) : noise)
+        return renderStyles(this, styles, this.#noise(noise === 'random' ? seeds[i]! : noise, strengths))
       })
       pixels.set(cropImages(await bytesOf(image), { n: 1, h: resolution, w: resolution, c }, shown), i * size)
     }
     return new Images(pixels, [w.count, shown.height, resolution, c])
+  }
+
+  /** Noise of some strength in each layer; of full strength it is the network's own affair. */
+  #noise(noise: number | 'const' | 'none', strengths: readonly number[]): Noise {
+    const rng = typeof noise === 'number' ? new Rng(noise, streams.noise) : undefined
+    if (noise === 'none' || strengths.every((strength) => strength === 1)) return rng ?? (noise as 'const' | 'none')
+    if (!configurationOf(this.options).noise) return 'none'
+    return strengths.map((strength, layer) => {
+      const side = 2 ** (Math.floor(layer / 2) + 2)
+      const shape = [1, side, side, 1]
+      const full = rng?.normal(this.Gs.device, shape) ?? get(this.Gs.params, `G_synthesis/noise${layer}`).reshape(shape)
+      return full.mul(strength)
+    })
   }
 
   /** One w `[1, dlatentSize]` a layer. */
@@ -220,6 +237,13 @@ export class ImageGenerator implements TrainedGenerator {
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+/** @throws RangeError unless there is one number, or one a layer */
+function strengthsOf(strength: number | readonly number[], layers: number): readonly number[] {
+  const list = typeof strength === 'number' ? Array.from({ length: layers }, () => strength) : strength
+  if (list.length === layers && list.every(Number.isFinite)) return list
+  throw new RangeError(`noiseStrength: one number or ${layers}, one a layer, are expected, got [${list.join(', ')}]`)
 }
 
 /** The numbers of one w `[1, width]` a layer; the tensors are disposed of. */

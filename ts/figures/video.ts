@@ -5,13 +5,25 @@ import { rename, rm } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { diskError, placeToWrite, TEMPORARY } from '../files/write-atomic.ts'
-import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
+import {
+  latentOf,
+  pictureOf,
+  shownRows,
+  stylesOf,
+  stylesOfLatent,
+  type FigureOptions,
+  type TrainedGenerator,
+} from './render.ts'
 import type { Picture } from './grid.ts'
 import { encodeDrawnPng, scope, type Tensor } from '../native/index.ts'
 import { blank, enlarge, place } from './panel.ts'
 
 export const easings = ['cubic', 'linear', 'smooth'] as const
 export type Easing = (typeof easings)[number]
+
+/** What is interpolated: w, or z, whose length does not matter. Ways through W are straighter (StyleGAN, section 4.1). */
+export const spaces = ['w', 'z'] as const
+export type Space = (typeof spaces)[number]
 
 export interface Walk extends FigureOptions {
   /** Key frames: in a grid, seed i is key frame ⌊i / cells⌋ of cell i mod cells. */
@@ -21,6 +33,8 @@ export interface Walk extends FigureOptions {
   /** Frames from one key frame to the next. */
   readonly framesPerKey: number
   readonly easing: Easing
+  /** Default w. */
+  readonly space?: Space | undefined
   /** Each pixel so often along both axes. */
   readonly scale?: number | undefined
 }
@@ -52,27 +66,47 @@ export function keyWeights(position: number, keys: number, easing: Easing): [key
 
 /** The frames of a loop, one after the other: the last leads to the first. */
 export async function* walk(generator: TrainedGenerator, options: Walk): AsyncGenerator<Picture, void> {
-  const { seeds, columns, rows, framesPerKey, easing, scale = 1 } = options
+  const frameAt = frames(generator, options)
+  const keys = options.seeds.length / (options.columns * options.rows)
+  for (let frame = 0; frame < keys * options.framesPerKey; frame++) yield frameAt(frame / options.framesPerKey)
+}
+
+/**
+ * Any moment of a walk.
+ *
+ * @returns the frame at a position: 1.5 is halfway from key frame 1 to 2
+ * @throws RangeError unless each cell has two key frames or more
+ */
+export function frames(generator: TrainedGenerator, options: Walk): (position: number) => Promise<Picture> {
+  const { seeds, columns, rows, easing, space = 'w', scale = 1 } = options
   const cells = columns * rows
   if (seeds.length === 0 || seeds.length % cells !== 0 || seeds.length < 2 * cells) {
     throw new RangeError(
       `seeds: expected two or more for each of the ${columns}x${rows} cells, a multiple of ${cells}, found ${seeds.length}`,
     )
   }
-  const keys = seeds.length / cells
-  const styles = seeds.map((seed) => stylesOf(generator, seed, options))
+  const keys = new Map<number, Tensor[]>()
+  const keyOf = (seed: number): Tensor[] => {
+    const key = keys.get(seed) ?? (space === 'w' ? stylesOf(generator, seed, options) : [latentOf(generator, seed)])
+    keys.set(seed, key)
+    return key
+  }
   const width = generator.options.resolution
   const { height } = shownRows(generator)
-  for (let frame = 0; frame < keys * framesPerKey; frame++) {
-    const weights = keyWeights(frame / framesPerKey, keys, easing)
+  return async (position) => {
+    const weights = keyWeights(position, seeds.length / cells, easing)
     const picture = blank(columns * width, rows * height)
     for (let cell = 0; cell < cells; cell++) {
-      const w = scope(() => mixOf(weights.map(([key, weight]) => [styles[key * cells + cell]!, weight])))
+      const parts = weights.map(([key, weight]) => [keyOf(seeds[key * cells + cell]!), weight] as const)
+      const w = scope(() => {
+        const sum = mixOf(parts)
+        return space === 'w' ? sum : stylesOfLatent(generator, sum[0]!, options)
+      })
       const image = await pictureOf(generator, w, 'const')
       for (const tensor of new Set(w)) tensor.dispose()
       place(picture, image, (cell % columns) * width, Math.floor(cell / columns) * height)
     }
-    yield scale === 1 ? picture : enlarge(picture, scale)
+    return scale === 1 ? picture : enlarge(picture, scale)
   }
 }
 
