@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { defaultCutoff, type ImageGenerator } from '../figures/generator.ts'
+import type { Shift } from '../figures/components.ts'
 import { drawLook, type Copied } from '../figures/look.ts'
 import { enlargeImages, tileImages } from '../figures/grid.ts'
 import { checkPixels } from '../figures/panel.ts'
@@ -29,6 +30,7 @@ import { Progress } from './progress.ts'
 interface Options extends DrawOptions {
   seeds?: number[]
   mix?: Copied[]
+  shift?: Shift[]
   noiseMode?: 'const' | 'random' | 'none'
   noiseSeed?: number
   noiseStrength?: number[]
@@ -54,6 +56,11 @@ export function generateCommand(): Command {
     .option('--noise-seed <n>', "seed of random noise, in place of the image's own", parseWhole)
     .option('--noise-strength <list>', 'factor of the noise: one for all layers, or one a layer', parseNumbers)
     .option('--mix <list>', 'styles of other seeds in some layers, such as 12:0-3,40:4+6', parseCopied)
+    .option(
+      '--shift <list>',
+      'moves along principal components of W: component:deviations:layers, such as 0:2.5:0-3,4:-1:4+6',
+      parseShifts,
+    )
     .option('--grid <CxR>', 'one grid.png of C columns and R rows instead of a file for each seed', parseGrid)
     .option(
       '--uncurated',
@@ -81,7 +88,7 @@ Examples:
 
 async function run(options: Options): Promise<void> {
   const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
-  const { mix, noiseSeed, noiseStrength } = options
+  const { mix, shift, noiseSeed, noiseStrength } = options
   if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, got both')
   const belongs = 'it belongs to --uncurated'
   refuseIgnored(
@@ -89,6 +96,7 @@ async function run(options: Options): Promise<void> {
     ['--uncurated-rows', rows !== undefined && !uncurated, belongs],
     ['--lods', lods !== undefined && !uncurated, belongs],
     ['--mix', mix !== undefined && uncurated === true, '--uncurated draws seeds alone'],
+    ['--shift', shift !== undefined && uncurated === true, '--uncurated draws seeds alone'],
     ['--noise-strength', noiseStrength !== undefined && uncurated === true, '--uncurated draws all of the noise'],
     ['--noise-seed', noiseSeed !== undefined && noiseMode !== 'random', 'it belongs to --noise-mode random'],
     ['--noise-mode', noiseMode !== undefined && uncurated === true, '--uncurated draws the noise of each seed'],
@@ -123,9 +131,10 @@ async function drawSeeds(
   G: ImageGenerator,
   { seeds, grid, outdir, scale = 1, ...given }: Options & { seeds: number[] },
 ): Promise<void> {
-  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed, noiseStrength: factors, mix, height } = given
+  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed, noiseStrength: factors, height } = given
   const noiseStrength = factors?.length === 1 ? factors[0] : factors
-  const look = { psi, cutoff, class: given.class, noise, noiseSeed, noiseStrength, mix, height }
+  const { mix, shift: shifts } = given
+  const look = { psi, cutoff, class: given.class, noise, noiseSeed, noiseStrength, mix, shifts, height }
   const progress = new Progress()
   const drawn: Uint8Array[] = []
   let shape = { h: 0, w: 0, c: 3 }
@@ -160,5 +169,16 @@ function parseCopied(text: string): Copied[] {
       throw new InvalidArgumentError(`seeds with layers such as 12:0-3,40:4+6 are expected, got '${part}'.`)
     }
     return { seed: Number(seed), layers: parseLayers(layers!) }
+  })
+}
+
+/** `0:2.5:0-3` as 2.5 deviations along component 0 in layers 0 to 3. */
+function parseShifts(text: string): Shift[] {
+  return text.split(',').map((part) => {
+    const [, component, by, layers] = /^(\d+):(-?\d+(?:\.\d+)?):([\d+-]+)$/.exec(part.trim()) ?? []
+    if (component === undefined) {
+      throw new InvalidArgumentError(`moves such as 0:2.5:0-3,4:-1:4+6 are expected, got '${part}'.`)
+    }
+    return { component: Number(component), by: Number(by), layers: parseLayers(layers!) }
   })
 }

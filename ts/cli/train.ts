@@ -31,6 +31,7 @@ import {
   switchOption,
   type ImageOptions,
 } from './arguments.ts'
+import { besideStudio, parsePort, studioPort } from './studio.ts'
 import { interruptible, outliveScreen } from './signals.ts'
 import { deviceLine, Display, networksLine } from './train-display.ts'
 import { JsonLines } from './train-json.ts'
@@ -40,6 +41,10 @@ export function trainCommand(): Command {
     .description('Train on a folder of images. Ctrl-C saves; the same command goes on where it stopped.')
     .option('--verbose', 'also print every option, the layers of both networks and the timeline')
     .option('--profile', 'show with each tick where its time went: milliseconds, GFLOP/s and GB/s of every kernel')
+    .option(
+      '--studio [port]',
+      `show it in a browser while it trains, and draw with what it has learned (default port ${studioPort})`,
+    )
     .option(
       '-n, --dry-run',
       'print the resolved options, the layers, the timeline and what it will take on this device, then stop',
@@ -79,7 +84,14 @@ function defaults(key: ConfigKey): string {
 }
 
 type Options = Record<string, unknown> &
-  ImageOptions & { preset?: string; verbose?: boolean; profile?: boolean; dryRun?: boolean; json?: boolean }
+  ImageOptions & {
+    preset?: string
+    verbose?: boolean
+    profile?: boolean
+    dryRun?: boolean
+    json?: boolean
+    studio?: string | true
+  }
 
 async function run({
   preset,
@@ -87,6 +99,7 @@ async function run({
   profile,
   dryRun,
   json,
+  studio,
   maxMegapixels,
   verify,
   ...given
@@ -100,7 +113,10 @@ async function run({
     )
   const { config, lines } = await chooseConfig({ ...given, preset, device } as ConfigOverrides, { onMeasuring })
   checkFlags({ ...given, maxMegapixels }, config)
-  refuseIgnored(['--verbose', verbose === true && json === true, '--json prints for programs'])
+  refuseIgnored(
+    ['--verbose', verbose === true && json === true, '--json prints for programs'],
+    ['--studio', studio !== undefined && dryRun === true, '--dry-run trains nothing'],
+  )
   const begin = () => {
     if (!json && (dryRun || verbose)) console.log(describe(config))
     if (note) say(shownLine(note))
@@ -127,7 +143,9 @@ async function run({
       display.show(event)
     }
   }
-  await interruptible(stopping, work, say)
+  const port = studio === undefined || studio === true ? studioPort : parsePort(studio)
+  const all = studio === undefined ? work : (signal: AbortSignal) => besideStudio(config, port, work, signal, say)
+  await interruptible(stopping, all, say)
 }
 
 /** @throws RangeError for a flag that this training would ignore */

@@ -1,11 +1,14 @@
 /** One picture of a trained network, wholly described: the same description gives the same bytes to commands and to the studio. */
 import type { ImageGenerator, Images, MappingOptions, SynthesisOptions } from './generator.ts'
+import { principalComponents, shiftStyles, type Components, type Shift } from './components.ts'
 import type { Styles } from './styles.ts'
 
 export interface Look extends Omit<MappingOptions, 'seeds' | 'z'>, Omit<SynthesisOptions, 'noiseSeeds'> {
   readonly seed: number
   /** Styles of other seeds in some layers, one after the other (StyleGAN, section 3.1). */
   readonly mix?: readonly Copied[] | undefined
+  /** Moves along principal components of W, after mixing and truncation. */
+  readonly shifts?: readonly Shift[] | undefined
   /** Seed of random noise; by default `seed`. */
   readonly noiseSeed?: number | undefined
 }
@@ -18,10 +21,22 @@ export interface Copied {
 }
 
 /** w of a look, one a layer. */
-export async function stylesOfLook(G: ImageGenerator, { seed, mix = [], ...mapping }: Look): Promise<Styles> {
+export async function stylesOfLook(
+  G: ImageGenerator,
+  { seed, mix = [], shifts = [], ...mapping }: Look,
+): Promise<Styles> {
   let w = await G.mapping({ ...mapping, seeds: seed })
   for (const other of mix) w = w.mix(await G.mapping({ ...mapping, seeds: other.seed }), other.layers)
-  return w
+  return shifts.length === 0 ? w : shiftStyles(w, shifts, await componentsOf(G))
+}
+
+const known = new WeakMap<ImageGenerator, Promise<Components>>()
+
+/** The principal components of a network, computed once. */
+export function componentsOf(G: ImageGenerator): Promise<Components> {
+  const components = known.get(G) ?? principalComponents(G)
+  known.set(G, components)
+  return components
 }
 
 /** The picture of a look. */

@@ -9,6 +9,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { type FileLock, lockFile } from '../native/index.ts'
 import { shown } from './shown.ts'
+import { codeOf } from './write-atomic.ts'
 
 /** Another process or thread holds a lock; the message says who, and since when. */
 export class LockedError extends Error {
@@ -48,6 +49,47 @@ export function acquireLock(path: string, { what, advice, lock = lockFile }: Loc
     if (taken.state === 'unsupported') return { warning: noLocks(path, taken.text), release() {} }
     if (isLocked(path, text)) return keep(path, text, taken)
     taken.release()
+  }
+}
+
+/** Who holds a lock. */
+export interface Held {
+  readonly pid: number
+  /** Whether that process is on this machine. */
+  readonly isHere: boolean
+}
+
+/**
+ * Who holds the lock of a file, without taking it from anybody.
+ *
+ * @returns undefined where nobody holds it
+ */
+export function holderOf(path: string, lock = lockFile): Held | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    return undefined // no file, or one that Windows lets nobody read
+  }
+  const { pid, host } = parse(text)
+  // Whoever is about to take it has made the file and not yet written its name.
+  if (typeof pid !== 'number') return undefined
+  const isHere = host === hostname()
+  if (isHere && !isAlive(pid)) return undefined
+  // A process of that number lives: the file of one that was killed is told by its lock, which can be taken.
+  const taken = lock(path, text)
+  if (taken.state !== 'locked') return { pid, isHere }
+  if (removes) rmSync(path, { force: true })
+  taken.release()
+  return undefined
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
   }
 }
 

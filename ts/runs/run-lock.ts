@@ -1,7 +1,7 @@
 /** One training at a time in a run directory. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
+import { acquireLock, holderOf, type Held, type Lock, type LockRequest } from '../files/lock.ts'
 import { diskError } from '../files/write-atomic.ts'
 
 /**
@@ -17,4 +17,9 @@ export async function lockRun(dir: string, lock?: LockRequest['lock']): Promise<
   const what = `${dir}: another training in this folder`
   const advice = 'wait for it or stop it, or give another --outdir or --desc'
   return acquireLock(join(dir, '.lock'), { what, advice, ...(lock && { lock }) })
+}
+
+/** The process that trains in a run directory, undefined if none does. */
+export function holderOfRun(dir: string): Held | undefined {
+  return holderOf(join(dir, '.lock'))
 }

@@ -1,0 +1,94 @@
+/** `stylegan studio`: runs and networks in a browser; and the same beside a training. */
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError } from 'commander'
+import { shownLine } from '../files/shown.ts'
+import { chooseDevice } from '../native/index.ts'
+import { openStudio, type Studio, type StudioOptions } from '../studio/server/server.ts'
+import type { TrainConfig } from '../training/config.ts'
+import { deviceHelp, parseWhole } from './arguments.ts'
+import { interruptible } from './signals.ts'
+
+export const studioPort = 8008
+
+interface Options {
+  outdir: string
+  dataRoot?: string
+  port: number
+  host: string
+  device: string
+}
+
+export function studioCommand(): Command {
+  return new Command('studio')
+    .description('Watch trainings and play with what they have learned, in a browser on this machine.')
+    .option('--outdir <dir>', 'folder of the runs', 'results')
+    .option('--data-root <dir>', 'folder whose folders of images and files of networks the page may use')
+    .option('--port <n>', 'port of this machine; 0 takes a free one', parsePort, studioPort)
+    .option('--host <address>', 'address to listen on; another than this reaches the network', '127.0.0.1')
+    .option('--device <name>', deviceHelp, 'cpu')
+    .addHelpText(
+      'after',
+      `
+The address that it prints holds the token of this studio: whoever has it can start trainings. It is also in
+OUTDIR/.studio-token, which only you can read.
+
+Examples:
+  $ stylegan studio
+  $ stylegan studio --outdir results --data-root ./photos --port 8010`,
+    )
+    .action(run)
+}
+
+async function run({ outdir, dataRoot, port, host, device: name }: Options): Promise<void> {
+  const { device, note } = chooseDevice(name)
+  if (note) console.log(shownLine(note))
+  await interruptible('The studio is closed. Trainings that it started go on.', async (signal) => {
+    const studio = await open({ outdir, dataRoot, port, host, device }, console.log)
+    try {
+      await aborted(signal)
+    } finally {
+      await studio.close()
+    }
+  })
+}
+
+/** A training with the studio beside it, in one process; the studio stays when the training has ended. */
+export async function besideStudio(
+  { outdir, device }: TrainConfig,
+  port: number,
+  work: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<void> {
+  const own = new AbortController()
+  const studio = await open({ outdir, port, host: '127.0.0.1', device, stopOwn: () => own.abort() }, say)
+  try {
+    await work(AbortSignal.any([signal, own.signal]))
+    if (signal.aborted) return
+    say('The studio stays open. Ctrl-C ends it.')
+    await aborted(signal)
+  } finally {
+    await studio.close()
+  }
+}
+
+async function open(options: Omit<StudioOptions, 'version' | 'cli'>, say: (line: string) => void): Promise<Studio> {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(manifest) as { version: string }
+  const cli = [process.execPath, ...process.execArgv, process.argv[1]!]
+  const studio = await openStudio({ ...options, version, cli })
+  say(shownLine(`Studio         ${studio.url}`))
+  return studio
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+/** A port of this machine. */
+export function parsePort(text: string): number {
+  const port = parseWhole(text)
+  if (port > 65_535) throw new InvalidArgumentError(`a port from 0 to 65535 is expected, got '${text}'.`)
+  return port
+}

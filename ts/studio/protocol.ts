@@ -1,0 +1,238 @@
+/**
+ * What the studio's page and its server say to each other: JSON of these types, pictures as PNG. Both sides import this file, and
+ * nothing else of each other. Paths are those below `--outdir` or `--data-root`, with `/` between folders.
+ */
+
+export type RunState = 'running' | 'finished' | 'stopped' | 'diverged'
+
+/** A run, as the list shows it. */
+export interface RunSummary {
+  /** Its folder below outdir. */
+  readonly id: string
+  readonly state: RunState
+  /** Whether the process that trains is on the studio's machine, so that it can be stopped. */
+  readonly canStop: boolean
+  readonly kimg: number
+  /** Undefined where its options cannot be read. */
+  readonly totalKimg?: number | undefined
+  readonly resolution?: number | undefined
+  readonly data?: string | undefined
+  /** An estimate, while it runs. */
+  readonly leftSec?: number | undefined
+  /** Name of the newest picture of fakes. */
+  readonly picture?: string | undefined
+  /** Grows whenever a file of the run changes. */
+  readonly version: number
+}
+
+export interface PictureFile {
+  readonly name: string
+  readonly kimg: number
+}
+
+export interface SnapshotFile {
+  readonly name: string
+  readonly kimg: number
+  readonly bytes: number
+  /** Its path below outdir, to explore it. */
+  readonly network: string
+}
+
+/** Training at one resolution, or while it fades in. */
+export interface Phase {
+  readonly fromKimg: number
+  readonly toKimg: number
+  readonly resolution: number
+  readonly kind: 'stable' | 'fade'
+}
+
+/** Values over kimg: of a stat by name, or of a metric. */
+export interface Curve {
+  readonly name: string
+  readonly kimg: readonly number[]
+  readonly values: readonly (number | null)[]
+}
+
+/** Everything about one run. */
+export interface Run extends RunSummary {
+  /** training_options.json. */
+  readonly options: Readonly<Record<string, string | number | boolean | null>>
+  readonly phases: readonly Phase[]
+  readonly curves: readonly Curve[]
+  readonly metrics: readonly Curve[]
+  readonly pictures: readonly PictureFile[]
+  readonly reals?: string | undefined
+  readonly snapshots: readonly SnapshotFile[]
+  /** The last lines of log.txt. */
+  readonly log: readonly string[]
+  /** Why training diverged. */
+  readonly diverged?: string | undefined
+  /** The command that goes on with it. */
+  readonly command?: string | undefined
+}
+
+/** A network to explore. */
+export interface NetworkFile {
+  /** Below outdir or the data root, or a name of its own. */
+  readonly network: string
+  /** How a command names it. */
+  readonly path: string
+  readonly title: string
+  readonly group: string
+}
+
+/** What the page must know of a network to show its controls. */
+export interface NetworkInfo {
+  readonly network: string
+  readonly path: string
+  readonly resolution: number
+  readonly height: number
+  readonly layers: number
+  readonly classes: readonly string[]
+  readonly labelSize: number
+  /** Without styles there is nothing to mix, and configurations A to D have no noise. */
+  readonly hasStyles: boolean
+  readonly hasNoise: boolean
+  readonly canTruncate: boolean
+  readonly defaultPsi: number
+  readonly kimg: number
+  /** What wrote it, and its licence. */
+  readonly origin?: { readonly what: string; readonly licence: string } | undefined
+}
+
+export interface Copied {
+  readonly seed: number
+  readonly layers: readonly number[]
+}
+
+export type NoiseMode = 'const' | 'random' | 'none'
+
+/** Styles moved along a principal component of W. */
+export interface Shift {
+  /** Number of the component, from 0. */
+  readonly component: number
+  /** In standard deviations. */
+  readonly by: number
+  readonly layers: readonly number[]
+}
+
+/** A picture, wholly described. */
+export interface Look {
+  readonly network: string
+  readonly seed: number
+  readonly psi: number
+  readonly cutoff: number
+  /** Number of the class; undefined for a network without classes. */
+  readonly class?: number | undefined
+  readonly mix: readonly Copied[]
+  readonly shifts: readonly Shift[]
+  readonly noise: NoiseMode
+  readonly noiseSeed?: number | undefined
+  /** One a layer; empty is full strength. */
+  readonly noiseStrength: readonly number[]
+}
+
+/** A loop through key frames. */
+export interface Walk {
+  readonly network: string
+  readonly seeds: readonly number[]
+  readonly psi: number
+  readonly cutoff: number
+  readonly class?: number | undefined
+  readonly space: 'w' | 'z'
+  readonly easing: 'cubic' | 'linear' | 'smooth'
+  readonly framesPerKey: number
+  readonly fps: number
+}
+
+/** Who asks for a picture: of two requests of one slot that wait, the older is dropped. */
+interface Slot {
+  /** A name that a page takes for as long as it is open. */
+  readonly page: string
+  readonly slot: string
+}
+
+export interface DrawRequest extends Slot {
+  readonly look: Look
+  /** Each pixel so often along both axes. */
+  readonly scale: number
+}
+
+export interface FrameRequest extends Slot {
+  readonly walk: Walk
+  /** 1.5 is halfway from key frame 1 to 2. */
+  readonly position: number
+}
+
+export interface VideoRequest {
+  readonly page: string
+  readonly walk: Walk
+  readonly kind: 'mp4' | 'png'
+  readonly scale: number
+}
+
+/** An option of a training that the page can set. */
+export interface TrainOption {
+  readonly key: string
+  readonly flag: string
+  readonly help: string
+  readonly kind: 'text' | 'flag' | 'number'
+}
+
+/** What a training can be started with. */
+export interface TrainChoices {
+  /** Folders below the data root, and the built-in avatars. */
+  readonly data: readonly { readonly value: string; readonly title: string }[]
+  readonly presets: readonly string[]
+  readonly options: readonly TrainOption[]
+}
+
+/** Options by key, as text; a flag is `true` or `false`. */
+export type TrainOptions = Readonly<Record<string, string>>
+
+export interface StartRequest {
+  readonly options: TrainOptions
+}
+
+/** A training or an estimate that the studio has started. */
+export interface Job {
+  readonly id: string
+  readonly command: string
+  readonly state: 'running' | 'done' | 'failed'
+  /** What it has printed; of a failure, the reason is last. */
+  readonly lines: readonly string[]
+  readonly seconds: number
+}
+
+export interface GoOnRequest {
+  readonly run: string
+  /** A new length; undefined keeps that of the run. */
+  readonly kimg?: number | undefined
+}
+
+/** What is known of the studio itself. */
+export interface About {
+  readonly version: string
+  readonly outdir: string
+  readonly hasDataRoot: boolean
+  readonly hasFfmpeg: boolean
+  readonly device: string
+}
+
+/** Events of `/api/live`, by name. */
+export interface LiveEvents {
+  /** All runs, at first and whenever one of them has changed. */
+  readonly runs: readonly RunSummary[]
+  /** Trainings and estimates of the studio. */
+  readonly jobs: readonly Job[]
+  /** Frames of a video that is drawn for this page. */
+  readonly video: { readonly done: number; readonly total: number }
+}
+
+/** A refusal: one sentence. */
+export interface Refusal {
+  readonly error: string
+}
+
+/** Answer of a drawing that a newer request of its slot has replaced. */
+export const SUPERSEDED = 409

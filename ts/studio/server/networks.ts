@@ -1,0 +1,90 @@
+/** Networks to explore: snapshots of runs, and files that `stylegan import` reads. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { defaultPsi, type ImageGenerator } from '../../figures/generator.ts'
+import { configurationOf } from '../../networks/configurations.ts'
+import { numLayers } from '../../networks/params.ts'
+import { snapshotsIn } from '../../runs/snapshots.ts'
+import type { NetworkFile, NetworkInfo } from '../protocol.ts'
+import type { Place } from './place.ts'
+import { Refused } from './refused.ts'
+
+/** Begins the name of a network below the data root. */
+const DATA = 'data:'
+/** How files of networks of other programs end. */
+const importable = /\.(pkl|pth|pt|model|npz|safetensors)$/i
+const mostFiles = 500
+
+export class Networks {
+  readonly #outdir: Place
+  readonly #dataRoot: Place | undefined
+
+  constructor(outdir: Place, dataRoot: Place | undefined) {
+    this.#outdir = outdir
+    this.#dataRoot = dataRoot
+  }
+
+  /** @throws Refused unless it is a file below the studio's folders */
+  async fileOf(network: string): Promise<string> {
+    if (!network.startsWith(DATA)) return this.#outdir.inside(network)
+    if (!this.#dataRoot) throw new Refused(404, `${network}: the studio was started without --data-root`)
+    return this.#dataRoot.inside(network.slice(DATA.length))
+  }
+
+  /** How a command names it. */
+  pathOf(network: string): string {
+    return network.startsWith(DATA)
+      ? (this.#dataRoot?.pathOf(network.slice(DATA.length)) ?? network)
+      : this.#outdir.pathOf(network)
+  }
+
+  /** Snapshots of the runs, newest first, then other files, in the folders of the studio and one level below. */
+  async list(runs: readonly string[]): Promise<NetworkFile[]> {
+    const found: NetworkFile[] = []
+    const add = (network: string, title: string, group: string) =>
+      found.push({ network, path: this.pathOf(network), title, group })
+    for (const run of runs) {
+      for (const { path, kimg } of await snapshotsIn(await this.#outdir.inside(run).catch(() => ''))) {
+        add(`${run}/${path.slice(path.lastIndexOf('/') + 1)}`, `${kimg} kimg`, run)
+      }
+    }
+    for (const name of await filesIn(this.#outdir.given)) add(name, name, 'Files')
+    if (this.#dataRoot) for (const name of await filesIn(this.#dataRoot.given)) add(DATA + name, name, 'Files')
+    return found.slice(0, mostFiles)
+  }
+
+  /** What the page must know of an open network. */
+  infoOf(network: string, G: ImageGenerator): NetworkInfo {
+    const { options, classes, height, origin, nimg } = G
+    const has = configurationOf(options)
+    return {
+      network,
+      path: this.pathOf(network),
+      resolution: options.resolution,
+      height,
+      layers: numLayers(options.resolution),
+      classes,
+      labelSize: options.labelSize,
+      hasStyles: !has.traditional,
+      hasNoise: has.noise,
+      canTruncate: options.config !== 'A',
+      defaultPsi: defaultPsi(options),
+      kimg: nimg / 1000,
+      origin: origin && { what: origin.what, licence: origin.licence },
+    }
+  }
+}
+
+/** Files of networks in a folder and one below. Snapshots of runs are listed with their runs. */
+async function filesIn(root: string): Promise<string[]> {
+  const found: string[] = []
+  for (const entry of await readdir(root, { withFileTypes: true }).catch(() => [])) {
+    if (entry.name.startsWith('.')) continue
+    if (entry.isFile() && importable.test(entry.name)) found.push(entry.name)
+    if (!entry.isDirectory()) continue
+    for (const name of await readdir(join(root, entry.name)).catch(() => [])) {
+      if (importable.test(name) && !name.startsWith('network-snapshot-')) found.push(`${entry.name}/${name}`)
+    }
+  }
+  return found.sort()
+}
