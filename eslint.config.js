@@ -7,7 +7,7 @@ export default defineConfig(
   { ignores: ['dist/', 'native/', 'target/', 'data/', 'results/', 'out/', '__test__/fixtures/'] },
   {
     extends: [tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { project: '__test__/tsconfig.json' } },
+    languageOptions: { parserOptions: { project: ['__test__/tsconfig.json', 'ts/studio/page/tsconfig.json'] } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       // The result of an async callback that nobody waits for is refused too, as a floating promise is.

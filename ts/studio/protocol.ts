@@ -204,6 +204,12 @@ export interface Job {
   readonly seconds: number
 }
 
+export interface Started {
+  readonly job: Job
+  /** The run that it makes or goes on with. */
+  readonly run: string
+}
+
 export interface GoOnRequest {
   readonly run: string
   /** A new length; undefined keeps that of the run. */
@@ -217,6 +223,38 @@ export interface About {
   readonly hasDataRoot: boolean
   readonly hasFfmpeg: boolean
   readonly device: string
+}
+
+/** Principal components of W. */
+export interface Directions {
+  /** Share of the variance of w that each explains. */
+  readonly shares: readonly number[]
+}
+
+/** What GET of a path answers. Beside these, `api/picture` is a picture of a run, and `api/live` is {@link LiveEvents}. */
+export interface Answers {
+  readonly 'api/about': About
+  readonly 'api/run': Run
+  readonly 'api/networks': readonly NetworkFile[]
+  readonly 'api/network': NetworkInfo
+  readonly 'api/components': Directions
+  readonly 'api/train': TrainChoices
+}
+
+/** What POST to a path takes and answers. */
+export interface Exchanges {
+  readonly 'api/session': { readonly takes: { readonly token: string }; readonly gives: object }
+  readonly 'api/train/estimate': { readonly takes: StartRequest; readonly gives: Job }
+  readonly 'api/train/start': { readonly takes: StartRequest; readonly gives: Started }
+  readonly 'api/train/go-on': { readonly takes: GoOnRequest; readonly gives: Job }
+  readonly 'api/train/stop': { readonly takes: { readonly run: string }; readonly gives: object }
+}
+
+/** What POST to a path takes that answers a picture or a video. */
+export interface Drawings {
+  readonly 'api/draw': DrawRequest
+  readonly 'api/frame': FrameRequest
+  readonly 'api/video': VideoRequest
 }
 
 /** Events of `/api/live`, by name. */

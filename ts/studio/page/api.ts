@@ -1,5 +1,5 @@
 /** Questions to the server. Errors are its sentences. */
-import { SUPERSEDED, type Refusal } from '../protocol.ts'
+import { SUPERSEDED, type Answers, type Drawings, type Exchanges, type Refusal } from '../protocol.ts'
 
 /** The name of this page for as long as it is open. */
 export const pageName = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join('')
@@ -27,21 +27,26 @@ async function fetched(path: string, init: RequestInit): Promise<Response> {
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
 
-/** The values of a question as an address. */
-export function address(path: string, params: Readonly<Record<string, string | number>>): string {
+type Params = Readonly<Record<string, string | number>>
+
+/** A question as an address. */
+export function address(path: string, params: Params): string {
   return `${path}?${new URLSearchParams(Object.entries(params).map(([key, value]) => [key, String(value)]))}`
 }
 
-export async function ask<T>(path: string): Promise<T> {
-  return (await fetched(path, {})).json() as Promise<T>
+export async function ask<P extends keyof Answers>(path: P, params: Params = {}): Promise<Answers[P]> {
+  return (await fetched(address(path, params), {})).json() as Promise<Answers[P]>
 }
 
-export async function tell<T>(path: string, body: object): Promise<T> {
-  return (await sent(path, body)).json() as Promise<T>
+export async function tell<P extends keyof Exchanges>(
+  path: P,
+  body: Exchanges[P]['takes'],
+): Promise<Exchanges[P]['gives']> {
+  return (await sent(path, body)).json() as Promise<Exchanges[P]['gives']>
 }
 
 /** A file that the server makes. */
-export async function made(path: string, body: object, signal?: AbortSignal): Promise<Blob> {
+export async function made<P extends keyof Drawings>(path: P, body: Drawings[P], signal?: AbortSignal): Promise<Blob> {
   return (await sent(path, body, signal)).blob()
 }
 

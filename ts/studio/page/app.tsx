@@ -40,10 +40,10 @@ export function App() {
   }, [name, link.id])
   return (
     <>
-      <a class="skip" href={location.hash} onClick={(event) => (event.preventDefault(), main.current?.focus())}>
-        Skip to the panel
-      </a>
       <header class="top">
+        <a class="skip" href={location.hash} onClick={(event) => (event.preventDefault(), main.current?.focus())}>
+          Skip to the panel
+        </a>
         <a class="brand" href={linkTo('runs')}>
           <span class="mark" aria-hidden="true" />
           stylegan studio

@@ -1,5 +1,6 @@
 /** Pictures of the server: of what a place on the page asks for, the newest wins; large ones come first; those at hand are kept. */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { DrawRequest, FrameRequest } from '../protocol.ts'
 import { made, messageOf, pageName, wasSuperseded } from './api.ts'
 
 /** Requests at once. One is drawn while the next is on its way. */
@@ -7,14 +8,17 @@ const atOnce = 2
 /** Bytes of pictures that are kept. */
 const mostBytes = 24 << 20
 
+type Path = 'api/draw' | 'api/frame'
+type Body = Omit<DrawRequest, 'page' | 'slot'> | Omit<FrameRequest, 'page' | 'slot'>
+
 interface Kept {
   readonly url: string
   readonly bytes: number
 }
 
 interface Wanted {
-  readonly path: string
-  readonly body: object
+  readonly path: Path
+  readonly body: Body
   readonly key: string
   readonly isFirst: boolean
   readonly done: (url: string) => void
@@ -70,7 +74,7 @@ export interface Drawn {
  * @param slot the place on the page: it has one picture at a time
  * @param isFirst before pictures of other places
  */
-export function useDrawn(slot: string, path: string, body: object | undefined, isFirst = false): Drawn {
+export function useDrawn(slot: string, path: Path, body: Body | undefined, isFirst = false): Drawn {
   const key = body && `${path} ${JSON.stringify(body)}`
   const [drawn, setDrawn] = useState<{ key?: string | undefined; url?: string; error?: string | undefined }>({})
   const place = useRef({ asked: 0, shown: 0, isOpen: true })

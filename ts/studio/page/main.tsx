@@ -3,7 +3,6 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import 'uplot/dist/uPlot.min.css'
 import './theme.ts'
-import type { About } from '../protocol.ts'
 import { ask, messageOf, StudioError, tell } from './api.ts'
 import { App } from './app.tsx'
 import { linkTo } from './link.ts'
@@ -16,7 +15,7 @@ type State = 'opening' | 'open' | 'locked' | { readonly error: string }
 function Page() {
   const [state, setState] = useState<State>('opening')
   const look = () => {
-    ask<About>('api/about').then(
+    ask('api/about').then(
       () => {
         listen()
         setState('open')

@@ -18,7 +18,7 @@ const shape = /^[0-9a-f]{64}$/
  */
 export async function tokenOf(outdir: string): Promise<string> {
   const path = join(outdir, TOKEN)
-  const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW = 0 } = constants
+  const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
   try {
     const file = await open(path, O_RDONLY | O_NOFOLLOW)
     try {

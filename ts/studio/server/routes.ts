@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { componentsOf } from '../../figures/look.ts'
 import { hasFfmpeg } from '../../figures/video.ts'
-import type { About, Job, LiveEvents, NetworkFile, NetworkInfo, Run, TrainChoices } from '../protocol.ts'
+import type { About, Directions, Job, LiveEvents, NetworkFile, NetworkInfo, Run, TrainChoices } from '../protocol.ts'
 import type { Answer, Ask, Route } from './ask.ts'
 import type { Drawing } from './drawing.ts'
 import type { Fields } from './fields.ts'
@@ -38,7 +38,7 @@ function nameIn(fields: Fields, name: string): string {
 }
 
 export function routesOf(parts: Parts): ReadonlyMap<string, Route> {
-  const { about, runs, networks, drawing, trainings, live } = parts
+  const { about, runs, networks, trainings, live } = parts
   const runNames = async () => (await runs.list()).map(({ id }) => id)
   return new Map<string, Route>([
     ['GET /api/about', async () => json({ ...about, hasFfmpeg: await hasFfmpeg() } satisfies About)],
@@ -105,7 +105,7 @@ async function infoOf(ask: Ask, { networks, drawing }: Parts): Promise<NetworkIn
   return drawing.draw(`info ${network}`, file, async (G) => networks.infoOf(network, G))
 }
 
-async function sharesOf(ask: Ask, { networks, drawing }: Parts): Promise<{ shares: readonly number[] }> {
+async function sharesOf(ask: Ask, { networks, drawing }: Parts): Promise<Directions> {
   const network = ask.query('network')
   const file = await networks.fileOf(network)
   return drawing.draw(`components ${network}`, file, async (G) => ({ shares: (await componentsOf(G)).shares }))

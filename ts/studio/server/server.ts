@@ -115,12 +115,16 @@ async function answerTo(
   guard.checkOrigin(request)
   const url = urlOf(request)
   const file = page.get(url.pathname)
-  if (request.method === 'GET' && file) return sendFile(response, file)
+  if (request.method === 'GET' && file) {
+    sendFile(response, file)
+    return
+  }
   const ask = new Ask(request, response, url)
   const name = `${request.method} ${url.pathname}`
   if (name === 'POST /api/session') {
     response.setHeader('set-cookie', guard.exchange((await ask.body()).text('token'), request))
-    return send(response, { json: {} })
+    send(response, { json: {} })
+    return
   }
   guard.checkSession(request)
   const route = routes.get(name)

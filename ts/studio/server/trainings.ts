@@ -11,7 +11,7 @@ import { resolveConfig, runName, type TrainConfig } from '../../training/config.
 import { configKeys, options, presetNames, type ConfigKey } from '../../training/options.ts'
 import { presets } from '../../training/presets.ts'
 import { commandLine } from '../commands.ts'
-import type { Job, TrainChoices, TrainOptions } from '../protocol.ts'
+import type { Job, Started as StartedJob, TrainChoices, TrainOptions } from '../protocol.ts'
 import { told, type Place } from './place.ts'
 import { Refused } from './refused.ts'
 
@@ -74,7 +74,7 @@ export class Trainings {
   }
 
   /** @throws Refused or RangeError saying which option cannot be */
-  async start(given: TrainOptions): Promise<{ job: Job; run: string }> {
+  async start(given: TrainOptions): Promise<StartedJob> {
     const config = await this.#configOf(given)
     const run = runName(config)
     const dir = await this.#options.outdir.inside(run).catch(() => undefined)

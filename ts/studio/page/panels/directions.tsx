@@ -1,7 +1,6 @@
 /** Directions of W: principal components, each a slider over a range of layers. */
 import { layerGroups, lookCode, lookCommand } from '../../commands.ts'
 import type { Look, NetworkInfo, Shift } from '../../protocol.ts'
-import { address } from '../api.ts'
 import { change, useLink } from '../link.ts'
 import { lookParams, numberIn, readLook } from '../looks.ts'
 import { Busy, Choice, Fault, Slider } from '../parts/controls.tsx'
@@ -30,7 +29,7 @@ function Sliders({ info }: { readonly info: NetworkInfo }) {
   const { params } = useLink()
   const look = readLook(params, info)
   const set = (part: Partial<Look>) => change(lookParams({ ...look, ...part }))
-  const found = useAsked<{ shares: readonly number[] }>(address('api/components', { network: info.network }))
+  const found = useAsked('api/components', { network: info.network })
   const all = Array.from({ length: info.layers }, (_, i) => i)
   const ranges = [{ name: 'All', layers: all }, ...layerGroups(info.layers)]
   const range = ranges[Math.min(numberIn(params, 'range', 0), ranges.length - 1)] ?? ranges[0]!

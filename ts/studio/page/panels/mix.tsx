@@ -150,7 +150,6 @@ function PlaceShown({ place: { name, detail, layers }, look, picked, put }: Plac
       <button
         type="button"
         class="drop"
-        aria-label={`${name}, ${detail}: ${text}${picked === undefined ? '' : `; give it seed ${picked}`}`}
         onClick={() => picked !== undefined && put(picked, layers)}
         onDragOver={(event) => {
           if (!event.dataTransfer?.types.includes(dragType)) return
@@ -171,9 +170,8 @@ function PlaceShown({ place: { name, detail, layers }, look, picked, put }: Plac
           alt=""
         />
         <span class="place-text">
-          <b>{name}</b>
-          <span class="muted">{detail}</span>
-          <span>{text}</span>
+          <b>{name}</b> <span class="muted">{detail}</span> <span>{text}</span>
+          {picked !== undefined && <span class="hidden">{` – give it seed ${picked}`}</span>}
         </span>
       </button>
       {owners.some((one) => one !== undefined) && (

@@ -1,7 +1,7 @@
 /** One run: curves, pictures, snapshots, options, log; stop and go on. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Run as RunData } from '../../protocol.ts'
-import { address, ask, messageOf, tell } from '../api.ts'
+import { ask, messageOf, tell } from '../api.ts'
 import { change, linkTo, useLink } from '../link.ts'
 import { useLive } from '../live.ts'
 import { Busy, Fault } from '../parts/controls.tsx'
@@ -94,7 +94,7 @@ function useRuns(ids: readonly string[]): { runs: RunData[]; errors: string[] } 
       if (read.get(id)?.version === version) continue
       const put = (part: Partial<Read>) =>
         setRead((old) => new Map(old).set(id, { run: old.get(id)?.run, ...part, version }))
-      ask<RunData>(address('api/run', { id })).then(
+      ask('api/run', { id }).then(
         (run) => put({ run, error: undefined }),
         (error: unknown) => put({ error: messageOf(error) }),
       )
@@ -139,16 +139,17 @@ function Actions({ run }: { readonly run: RunData }) {
   const [kimg, setKimg] = useState('')
   const [busy, setBusy] = useState<string>()
   useEffect(() => setBusy(undefined), [state])
-  const attempt = (what: string, path: string, body: object) => {
+  const attempt = (what: string, work: () => Promise<object>) => {
     setError(undefined)
     setAsking(false)
     setBusy(what)
-    tell(path, body).catch((reason: unknown) => {
+    work().catch((reason: unknown) => {
       setBusy(undefined)
       setError(messageOf(reason))
     })
   }
-  const goOn = () => attempt('Starting…', 'api/train/go-on', { run: id, ...(kimg !== '' && { kimg: Number(kimg) }) })
+  const goOn = () =>
+    attempt('Starting…', () => tell('api/train/go-on', { run: id, ...(kimg !== '' && { kimg: Number(kimg) }) }))
   const isStartable = state !== 'running' && command !== undefined && command !== ''
   return (
     <div class="actions">
@@ -161,7 +162,7 @@ function Actions({ run }: { readonly run: RunData }) {
         <button
           type="button"
           onClick={() =>
-            isAsking ? attempt('Stopping after this step…', 'api/train/stop', { run: id }) : setAsking(true)
+            isAsking ? attempt('Stopping after this step…', () => tell('api/train/stop', { run: id })) : setAsking(true)
           }
           onBlur={() => setAsking(false)}
         >

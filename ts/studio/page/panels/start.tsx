@@ -9,10 +9,20 @@ import { useAsked } from '../parts/network.tsx'
 import { timeText } from '../text.ts'
 
 /** Options that most trainings need; the others are behind a fold. */
-const common = ['resolution', 'kimg', 'hours', 'mirror', 'desc']
+const common = ['resolution', 'hours', 'kimg', 'mirror', 'desc']
+
+/** Where the flag says too little. */
+const names: Readonly<Record<string, string>> = {
+  kimg: 'Length in kimg',
+  hours: 'Length in hours',
+  desc: 'Name',
+  mirror: 'Mirror images',
+}
+
+const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 
 export function Start() {
-  const choices = useAsked<TrainChoices>('api/train')
+  const choices = useAsked('api/train')
   const [given, setGiven] = useState<TrainOptions>({ preset: 'demo', data: 'builtin:avatars' })
   const [error, setError] = useState<string>()
   const [estimate, setEstimate] = useState<string>()
@@ -25,11 +35,10 @@ export function Start() {
     setError(undefined)
     work().catch((reason: unknown) => setError(messageOf(reason)))
   }
-  const onEstimate = () =>
-    attempt(async () => setEstimate((await tell<Job>('api/train/estimate', { options: given })).id))
+  const onEstimate = () => attempt(async () => setEstimate((await tell('api/train/estimate', { options: given })).id))
   const onStart = () =>
     attempt(async () => {
-      const { run } = await tell<{ run: string }>('api/train/start', { options: given })
+      const { run } = await tell('api/train/start', { options: given })
       go(linkTo('start', '', { run }))
     })
   const isCommon = ({ key }: { key: string }) => common.includes(key)
@@ -69,7 +78,7 @@ export function Start() {
             </option>
           ))}
         </Select>
-        {options.filter(isCommon).map(field)}
+        {common.flatMap((key) => options.filter((option) => option.key === key)).map(field)}
         <details>
           <summary>All options</summary>
           <div class="form inner">{options.filter((option) => !isCommon(option)).map(field)}</div>
@@ -110,7 +119,7 @@ function OptionField({ option: { key, flag, help, kind }, value, onInput }: Opti
   const id = `option-${key}`
   return (
     <div class={kind === 'flag' ? 'field flag' : 'field'}>
-      <label for={id}>{flag.replace(/^--/, '').replaceAll('-', ' ')}</label>
+      <label for={id}>{names[key] ?? capitalised(flag.replace(/^--/, '').replaceAll('-', ' '))}</label>
       {kind === 'flag' ? (
         <select
           id={id}

@@ -1,7 +1,7 @@
 /** A walk from key frame to key frame: played, scrubbed, saved as a video. */
 import { useEffect, useState } from 'preact/hooks'
 import { walkCode, walkCommand } from '../../commands.ts'
-import type { About, Look, NetworkInfo, Walk as WalkData } from '../../protocol.ts'
+import type { Look, NetworkInfo, Walk as WalkData } from '../../protocol.ts'
 import { made, messageOf, pageName, save } from '../api.ts'
 import { useDrawn } from '../drawing.ts'
 import { change, useLink } from '../link.ts'
@@ -48,7 +48,7 @@ function Walker({ info }: { readonly info: NetworkInfo }) {
   const { params } = useLink()
   const look = readLook(params, info)
   const walk = readWalk(params, look)
-  const about = useAsked<About>('api/about')
+  const about = useAsked('api/about')
   const setKeys = (seeds: readonly number[]) => change({ keys: seeds.join(',') })
   return (
     <>

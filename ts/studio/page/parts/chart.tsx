@@ -36,14 +36,11 @@ export function Chart({ title, series, phases, range, isZoomed, onRange }: Chart
   const latest = useRef({ range, onRange })
   latest.current = { range, onRange }
   useEffect(() => {
-    const own = new uPlot(
-      optionsOf(series, phases, place.current!.clientWidth, latest.current, setAt),
-      data,
-      place.current!,
-    )
+    const inside = place.current!
+    const own = new uPlot(optionsOf(series, phases, inside.clientWidth, latest.current, setAt), data, inside)
     plot.current = own
-    const watch = new ResizeObserver(() => own.setSize({ width: place.current!.clientWidth, height }))
-    watch.observe(place.current!)
+    const watch = new ResizeObserver(() => own.setSize({ width: inside.clientWidth, height }))
+    watch.observe(inside)
     return () => {
       watch.disconnect()
       own.destroy()
@@ -70,7 +67,7 @@ export function Chart({ title, series, phases, range, isZoomed, onRange }: Chart
       }}
     >
       <figcaption>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <ul>
           {series.map(({ label, colour, isDashed }, i) => (
             <li key={label}>

@@ -9,8 +9,12 @@ export function Copy({ command, code }: { readonly command: string; readonly cod
   const [said, setSaid] = useState('')
   const text = kind === 'command' ? command : kind === 'code' ? (code ?? '') : location.href
   const copy = async () => {
-    // Without a secure origin there is no clipboard: the text can be marked by hand.
-    const isDone = await (navigator.clipboard?.writeText(text) ?? Promise.reject(new Error())).then(
+    // Beside loopback and HTTPS there is no clipboard: the text can be marked by hand.
+    if (!isSecureContext) {
+      setSaid('The browser does not allow it here. Mark the text and copy it.')
+      return
+    }
+    const isDone = await navigator.clipboard.writeText(text).then(
       () => true,
       () => false,
     )

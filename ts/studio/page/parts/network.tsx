@@ -1,24 +1,29 @@
 /** The network that a panel draws with. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import type { NetworkFile, NetworkInfo } from '../../protocol.ts'
-import { address, ask, messageOf } from '../api.ts'
+import type { Answers, NetworkInfo } from '../../protocol.ts'
+import { ask, messageOf } from '../api.ts'
 import { change, linkTo, useLink } from '../link.ts'
 import { useLive } from '../live.ts'
 import { Busy, Fault, Select } from './controls.tsx'
 
-/** A value that is asked for again when its address changes. */
-export function useAsked<T>(path: string | undefined): { value: T | undefined; error: string | undefined } {
-  const [got, setGot] = useState<{ path?: string; value?: T; error?: string }>({})
+/** An answer that is asked for again when the question changes. */
+export function useAsked<P extends keyof Answers>(
+  path: P,
+  params: Readonly<Record<string, string | number>> | undefined = {},
+  isReady = true,
+): { value: Answers[P] | undefined; error: string | undefined } {
+  const [got, setGot] = useState<{ key?: string; value?: Answers[P]; error?: string }>({})
+  const key = JSON.stringify(params)
   useEffect(() => {
-    if (path === undefined) return
+    if (!isReady) return
     let isOpen = true
-    ask<T>(path)
-      .then((value) => isOpen && setGot({ path, value }))
-      .catch((error: unknown) => isOpen && setGot((old) => ({ ...old, path, error: messageOf(error) })))
+    ask(path, params)
+      .then((value) => isOpen && setGot({ key, value }))
+      .catch((error: unknown) => isOpen && setGot((old) => ({ ...old, key, error: messageOf(error) })))
     return () => void (isOpen = false)
-  }, [path])
-  return { value: got.value, error: got.path === path ? got.error : undefined }
+  }, [path, key, isReady])
+  return { value: got.value, error: got.key === key ? got.error : undefined }
 }
 
 interface NetworkProps {
@@ -32,9 +37,9 @@ export function Network({ children }: NetworkProps) {
   const { runs } = useLive()
   // The list is asked for again when a run has a new file.
   const version = runs?.reduce((sum, run) => sum + run.version, 0)
-  const list = useAsked<NetworkFile[]>(version === undefined ? undefined : address('api/networks', { version }))
+  const list = useAsked('api/networks', { version: version ?? 0 }, version !== undefined)
   const chosen = params['network'] ?? list.value?.[0]?.network
-  const open = useAsked<NetworkInfo>(chosen === undefined ? undefined : address('api/network', { network: chosen }))
+  const open = useAsked('api/network', { network: chosen ?? '' }, chosen !== undefined)
   if (list.error !== undefined) return <Fault message={list.error} />
   if (list.value === undefined) return <Busy text="Looking for networks…" />
   if (chosen === undefined) return <NoNetwork />
@@ -57,7 +62,7 @@ export function Network({ children }: NetworkProps) {
             </optgroup>
           ))}
         </Select>
-        {open.value && <Facts info={open.value} />}
+        {open.value && <Facts info={open.value} group={list.value.find(({ network }) => network === chosen)?.group} />}
       </div>
       <Fault message={open.error} />
       {open.value && open.error === undefined
@@ -67,9 +72,10 @@ export function Network({ children }: NetworkProps) {
   )
 }
 
-function Facts({ info }: { readonly info: NetworkInfo }) {
+function Facts({ info, group = 'Files' }: { readonly info: NetworkInfo; readonly group?: string | undefined }) {
   const { resolution, height, kimg, origin, labelSize } = info
   const facts = [
+    ...(group === 'Files' ? [] : [group]),
     `${resolution}×${height}`,
     ...(kimg > 0 ? [`${Math.round(kimg)} kimg`] : []),
     ...(labelSize > 0 ? [`${labelSize} classes`] : []),
