@@ -7,7 +7,7 @@ const root = new URL('..', import.meta.url).pathname
 const folders = orderOf(await readFile(`${root}ARCHITECTURE.md`, 'utf8'))
 const imports = new Map<string, string[]>()
 for (const name of await readdir(`${root}ts`, { recursive: true })) {
-  if (!name.endsWith('.ts')) continue
+  if (!/\.tsx?$/.test(name)) continue
   const file = name.replaceAll('\\', '/')
   const source = await readFile(`${root}ts/${file}`, 'utf8')
   imports.set(
@@ -55,4 +55,17 @@ test('no files of ts/ import each other in a circle', (t) => {
   }
   for (const file of imports.keys()) visit(file, [])
   t.is(done.size, imports.size)
+})
+
+test('the page of the studio knows nothing but what it says to the server, and the server no HTML', async (t) => {
+  const own = ['protocol.ts', 'commands.ts'].map((name) => `studio/${name}`)
+  for (const [file, sources] of imports) {
+    if (file.startsWith('studio/page/') && file !== 'studio/page/vite.config.ts') {
+      const outside = neighbours(file).filter((target) => /\.tsx?$/.test(target) && !target.startsWith('studio/page/'))
+      for (const target of outside) t.true(own.includes(target), `${file} must not import ${target}`)
+      for (const source of sources) t.notRegex(source, /^(node:|#)/, file)
+    }
+    if (!file.startsWith('studio/server/')) continue
+    t.notRegex(await readFile(`${root}ts/${file}`, 'utf8'), /<\/?(div|p|html|body|script|h\d|span)\b/, file)
+  }
 })
