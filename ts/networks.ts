@@ -1,6 +1,7 @@
-/** `stylegan/networks`: parameters, layers, both networks, losses, the optimiser and the schedule, for loops of one's own. */
+/** `stylegan/networks`: what `train` is made of, for networks, losses and loops of one's own. */
 import './files/abort-signal.ts'
 
+// The networks, and each of their parts: functions of parameters and inputs.
 export { configurations, type Configuration, type ConfigurationName } from './networks/configurations.ts'
 export { discriminator, discriminatorSpecs } from './networks/discriminator.ts'
 export {
@@ -12,6 +13,37 @@ export {
   type Sampling,
   type TrainingPass,
 } from './networks/generator.ts'
+export { mapping, type MappingNetworkOptions } from './networks/mapping.ts'
+export { drawMixing, type Mixing } from './networks/mixing.ts'
+export type { Precision } from './networks/precision.ts'
+export type { Semantics } from './networks/semantics.ts'
+export { synthesis, type Noise } from './networks/synthesis.ts'
+
+// Parameters: named tensors.
+export {
+  bias,
+  constant,
+  copyNetwork,
+  countParams,
+  createNetwork,
+  disposeNetwork,
+  equalised,
+  featureMaps,
+  frozen,
+  get,
+  numLayers,
+  tracked,
+  weight,
+  type CustomLayer,
+  type LayerCall,
+  type Network,
+  type NetworkOptions,
+  type ParamSpec,
+  type Params,
+  type SynthesisNetworkOptions,
+} from './networks/params.ts'
+
+// Layers.
 export {
   blur,
   conv2d,
@@ -27,26 +59,8 @@ export {
   upscale,
   withMinibatchStddev,
 } from './networks/layers.ts'
-export { mapping, type MappingOptions } from './networks/mapping.ts'
-export { drawMixing, type Mixing } from './networks/mixing.ts'
-export {
-  copyNetwork,
-  countParams,
-  createNetwork,
-  disposeNetwork,
-  frozen,
-  get,
-  numLayers,
-  tracked,
-  type Network,
-  type NetworkOptions,
-  type ParamSpec,
-  type Params,
-  type SynthesisOptions,
-} from './networks/params.ts'
-export type { Precision } from './networks/precision.ts'
-export type { Semantics } from './networks/semantics.ts'
-export { synthesis, type Noise } from './networks/synthesis.ts'
+
+// Losses, for `train` and for loops of one's own.
 export {
   dHinge,
   dLogisticR1,
@@ -60,6 +74,8 @@ export {
   losses,
   r1Penalty,
   type Critic,
+  type CustomLoss,
+  type CustomLossName,
   type DiscriminatorLoss,
   type GradientPenaltyOptions,
   type Loss,
@@ -67,7 +83,9 @@ export {
   type LossOptions,
   type Scaling,
 } from './training/losses.ts'
-export { createOptimizer, reset, scalingOf, step, type Optimizer, type StepOptions } from './training/optimizer.ts'
+
+// A loop of one's own: schedule, real images, steps, optimiser with the running average, snapshots.
+export { networkOptions, scheduleOptions } from './training/config.ts'
 export {
   emaBeta,
   progressAt,
@@ -77,8 +95,21 @@ export {
   type Progress,
   type ScheduleOptions,
 } from './training/schedule.ts'
-export { networkOptions, scheduleOptions } from './training/config.ts'
-export { createState, encodeState, loadState, type TrainingState } from './training/state.ts'
+export { Minibatches, type DataOptions, type Minibatch, type RealTensors } from './training/minibatches.ts'
+export { statNames, trainingStep, type StepLabels } from './training/step.ts'
+export { createOptimizer, reset, scalingOf, step, type Optimizer, type StepOptions } from './training/optimizer.ts'
+export { createState, encodeState, loadState, saveState, type Custom, type TrainingState } from './training/state.ts'
 export type { ImagesSeen, Position } from './training/snapshot-metadata.ts'
-export { trainingStep, type StepLabels } from './training/step.ts'
+
+// Data sets: prepared once, read by index.
+export { openDataset, openImages, type Dataset } from './data/dataset.ts'
+export type { DatasetInfo, PreparedFolder } from './data/info.ts'
+export { readLabels, type Labels } from './data/labels.ts'
+export type { PreparingOptions, PrepareOptions } from './data/prepare.ts'
+export type { Levels } from './native/index.ts'
+
+// From tensors to pictures, and files of tensors.
+export { fromBytes, toBytes } from './data/pixels.ts'
+export { renderLatents, renderStyles } from './figures/render.ts'
+export { readSafetensors, type HostTensor, type TensorFile } from './files/safetensors.ts'
 export type { Piece } from './files/write-atomic.ts'

@@ -31,3 +31,4 @@ export {
   type UpfirdnOptions,
   type Values,
 } from './native/index.ts'
+export { measurePeak, profileTable, type Peak } from './performance/profile.ts'

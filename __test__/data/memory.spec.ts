@@ -5,11 +5,11 @@ import test from 'ava'
 import { openDataset, openImages } from '../../ts/data/dataset.ts'
 import { readLabels } from '../../ts/data/labels.ts'
 import type { ImageItem, ImageSet } from '../../ts/data/memory.ts'
-import type { ImagesOptions } from '../../ts/data/prepare.ts'
+import type { PreparingOptions } from '../../ts/data/prepare.ts'
 import { DataError, encodePng } from '../../ts/native/index.ts'
 import { images, options } from '../support/images.ts'
 
-const how = async (more: Partial<ImagesOptions> = {}): Promise<ImagesOptions> => {
+const how = async (more: Partial<PreparingOptions> = {}): Promise<PreparingOptions> => {
   const { data: _, ...rest } = await options('', more)
   return rest
 }

@@ -4,7 +4,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ImageGenerator } from '../../ts/figures/generator.ts'
-import { compare, type ImageArray } from '../../ts/metrics/compare.ts'
+import type { ImageArray } from '../../ts/data/memory.ts'
+import { compare } from '../../ts/metrics/compare.ts'
 import { Device, encodePng, Rng } from '../../ts/native/index.ts'
 import { generatorSpecs } from '../../ts/networks/generator.ts'
 import { createNetwork, type NetworkOptions } from '../../ts/networks/params.ts'
@@ -12,14 +13,14 @@ import { tinyNetwork } from '../support/tiny.ts'
 
 const count = 20
 const side = 16
-function noise(seed: number, channels = 3): ImageArray {
+function noise(seed: number, channels = 3): ImageArray & { pixels: Uint8Array } {
   const rng = new Rng(seed)
   const pixels = Uint8Array.from({ length: count * side * side * channels }, () => rng.nextInteger(0, 256))
   return { pixels, count, width: side, height: side, channels }
 }
 
 /** The same images as PNG files. */
-async function folderOf({ pixels }: ImageArray): Promise<string> {
+async function folderOf({ pixels }: { pixels: Uint8Array }): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'stylegan-compare-test-'))
   const size = side * side * 3
   for (let i = 0; i < count; i++) {

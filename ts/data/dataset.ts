@@ -12,7 +12,7 @@ import {
   planAvatars,
   planFolder,
   update,
-  type ImagesOptions,
+  type PreparingOptions,
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
@@ -40,7 +40,7 @@ export async function openDataset(options: PrepareOptions): Promise<Dataset> {
  *
  * @throws DataError naming an image that cannot be used by its index
  */
-export async function openImages(images: ImageSet, options: ImagesOptions): Promise<Dataset> {
+export async function openImages(images: ImageSet, options: PreparingOptions): Promise<Dataset> {
   const { name, plan, done } = await planImages(images, options)
   try {
     const dir = await prepared(name, plan, options)
@@ -148,7 +148,7 @@ async function preparedDir(options: PrepareOptions): Promise<string> {
 }
 
 /** The folder of a prepared dataset. It is made under another name, and renamed when it is whole. */
-async function prepared(name: string, plan: Plan, options: ImagesOptions): Promise<string> {
+async function prepared(name: string, plan: Plan, options: PreparingOptions): Promise<string> {
   const dir = join(options.cache, name)
   const before = await readInfo(dir)
   if (isPlanned(before, plan) && isUpToDate(before, plan)) return dir
@@ -159,7 +159,7 @@ async function prepared(name: string, plan: Plan, options: ImagesOptions): Promi
   }
 }
 
-async function preparedUnderLock(name: string, plan: Plan, options: ImagesOptions): Promise<string> {
+async function preparedUnderLock(name: string, plan: Plan, options: PreparingOptions): Promise<string> {
   const { cache, onNote } = options
   const dir = join(cache, name)
   await mkdir(cache, { recursive: true })
@@ -195,7 +195,7 @@ export function withRemedy(error: unknown): unknown {
 /** Milliseconds between two tries. */
 const retryMs = 200
 
-async function waitForLock(path: string, dir: string, { signal, onNote }: ImagesOptions): Promise<Lock> {
+async function waitForLock(path: string, dir: string, { signal, onNote }: PreparingOptions): Promise<Lock> {
   for (let told = false; ; told = true) {
     try {
       return acquireLock(path, { what: `preparing ${dir}`, advice: 'waiting for it' })

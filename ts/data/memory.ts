@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shown } from '../files/shown.ts'
 import type { Classes } from './labels.ts'
-import { planFiles, type ImagesOptions, type Plan } from './prepare.ts'
+import { planFiles, type PreparingOptions, type Plan } from './prepare.ts'
 import { DataError, encodePng } from '../native/index.ts'
 
 /** Images of one size in memory, such as those that a generator draws. */
@@ -54,7 +54,7 @@ export interface MemoryPlan {
 }
 
 /** @throws DataError naming the first image that is none, by its index */
-export async function planImages(images: ImageSet, options: ImagesOptions): Promise<MemoryPlan> {
+export async function planImages(images: ImageSet, options: PreparingOptions): Promise<MemoryPlan> {
   const { cache, signal } = options
   checkSet(images)
   const files = join(cache, `.images-${randomUUID()}`)
@@ -93,12 +93,12 @@ function checkSet(images: unknown): void {
  *
  * @returns undefined for an iterable, which can be read only once
  */
-export async function nameOfImages(images: ImageSet, options: ImagesOptions): Promise<string | undefined> {
+export async function nameOfImages(images: ImageSet, options: PreparingOptions): Promise<string | undefined> {
   return isStored(images) ? nameOf(await readImages(images, undefined), options) : undefined
 }
 
 /** Other images have another name, so that a run never goes on with others. */
-function nameOf({ fingerprint }: Known, { resolution, channels, maxMegapixels = 0 }: ImagesOptions): string {
+function nameOf({ fingerprint }: Known, { resolution, channels, maxMegapixels = 0 }: PreparingOptions): string {
   const hash = createHash('sha256').update(`${fingerprint} ${resolution} ${channels} ${maxMegapixels}`)
   return `images-${hash.digest('hex').slice(0, 12)}`
 }

@@ -11,7 +11,7 @@ export const avatarCount = 4000
 const defaultMaxMegapixels = 100
 
 /** How images become a prepared data set. */
-export interface ImagesOptions {
+export interface PreparingOptions {
   /** Where prepared datasets are kept. */
   readonly cache: string
   readonly resolution: number
@@ -28,7 +28,7 @@ export interface ImagesOptions {
   readonly onNote?: ((line: string) => void) | undefined
 }
 
-export interface PrepareOptions extends ImagesOptions {
+export interface PrepareOptions extends PreparingOptions {
   /** Folder of images, prepared dataset, or {@link BUILTIN_AVATARS}. */
   readonly data: string
   /** Take pictures for images that this program drew; they are left out by default. */
@@ -109,7 +109,7 @@ interface Files {
 }
 
 /** The plan of a list of files. */
-export function planFiles(options: ImagesOptions, given: Files): Plan {
+export function planFiles(options: PreparingOptions, given: Files): Plan {
   const { source, fingerprint, noLabels, leftOut, kinds = [], classes } = given
   const details = { leftOut, noLabels }
   const list = async (dir: string, skipped: readonly string[]) => {
@@ -132,7 +132,7 @@ export function planFiles(options: ImagesOptions, given: Files): Plan {
 const refusal = (message: string) =>
   new DataError(`${message}; mend or remove it, or leave such files out with --skip-bad`)
 
-type Images = ImagesOptions & Files & Required<Pick<Files, 'bad' | 'named'>>
+type Images = PreparingOptions & Files & Required<Pick<Files, 'bad' | 'named'>>
 
 /** The levels and labels of the images in a folder. */
 async function prepareImages(dir: string, options: Images): Promise<{ count: number; skipped: readonly string[] }> {

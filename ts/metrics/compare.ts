@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ImageArray } from '../data/memory.ts'
 import { ImageGenerator } from '../figures/generator.ts'
 import { Device } from '../native/index.ts'
 import type { MetricName } from '../training/metric-names.ts'
@@ -13,18 +14,7 @@ import { batchSizeOf, generatedImages, type ImageSource } from './images.ts'
 import { computations, hashNetwork, sideOf, type MeasureHooks, type MeasureOptions } from './measure.ts'
 import type { Measurement, Side } from './metric.ts'
 
-/** Square images in memory, such as {@link ImageGenerator.images} gives. */
-export interface ImageArray {
-  /** `[count, height, width, channels]`, 0 … 255. */
-  readonly pixels: Uint8Array
-  readonly count: number
-  readonly width: number
-  readonly height: number
-  /** 1 is gray, 3 RGB, 4 RGBA. */
-  readonly channels: number
-}
-
-/** An array, a folder (or statistics, .npz), or a network. */
+/** An array of square images, a folder (or statistics, .npz), or a network. */
 export type Compared = ImageArray | string | ImageGenerator
 
 export interface CompareOptions
@@ -111,6 +101,7 @@ function arraySide({ pixels, count, width, height, channels }: ImageArray): Side
     )
   }
   const batchSize = Math.floor(batchSizeOf(width))
+  const bytes = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length)
   const source: ImageSource = {
     name: 'an array',
     key: { array: createHash('sha256').update(pixels).digest('hex'), shape: [count, height, width, channels] },
@@ -120,7 +111,7 @@ function arraySide({ pixels, count, width, height, channels }: ImageArray): Side
     batchSize,
     async batch(index) {
       const n = Math.min(batchSize, count - index * batchSize)
-      return { bytes: pixels.subarray(index * batchSize * size, (index * batchSize + n) * size), n }
+      return { bytes: bytes.subarray(index * batchSize * size, (index * batchSize + n) * size), n }
     },
   }
   return { images: async (wanted) => ({ ...source, count: Math.min(count, wanted.count) }) }

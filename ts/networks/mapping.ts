@@ -4,12 +4,12 @@ import { dense, pixelNorm } from './layers.ts'
 import { bias, get, weight, type NetworkOptions, type Params, type ParamSpec } from './params.ts'
 
 /** What the mapping network needs of them. */
-export type MappingOptions = Pick<
+export type MappingNetworkOptions = Pick<
   NetworkOptions,
   'config' | 'latentSize' | 'dlatentSize' | 'mappingLayers' | 'mappingFmaps' | 'mappingLrmul' | 'labelSize'
 >
 
-export function mappingSpecs(options: MappingOptions): ParamSpec[] {
+export function mappingSpecs(options: MappingNetworkOptions): ParamSpec[] {
   const { latentSize, dlatentSize, mappingLayers, mappingFmaps, mappingLrmul, labelSize } = options
   const specs: ParamSpec[] = []
   let width = latentSize
@@ -33,7 +33,7 @@ export function mappingSpecs(options: MappingOptions): ParamSpec[] {
  * @param labels `[N, labelSize]`, needed by a conditional network
  * @returns `[N, dlatentSize]`
  */
-export function mapping(params: Params, z: Tensor, labels: Tensor | undefined, options: MappingOptions): Tensor {
+export function mapping(params: Params, z: Tensor, labels: Tensor | undefined, options: MappingNetworkOptions): Tensor {
   return scope(() => {
     // The embedding of the labels has no equalised learning rate and no bias in the official code; Progressive GAN has none.
     const embed = () => {

@@ -74,7 +74,7 @@ export interface CustomLayer {
 }
 
 /** What the layers from w to images need of them, in every configuration. */
-export type SynthesisOptions = Pick<
+export type SynthesisNetworkOptions = Pick<
   NetworkOptions,
   | 'config'
   | 'precision'

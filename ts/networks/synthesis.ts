@@ -13,7 +13,7 @@ import {
   weight,
   type Params,
   type ParamSpec,
-  type SynthesisOptions,
+  type SynthesisNetworkOptions,
 } from './params.ts'
 import { mapsOf } from './precision.ts'
 
@@ -22,7 +22,7 @@ import { mapsOf } from './precision.ts'
  */
 export type Noise = Rng | 'const' | 'none' | readonly Tensor[]
 
-export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
+export function synthesisSpecs(options: SynthesisNetworkOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options
   const R = Math.log2(resolution)
   const nf = (stage: number) => featureMaps(options, stage)
@@ -62,7 +62,7 @@ export function synthesisSpecs(options: SynthesisOptions): ParamSpec[] {
   return specs
 }
 
-const firstLayer = (options: SynthesisOptions) =>
+const firstLayer = (options: SynthesisNetworkOptions) =>
   configurationOf(options).constInput ? 'G_synthesis/4x4/Const' : 'G_synthesis/4x4/Dense'
 
 const blockNames = (r: number) =>
@@ -82,7 +82,7 @@ export function synthesis(
   dlatents: readonly Tensor[],
   noise: Noise,
   lod: number,
-  options: SynthesisOptions,
+  options: SynthesisNetworkOptions,
 ): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)

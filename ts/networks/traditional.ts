@@ -6,10 +6,18 @@ import { scope, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { throughLayer } from './custom-layer.ts'
 import { act, blur, conv2d, denseInput, lerp, pixelNorm, toRgb, upConv2d, upscale } from './layers.ts'
-import { bias, featureMaps, growth, weight, type Params, type ParamSpec, type SynthesisOptions } from './params.ts'
+import {
+  bias,
+  featureMaps,
+  growth,
+  weight,
+  type Params,
+  type ParamSpec,
+  type SynthesisNetworkOptions,
+} from './params.ts'
 import { mapsOf } from './precision.ts'
 
-export function traditionalSpecs(options: SynthesisOptions): ParamSpec[] {
+export function traditionalSpecs(options: SynthesisNetworkOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options
   const R = Math.log2(resolution)
   const nf = (stage: number) => featureMaps(options, stage)
@@ -28,7 +36,7 @@ export function traditionalSpecs(options: SynthesisOptions): ParamSpec[] {
   return specs
 }
 
-const prefix = ({ config }: SynthesisOptions) => (config === 'A' ? '' : 'G_synthesis/')
+const prefix = ({ config }: SynthesisNetworkOptions) => (config === 'A' ? '' : 'G_synthesis/')
 
 const blockNames = (r: number) => [`${2 ** r}x${2 ** r}/Conv0_up`, `${2 ** r}x${2 ** r}/Conv1`] as const
 
@@ -40,7 +48,7 @@ const rgbName = (R: number, r: number) => `ToRGB_lod${R - r}`
  * @param w `[N, dlatentSize]`
  * @param lod 0 (all layers) … log2(resolution) − 2 (4×4)
  */
-export function traditional(params: Params, w: Tensor, lod: number, options: SynthesisOptions): Tensor {
+export function traditional(params: Params, w: Tensor, lod: number, options: SynthesisNetworkOptions): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)
   const smooth = configurationOf(options).blur && !options.semantics?.sharpG ? blur : (x: Tensor) => x

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { openDataset, openImages, type Dataset } from '../data/dataset.ts'
 import { requireLabels, type Labels } from '../data/labels.ts'
 import type { ImageSet } from '../data/memory.ts'
-import type { ImagesOptions } from '../data/prepare.ts'
+import type { PreparingOptions } from '../data/prepare.ts'
 import { Sampler } from '../data/sampler.ts'
 import { DataError, freeze, type Device, type Tensor } from '../native/index.ts'
 import type { TrainConfig } from './config.ts'
@@ -11,7 +11,7 @@ import type { Progress } from './schedule.ts'
 import type { StepLabels } from './step.ts'
 
 /** How real images are found and read, beside what the options say. */
-export interface DataOptions extends Pick<ImagesOptions, 'maxMegapixels' | 'signal' | 'onProgress' | 'onNote'> {
+export interface DataOptions extends Pick<PreparingOptions, 'maxMegapixels' | 'signal' | 'onProgress' | 'onNote'> {
   /** Images in memory or one after the other, in place of the options' `data`. */
   readonly images?: ImageSet | undefined
   /** Compare every image of the prepared data set with its checksum. */
