@@ -74,6 +74,7 @@ export {
   losses,
   r1Penalty,
   type Critic,
+  type CustomDiscriminatorLoss,
   type CustomLoss,
   type CustomLossName,
   type DiscriminatorLoss,

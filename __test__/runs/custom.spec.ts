@@ -1,6 +1,6 @@
 /** Losses and layers of a program's own, inside `train`. */
 import test from 'ava'
-import { scope, type Tensor } from '../../ts/native/index.ts'
+import type { Tensor } from '../../ts/native/index.ts'
 import { weight, type CustomLayer } from '../../ts/networks/params.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { train, type TrainEvent, type TrainHooks } from '../../ts/runs/loop.ts'
@@ -27,14 +27,11 @@ const snapshotOf = (events: TrainEvent[]) => events.findLast((event) => event.ty
 /** Least squares (Mao et al. 2017). */
 const leastSquares: CustomLoss = {
   name: 'lsgan',
-  G: (fakes) => scope(() => fakes.sub(1).square().mean()),
-  D: (critic, reals, fakes) =>
-    scope(() => {
-      const [realScores, fakeScores] = [critic(reals), critic(fakes)]
-      const loss = realScores.sub(1).square().add(fakeScores.square()).mean()
-      return { loss, realScores, fakeScores, penalty: loss.mul(0) }
-    }),
-  penalty: 'gradient_penalty',
+  G: (fakes) => fakes.sub(1).square().mean(),
+  D: (critic, reals, fakes) => {
+    const [realScores, fakeScores] = [critic(reals), critic(fakes)]
+    return { loss: realScores.sub(1).square().add(fakeScores.square()).mean(), realScores, fakeScores }
+  },
 }
 
 test('a loss of a program trains, goes on, and is named in the options and in the folder of the run', async (t) => {
@@ -73,7 +70,7 @@ const squeeze: CustomLayer = {
     const y = original(x)
     if (!name.endsWith('8x8/Conv1') && !name.endsWith('8x8/Conv0')) return y
     const matrix = params.get(name.replace(/Conv.$/, 'Squeeze/weight'))!
-    return scope(() => y.mul(gates(y, matrix)))
+    return y.mul(gates(y, matrix))
   },
 }
 

@@ -6,7 +6,7 @@ import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { readLabels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
 import { DataError, Device } from '../native/index.ts'
-import type { Network } from '../networks/params.ts'
+import type { CustomLayer, Network } from '../networks/params.ts'
 import { shown } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
@@ -75,6 +75,8 @@ export interface MeasureHooks {
   readonly onLine?: (line: MetricLine) => void
   /** In place of opening `device`. */
   readonly device?: Device | undefined
+  /** The layer of a program, if the network was trained with one. */
+  readonly layer?: CustomLayer | undefined
 }
 
 /** Each metric's computation. */
@@ -196,7 +198,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
     const fakes = await side(images!, true)
     return { fakes, reals: options.data === undefined ? undefined : await side(options.data, false) }
   }
-  const generator = await readGenerator(network, device)
+  const generator = await readGenerator(network, device, hooks.layer)
   const trained = (await isCheckpoint(network))
     ? { data: undefined, mirror: false }
     : trainingMetadata(network, { metadata: await readMetadata(network) }).config

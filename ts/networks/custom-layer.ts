@@ -1,12 +1,12 @@
 /** A layer of one's own in the networks: a function around each of the package's layers. */
-import type { Tensor } from '../native/index.ts'
+import { scope, type Tensor } from '../native/index.ts'
 import type { CustomLayer, LayerCall, NetworkOptions, ParamSpec } from './params.ts'
 
 type WithLayer = Pick<NetworkOptions, 'layer'>
 
 /** What a layer gives, with the program's layer around it if there is one. */
 export function throughLayer({ layer }: WithLayer, call: LayerCall): Tensor {
-  return layer && 'apply' in layer ? layer.apply(call) : call.original(call.x)
+  return layer && 'apply' in layer ? scope(() => layer.apply(call)) : call.original(call.x)
 }
 
 /**

@@ -6,8 +6,7 @@ import { isMeasured } from './snapshots.ts'
 import { shownLine } from '../files/shown.ts'
 import type { MetricName } from '../training/metric-names.ts'
 import { checkNeeds, defaultMetrics } from '../metrics/feature-networks.ts'
-import { measure, metricText, type MeasureOptions } from '../metrics/measure.ts'
-import type { Device } from '../native/index.ts'
+import { measure, metricText, type MeasureHooks, type MeasureOptions } from '../metrics/measure.ts'
 
 export type MetricEvent =
   /** A metric of the newest snapshot is being computed. */
@@ -43,8 +42,7 @@ export async function checkMetrics(config: TrainConfig): Promise<void> {
 export async function* snapshotMetrics(
   path: string,
   config: TrainConfig,
-  device: Device,
-  signal: AbortSignal | undefined,
+  hooks: Pick<MeasureHooks, 'device' | 'layer' | 'signal'>,
 ): AsyncGenerator<MetricEvent, void> {
   const metrics: MetricName[] = []
   // The same snapshot of a run has the same metrics: training is the same bit for bit.
@@ -66,15 +64,15 @@ export async function* snapshotMetrics(
     yield* emitting<MetricEvent, unknown>(
       (emit, signal) =>
         measure(options, {
-          device,
+          ...hooks,
           signal,
           onProgress: (metric, what, done, total) => emit({ type: 'measuring', metric, what, done, total }),
           onWarning: (line) => emit({ type: 'metric', line: shownLine(`Warning        ${line}`) }),
           onLine: (line) => emit({ type: 'metric', line: metricText(line), results: line.results }),
         }),
-      signal,
+      hooks.signal,
     )
   } catch (error) {
-    if (!signal?.aborted) throw error
+    if (!hooks.signal?.aborted) throw error
   }
 }

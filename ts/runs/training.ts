@@ -290,8 +290,9 @@ export class Training {
 
   /** The metrics of the snapshot that training stands at. */
   async *#metrics(path: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
-    const { position, G } = this.#state
-    for await (const event of snapshotMetrics(path, this.#config, G.device, signal)) {
+    const { position, G, options } = this.#state
+    const layer = options.layer && 'apply' in options.layer ? options.layer : undefined
+    for await (const event of snapshotMetrics(path, this.#config, { device: G.device, layer, signal })) {
       if (event.type === 'metric' && event.results) this.#run.appendMetrics(position.nimg, event.results)
       yield event
     }

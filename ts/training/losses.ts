@@ -181,9 +181,15 @@ function penalised(
 }
 
 /** A loss of a program: its name goes into the options of the run, and the run goes on only where the same name is given. */
-export interface CustomLoss extends Loss {
+export interface CustomLoss extends Pick<Loss, 'G'>, Partial<Pick<Loss, 'penalty'>> {
   /** Letters, digits, ".", "_" and "-". */
   readonly name: string
+  /** As {@link Loss.D}; without a penalty, the one that is reported is 0. */
+  readonly D: (...given: Parameters<Loss['D']>) => CustomDiscriminatorLoss
+}
+
+export interface CustomDiscriminatorLoss extends Omit<DiscriminatorLoss, 'penalty'> {
+  readonly penalty?: Tensor | undefined
 }
 
 export type LossName = 'logistic' | 'logistic-saturating' | 'wgan' | 'wgan-gp' | 'hinge' | 'hinge-gp'
@@ -242,7 +248,14 @@ export const isCustomLoss = (name: string): name is CustomLossName => /^custom:[
  */
 export function lossOf(name: LossName | CustomLossName, given?: CustomLoss): Loss {
   if (!isCustomLoss(name)) return losses[name]
-  if (given && name === `custom:${given.name}`) return given
+  if (given && name === `custom:${given.name}`) {
+    const { penalty: penaltyName = 'gradient_penalty', G } = given
+    const D: Loss['D'] = (critic, reals, fakes, options) => {
+      const { penalty = reals.device.scalar(0), ...loss } = given.D(critic, reals, fakes, options)
+      return { ...loss, penalty }
+    }
+    return { G, D, penalty: penaltyName }
+  }
   const found = given ? `found '${given.name}'` : 'found none'
   throw new RangeError(
     `loss: the function '${name.slice('custom:'.length)}' of the program that began this run is expected, ${found}; give it to train as hooks.loss`,
