@@ -171,7 +171,8 @@ export function copyNetwork({ device, params, trainable }: Network): Network {
   return copy
 }
 
-function emptyNetwork(device: Device, specs: readonly ParamSpec[]): Network {
+/** A network whose variables are all 0, for whoever has values for every one. */
+export function emptyNetwork(device: Device, specs: readonly ParamSpec[]): Network {
   const trainable = specs.filter((spec) => spec.trainable)
   const { flat, tensors } = device.arena(trainable.map((spec) => spec.shape))
   const slices = new Map(trainable.map(({ name }, i) => [name, tensors[i]!]))

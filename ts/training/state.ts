@@ -10,6 +10,7 @@ import { checkSaved, firstNotFinite, loadTensor } from '../networks/load.ts'
 import {
   copyNetwork,
   createNetwork,
+  emptyNetwork,
   featureMaps,
   frozen,
   get,
@@ -243,7 +244,7 @@ export async function readGenerator(path: string, device: Device, layer?: Custom
     const specs = generatorSpecs(network)
     for (const { name, shape } of specs) checkSaved(file, `Gs/${name}`, shape)
     await checkProducts(network, device)
-    const Gs = createNetwork(device, specs, new Rng(0))
+    const Gs = emptyNetwork(device, specs)
     for (const [name, tensor] of Gs.params) await loadTensor(tensor, `Gs/${name}`, file)
     const drawn = { ...Gs, params: frozen(Gs.params) }
     const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
