@@ -287,7 +287,10 @@ class Layers {
     const map =
       this.#choices.noise === 'input'
         ? graph.input({ name: `noise${layer}`, type: 'float32', shape: ['noises', 1, side, side], description })
-        : graph.variable(own, shape, (value) => value)
+        : graph.forEach(
+            graph.variable(own, shape, (value) => value),
+            this.#choices.input,
+          )
     return graph.add(x, graph.mul(map, this.#perChannel(`${name}/Noise/weight`)))
   }
 }
