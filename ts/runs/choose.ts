@@ -6,6 +6,7 @@ import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { avatarCount } from '../data/prepare.ts'
 import { formatTime } from '../files/units.ts'
 import { Device, listImages } from '../native/index.ts'
+import { chooseAugmentation } from '../training/ada.ts'
 import { checkOption, resolveConfig, sameData, type ConfigOverrides, type TrainConfig } from '../training/config.ts'
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { fits, optionsOf, planFor, sizes, sizesFor, type Plan, type Size } from '../training/plan.ts'
@@ -37,9 +38,7 @@ export async function chooseConfig(
   { onMeasuring }: { readonly onMeasuring?: ((seconds: number) => void) | undefined } = {},
 ): Promise<Choice> {
   const { preset, hours, data, kimg } = given
-  for (const key of ['preset', 'hours', 'data', 'outdir'] as const) {
-    if (given[key] !== undefined) checkOption(key, given[key])
-  }
+  for (const option of configKeys) if (given[option] !== undefined) checkOption(option, given[option])
   if (typeof hours === 'number' && preset !== undefined) {
     throw new RangeError(
       `hours and preset: expected one of them, found ${hours} and ${preset}: both choose size and length; leave one out`,
@@ -156,7 +155,7 @@ async function plan(
   onMeasuring?.(budget * Math.min(possible.length, 3))
   const measured: (readonly [Size, ByResolution])[] = []
   for (const size of possible) {
-    const one = [size, await secondsPerKimg(size, hours, named, budget)] as const
+    const one = [size, await secondsPerKimg(size, hours, { ...named, ...augmentation(named, count) }, budget)] as const
     measured.push(one)
     if (measured.length > 1 && !fits(hours, ...one, named)) break
   }
@@ -171,6 +170,12 @@ async function plan(
 async function imagesIn(data: string): Promise<{ count: number; resolution?: number }> {
   if (data === BUILTIN_AVATARS) return { count: avatarCount }
   return (await readInfo(data)) ?? { count: (await listImages(data, false)).images.length }
+}
+
+/** What training will do to few images: half as strong as it may get, for the measurement. */
+function augmentation({ aug = 'auto', data, p = 0.5 }: ConfigOverrides, count: number): ConfigOverrides {
+  const isOn = aug === 'ada' || (aug === 'auto' && data !== BUILTIN_AVATARS && chooseAugmentation(count).aug === 'ada')
+  return isOn ? { aug: 'ada', p } : {}
 }
 
 /** Seconds of 1,000 images at each resolution on the way to a size. */
