@@ -85,7 +85,7 @@ function lengths(kimg: number, hours: number, resolution: number, first: number)
     // The official 10 kimg for long runs; short ones would average over what they have long left.
     emaKimg: rounded(Math.min(10, Math.max(0.5, kimg / 50))),
     tick: rounded(kimg / ticks),
-    snap: Math.max(1, Math.round(ticks / 8)),
+    snap: Math.max(2, Math.round(ticks / 8)),
     // A snapshot's metrics take as long as a short run's pictures.
     ...(hours < 1 ? { metrics: 'none' } : { metricsNum: 1000 }),
   }
