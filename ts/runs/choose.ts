@@ -1,6 +1,5 @@
 /** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
-import { readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { avatarCount } from '../data/prepare.ts'
@@ -118,7 +117,7 @@ async function optionsOfFile(
   }
   const resolution = given.resolution ?? network.resolution
   const start = { lodInitialResolution: trainedSide(trained, resolution), emaRampup: null }
-  return { options: { ...own, ...layer, ...start } as ConfigOverrides, goesOn: false }
+  return { options: { ...own, ...layer, ...start }, goesOn: false }
 }
 
 /** Whether the options that are given name the run of a snapshot: its images, its resolution, its classes. */
