@@ -1,11 +1,11 @@
 /** Who may ask: names of this machine, pages of the studio itself, holders of its token, and not too often. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { link, open, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { codeOf, diskError } from '../../files/write-atomic.ts'
+import { codeOf, diskError, TEMPORARY } from '../../files/write-atomic.ts'
 import { Refused } from './refused.ts'
 
 const TOKEN = '.studio-token'
@@ -18,30 +18,44 @@ const shape = /^[0-9a-f]{64}$/
  */
 export async function tokenOf(outdir: string): Promise<string> {
   const path = join(outdir, TOKEN)
-  const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  try {
+    const known = await readToken(path)
+    if (known !== undefined) return known
+    // What others could read, or have put there, is no secret.
+    await rm(path, { force: true })
+    const token = randomBytes(32).toString('hex')
+    const unfinished = join(outdir, `${TOKEN}.${token.slice(0, 8)}${TEMPORARY}`)
+    await writeFile(unfinished, token + '\n', { flag: 'wx', mode: 0o600 })
+    try {
+      // A link is made only where nothing is: of two studios that begin at once, one makes the token of both.
+      await link(unfinished, path)
+      return token
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error
+      return (await readToken(path)) ?? token
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+  } catch (error) {
+    throw diskError(path, error, 'outdir')
+  }
+}
+
+async function readToken(path: string): Promise<string | undefined> {
+  const { O_RDONLY, O_NOFOLLOW } = constants
   try {
     const file = await open(path, O_RDONLY | O_NOFOLLOW)
     try {
       const { mode } = await file.stat()
       const text = (await file.readFile('utf8')).trim()
-      if (shape.test(text) && (process.platform === 'win32' || (mode & 0o077) === 0)) return text
+      return shape.test(text) && (process.platform === 'win32' || (mode & 0o077) === 0) ? text : undefined
     } finally {
       await file.close()
     }
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ELOOP') throw diskError(path, error, 'outdir')
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ELOOP') return undefined
+    throw error
   }
-  // What others could read, or have put there, is no secret.
-  await rm(path, { force: true })
-  const token = randomBytes(32).toString('hex')
-  try {
-    const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    await file.writeFile(token + '\n')
-    await file.close()
-  } catch (error) {
-    throw diskError(path, error, 'outdir')
-  }
-  return token
 }
 
 export interface GuardOptions {

@@ -61,7 +61,7 @@ export function told(message: string, places: readonly Place[]): string {
   const known = [process.cwd(), homedir(), tmpdir()].filter((path) => path.length > 1)
   const outside = known.reduce((text, path) => text.replaceAll(path, '…'), inside)
   // What is left of absolute paths keeps its last part.
-  const short = outside.replace(/(?<![\w.:/])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:;,'"()]+)+/g, (path) => {
+  const short = outside.replace(/(?<![\w.:/…])(?:[A-Za-z]:)?(?:[\\/][^\s\\/:;,'"()]+)+/g, (path) => {
     return `…/${path.split(/[\\/]/).at(-1)}`
   })
   return shown(short.split('\n')[0]!, 600)

@@ -1,6 +1,5 @@
 /** What the page may ask: one route a line, each a check of its arguments and a call. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { componentsOf } from '../../figures/look.ts'
 import { hasFfmpeg } from '../../figures/video.ts'
 import type { About, Directions, Job, LiveEvents, NetworkFile, NetworkInfo, Run, TrainChoices } from '../protocol.ts'
@@ -92,8 +91,8 @@ async function runOf(ask: Ask, { runs, trainings }: Parts): Promise<Run> {
 async function pictureOf(ask: Ask, runs: Runs): Promise<Uint8Array> {
   const name = ask.query('name')
   if (!pictureName.test(name)) throw new Refused(404, `${name}: reals.png or fakesNNNNNN.png is expected`)
-  const dir = await runs.dirOf(ask.query('run'))
-  const bytes = await readFile(join(dir, name)).catch(() => undefined)
+  const file = await runs.fileOf(await runs.dirOf(ask.query('run')), name)
+  const bytes = file === undefined ? undefined : await readFile(file).catch(() => undefined)
   if (!bytes) throw new Refused(404, `${name}: a picture is expected, found none; it may have been removed`)
   ask.response.setHeader('cache-control', 'private, max-age=60')
   return bytes

@@ -1,6 +1,5 @@
 /** Runs as the page shows them, read from their files: a training of any process is seen. */
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { isRecord, parseJson } from '../../files/json.ts'
 import { secondsLeft } from '../../runs/cost.ts'
 import { holderOfRun } from '../../runs/run-lock.ts'
@@ -20,7 +19,8 @@ export const pictureName = /^(reals|fakes\d{6,})\.png$/
 class Kept<T> {
   readonly #known = new Map<string, { readonly version: string; readonly value: T }>()
 
-  async get(path: string, read: (text: string) => T): Promise<{ value: T; changedMs: number } | undefined> {
+  async get(path: string | undefined, read: (text: string) => T): Promise<{ value: T; changedMs: number } | undefined> {
+    if (path === undefined) return undefined
     const entry = await stat(path).catch(() => undefined)
     if (!entry?.isFile()) return undefined
     const version = `${entry.mtimeMs} ${entry.size}`
@@ -64,7 +64,7 @@ export class Runs {
       return undefined
     const [options, stats, folder] = await Promise.all([
       this.#optionsOf(dir),
-      this.#rows.get(join(dir, 'stats.jsonl'), rowsOf),
+      this.#rows.get(await this.fileOf(dir, 'stats.jsonl'), rowsOf),
       stat(dir),
     ])
     const config = options?.value.config
@@ -88,7 +88,7 @@ export class Runs {
   }
 
   async #optionsOf(dir: string) {
-    return this.#options.get(join(dir, 'training_options.json'), (text) => {
+    return this.#options.get(await this.fileOf(dir, 'training_options.json'), (text) => {
       const json = recordOf(text)
       const { version: _, ...options } = json
       try {
@@ -104,6 +104,11 @@ export class Runs {
     return this.#outdir.inside(id)
   }
 
+  /** A file of a run, links resolved; undefined where there is none below the folder of all runs. */
+  async fileOf(dir: string, name: string): Promise<string | undefined> {
+    return this.#outdir.inside(`${this.#outdir.nameOf(dir)}/${name}`).catch(() => undefined)
+  }
+
   /** The options of a run, undefined where they cannot be read. */
   async configOf(id: string): Promise<TrainConfig | undefined> {
     return (await this.#optionsOf(await this.dirOf(id)))?.value.config
@@ -117,10 +122,13 @@ export class Runs {
     const [files, options, stats] = await Promise.all([
       readdir(dir),
       this.#optionsOf(dir),
-      this.#rows.get(join(dir, 'stats.jsonl'), rowsOf),
+      this.#rows.get(await this.fileOf(dir, 'stats.jsonl'), rowsOf),
     ])
     const config = options?.value.config
-    const text = async (name: string) => (await readFile(join(dir, name), 'utf8').catch(() => '')).trimEnd()
+    const text = async (name: string) => {
+      const path = await this.fileOf(dir, name)
+      return path === undefined ? '' : (await readFile(path, 'utf8').catch(() => '')).trimEnd()
+    }
     const snapshots = await snapshotsIn(dir)
     return {
       ...summary,
@@ -129,7 +137,7 @@ export class Runs {
       curves: curvesOf(stats?.value ?? [], (row) => numberOf(row['Progress/kimg'])),
       metrics: (
         await Promise.all(
-          files.filter((name) => /^metric-\w+\.jsonl$/.test(name)).map((name) => this.#metric(join(dir, name))),
+          files.filter((name) => /^metric-\w+\.jsonl$/.test(name)).map((name) => this.#metric(dir, name)),
         )
       ).flat(),
       pictures: picturesOf(files),
@@ -147,8 +155,8 @@ export class Runs {
     }
   }
 
-  async #metric(path: string): Promise<Curve[]> {
-    const rows = (await this.#rows.get(path, rowsOf))?.value ?? []
+  async #metric(dir: string, name: string): Promise<Curve[]> {
+    const rows = (await this.#rows.get(await this.fileOf(dir, name), rowsOf))?.value ?? []
     const flat = rows.map((row) => (isRecord(row['results']) ? { ...row['results'], at: kimgOf(row) } : {}) as Row)
     return curvesOf(flat, (row) => numberOf(row['at'])).filter(({ name }) => name !== 'at')
   }
