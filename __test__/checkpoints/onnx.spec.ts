@@ -148,12 +148,12 @@ test('a choice that a network has no use for is refused', (t) => {
     return t.throws(() => onnxGenerator(Gs.params, metadata, { ...plainChoices, ...choices })).message
   }
   const A = { config: 'A', mappingLayers: 0 } as const
-  t.is(refusal(A, { input: 'w' }), 'input: expected z, since configuration A has no w, found w; leave it out')
+  t.is(refusal(A, { input: 'w' }), 'input: z is expected, since configuration A has no w, got w; leave it out')
   t.regex(
     refusal(A, { psi: 0.7 }),
-    /^trunc: expected 1, since configuration A has no truncation, found 0.7; leave it out$/,
+    /^trunc: 1 is expected, since configuration A has no truncation, got 0.7; leave it out$/,
   )
-  t.regex(refusal({ config: 'D' }, { noise: 'input' }), /^noise-mode: .*configuration D has no noise, found input; /)
+  t.regex(refusal({ config: 'D' }, { noise: 'input' }), /^noise: .*configuration D has no noise, got input; /)
 })
 
 test('the file says what it holds: licence, origin, options, ops, and what was chosen', async (t) => {

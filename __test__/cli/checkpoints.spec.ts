@@ -67,7 +67,7 @@ test("a file of another origin that has the PyTorch module's name stays, and not
   await writeFile(module, 'mine')
   const args = ['export', '--network', at('nvlabs/labels16/network.pkl'), '--output', join(dir, 'a.safetensors')]
   await t.throwsAsync(run(...args), {
-    message: `${module}: expected no file or this program's own stylegan_torch.py, found another file; move it away, or give --output another folder`,
+    message: `${module}: no file or this program's own stylegan_torch.py is expected, got another file; move it away, or give --output another folder`,
   })
   t.deepEqual(await readdir(dir), ['stylegan_torch.py'])
   t.is(await readFile(module, 'utf8'), 'mine')

@@ -73,30 +73,30 @@ test('a dry run finds missing data and an output that cannot be made, as a train
   await writeFile(join(dir, 'a-file'), '')
   const dry = async (...args: string[]) => (await stylegan(['train', '--preset', 'demo', '-n', ...args])).err
   t.regex(await dry('--data', join(dir, 'photos')), /photos: .*expected/)
-  t.regex(await dry('--outdir', join(dir, 'a-file', 'results')), /a-file.*: expected a folder, found a file/)
+  t.regex(await dry('--outdir', join(dir, 'a-file', 'results')), /a-file.*: a folder is expected, got a file/)
   t.deepEqual(await readdir(dir), ['a-file'])
 })
 
 const bad: [name: string, args: string[], message: RegExp][] = [
   ['an unknown option', ['train', '--kimgs', '4'], /^stylegan: --kimgs: unknown option; did you mean --kimg\?\n$/],
   ['an unknown command', ['trian'], /^stylegan: trian: unknown command; did you mean train\?\n$/],
-  ['an unknown preset', ['train', '--preset', 'fast'], /preset: expected one of stylegan, ffhq, .*found "fast"/],
+  ['an unknown preset', ['train', '--preset', 'fast'], /--preset: one of stylegan, ffhq, .* is expected, got "fast"/],
   [
     'a resolution that is no power of two',
     ['train', '--data', 'x', '--resolution', '100'],
-    /resolution: expected a power of two/,
+    /--resolution: a power of two from 4 to 1024 is expected, got 100/,
   ],
   ['a number that is none', ['train', '--kimg', 'many'], /^stylegan: --kimg: a number is expected, got 'many'\n$/],
-  ['no data', ['train'], /data: expected a folder of images/],
+  ['no data', ['train'], /--data: a folder of images or a prepared dataset is expected/],
   [
     'missing data',
     ['train', '--data', 'no-such-folder', '--outdir', join(tmpdir(), 'stylegan-none')],
-    /no-such-folder: a folder of images is expected, there is nothing/,
+    /no-such-folder: a folder of images is expected, got nothing/,
   ],
   [
     'an outdir that is no folder',
     ['train', '--preset', 'demo', '--outdir', '/dev/null/results'],
-    /\/dev\/null\/results: expected a folder, found a file \(ENOTDIR\); choose another outdir/,
+    /\/dev\/null\/results: a folder is expected, got a file \(ENOTDIR\); choose another --outdir/,
   ],
   [
     'a seed that is no number',
@@ -106,12 +106,12 @@ const bad: [name: string, args: string[], message: RegExp][] = [
   [
     'two options that contradict each other',
     ['train', '--preset', 'demo', '--loss', 'hinge', '--gamma', '4'],
-    /gamma and loss: expected options that fit together, found 4 and "hinge"/,
+    /--gamma and --loss: options that fit together are expected, got 4 and "hinge"/,
   ],
   [
     'an unknown device',
     ['train', '--preset', 'demo', '--device', 'gpu'],
-    /device: expected one of auto, cpu, .*found 'gpu'/,
+    /device 'gpu': one of auto, cpu, .* is expected; 'stylegan devices' tells/,
   ],
   [
     'a missing network',
@@ -126,7 +126,7 @@ const bad: [name: string, args: string[], message: RegExp][] = [
   [
     'an outdir inside of a file',
     ['classifier', 'train', '--outdir', '/dev/null/x', '--cache', '/dev/null/y'],
-    /\/dev\/null\/y\S*: expected a folder, found a file \(ENOTDIR\)/,
+    /\/dev\/null\/y\S*: a folder is expected, got a file \(ENOTDIR\)/,
   ],
   [
     'a name of StyleGAN3',

@@ -69,8 +69,8 @@ test.serial('generate writes exactly what images of the library gives', async (t
 })
 
 const refused: [args: string[], message: RegExp][] = [
-  [['generate', '--seeds', '0', '--class', '1'], /class: expected none/],
-  [['generate', '--seeds', '0', '--class', 'cat'], /class: expected none, .* found cat/],
+  [['generate', '--seeds', '0', '--class', '1'], /--class: none is expected/],
+  [['generate', '--seeds', '0', '--class', 'cat'], /--class: none is expected, .* got cat/],
   [['generate', '--seeds', '0-2', '--grid', '2x2'], /--grid and --seeds: 2x2 = 4 seeds are expected, got 3/],
   [['generate', '--seeds', '0', '--grid', '1x1', '--uncurated'], /--grid and --uncurated: one of them/],
   [
@@ -80,18 +80,18 @@ const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--paper', 'cat'], /--paper: it belongs to --uncurated; leave it out/],
   [['generate'], /--seeds: seeds are expected/],
   [['generate', '--seeds', '0', '--trunc', 'half'], /a number is expected, got 'half'/],
-  [['generate', '--seeds', '0', '--height', '5'], /height: expected an even number of at most 8 rows, found 5/],
-  [['generate', '--seeds', '0', '--outdir', '/dev/null/out'], /\/dev\/null\/out.*: expected a folder/],
-  [['mix', '--rows', '0', '--cols', '1', '--styles', '9'], /styles: expected layers from 0 to 3, found 9/],
+  [['generate', '--seeds', '0', '--height', '5'], /height: an even number of at most 8 rows is expected, got 5/],
+  [['generate', '--seeds', '0', '--outdir', '/dev/null/out'], /\/dev\/null\/out.*: a folder is expected/],
+  [['mix', '--rows', '0', '--cols', '1', '--styles', '9'], /styles: layers from 0 to 3 are expected, got 9/],
   [['mix', '--rows', '0'], /--rows and --cols: both are expected, got one/],
   [['mix', '--rows', '0', '--cols', '1', '--paper'], /--rows and --cols and --paper: one of them/],
   [['mix', '--paper', '--styles', '0'], /--styles and --paper: one of them is expected, got both/],
   [['truncate', '--seeds', '0', '--trunc', 'x'], /got 'x'/],
   [['truncate'], /--seeds: seeds are expected, or --paper/],
   [['noise', '--seeds', 'many'], /seeds such as 0,1,4-6 are expected, got 'many'/],
-  [['noise', '--seeds', '0', '--split', '4'], /split: expected a layer from 1 to 3, found 4/],
+  [['noise', '--seeds', '0', '--split', '4'], /split: a layer from 1 to 3 is expected, got 4/],
+  [['video', '--seeds', '0', '--output', 'x.png'], /--seeds: two or more/],
   [['generate', '--seeds', '0', '--mix', '3'], /seeds with layers such as 12:0-3,40:4\+6 are expected, got '3'/],
-  [['video', '--seeds', '0', '--output', 'x.png'], /seeds: expected two or more/],
   [['video', '--seeds', '0-1e9'], /--seeds: a range of at most 100,000 rising seeds is expected, got '0-1e9'/],
   [
     ['video', '--seeds', '0-1', '--w-frames', '1e9'],
@@ -265,9 +265,9 @@ test.serial('classes come from folders or from dataset.json, and generate draws 
   t.is(bee, one)
   t.not(bee, ape)
   t.not(await drawn(numbered!, '0'), await drawn(numbered!, '1'))
-  const known = 'class: expected a whole number from 0 to 2 or one of "ape", "bee", "cat"'
-  t.is(await drawn(named!, 'bea'), `stylegan: ${known}, found "bea"; did you mean "bee"?`)
-  t.is(await drawn(named!, '3'), `stylegan: ${known}, found 3`)
-  t.is(await drawn(numbered!, '2'), 'stylegan: class: expected a whole number from 0 to 1, found 2')
+  const known = '--class: a whole number from 0 to 2 or one of "ape", "bee", "cat" is expected'
+  t.is(await drawn(named!, 'bea'), `stylegan: ${known}, got "bea"; did you mean "bee"?`)
+  t.is(await drawn(named!, '3'), `stylegan: ${known}, got 3`)
+  t.is(await drawn(numbered!, '2'), 'stylegan: --class: a whole number from 0 to 1 is expected, got 2')
   t.regex((await stylegan(['info', named!])).out, /Classes +0 ape, 1 bee, 2 cat/)
 })

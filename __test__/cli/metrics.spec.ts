@@ -61,7 +61,10 @@ if (process.platform === 'linux') {
     ]
     const { code, err } = await stylegan(['metrics', ...args])
     t.is(code, 1)
-    t.regex(err, /^stylegan: .*metric-ms_ssim\.jsonl: expected room on the disk, found it full \(ENOSPC\); free some/)
+    t.regex(
+      err,
+      /^stylegan: the disk is full: no room is left for .*metric-ms_ssim\.jsonl, .* are free; free some space/,
+    )
   })
 }
 
@@ -75,14 +78,14 @@ const bad: [name: string, args: string[], message: RegExp][] = [
   [
     'an unknown metric',
     ['metrics', '--network', 'NETWORK', '--metrics', 'fid50'],
-    /metrics: expected some of fid50k, .*, found "fid50"; did you mean fid50k\?/,
+    /--metrics: some of fid50k, .* are expected, got "fid50"; did you mean fid50k\?/,
   ],
   [
     'the beginning of a name',
     ['metrics', '--network', 'NETWORK', '--metrics', 'fid'],
-    /found "fid"; did you mean fid50k\?/,
+    /got "fid"; did you mean fid50k\?/,
   ],
-  ['no network', ['metrics'], /network and images: one of them is expected, found none/],
+  ['no network', ['metrics'], /network and images: one of them is expected, got none/],
   [
     'no images to generate',
     ['metrics', '--network', 'NETWORK', '--metrics-num', '0'],
@@ -96,7 +99,7 @@ const bad: [name: string, args: string[], message: RegExp][] = [
   [
     'weights that are not there',
     ['metrics', '--network', 'NETWORK', '--metrics', 'is50k'],
-    /found none; give --inception/,
+    /got none; give the file as --inception, or its folder as --weights/,
   ],
   ['unlabelled images', ['classifier', 'train', '--data', 'DATA', '--resolution', '8'], /labels are expected/],
 ]

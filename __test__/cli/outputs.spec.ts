@@ -37,7 +37,7 @@ test('the file that a command reads is not its output, under whatever name', asy
   await symlink(input, soft)
   await link(input, hard)
   for (const output of [input, soft, hard]) {
-    const message = `${output}: another file than the one that is read is expected, found the same; give another path`
+    const message = `${output}: another file than the one that is read is expected, got the same; give another path`
     await t.throwsAsync(checkOutput(output, ['.safetensors'], [input]), { message })
   }
   await t.notThrowsAsync(checkOutput(join(dir, 'b.safetensors'), ['.safetensors'], [input]))
@@ -46,7 +46,7 @@ test('the file that a command reads is not its output, under whatever name', asy
 test('a snapshot of a training is never replaced', async (t) => {
   const path = await trained()
   const before = await readFile(path)
-  const message = /a file that may be replaced is expected, found a snapshot of a training; give another path/
+  const message = /a file that may be replaced is expected, got a snapshot of a training; give another path/
   await t.throwsAsync(checkOutput(path, ['.safetensors']), { message })
   const network = new URL('nvlabs/labels16/network.pkl', checkpoints).pathname
   for (const args of [
@@ -73,13 +73,13 @@ test('a name says what its file is: each command takes its own endings', async (
     [['video', '--network', network, '--seeds', '0-1'], 'x.jpg'],
   ]
   for (const [args, name] of misnamed) {
-    const message = /^\S+: a name that ends in \.[^;]+ is expected, found '[.\w]*'; give another path$/
+    const message = /^\S+: a name that ends in \.[^;]+ is expected, got '[.\w]*'; give another path$/
     await t.throwsAsync(run(...args, '--output', join(dir, name)), { message }, args[0])
   }
   t.deepEqual(await readdir(dir), [])
   const nameless = run('truncate', '--network', network, '--paper', '--output', '')
   await t.throwsAsync(nameless, {
-    message: "--output: a file is expected to write to, found ''; give a name with .png",
+    message: "--output: a file is expected to write to, got ''; give a name with .png",
   })
 })
 
@@ -87,10 +87,10 @@ test('a checkpoint that is no file is told by what it is', async (t) => {
   const dir = await folder()
   const expected = 'a file with networks is expected'
   await t.throwsAsync(openCheckpoint([dir]), {
-    message: `${dir}: ${expected}, found a folder; give the path of a file`,
+    message: `${dir}: ${expected}, got a folder; give the path of a file`,
   })
   const gone = join(dir, 'nope.pkl')
-  await t.throwsAsync(openCheckpoint([gone]), { message: `${gone}: ${expected}, there is nothing; check the path` })
+  await t.throwsAsync(openCheckpoint([gone]), { message: `${gone}: ${expected}, got nothing; check the path` })
 })
 
 test('a snapshot of stylegan needs no import, and import says so', async (t) => {
@@ -99,7 +99,7 @@ test('a snapshot of stylegan needs no import, and import says so', async (t) => 
   await copyFile(path, renamed)
   for (const file of [path, renamed]) {
     await t.throwsAsync(openCheckpoint([file]), {
-      message: `${file}: a checkpoint of another code base is expected, found a snapshot of stylegan, which needs no import: give it to --network as it is`,
+      message: `${file}: a checkpoint of another code base is expected, got a snapshot of stylegan, which needs no import; use it as it is`,
     })
   }
 })
@@ -109,7 +109,7 @@ ifUnix('a network that is a pipe or a device is refused before it is opened', as
   const pipe = join(await folder(), 'pipe')
   t.is(spawnSync('mkfifo', [pipe]).status, 0)
   for (const [path, what] of Object.entries({ [pipe]: 'pipe', '/dev/null': 'device' })) {
-    const found = `found a ${what}; give the path of a file`
+    const found = `got a ${what}; give the path of a file`
     await t.throwsAsync(findSnapshot(path), {
       message: `${path}: a snapshot or a folder with one is expected, ${found}`,
     })

@@ -65,7 +65,7 @@ test('a broken dataset.json stops a run that needs labels, and is told to one th
   const json = join(data, 'dataset.json')
   await writeFile(json, '{"labels": [\n["a/x.png", 2],\n["b/x.png", 0],]}')
   const { needed, notes, required } = await refusals(data)
-  t.is(needed, `${json}: JSON is expected, found trailing comma at line 3 column 16`)
+  t.is(needed, `${json}: JSON is expected, got trailing comma at line 3 column 16`)
   t.deepEqual([notes, required], [[`Labels are not used: ${needed}`], needed])
 })
 
@@ -79,6 +79,6 @@ test('a file beside class folders is named where labels are needed', async (t) =
 
 test('images without labels say how to give them some', async (t) => {
   const { needed, required } = await refusals(await images(2))
-  t.regex(needed, /labels are expected with --cond and for a classifier, found none; put each class into a folder/)
+  t.regex(needed, /labels are expected with --cond and for a classifier, got none; put each class into a folder/)
   t.is(required, needed)
 })

@@ -33,24 +33,24 @@ test('labels are read with a byte-order mark and without, and null is none', asy
 })
 
 const faults: readonly (readonly [what: string, content: string | Uint8Array, message: RegExp])[] = [
-  ['a trailing comma', '{"labels": [["a.png", 0],\n]}', /: JSON is expected, found trailing comma at line 2 column 1$/],
+  ['a trailing comma', '{"labels": [["a.png", 0],\n]}', /: JSON is expected, got trailing comma at line 2 column 1$/],
   [
     'a text that was cut',
     '{"labels": [["a.p',
-    /: JSON is expected, found EOF while parsing a string at line 1 column 17$/,
+    /: JSON is expected, got EOF while parsing a string at line 1 column 17$/,
   ],
   ['an empty file', '', /: .* is expected, the file is empty \(0 bytes\)$/],
-  ['a file of blanks', ' \n', /: JSON is expected, found EOF while parsing a value at line 2 column 0$/],
-  ['UTF-16', Buffer.from('\ufeff{"labels": []}', 'utf16le'), /: UTF-8 is expected, found UTF-16; save it as UTF-8$/],
-  ['UTF-16 without a mark', Buffer.from('{"labels": []}', 'utf16le'), /: UTF-8 is expected, found UTF-16/],
-  ['Latin-1', Buffer.from('{"labels": [["\xe4.png", 0]]}', 'latin1'), /: UTF-8 is expected, found other bytes/],
-  ['a list', '[["a.png", 0]]', /, line 1: \{"labels": .*\} is expected, found a list \(\[\["a.png",0\]\]\)$/],
-  ['an object of labels', '{\n"labels":\n{"a.png": 0}}', /, line 3: labels must be a list as in .*, found an object/],
-  ['numbers', '{"labels": [0, 1]}', /, line 1: entry 1 of labels must be a pair as in .*, found 0$/],
+  ['a file of blanks', ' \n', /: JSON is expected, got EOF while parsing a value at line 2 column 0$/],
+  ['UTF-16', Buffer.from('\ufeff{"labels": []}', 'utf16le'), /: UTF-8 is expected, got UTF-16; save it as UTF-8$/],
+  ['UTF-16 without a mark', Buffer.from('{"labels": []}', 'utf16le'), /: UTF-8 is expected, got UTF-16/],
+  ['Latin-1', Buffer.from('{"labels": [["\xe4.png", 0]]}', 'latin1'), /: UTF-8 is expected, got other bytes/],
+  ['a list', '[["a.png", 0]]', /, line 1: \{"labels": .*\} is expected, got a list \(\[\["a.png",0\]\]\)$/],
+  ['an object of labels', '{\n"labels":\n{"a.png": 0}}', /, line 3: labels must be a list as in .*, got an object/],
+  ['numbers', '{"labels": [0, 1]}', /, line 1: entry 1 of labels must be a pair as in .*, got 0$/],
   [
     'a null entry',
     '{"x": [1],\n"labels": [\n["a,]b.png", 0],\nnull]}',
-    /, line 4: entry 2 of labels must be a pair .*, found null$/,
+    /, line 4: entry 2 of labels must be a pair .*, got null$/,
   ],
   ['attributes without names', '{"labels": [], "attributes": [1]}', /: attributes must be a list of names/],
   [

@@ -100,33 +100,33 @@ test('labels are names or numbers', async (t) => {
 
 for (const [what, items, message] of [
   ['bytes of no image', [plain(1), new Uint8Array(9)], /^images\[1\]: .*; mend or remove it, or leave such files out/],
-  ['a path without a file', ['no-such.png'], /^images\[0\]: the image file no-such\.png is expected, found ENOENT/],
+  ['a path without a file', ['no-such.png'], /^images\[0\]: the image file no-such\.png is expected, got ENOENT/],
   [
     'pixels of another size',
     [{ ...plain(1), width: 7 }],
-    /^images\[0\]: \[height, width, 1, 3 or 4\] pixels are expected, found 192 bytes for 8x7; /,
+    /^images\[0\]: \[height, width, 1, 3 or 4\] pixels are expected, got 192 bytes for 8x7; /,
   ],
   [
     'something else',
     [plain(1), { image: 1 } as never],
-    /^images\[1\]: a path, the bytes .* are expected, found \{ image \}; mend it/,
+    /^images\[1\]: a path, the bytes .* are expected, got \{ image \}; mend it/,
   ],
   ['undefined', [undefined as never], /^images\[0\]: a path, .* found undefined; /],
   [
     'a label missing',
     [{ ...plain(1), label: 1 }, plain(2)],
-    /^images\[1\]: labels of one kind are expected, found none where images\[0\] has a number; /,
+    /^images\[1\]: labels of one kind are expected, got none where images\[0\] has a number; /,
   ],
   [
     'a negative label',
     [{ ...plain(1), label: -1 }],
-    /^images\[0\]: a label that is a name or a whole number from 0 is expected, found -1; /,
+    /^images\[0\]: a label that is a name or a whole number from 0 is expected, got -1; /,
   ],
-  ['nothing', [], /^images: one or more are expected, found none; give some$/],
+  ['nothing', [], /^images: one or more are expected, got none; give some$/],
   [
     'a folder',
     '/photos' as never,
-    /^images: an array or an iterable of images is expected, found \/photos; a folder is given as data$/,
+    /^images: an array or an iterable of images is expected, got \/photos; a folder is given as data$/,
   ],
 ] as [string, ImageItem[], RegExp][]) {
   test(`${what} in place of an image is refused, by its index`, async (t) => {

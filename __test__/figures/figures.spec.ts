@@ -65,12 +65,12 @@ test('mixing layers 0 to 2 takes those from the column', async (t) => {
 
 test('layers that the network has not, and lists that fit no row, are refused', async (t) => {
   const mix = (styles: number[][]) => mixingFigure(network, { rows: [1, 2, 3], cols: [3], styles })
-  await t.throwsAsync(mix([[6]]), { message: 'styles: expected layers from 0 to 5, found 6' })
+  await t.throwsAsync(mix([[6]]), { message: 'styles: layers from 0 to 5 are expected, got 6' })
   const many = Array.from({ length: 5001 }, (_, seed) => seed)
   await t.throwsAsync(mixingFigure(network, { rows: many, cols: many, styles: [[0]] }), {
-    message: /^picture: at most 400,000,000 pixels are expected, found \d+x\d+; draw fewer rows or columns/,
+    message: /^picture: at most 400,000,000 pixels are expected, got \d+x\d+; draw fewer rows or columns/,
   })
-  await t.throwsAsync(mix([[0], [1]]), { message: /expected one list of layers, or one a row, 3, found 2/ })
+  await t.throwsAsync(mix([[0], [1]]), { message: /one list of layers, or one a row, 3, are expected, got 2/ })
 })
 
 test('a truncation of 0 shows one image for all seeds, others each seed at its psi', async (t) => {
@@ -86,7 +86,9 @@ test('noise in all, none, fine and coarse layers stands in this order', async (t
   t.deepEqual(cell(figure, 3, 0), await image(1))
   t.deepEqual(cell(figure, 2, 0), shown(await pictureOf(network, styles, 'none')))
   t.notDeepEqual(cell(figure, 1, 0), cell(figure, 0, 0))
-  await t.throwsAsync(noiseComponentsFigure(network, { seeds: [1], split: 6 }), { message: /split: .*1 to 5, found 6/ })
+  await t.throwsAsync(noiseComponentsFigure(network, { seeds: [1], split: 6 }), {
+    message: /split: .*1 to 5 is expected, got 6/,
+  })
 })
 
 test('the deviation over realisations of noise is four times that of the gray value, 0 where nothing changes', async (t) => {
@@ -138,9 +140,9 @@ test('pictures of wide images show their middle rows alone, in every figure', as
   t.deepEqual([uncurated.width, uncurated.height], [4 + 128 + 4 + 32 + 4, 4 + 96 + 4])
   const detail = await noiseDetailFigure(wide, { seeds: [1], realisations: 4, part: { left: 0, top: 0, side: 1 } })
   t.is(detail.height, (await truncationFigure(wide, { seeds: [1], psis: [1] })).height)
-  await t.throwsAsync(uncuratedFigure(wide, { seed: 1, lods: [3] }), { message: /lods: .*0 to 2, found 3/ })
+  await t.throwsAsync(uncuratedFigure(wide, { seed: 1, lods: [3] }), { message: /lods: .*0 to 2 are expected, got 3/ })
   await t.throwsAsync(pictureOf({ ...network, height: 13 }, styles, 'const'), {
-    message: /height: .*16 rows, found 13/,
+    message: /height: .*16 rows is expected, got 13/,
   })
 })
 
@@ -158,9 +160,9 @@ test("the paper's mixing rows copy coarse, middle and fine styles; a small netwo
 test('a network without styles or noise is refused by name', async (t) => {
   const B = generator({ ...options, config: 'B', mappingLayers: 0 })
   await t.throwsAsync(mixingFigure(B, { rows: [1], cols: [2], styles: [[0]] }), {
-    message: 'mixing: expected a network with styles (C to F), found configuration B',
+    message: 'mixing: a network with styles (C to F) is expected, got configuration B',
   })
-  await t.throwsAsync(noiseComponentsFigure(B, { seeds: [1] }), { message: /noise: .*found configuration B/ })
+  await t.throwsAsync(noiseComponentsFigure(B, { seeds: [1] }), { message: /noise: .*got configuration B/ })
 })
 
 test('classes make another image, and a class that is missing, out of range or of no use is refused', async (t) => {
@@ -169,16 +171,16 @@ test('classes make another image, and a class that is missing, out of range or o
   t.notDeepEqual(await of(0), await of(2))
   const values = await labelOf(conditional, [0, 2])!.data()
   t.deepEqual([...values], [1, 0, 1])
-  t.throws(() => labelOf(conditional, [3]), { message: 'class: expected a whole number from 0 to 2, found 3' })
+  t.throws(() => labelOf(conditional, [3]), { message: 'class: a whole number from 0 to 2 is expected, got 3' })
   const named = { ...conditional, classes: ['cat', 'dog', '7'] }
   t.deepEqual([...(await labelOf(named, ['dog', 0])!.data())], [1, 1, 0])
   t.throws(() => labelOf(named, ['dgo']), {
-    message: 'class: expected a whole number from 0 to 2 or one of "cat", "dog", found "dgo"; did you mean "dog"?',
+    message: 'class: a whole number from 0 to 2 or one of "cat", "dog" is expected, got "dgo"; did you mean "dog"?',
   })
-  t.throws(() => labelOf(named, [7]), { message: /found 7$/ }, 'a number is no name')
-  t.throws(() => labelOf(conditional, ['cat']), { message: 'class: expected a whole number from 0 to 2, found "cat"' })
-  t.throws(() => labelOf(conditional), { message: /class: expected .*found nothing/ })
-  t.throws(() => labelOf(network, [0]), { message: /class: expected none, .*found 0/ })
+  t.throws(() => labelOf(named, [7]), { message: /got 7$/ }, 'a number is no name')
+  t.throws(() => labelOf(conditional, ['cat']), { message: 'class: a whole number from 0 to 2 is expected, got "cat"' })
+  t.throws(() => labelOf(conditional), { message: /class: .* is expected, got nothing/ })
+  t.throws(() => labelOf(network, [0]), { message: /class: none is expected, .* got 0/ })
 })
 
 test('a panel has white gaps, and labels in black over columns and beside rows', (t) => {

@@ -91,7 +91,7 @@ test('what does not fit is refused in a sentence', async (t) => {
   await t.throwsAsync(G.images({ seeds: [] }), { message: 'seeds: one or more are expected, got none' })
   await t.throwsAsync(G.images({ seeds: 'x' }), { message: "seeds such as 0,1,4-6 are expected, got 'x'" })
   await t.throwsAsync(G.images({ seeds: -1 }), { message: 'seeds: whole numbers from 0 are expected, got -1' })
-  await t.throwsAsync(G.images({ seeds: 0, class: 'cat' }), { message: /^class: expected none/ })
+  await t.throwsAsync(G.images({ seeds: 0, class: 'cat' }), { message: /^class: none is expected/ })
   await t.throwsAsync(G.mapping({ z: [1, 2] }), { message: 'z: [count, 8] is expected, got 2 values' })
   await t.throwsAsync(G.synthesis(of(8)), { message: 'w: [count, 10, 8] is expected, got [1, 1, 8]' })
   t.throws(() => of(2).lerp(of(3), 0), { message: 'Styles: [1 or 1, 1, 2] are expected, got [1, 1, 3]' })

@@ -12,7 +12,7 @@ test('what is no JSON is refused by its place, without a part of the text', (t) 
 
 test('JSON that is deeper than expected is refused, whatever its texts hold', (t) => {
   t.throws(() => parseJson('['.repeat(17) + ']'.repeat(17)), {
-    message: 'JSON of at most 16 levels is expected, found more',
+    message: 'JSON of at most 16 levels is expected, got more',
   })
   t.deepEqual(parseJson(`["${'['.repeat(99)}"]`), ['['.repeat(99)])
 })

@@ -33,11 +33,11 @@ test('a file without a version is of version 1, and only a newer one is refused'
   for (const version of [3, '3', 'x', {}]) t.throws(() => checkVersion('a', version, 2), { instanceOf: VersionError })
   t.throws(() => checkVersion('a.json', 3, 2), {
     message:
-      'a.json: version 2 of its format or an older one is expected, found 3; install the stylegan that wrote it, or a newer one',
+      'a.json: version 2 of its format or an older one is expected, got 3; install the stylegan that wrote it, or a newer one',
   })
 })
 
-const newer = { instanceOf: VersionError, message: /version 1 of its format or an older one is expected, found 2;/ }
+const newer = { instanceOf: VersionError, message: /version 1 of its format or an older one is expected, got 2;/ }
 
 test('a newer snapshot stops a run instead of being passed over for an older one', async (t) => {
   const dir = await copy()

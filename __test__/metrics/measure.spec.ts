@@ -195,7 +195,7 @@ test('an attribute of one class, an unknown one, and labels of another length ar
   await t.throwsAsync(trainClassifier(device, dataset, 'all', attributes.of('all'), classifierOptions), {
     message: "attribute 'all': images with and without it are expected, all of the 40 have it; leave it out",
   })
-  t.throws(() => attributes.of('dull'), { message: "attributes: expected some of bright, all, odd, found 'dull'" })
+  t.throws(() => attributes.of('dull'), { message: "attributes: some of bright, all, odd are expected, got 'dull'" })
   const bad = await shades(2)
   await writeFile(join(bad, 'dataset.json'), '{"attributes": ["a", "b"], "labels": [["000.png", [1]], ["001.png", 1]]}')
   await t.throwsAsync(
@@ -236,7 +236,7 @@ test('a conditional network is measured with labels of the data set', async (t) 
   const [line] = await measure(await options({ network, metrics: ['ms_ssim'] }), { device })
   t.true(line!.results['ms_ssim']! > 0)
   await t.throwsAsync(measure(await options({ network, metrics: ['ms_ssim'], data: await unlabelled() }), { device }), {
-    message: /labels of 3 classes are expected, as the network was trained with, found 0/,
+    message: /labels of 3 classes are expected, as the network was trained with, got 0/,
   })
 })
 
@@ -250,28 +250,22 @@ test('what a metric lacks is said in one line before anything is computed', asyn
   const cases: [Partial<MeasureOptions>, RegExp][] = [
     [
       { metrics: ['fid50k'] },
-      /fid50k: the weights pt_inception-2015-12-05-6726825d\.pth \(SHA-256 6726825d0af5.*, published at https.*\) are expected, found none; give --inception <file> or --weights <folder>/,
+      /fid50k: the weights pt_inception-2015-12-05-6726825d\.pth \(SHA-256 6726825d0af5.*, published at https.*\) are expected, got none; give --inception <file> or --weights <folder>/,
     ],
     [{ metrics: ['ppl_wend'], weights: '/nowhere' }, /vgg16-397923af\.pth .*found nothing at \/nowhere\/vgg16/],
-    [
-      { metrics: ['ls'] },
-      /attribute classifiers are expected, found none; train some with 'stylegan classifier train'/,
-    ],
-    [{ num: 2.5 }, /num: a whole number above 0 is expected, found 2\.5/],
-    [{ images: await images() }, /network and images: one of them is expected, found both/],
-    [{ network: undefined }, /one of them is expected, found none/],
+    [{ metrics: ['ls'] }, /attribute classifiers are expected, got none; train some with 'stylegan classifier train'/],
+    [{ num: 2.5 }, /num: a whole number above 0 is expected, got 2\.5/],
+    [{ images: await images() }, /network and images: one of them is expected, got both/],
+    [{ network: undefined }, /one of them is expected, got none/],
     [
       { network: undefined, images: await images(), metrics: ['ls'] },
       /ls: a network is expected, since it moves latents/,
     ],
-    [
-      { network: undefined, images: await images() },
-      /the side of the images is expected, found none; give --resolution/,
-    ],
-    [{ network: await snapshot({ resolution: 8 }) }, /at least 16x16 pixels are expected, found 8x8/],
+    [{ network: undefined, images: await images() }, /the side of the images is expected, got none; give --resolution/],
+    [{ network: await snapshot({ resolution: 8 }) }, /at least 16x16 pixels are expected, got 8x8/],
     [
       { network: await snapshot({ data: 'photos-elsewhere' }) },
-      /^photos-elsewhere: a folder of images is expected, there is nothing; photos-elsewhere is the data that \S+\.safetensors was trained on, relative to the folder of training; give --data$/,
+      /^photos-elsewhere: a folder of images is expected, got nothing; photos-elsewhere is the data that \S+\.safetensors was trained on, relative to the folder of training; give --data$/,
     ],
     [
       { network: await snapshot({ data: '/photos-elsewhere' }) },
@@ -326,6 +320,6 @@ test('training with metrics that lack something does not begin', async (t) => {
   const begin = (metrics: string) => train(resolveConfig('demo', { ...more, metrics }), { device }).next()
   await t.throwsAsync(begin('fid50k'), { message: /pt_inception/ })
   await t.throwsAsync(async () => begin('fid50'), {
-    message: /metrics: expected some of .*found "fid50"; did you mean fid50k\?/,
+    message: /metrics: some of .* are expected, got "fid50"; did you mean fid50k\?/,
   })
 })

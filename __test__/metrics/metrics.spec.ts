@@ -107,7 +107,7 @@ test('FID of statistics with other features is refused, and so is a file that is
   const a = await readMoments(new URL('a.npz', fixtures).pathname)
   const other = { mean: new Float64Array(3), covariance: new Float64Array(9), name: 'other.npz' }
   await t.throwsAsync(fid(await measurement(a, other)), {
-    message: /features of equal width are expected, found 3 of other\.npz and 12 of .*a\.npz/,
+    message: /features of equal width are expected, got 3 of other\.npz and 12 of .*a\.npz/,
   })
   const path = join(await folder(), 'bad.npz')
   await writeFile(path, 'not a zip')

@@ -61,7 +61,7 @@ test('a name that is not there is one line with the choices', (t) => {
   for (const name of ['cuda', 'wgpu:1', 'gpu', '']) {
     t.throws(() => chooseDevice(name, devices), {
       instanceOf: RangeError,
-      message: `device: expected one of auto, cpu, wgpu:0, reference, found '${name}'; stylegan devices tells about them`,
+      message: `device '${name}': one of auto, cpu, wgpu:0, reference is expected; 'stylegan devices' tells about them`,
     })
   }
   t.throws(() => chooseDevice('wgpu', () => [cpu]), { message: /expected one of auto, cpu, reference/ })
@@ -101,7 +101,7 @@ test('train --device auto says what it chose and saves that; a bad name is one l
   t.is(bad.code, 1)
   const lines = bad.err.split('\n').filter((line) => line.startsWith('stylegan:'))
   t.is(lines.length, 1)
-  t.regex(lines[0]!, /^stylegan: device: expected one of auto, cpu, .*found 'cuda'/)
+  t.regex(lines[0]!, /^stylegan: device 'cuda': one of auto, cpu, .* is expected/)
   t.is(bad.out, '')
 })
 

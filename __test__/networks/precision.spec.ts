@@ -170,11 +170,11 @@ test('feature maps that are no multiple of 4 are refused with their side', (t) =
   t.throws(refused({ fmapMax: 6 }), {
     instanceOf: RangeError,
     message:
-      'precision: expected f32 or multiples of 4 feature maps, found bf16 and 6 feature maps at 4x4; change fmapBase or fmapMax, or leave --precision out',
+      'precision: f32 or multiples of 4 feature maps are expected, got bf16 and 6 feature maps at 4x4; change fmapBase or fmapMax, or leave precision out',
   })
   t.throws(refused({ fmapBase: 32 }), { message: /bf16 and 2 feature maps at 32x32/ })
   t.throws(() => resolveConfig('demo', { precision: 'f64' as 'f32' }), {
-    message: /precision: expected one of f32, bf16, f16, found "f64"/,
+    message: /precision: one of f32, bf16, f16 is expected, got "f64"/,
   })
 })
 

@@ -133,7 +133,7 @@ test('a side answers; one that fails, ends or is silent is named in one line', a
   const failures: [string, RegExp, number?][] = [
     [`console.log('{"error":"no such mode"}')`, /^peer: open: no such mode$/],
     [`throw new TypeError('broken')`, /^peer: open: it ended with code 1: TypeError: broken$/],
-    [`console.log('hello')`, /^peer: open: one line of JSON is expected, found hello$/],
+    [`console.log('hello')`, /^peer: open: one line of JSON is expected, got hello$/],
     [``, /^peer: open: an answer within 1 s is expected, there was none$/, 1],
   ]
   for (const [onRequest, message, timeoutSec] of failures) {

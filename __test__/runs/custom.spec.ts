@@ -54,10 +54,10 @@ test('a loss of a program that gives what an official one gives trains the same 
 test('options that name a loss or a layer of a program are refused without it', async (t) => {
   const outdir = await folder()
   const loss = await t.throwsAsync(run(outdir, { loss: 'custom:lsgan' }), { instanceOf: RangeError })
-  const found = "the function 'lsgan' of the program that began this run is expected, found none"
+  const found = "the function 'lsgan' of the program that began this run is expected, got none"
   t.is(loss.message, `loss: ${found}; give it to train as hooks.loss`)
   const layer = await t.throwsAsync(run(outdir, { layer: 'squeeze' }), { instanceOf: RangeError })
-  t.regex(layer.message, /^layer: the function 'squeeze' of the program .* is expected, found none; give it to train/)
+  t.regex(layer.message, /^layer: the function 'squeeze' of the program .* is expected, got none; give it to train/)
   await t.throwsAsync(run(outdir, {}, { loss: { ...leastSquares, name: 'a/b' } }), { message: /^loss: .*custom:a\/b/ })
 })
 
@@ -100,9 +100,9 @@ test('networks with a layer of a program are refused without it, and with anothe
   const outdir = await folder()
   const path = snapshotOf(await run(outdir, small, { layer: squeeze }))
   const none = await t.throwsAsync(loadGenerator(path), { instanceOf: RangeError })
-  t.regex(none.message, /layer: the function 'squeeze' .* is expected, found none; give it .*loadGenerator as layer$/)
+  t.regex(none.message, /layer: the function 'squeeze' .* is expected, got none; give it .*loadGenerator as layer$/)
   await t.throwsAsync(loadGenerator(path, { layer: { ...squeeze, name: 'other' } }), {
-    message: /layer: networks with layer 'other' are expected, found 'squeeze'; leave layer out/,
+    message: /layer: networks with layer 'other' are expected, got 'squeeze'; leave layer out/,
   })
   await t.throwsAsync(run(await folder(), { ...small, resume: path }), {
     message: /networks with layer none are expected, the snapshot has layer squeeze; give the same options/,

@@ -171,7 +171,7 @@ test('with no whole snapshot, training stops and touches nothing', async (t) => 
   await truncate(first.findLast((event) => event.type === 'snapshot')!.path, 1000)
   const before = await contents(outdir)
   const error = await t.throwsAsync(run(outdir, { kimg: 0.2 }))
-  t.regex(error.message, /a whole snapshot to go on from is expected, found none \(.*; put back a copy, or remove/)
+  t.regex(error.message, /a whole snapshot to go on from is expected, got none \(.*; put back a copy, or remove/)
   t.deepEqual(await contents(outdir), before)
 })
 
@@ -179,7 +179,7 @@ test('--resume takes a folder, and a file that is not there is found before anyt
   const [one, two] = [await folder(), join(await folder(), 'new')]
   await run(one, { kimg: 0.032 })
   const missing = await t.throwsAsync(run(two, { resume: 'typo.safetensors' }))
-  t.regex(missing.message, /typo\.safetensors: a snapshot or a folder with one is expected, there is nothing/)
+  t.regex(missing.message, /typo\.safetensors: a snapshot or a folder with one is expected, got nothing/)
   await t.throwsAsync(run(two, { data: 'no-such-folder' }), {
     message: /no-such-folder: a folder of images is expected/,
   })
@@ -229,7 +229,7 @@ test('where training_options.json is missing, the options inside the newest whol
   await writeFile(join(dir, 'network-snapshot-000009.safetensors'), 'cut off')
   const before = await contents(outdir)
   const error = await t.throwsAsync(run(outdir, { glr: 0.01 }))
-  t.regex(error.message, /found glr 0\.003 there, 0\.01 here \(training_options\.json is missing, its options are read/)
+  t.regex(error.message, /got glr 0\.003 there, 0\.01 here \(training_options\.json is missing, its options are read/)
   t.deepEqual(await contents(outdir), before)
   const [notice] = notices(await run(outdir, {}))
   t.regex(notice!, /^training_options\.json is missing, .*network-snapshot-000000\.safetensors; it is written again$/)

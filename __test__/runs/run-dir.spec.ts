@@ -26,7 +26,7 @@ test('a run directory of other options is refused with both values and left as i
   const run = await RunDir.create(out, 'r', presets.demo)
   writeFileSync(run.file(snapshotName(0)), '')
   await t.throwsAsync(RunDir.create(out, 'r', resolveConfig('demo', { gamma: 5, seed: 2 })), {
-    message: `${run.path}: expected the options of this run, found seed 0 there, 2 here; gamma ${presets.demo.gamma} there, 5 here; use the same options, another desc or another outdir`,
+    message: `${run.path}: the options of this run are expected, got seed 0 there, 2 here; gamma ${presets.demo.gamma} there, 5 here; use the same options, another desc or another outdir`,
   })
   t.deepEqual(await run.savedConfig(), presets.demo)
 })
@@ -77,7 +77,7 @@ test('an emptied training_options.json is told and stays', async (t) => {
   writeFileSync(run.file('training_options.json'), '\n')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
     message:
-      /training_options\.json: expected the options of a run, found an empty file; repair it or use another outdir/,
+      /training_options\.json: the options of a run are expected, got an empty file; repair it, or use another outdir/,
   })
   t.is(text(run.file('training_options.json')), '\n')
 })
@@ -88,15 +88,15 @@ test('damaged options and a file in place of the folder are named', async (t) =>
   writeFileSync(run.file('training_options.json'), '{"preset": "de')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
     message:
-      /r\/training_options\.json: expected the options of a run, found no JSON: EOF while .*; repair it or use another outdir$/,
+      /r\/training_options\.json: the options of a run are expected, got no JSON: EOF while .*; repair it, or use another outdir$/,
   })
   writeFileSync(run.file('training_options.json'), 'null')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
-    message: /expected the options of a run, found JSON that is no object; repair it/,
+    message: /the options of a run are expected, got JSON that is no object; repair it/,
   })
   writeFileSync(join(out, 'file'), '')
   await t.throwsAsync(RunDir.create(join(out, 'file'), 'r', presets.demo), {
-    message: /file\/r: expected a folder, found a file \(ENOTDIR\)/,
+    message: /file\/r: a folder is expected, got a file \(ENOTDIR\)/,
   })
 })
 

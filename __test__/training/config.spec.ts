@@ -90,7 +90,10 @@ test('configurations A to F set what Table 1 says, and options given by name win
 })
 
 const contradictions: [Record<string, unknown>, RegExp][] = [
-  [{ loss: 'hinge', gamma: 4 }, /^gamma and loss: expected options that fit together, found 4 and "hinge"; R1 and R2/],
+  [
+    { loss: 'hinge', gamma: 4 },
+    /^gamma and loss: options that fit together are expected, got 4 and "hinge"; R1 and R2/,
+  ],
   [{ loss: 'wgan-gp', r2Gamma: 1 }, /^r2Gamma and loss: .*found 1 and "wgan-gp"/],
   [{ config: 'B', mixingProb: 0.9 }, /^mixingProb and config: .*found 0.9 and "B"; A and B have no styles to mix/],
   [{ config: 'A', mappingLayers: 8 }, /^mappingLayers and config: .*found 8 and "A"; A has no mapping network/],
@@ -131,16 +134,19 @@ test('an override that is undefined was not given', (t) => {
 })
 
 test('an option that a file leaves out is said to be nothing', (t) => {
-  t.throws(() => checkOption('fmapMax', undefined), { message: /^fmapMax: expected .*, found nothing/ })
+  t.throws(() => checkOption('fmapMax', undefined), { message: /^fmapMax: .* is expected, got nothing/ })
 })
 
 test('a saved configuration without some option is refused instead of filled with a default', (t) => {
   const { gamma: _, ...rest } = resolveConfig('demo', {})
   t.throws(() => configFromJson(rest), {
     instanceOf: RangeError,
-    message: 'gamma: expected a number of at least 0, found nothing; add it to the file',
+    message: 'gamma: a number of at least 0 is expected, got nothing; add it to the file',
   })
-  t.throws(() => configFromJson([1]), { instanceOf: RangeError, message: /expected an object of options, found \[1\]/ })
+  t.throws(() => configFromJson([1]), {
+    instanceOf: RangeError,
+    message: /an object of options is expected, got \[1\]/,
+  })
 })
 
 test('an unknown option is refused with the nearest known one', (t) => {
@@ -153,7 +159,7 @@ test('an unknown option is refused with the nearest known one', (t) => {
   })
   t.throws(() => resolveConfig('toString', {}), {
     message:
-      'preset: expected one of stylegan, ffhq, ffhq512, ffhq256, celebahq, bedroom, car, cat, demo, found "toString"',
+      'preset: one of stylegan, ffhq, ffhq512, ffhq256, celebahq, bedroom, car, cat, demo is expected, got "toString"',
   })
 })
 
@@ -165,53 +171,59 @@ test('nearest prefers the fewest edits, counts a swap as one, and gives nothing 
   t.is(nearest('gamma', []), undefined)
 })
 
-// One impossible value an option: expected, found, what to do.
+// One impossible value an option: expected, got, what to do.
 const impossible: [Record<string, unknown>, string][] = [
   [
     { resolution: 48 },
-    'resolution: expected a power of two from 4 to 1024, found 48; images of other sizes are cropped and resized to it',
+    'resolution: a power of two from 4 to 1024 is expected, got 48; images of other sizes are cropped and resized to it',
   ],
   [
     { resolution: 2048 },
-    'resolution: expected a power of two from 4 to 1024, found 2048; images of other sizes are cropped and resized to it',
+    'resolution: a power of two from 4 to 1024 is expected, got 2048; images of other sizes are cropped and resized to it',
   ],
   [
     { resolution: '64' },
-    'resolution: expected a power of two from 4 to 1024, found "64"; images of other sizes are cropped and resized to it',
+    'resolution: a power of two from 4 to 1024 is expected, got "64"; images of other sizes are cropped and resized to it',
   ],
-  [{ numChannels: 2 }, 'numChannels: expected 1 (gray), 3 (RGB) or 4 (RGBA), found 2'],
-  [{ kimg: 0 }, 'kimg: expected a number above 0, found 0'],
-  [{ kimg: NaN }, 'kimg: expected a number above 0, found NaN'],
-  [{ gamma: -1 }, 'gamma: expected a number of at least 0, found -1; 0 turns R1 off'],
-  [{ gamma: Infinity }, 'gamma: expected a number of at least 0, found Infinity; 0 turns R1 off'],
-  [{ batch: 0 }, 'batch: expected a whole number from 1 to 65536, or auto, found 0'],
-  [{ batch: 'all' }, 'batch: expected a whole number from 1 to 65536, or auto, found "all"'],
-  [{ batch: 18 }, 'batch: expected a multiple of mbstdGroup, 4, found 18; use 20, or another mbstdGroup'],
+  [{ numChannels: 2 }, 'numChannels: 1 (gray), 3 (RGB) or 4 (RGBA) is expected, got 2'],
+  [{ kimg: 0 }, 'kimg: a number above 0 is expected, got 0'],
+  [{ kimg: NaN }, 'kimg: a number above 0 is expected, got NaN'],
+  [{ gamma: -1 }, 'gamma: a number of at least 0 is expected, got -1; 0 turns R1 off'],
+  [{ gamma: Infinity }, 'gamma: a number of at least 0 is expected, got Infinity; 0 turns R1 off'],
+  [{ batch: 0 }, 'batch: a whole number from 1 to 65536, or auto is expected, got 0'],
+  [{ batch: 'all' }, 'batch: a whole number from 1 to 65536, or auto is expected, got "all"'],
+  [{ batch: 18 }, 'batch: a multiple of mbstdGroup, 4, is expected, got 18; use 20, or another mbstdGroup'],
   [
     { batch: 'auto', mbstdGroup: 5 },
-    'batch: expected a multiple of mbstdGroup, 5, found 128 at 8x8; use 130, or another mbstdGroup',
+    'batch: a multiple of mbstdGroup, 5, is expected, got 128 at 8x8; use 130, or another mbstdGroup',
   ],
-  [{ config: 'G' }, 'config: expected one of A, B, C, D, E, F, found "G"'],
-  [{ gpus: 3 }, 'gpus: expected 1, 2, 4 or 8, found 3'],
-  [{ loss: 'mse' }, 'loss: expected one of logistic, logistic-saturating, wgan, wgan-gp, hinge, hinge-gp, found "mse"'],
-  [{ seed: 1.5 }, 'seed: expected a whole number from 0 to 4294967295, found 1.5'],
-  [{ mirror: 'yes' }, 'mirror: expected true or false, found "yes"'],
-  [{ glr: 0 }, 'glr: expected a number above 0, or auto, found 0'],
-  [{ mixingProb: 1.1 }, 'mixingProb: expected a number from 0 to 1, found 1.1'],
-  [{ dlatentAvgBeta: 1 }, 'dlatentAvgBeta: expected a number from 0 up to, but not including, 1, found 1'],
-  [{ desc: '../x' }, 'desc: expected letters, digits, ".", "_" and "-", found "../x"'],
-  [{ data: '' }, 'data: expected a folder of images or a prepared dataset, found ""; name one, or use builtin:avatars'],
+  [{ config: 'G' }, 'config: one of A, B, C, D, E, F is expected, got "G"'],
+  [{ gpus: 3 }, 'gpus: 1, 2, 4 or 8 is expected, got 3'],
+  [
+    { loss: 'mse' },
+    'loss: one of logistic, logistic-saturating, wgan, wgan-gp, hinge, hinge-gp is expected, got "mse"',
+  ],
+  [{ seed: 1.5 }, 'seed: a whole number from 0 to 4294967295 is expected, got 1.5'],
+  [{ mirror: 'yes' }, 'mirror: true or false is expected, got "yes"'],
+  [{ glr: 0 }, 'glr: a number above 0, or auto is expected, got 0'],
+  [{ mixingProb: 1.1 }, 'mixingProb: a number from 0 to 1 is expected, got 1.1'],
+  [{ dlatentAvgBeta: 1 }, 'dlatentAvgBeta: expected a number from 0 up to, but not including, 1 is expected, got 1'],
+  [{ desc: '../x' }, 'desc: a name of letters, digits, ".", "_" and "-" is expected, got "../x"'],
+  [
+    { data: '' },
+    'data: a folder of images or a prepared dataset is expected, got ""; name one, or use builtin:avatars',
+  ],
   [
     { lodInitialResolution: 64 },
-    'lodInitialResolution: expected at most the resolution, 32, found 64; lower it to 32 or less',
+    'lodInitialResolution: at most resolution, 32, is expected, got 64; lower it to 32 or less',
   ],
   [
     { lodTrainingKimg: 0, lodTransitionKimg: 0 },
-    'lodTrainingKimg: expected above 0 here or in lodTransitionKimg, found 0 in both; to train at 32 from the start, set lodInitialResolution to 32',
+    'lodTrainingKimg: a number above 0 is expected here or in lodTransitionKimg, got 0 in both; to train at 32 from the start, set lodInitialResolution to 32',
   ],
   [
     { fmapBase: 15 },
-    'fmapBase: expected at least 16 for one feature map at 32x32, found 15; raise it or lower fmapDecay',
+    'fmapBase: at least 16 is expected for one feature map at 32x32, got 15; raise it, or lower resolution',
   ],
 ]
 for (const [overrides, message] of impossible) test(`refused: ${message}`, (t) => refuses(t, overrides, message))

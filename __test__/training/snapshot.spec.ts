@@ -27,9 +27,9 @@ async function snapshot(change: (file: TensorFile) => void = () => {}): Promise<
 const hostile = (name: string) => new URL(`../fixtures/hostile/${name}.safetensors`, import.meta.url).pathname
 
 for (const [name, message] of [
-  ['configZ', /: its network cannot be used: config: expected one of A, B, C, D, E, F, found "Z"/],
-  ['layersInf', /: its network cannot be used: mappingLayers: expected a whole number from 0 to 64, found 1e\+308$/],
-  ['res30', /: its network cannot be used: resolution: expected a power of two from 4 to 1024, found 1073741824/],
+  ['configZ', /: its network cannot be used: config: one of A, B, C, D, E, F is expected, got "Z"/],
+  ['layersInf', /: its network cannot be used: mappingLayers: a whole number from 0 to 64 is expected, got 1e\+308$/],
+  ['res30', /: its network cannot be used: resolution: a power of two from 4 to 1024 is expected, got 1073741824/],
   ['posnull', /: its position cannot be used: an object is expected$/],
   ['overlap', /: 'b' must begin at byte 16 of the data, got 0$/],
 ] as const) {

@@ -38,7 +38,7 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
     const own = isSafetensors(bytes) ? await readMetadata(path) : undefined
     if (own?.['format']?.startsWith(`${trainingFormat}-`)) {
       throw new WeightsError(
-        `${path}: a checkpoint of another code base is expected, found a snapshot of stylegan, which needs no import: give it to --network as it is`,
+        `${path}: a checkpoint of another code base is expected, got a snapshot of stylegan, which needs no import; use it as it is`,
       )
     }
     const networks = refusing(path, () =>

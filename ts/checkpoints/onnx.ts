@@ -1,4 +1,5 @@
 /** A generator as an ONNX graph: what `networks/` computes, in ops that every runtime has. Its images are `[N, C, H, W]`. */
+import { optionError } from '../files/option-names.ts'
 import { opset, type OnnxModel, type OnnxType } from '../files/onnx.ts'
 import type { Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
@@ -61,14 +62,17 @@ export function onnxGenerator(params: Params, metadata: NetworkMetadata, choices
 function checkChoices(options: NetworkOptions, { input, noise, psi }: OnnxChoices): void {
   const { config = 'F' } = options
   if (config === 'A' && input === 'w') {
-    throw new RangeError('input: expected z, since configuration A has no w, found w; leave it out')
+    throw optionError((name) => `${name('input')}: z is expected, since configuration A has no w, got w; leave it out`)
   }
   if (config === 'A' && psi !== 1) {
-    throw new RangeError(`trunc: expected 1, since configuration A has no truncation, found ${psi}; leave it out`)
+    throw optionError(
+      (name) => `${name('psi')}: 1 is expected, since configuration A has no truncation, got ${psi}; leave it out`,
+    )
   }
   if (noise === 'input' && !configurationOf(options).noise) {
-    throw new RangeError(
-      `noise-mode: expected const, since configuration ${config} has no noise, found input; leave it out`,
+    throw optionError(
+      (name) =>
+        `${name('noise')}: const is expected, since configuration ${config} has no noise, got input; leave it out`,
     )
   }
 }

@@ -65,6 +65,7 @@ export function recognise(name: string, sha256: string): Recognised | undefined 
   const named = files.find(({ file }) => file === name)
   if (named === undefined) return undefined
   const { file, place, licence } = named
-  if (named.sha256) return { text: `${file} (${place}) by its name, but a known copy of that has SHA-256 ${named.sha256}` }
+  if (named.sha256)
+    return { text: `${file} (${place}) by its name, but a known copy of that has SHA-256 ${named.sha256}` }
   return { text: `${file} (${place}), by its name alone: no SHA-256 is published`, licence }
 }

@@ -114,6 +114,7 @@ const otherFlags: Readonly<Record<string, string>> = {
   psi: 'trunc',
   psis: 'trunc',
   truncationCutoff: 'trunc-cutoff',
+  noise: 'noise-mode',
   framesPerKey: 'w-frames',
   num: 'metrics-num',
   rate: 'lr',

@@ -111,7 +111,7 @@ async function checkModule(path: string, source: Uint8Array): Promise<void> {
   const there = await readFile(path).catch(() => undefined)
   if (there === undefined || there.equals(source)) return
   throw new Error(
-    `${path}: expected no file or this program's own ${torchModule}, found another file; move it away, or give --output another folder`,
+    `${path}: no file or this program's own ${torchModule} is expected, got another file; move it away, or give --output another folder`,
   )
 }
 

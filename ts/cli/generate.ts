@@ -14,11 +14,11 @@ import {
   drawOptions,
   figureOf,
   openGenerator,
+  parseCount,
   parseGrid,
   parseLayers,
   parseNumbers,
   parseSeeds,
-  parseWhole,
   parseWholes,
   refuseIgnored,
   writeFile,
@@ -66,7 +66,7 @@ export function generateCommand(): Command {
       '--uncurated',
       'one uncurated.png of images from the first seed on, columns of smaller and smaller ones (Fig. 2)',
     )
-    .option('--uncurated-rows <n>', 'full-size rows of --uncurated (default: 3)', parseWhole)
+    .option('--uncurated-rows <n>', 'full-size rows of --uncurated (default: 3)', parseCount)
     .option('--lods <list>', 'columns of --uncurated: how often each is halved (default: 0,1,2,2,3,3)', parseWholes)
     .addOption(
       new Option('--paper <dataset>', "--uncurated with the paper's first seed, rows and columns").choices(

@@ -17,11 +17,11 @@ export async function checkOutput(
   inputs: readonly string[] = [],
 ): Promise<void> {
   const endings = kinds.join(', ')
-  if (output === '') throw new Error(`--output: a file is expected to write to, found ''; give a name with ${endings}`)
+  if (output === '') throw new Error(`--output: a file is expected to write to, got ''; give a name with ${endings}`)
   const place = await placeToWrite(output)
   const ending = extname(output).toLowerCase()
   if (!kinds.includes(ending)) {
-    throw new Error(`${output}: a name that ends in ${endings} is expected, found '${ending}'; give another path`)
+    throw new Error(`${output}: a name that ends in ${endings} is expected, got '${ending}'; give another path`)
   }
   const found = await stat(place, { bigint: true }).catch(() => undefined)
   if (found === undefined) return
@@ -29,11 +29,11 @@ export async function checkOutput(
     // Whoever reads the input says that it is missing.
     const read = await stat(input, { bigint: true }).catch(() => undefined)
     if (read?.dev !== found.dev || read.ino !== found.ino) continue
-    throw new Error(`${output}: another file than the one that is read is expected, found the same; give another path`)
+    throw new Error(`${output}: another file than the one that is read is expected, got the same; give another path`)
   }
   if (await isTrainingSnapshot(place)) {
     throw new Error(
-      `${output}: a file that may be replaced is expected, found a snapshot of a training; give another path`,
+      `${output}: a file that may be replaced is expected, got a snapshot of a training; give another path`,
     )
   }
 }

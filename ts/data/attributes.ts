@@ -1,4 +1,5 @@
 /** Yes-or-no attributes of the images of a labelled data set. */
+import { optionError } from '../files/option-names.ts'
 import { avatarAttributes } from './avatar-attributes.ts'
 import { BUILTIN_AVATARS } from './info.ts'
 import type { Dataset } from './dataset.ts'
@@ -24,7 +25,7 @@ export async function attributesOf(dataset: Dataset): Promise<Attributes> {
   const of = (name: string): Uint8Array => {
     const members = (groups[name] ?? [name]).map((column) => columns.indexOf(column)).filter((column) => column >= 0)
     if (members.length === 0) {
-      throw new RangeError(`attributes: expected some of ${shortened(names)}, found '${name}'`)
+      throw optionError((option) => `${option('attributes')}: some of ${shortened(names)} are expected, got '${name}'`)
     }
     return Uint8Array.from({ length: count }, (_, image) =>
       Number(members.some((column) => values[image * columns.length + column] === 1)),

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
 import { BUILTIN_AVATARS, leftOutName, readInfo, type PreparedFolder } from './info.ts'
 import { planImages, type ImageSet } from './memory.ts'
@@ -58,16 +59,23 @@ async function openPrepared(dir: string, options: PrepareOptions): Promise<Datas
   if (levels.count !== info.count || (info.crc32c && !levels.hasChecksums)) {
     const found = levels.count === info.count ? 'no crc32c.npy' : `${levels.count}`
     throw new DataError(
-      `${dir}: ${info.count} images with checksums are expected, found ${found}; delete the folder and prepare its images again`,
+      `${dir}: ${info.count} images with checksums are expected, got ${found}; delete the folder and prepare its images again`,
     )
   }
   if (levels.resolution < resolution) {
-    throw new DataError(
-      `${data}: images of at least ${resolution}x${resolution} are expected, the prepared dataset has ${levels.resolution}x${levels.resolution}; lower --resolution or prepare the images again`,
+    const side = levels.resolution
+    throw namingOptions(
+      (message) => new DataError(message),
+      (name) =>
+        `${data}: images of at least ${resolution}x${resolution} are expected, got a prepared dataset of ${side}x${side}; lower ${name('resolution')}, or prepare the images again`,
     )
   }
   if (levels.channels !== channels) {
-    throw new DataError(`${data}: ${channels} channels are expected, the prepared dataset has ${levels.channels}`)
+    throw namingOptions(
+      (message) => new DataError(message),
+      (name) =>
+        `${data}: ${channels} channels are expected, got a prepared dataset of ${levels.channels}; set ${name('numChannels')} to it, or prepare the images again`,
+    )
   }
   const dataset = { dir, info, levels }
   const leftOut = describeLeftOut(dataset)
@@ -101,15 +109,17 @@ const verifyChunk = 1024
 
 async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | undefined): Promise<string> {
   if (info.crc32c === undefined) {
-    throw new DataError(
-      `${dir}: checksums are expected with --verify, and an older version prepared it without; delete the folder and prepare its images again`,
+    throw namingOptions(
+      (message) => new DataError(message),
+      (name) =>
+        `${dir}: checksums are expected with ${name('verify')}, got a folder of an older version without; delete the folder and prepare its images again`,
     )
   }
   for (const [name, sum] of Object.entries(await levels.checksums())) {
     const expected = info.crc32c[name]
     if (sum === expected) continue
     throw new DataError(
-      `${join(dir, name)}: the checksum ${expected ?? 'none'} of dataset.json is expected, those of its images in crc32c.npy give ${sum}; delete the folder ${dir} and prepare its images again`,
+      `${join(dir, name)}: the checksum ${expected ?? 'none'} of dataset.json is expected, got ${sum} from those of its images in crc32c.npy; delete the folder ${dir} and prepare its images again`,
     )
   }
   for (let first = 0; first < levels.count; first += verifyChunk) {
@@ -124,7 +134,9 @@ export async function checkData(data: string): Promise<void> {
   if (data === BUILTIN_AVATARS) return
   const entry = await stat(data).catch(() => undefined)
   if (!entry?.isDirectory()) {
-    throw new DataError(`${data}: a folder of images is expected, ${entry ? 'this is a file' : 'there is nothing'}`)
+    throw new DataError(
+      `${data}: a folder of images is expected, got ${entry ? 'a file; give its folder' : 'nothing; check the path'}`,
+    )
   }
 }
 
@@ -188,8 +200,12 @@ export function withRemedy(error: unknown): unknown {
   const system = error instanceof DataError ? /\(os error (\d+)\)$/.exec(error.message) : null
   if (system === null) return error
   const full = system[1] === '28'
-  const remedy = full ? 'free some space and run the same command again; it goes on' : 'choose another outdir'
-  return new DataError(`${(error as DataError).message}; ${remedy}`, { cause: error })
+  const remedy = (name: NameOf) =>
+    full ? 'free some space and run the same command again; it goes on' : `choose another ${name('outdir')}`
+  return namingOptions(
+    (message) => new DataError(message, { cause: error }),
+    (name) => `${(error as DataError).message}; ${remedy(name)}`,
+  )
 }
 
 /** Milliseconds between two tries. */

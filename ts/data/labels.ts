@@ -84,7 +84,7 @@ function folderClasses(data: string, paths: readonly string[][]): Labelling {
 }
 
 function noLabelsIn(data: string): string {
-  return `${data}: labels are expected with --cond and for a classifier, found none; put each class into a folder of its own, or list labels in dataset.json`
+  return `${data}: labels are expected for a training with classes and for a classifier, got none; put each class into a folder of its own, or list labels in dataset.json`
 }
 
 function listedClasses({ labels, wrong }: Listed, paths: readonly string[][]): Classes {

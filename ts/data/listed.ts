@@ -28,22 +28,20 @@ export async function readListed(path: string): Promise<Listed | undefined> {
   if (bytes === undefined) return undefined
   const text = decode(path, bytes)
   const value = parse(path, text)
-  if (!isObject(value)) throw new DataError(`${path}, line 1: ${form} is expected, found ${kindOf(value)}`)
+  if (!isObject(value)) throw new DataError(`${path}, line 1: ${form} is expected, got ${kindOf(value)}`)
   const { labels, attributes } = value
   if (labels === undefined || labels === null) return undefined
   if (!Array.isArray(labels)) {
-    throw new DataError(
-      `${path}, line ${lineOf(text, 0)}: labels must be a list as in ${form}, found ${kindOf(labels)}`,
-    )
+    throw new DataError(`${path}, line ${lineOf(text, 0)}: labels must be a list as in ${form}, got ${kindOf(labels)}`)
   }
   if (attributes !== undefined && !isNames(attributes)) {
-    throw new DataError(`${path}: attributes must be a list of names, found ${kindOf(attributes)}`)
+    throw new DataError(`${path}: attributes must be a list of names, got ${kindOf(attributes)}`)
   }
   const [found, places] = [new Map<string, unknown>(), new Map<string, number>()]
   for (const [i, entry] of (labels as unknown[]).entries()) {
     const at = `${path}, line ${lineOf(text, i)}`
     if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[0] !== 'string') {
-      throw new DataError(`${at}: entry ${i + 1} of labels must be a pair as in ${form}, found ${kindOf(entry)}`)
+      throw new DataError(`${at}: entry ${i + 1} of labels must be a pair as in ${form}, got ${kindOf(entry)}`)
     }
     const [file, label] = entry as [string, unknown]
     if (found.has(file) && JSON.stringify(found.get(file)) !== JSON.stringify(label)) {
@@ -64,12 +62,12 @@ function decode(path: string, bytes: Buffer): string {
   if (bytes.length === 0) throw new DataError(`${path}: ${form} is expected, the file is empty (0 bytes)`)
   const [first, second] = bytes
   if (first === 0 || second === 0 || (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
-    throw new DataError(`${path}: UTF-8 is expected, found UTF-16; save it as UTF-8`)
+    throw new DataError(`${path}: UTF-8 is expected, got UTF-16; save it as UTF-8`)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes) // without a byte-order mark
   } catch {
-    throw new DataError(`${path}: UTF-8 is expected, found other bytes; save it as UTF-8`)
+    throw new DataError(`${path}: UTF-8 is expected, got other bytes; save it as UTF-8`)
   }
 }
 
@@ -77,7 +75,7 @@ function parse(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new DataError(`${path}: JSON is expected, found ${jsonFault(text) ?? (error as Error).message}`)
+    throw new DataError(`${path}: JSON is expected, got ${jsonFault(text) ?? (error as Error).message}`)
   }
 }
 

@@ -84,7 +84,7 @@ function checkSet(images: unknown): void {
   const isSet = typeof images === 'object' && images !== null
   if (isSet && ['pixels', Symbol.iterator, Symbol.asyncIterator].some((key) => key in images)) return
   throw new DataError(
-    `images: an array or an iterable of images is expected, found ${shown(typeof images === 'string' ? images : typeof images)}; a folder is given as data`,
+    `images: an array or an iterable of images is expected, got ${shown(typeof images === 'string' ? images : typeof images)}; a folder is given as data`,
   )
 }
 
@@ -126,7 +126,7 @@ async function readImages(images: ImageSet, folder: string | undefined, signal?:
       'pixels' in image ? await encodePng(image.pixels, image.width, image.height, image.channels) : image.bytes
     await writeFile(fileOf(folder, index), bytes)
   }
-  if (labels.length === 0) throw new DataError('images: one or more are expected, found none; give some')
+  if (labels.length === 0) throw new DataError('images: one or more are expected, got none; give some')
   return { count: labels.length, classes: classesOf(labels), fingerprint: hash.digest('hex') }
 }
 
@@ -140,7 +140,7 @@ function* slices({ pixels, count, width, height, channels, labels }: ImageArray)
   if (pixels.length !== count * size || (labels && labels.length !== count)) {
     const shape = `[${[count, height, width, channels].join(', ')}]`
     const found = labels && labels.length !== count ? `${labels.length} labels` : `${pixels.length} bytes`
-    throw new DataError(`images: ${shape} are expected, found ${found}; give what belongs to one shape`)
+    throw new DataError(`images: ${shape} are expected, got ${found}; give what belongs to one shape`)
   }
   for (let i = 0; i < count; i++) {
     yield { pixels: pixels.subarray(i * size, (i + 1) * size), width, height, label: labels?.[i] }
@@ -154,7 +154,7 @@ type Read = { label: number | string | undefined } & (
 /** An item of any kind, checked: programs without types give what they like. */
 async function imageOf(item: unknown, index: number): Promise<Read> {
   const wrong = (expected: string, found: string) =>
-    new DataError(`${place(index)}: ${expected} expected, found ${found}; mend it, or leave it out`)
+    new DataError(`${place(index)}: ${expected} expected, got ${found}; mend it, or leave it out`)
   if (typeof item === 'string') return imageOf({ path: item }, index)
   if (item instanceof Uint8Array) return imageOf({ bytes: item }, index)
   const { path, bytes, pixels, width, height, label } = (item ?? {}) as Record<string, unknown>
@@ -193,7 +193,7 @@ function classesOf(labels: readonly (number | string | undefined)[]): Classes | 
   if (other > 0) {
     const said = (label: unknown) => (label === undefined ? 'none' : `a ${typeof label}`)
     throw new DataError(
-      `${place(other)}: labels of one kind are expected, found ${said(labels[other])} where images[0] has ${said(labels[0])}; label all images, or none`,
+      `${place(other)}: labels of one kind are expected, got ${said(labels[other])} where images[0] has ${said(labels[0])}; label all images, or none`,
     )
   }
   if (kind === 'undefined') return undefined
@@ -203,7 +203,7 @@ function classesOf(labels: readonly (number | string | undefined)[]): Classes | 
     return { names, of: (labels as string[]).map((name) => number.get(name)!) }
   }
   const largest = labels.findIndex((label) => Number(label) >= 16_384)
-  if (largest >= 0) throw new DataError(`${place(largest)}: a label below 16384 is expected, found ${labels[largest]}`)
+  if (largest >= 0) throw new DataError(`${place(largest)}: a label below 16384 is expected, got ${labels[largest]}`)
   const count = (labels as number[]).reduce((most, label) => Math.max(most, label), 0) + 1
   return { names: Array.from({ length: count }, (_, i) => String(i)), of: labels as number[] }
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { namingOptions } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import { checksum, hot, labelsIn, type Classes } from './labels.ts'
@@ -130,7 +131,10 @@ export function planFiles(options: PreparingOptions, given: Files): Plan {
 }
 
 const refusal = (message: string) =>
-  new DataError(`${message}; mend or remove it, or leave such files out with --skip-bad`)
+  namingOptions(
+    (text) => new DataError(text),
+    (name) => `${message}; mend or remove it, or leave such files out with ${name('skipBad')}`,
+  )
 
 type Images = PreparingOptions & Files & Required<Pick<Files, 'bad' | 'named'>>
 

@@ -1,4 +1,5 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
+import { optionError } from '../files/option-names.ts'
 import { streams } from '../data/sampler.ts'
 import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
@@ -32,11 +33,14 @@ export async function mixingFigure(generator: TrainedGenerator, figure: MixingFi
   requireStyles(generator.options, 'mixing')
   const layers = numLayers(generator.options.resolution)
   if (styles.length !== 1 && styles.length !== rows.length) {
-    throw new RangeError(`styles: expected one list of layers, or one a row, ${rows.length}, found ${styles.length}`)
+    throw optionError(
+      (name) =>
+        `${name('styles')}: one list of layers, or one a row, ${rows.length}, are expected, got ${styles.length}`,
+    )
   }
   for (const layer of styles.flat()) {
     if (!(Number.isInteger(layer) && layer >= 0 && layer < layers)) {
-      throw new RangeError(`styles: expected layers from 0 to ${layers - 1}, found ${layer}`)
+      throw optionError((name) => `${name('styles')}: layers from 0 to ${layers - 1} are expected, got ${layer}`)
     }
   }
   // Known before hours of drawing, though gaps and labels come on top.
@@ -68,7 +72,7 @@ function rangesOf(layers: readonly number[]): string {
 
 function requireStyles(options: NetworkOptions, what: string): void {
   if (!configurationOf(options).traditional) return
-  throw new RangeError(`${what}: expected a network with styles (C to F), found configuration ${options.config}`)
+  throw new RangeError(`${what}: a network with styles (C to F) is expected, got configuration ${options.config}`)
 }
 
 /** The truncation trick (StyleGAN, Fig. 8): a row a seed, a column a ψ, fixed noise. The paper truncates all layers. */
@@ -118,7 +122,9 @@ export async function noiseDetailFigure(
 ): Promise<Picture> {
   requireNoise(generator.options)
   if (!(Number.isInteger(realisations) && realisations >= 4)) {
-    throw new RangeError(`realisations: expected a whole number of at least 4, found ${realisations}`)
+    throw optionError(
+      (name) => `${name('realisations')}: a whole number of at least 4 is expected, got ${realisations}`,
+    )
   }
   const width = generator.options.resolution
   const { height } = shownRows(generator)
@@ -181,7 +187,7 @@ export async function noiseComponentsFigure(
   const layers = numLayers(generator.options.resolution)
   const first = split ?? Math.round((layers * 8) / 18)
   if (!(Number.isInteger(first) && first > 0 && first < layers)) {
-    throw new RangeError(`split: expected a layer from 1 to ${layers - 1}, found ${first}`)
+    throw optionError((name) => `${name('split')}: a layer from 1 to ${layers - 1} is expected, got ${first}`)
   }
   const kinds: [string, (layer: number) => boolean][] = [
     ['all', () => true],
@@ -221,7 +227,7 @@ function buffers({ Gs, options }: TrainedGenerator, keep: (layer: number) => boo
 
 function requireNoise(options: NetworkOptions): void {
   if (configurationOf(options).noise) return
-  throw new RangeError(`noise: expected a network with noise inputs (E or F), found configuration ${options.config}`)
+  throw new RangeError(`noise: a network with noise inputs (E or F) is expected, got configuration ${options.config}`)
 }
 
 /**
@@ -247,11 +253,11 @@ export async function uncuratedFigure(
   for (const lod of lods) {
     if (!(Number.isInteger(lod) && lod >= 0 && height % 2 ** lod === 0)) {
       const most = Math.log2(height & -height)
-      throw new RangeError(`lods: expected whole numbers from 0 to ${most}, found ${lod}`)
+      throw optionError((name) => `${name('lods')}: whole numbers from 0 to ${most} are expected, got ${lod}`)
     }
   }
   if (!(Number.isInteger(rows) && rows > 0)) {
-    throw new RangeError(`rows: expected a whole number above 0, found ${rows}`)
+    throw optionError((name) => `${name('rows')}: a whole number above 0 is expected, got ${rows}`)
   }
   const factor = sampling.scale ?? scaleOf(side)
   // Gaps shrink with the images, to a whole number of pixels in each column.

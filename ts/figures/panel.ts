@@ -1,4 +1,5 @@
 /** Figures as papers have them: pictures in rows and columns, white gaps, labels. All in RGB. */
+import { optionError } from '../files/option-names.ts'
 import { cropImages, type Picture } from './grid.ts'
 
 /** Columns of 5×7 letters, the lowest bit on top, as character displays show them. */
@@ -22,8 +23,9 @@ const mostPixels = 400_000_000
 /** @throws RangeError if a picture of this size would take all memory */
 export function checkPixels(width: number, height: number): void {
   if (width * height <= mostPixels) return
-  throw new RangeError(
-    `picture: at most ${mostPixels.toLocaleString('en')} pixels are expected, found ${width}x${height}; draw fewer rows or columns, or take a smaller scale`,
+  throw optionError(
+    (name) =>
+      `picture: at most ${mostPixels.toLocaleString('en')} pixels are expected, got ${width}x${height}; draw fewer rows or columns, or take a smaller ${name('scale')}`,
   )
 }
 

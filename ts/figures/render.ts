@@ -1,4 +1,5 @@
 /** Images of a trained network by seed: what the commands and figures draw with. */
+import { optionError } from '../files/option-names.ts'
 import { nearest } from '../training/config.ts'
 import { streams } from '../data/sampler.ts'
 import type { Picture } from './grid.ts'
@@ -50,7 +51,9 @@ export function labelOf(generator: TrainedGenerator, classes?: readonly (number 
   const { labelSize } = options
   if (labelSize === 0) {
     if (classes === undefined) return undefined
-    throw new RangeError(`class: expected none, since the network was trained without labels, found ${classes}`)
+    throw optionError(
+      (name) => `${name('class')}: none is expected, since the network was trained without labels, got ${classes}`,
+    )
   }
   if (classes === undefined) throw unknownClass(generator, 'nothing; the network has classes')
   const values = new Float32Array(labelSize)
@@ -70,7 +73,9 @@ function unknownClass({ options, classes = [] }: TrainedGenerator, found: string
   const names = classes.filter((name) => !/^\d+$/.test(name)).map((name) => JSON.stringify(name))
   const some = names.length > 8 ? [...names.slice(0, 8), '…'] : names
   const named = some.length > 0 ? ` or one of ${some.join(', ')}` : ''
-  return new RangeError(`class: expected a whole number from 0 to ${options.labelSize - 1}${named}, found ${found}`)
+  return optionError(
+    (name) => `${name('class')}: a whole number from 0 to ${options.labelSize - 1}${named} is expected, got ${found}`,
+  )
 }
 
 /** The w of a seed for each layer, truncated. */
@@ -99,7 +104,9 @@ export function shownRows({ options, height = options.resolution }: Pick<Trained
 } {
   const { resolution } = options
   if (!(Number.isInteger(height) && height > 0 && height <= resolution && (resolution - height) % 2 === 0)) {
-    throw new RangeError(`height: expected an even number of at most ${resolution} rows, found ${height}`)
+    throw optionError(
+      (name) => `${name('height')}: an even number of at most ${resolution} rows is expected, got ${height}`,
+    )
   }
   return { height, top: (resolution - height) / 2 }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { optionError } from '../files/option-names.ts'
 import { diskError, placeToWrite, TEMPORARY } from '../files/write-atomic.ts'
 import {
   latentOf,
@@ -81,8 +82,9 @@ export function frames(generator: TrainedGenerator, options: Walk): (position: n
   const { seeds, columns, rows, easing, space = 'w', scale = 1 } = options
   const cells = columns * rows
   if (seeds.length === 0 || seeds.length % cells !== 0 || seeds.length < 2 * cells) {
-    throw new RangeError(
-      `seeds: expected two or more for each of the ${columns}x${rows} cells, a multiple of ${cells}, found ${seeds.length}`,
+    throw optionError(
+      (name) =>
+        `${name('seeds')}: two or more for each of the ${columns}x${rows} cells, a multiple of ${cells}, are expected, got ${seeds.length}`,
     )
   }
   const keys = new Map<number, Tensor[]>()

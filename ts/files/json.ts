@@ -17,7 +17,7 @@ export function parseJson(text: string, depth = 16): unknown {
       else if (code === quote) quoted = false
     } else if (code === quote) quoted = true
     else if (code === 0x5b || code === 0x7b) {
-      if (++open > depth) throw new SyntaxError(`JSON of at most ${depth} levels is expected, found more`)
+      if (++open > depth) throw new SyntaxError(`JSON of at most ${depth} levels is expected, got more`)
     } else if (code === 0x5d || code === 0x7d) open--
   }
   try {

@@ -13,6 +13,6 @@ export function kindOf(entry: Stats): string {
 /** What stands in the way of reading a path as a file, and what to do: nothing may be opened before, since a pipe would wait for a writer. */
 export async function whyNoFile(path: string): Promise<string | undefined> {
   const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined) return 'there is nothing; check the path'
-  return entry.isFile() ? undefined : `found a ${kindOf(entry)}; give the path of a file`
+  if (entry === undefined) return 'got nothing; check the path'
+  return entry.isFile() ? undefined : `got a ${kindOf(entry)}; give the path of a file`
 }

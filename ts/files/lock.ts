@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { namingOptions, type NameOf } from './option-names.ts'
 import { type FileLock, lockFile } from '../native/index.ts'
 import { shown } from './shown.ts'
 import { codeOf } from './write-atomic.ts'
@@ -19,8 +20,8 @@ export class LockedError extends Error {
 export interface LockRequest {
   /** What may happen once at a time, as `a training in results/00000-a`. */
   readonly what: string
-  /** What the user can do: `wait for it, or give another --outdir`. */
-  readonly advice: string
+  /** What the user can do: `wait for it`, with the names of options where it needs them. */
+  readonly advice: string | ((name: NameOf) => string)
   /** How a file is locked: for tests. */
   readonly lock?: typeof lockFile
 }
@@ -45,7 +46,13 @@ export function acquireLock(path: string, { what, advice, lock = lockFile }: Loc
   const text = JSON.stringify(holder)
   for (;;) {
     const taken = lock(path, text)
-    if (taken.state === 'held') throw new LockedError(`${what} is under way: ${describe(taken.text)}; ${advice}`)
+    if (taken.state === 'held') {
+      throw namingOptions(
+        (message) => new LockedError(message),
+        (name) =>
+          `${what} is under way: ${describe(taken.text)}; ${typeof advice === 'string' ? advice : advice(name)}`,
+      )
+    }
     if (taken.state === 'unsupported') return { warning: noLocks(path, taken.text), release() {} }
     if (isLocked(path, text)) return keep(path, text, taken)
     taken.release()

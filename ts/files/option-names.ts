@@ -18,6 +18,10 @@ export function namingOptions<E extends Error>(make: (message: string) => E, tex
   return error
 }
 
+/** A RangeError that names options: see {@link namingOptions}. */
+export const optionError = (text: (name: NameOf) => string): RangeError =>
+  namingOptions((message) => new RangeError(message), text)
+
 /** The message of an error, its options called by `name`. */
 export function messageOf(error: Error, name: NameOf): string {
   return texts.get(error)?.(name) ?? error.message

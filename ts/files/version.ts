@@ -16,7 +16,7 @@ export class VersionError extends Error {
 export function checkVersion(path: string, found: unknown, newest: number): void {
   if (found === undefined || Number(found) <= newest) return
   throw new VersionError(
-    `${path}: version ${newest} of its format or an older one is expected, found ${JSON.stringify(found)}; install the stylegan that wrote it, or a newer one`,
+    `${path}: version ${newest} of its format or an older one is expected, got ${JSON.stringify(found)}; install the stylegan that wrote it, or a newer one`,
   )
 }
 

@@ -1,8 +1,11 @@
 /** Files that are whole at every moment: written beside their place, synced and renamed. */
 import { randomUUID } from 'node:crypto'
+import { statfsSync } from 'node:fs'
 import { lstat, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { kindOf } from './kind.ts'
+import { namingOptions } from './option-names.ts'
+import { formatBytes } from './units.ts'
 
 /** The steps of {@link writeAtomic}. */
 export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
@@ -26,7 +29,7 @@ export async function placeToWrite(path: string): Promise<string> {
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isFile()) return realpath(path)
   const found = entry ? `a ${kindOf(entry)}` : 'a link to nothing'
-  throw new Error(`${path}: a file is expected to write to, found ${found}; give another path`)
+  throw new Error(`${path}: a file is expected to write to, got ${found}; give another path`)
 }
 
 /**
@@ -44,6 +47,7 @@ export async function writeAtomic(
 ): Promise<void> {
   const target = await placeToWrite(path)
   const folder = dirname(target)
+  let needed = typeof data === 'string' || data instanceof Uint8Array ? data.length : 0
   // In the same folder, since a rename is atomic within one file system only; of a name that no other thread or process takes.
   const temporary = join(folder, `.${basename(target)}.${randomUUID()}${TEMPORARY}`)
   try {
@@ -52,7 +56,12 @@ export async function writeAtomic(
     try {
       await onStep('write')
       if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data)
-      else for await (const piece of data) await writePiece(file, piece)
+      else {
+        for await (const piece of data) {
+          needed += piece instanceof Uint8Array ? piece.length : 0
+          await writePiece(file, piece)
+        }
+      }
       await onStep('sync')
       await file.sync()
     } finally {
@@ -64,7 +73,7 @@ export async function writeAtomic(
     await syncFolder(folder)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw diskError(path, error, place)
+    throw diskError(path, error, place, needed)
   }
 }
 
@@ -92,32 +101,49 @@ export function codeOf(error: unknown): string | undefined {
 /** What another one of is advised: the option behind a path, where that is known. */
 type Place = 'path' | 'outdir'
 
-/** An error of the file system that says what to do; any other stays as it is. */
-export function diskError(path: string, error: unknown, place: Place = 'path'): unknown {
+/** What stands in the way, and what to do, by the code of an error of the file system. */
+const disk: Readonly<Record<string, (other: string) => string>> = {
+  EACCES: (other) => `the permission is missing; change it, or choose another ${other}`,
+  EPERM: (other) => `the permission is missing; change it, or choose another ${other}`,
+  EROFS: (other) => `the disk can only be read; choose another ${other}`,
+  EEXIST: (other) => `a folder is expected, got a file; choose another ${other}`,
+  ENOTDIR: (other) => `a folder is expected, got a file; choose another ${other}`,
+  ENOENT: () => 'a file or a folder is expected, got nothing; check the path',
+  EISDIR: () => 'a file is expected, got a folder; check the path',
+  ENAMETOOLONG: () => 'the name is too long; choose a shorter one',
+  EMFILE: () => 'too many files are open; allow more with ulimit -n',
+  ENFILE: () => 'too many files are open; allow more with ulimit -n',
+  EIO: () => 'the disk does not read or write; check it, and use a copy of the file',
+}
+
+/**
+ * An error of the file system that says what to do; any other stays as it is.
+ *
+ * @param needed bytes that were to be written, where that is known
+ */
+export function diskError(path: string, error: unknown, place: Place = 'path', needed = 0): unknown {
   const code = codeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new Error(
-      `${path}: expected room on the disk, found it full (${code}); free some space and run the same command again`,
-      { cause: error },
-    )
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new Error(fullDisk(path, needed), { cause: error })
+  const told = code === undefined ? undefined : disk[code]
+  if (told === undefined) return error
+  return namingOptions(
+    (message) => new Error(message, { cause: error }),
+    (name) => `${path}: ${told(place === 'path' ? 'path' : name(place)).replace(';', ` (${code});`)}`,
+  )
+}
+
+function fullDisk(path: string, needed: number): string {
+  const free = freeBytes(dirname(path))
+  const need = needed > 0 ? `${formatBytes(needed)} are needed for ${path}` : `no room is left for ${path}`
+  return `the disk is full: ${need}${free === undefined ? '' : `, ${formatBytes(free)} are free`}; free some space and run the same command again`
+}
+
+/** What a user may still write to the disk of a folder. */
+function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    return undefined
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new Error(`${path}: expected a place to write, found no permission (${code}); choose another ${place}`, {
-      cause: error,
-    })
-  }
-  if (code === 'EEXIST' || code === 'ENOTDIR') {
-    return new Error(`${path}: expected a folder, found a file (${code}); choose another ${place}`, { cause: error })
-  }
-  if (code === 'ENOENT') {
-    return new Error(`${path}: expected a file or a folder, found nothing (${code}); check the path`, { cause: error })
-  }
-  if (code === 'EISDIR')
-    return new Error(`${path}: expected a file, found a folder (${code}); check the path`, { cause: error })
-  if (code === 'EMFILE' || code === 'ENFILE') {
-    return new Error(`${path}: expected a free file handle, found none (${code}); allow more with ulimit -n`, {
-      cause: error,
-    })
-  }
-  return error
 }

@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { optionError } from '../files/option-names.ts'
 import type { Dataset } from '../data/dataset.ts'
 import { Sampler, streams } from '../data/sampler.ts'
 import { fromBytes } from '../data/pixels.ts'
@@ -212,7 +213,7 @@ function split(
   const count = Math.max(1, Math.floor(values.length / heldOutShare))
   const [held, train] = [order.slice(0, count), order.slice(count)]
   if (train.length === 0) {
-    throw new RangeError(`attribute '${attribute}': at least 2 images are expected, found ${values.length}`)
+    throw new RangeError(`attribute '${attribute}': at least 2 images are expected, got ${values.length}`)
   }
   return { train, held }
 }
@@ -228,7 +229,9 @@ function crossEntropy(logits: Tensor, targets: readonly number[]): Tensor {
 
 function checkFinite(attribute: string, nimg: number, loss: number): void {
   if (Number.isFinite(loss)) return
-  throw new RangeError(`attribute '${attribute}': the loss is ${loss} after ${nimg} images; try a lower --rate`)
+  throw optionError(
+    (name) => `attribute '${attribute}': the loss is ${loss} after ${nimg} images; try a lower ${name('rate')}`,
+  )
 }
 
 async function accuracyOf(

@@ -97,7 +97,7 @@ function arraySide({ pixels, count, width, height, channels }: ImageArray): Side
   const size = width * height * channels
   if (width !== height || !(count > 0) || pixels.length !== count * size) {
     throw new RangeError(
-      `images: square ones, [count, side, side, channels], are expected, found [${count}, ${height}, ${width}, ${channels}] and ${pixels.length} bytes`,
+      `images: square ones, [count, side, side, channels], are expected, got [${count}, ${height}, ${width}, ${channels}] and ${pixels.length} bytes`,
     )
   }
   const batchSize = Math.floor(batchSizeOf(width))

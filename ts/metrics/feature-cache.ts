@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { crc32c, DataError } from '../native/index.ts'
 import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
@@ -157,7 +158,7 @@ export class FeatureCache {
     if (this.#locks.has(path)) return
     const { lock, warn } = this.#options
     const what = "another 'stylegan metrics' or training that measures this network or these images"
-    const advice = 'wait for it, or give another --cache'
+    const advice = (name: NameOf) => `wait for it, or give another ${name('cache')}`
     const taken = acquireLock(`${path}.lock`, { what, advice, ...(lock && { lock }) })
     if (taken.warning !== undefined && this.#locks.size === 0) warn?.(taken.warning)
     this.#locks.set(path, taken)

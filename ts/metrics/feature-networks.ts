@@ -1,6 +1,7 @@
 /** The networks of published weights: which files are theirs, and opening each when it is first needed. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { optionError, type NameOf } from '../files/option-names.ts'
 import type { Device } from '../native/index.ts'
 import { knownWeights } from '../files/weight-file.ts'
 import { entryOf, type Need } from './catalogue.ts'
@@ -45,21 +46,25 @@ export async function checkNeeds(metrics: readonly MetricName[], options: Weight
   for (const name of metrics) {
     for (const need of entryOf(name).needs) {
       const missing = await missingOf(need, options)
-      if (missing !== undefined) throw new RangeError(`${name}: ${missing}`)
+      if (missing !== undefined) throw optionError((option) => `${name}: ${missing(option)}`)
     }
   }
 }
 
-async function missingOf(need: Need, options: WeightOptions): Promise<string | undefined> {
+async function missingOf(need: Need, options: WeightOptions): Promise<((name: NameOf) => string) | undefined> {
   if (need === 'classifiers') {
     const { classifiers } = options
     if (classifiers !== undefined && (await listClassifiers(classifiers)).length > 0) return undefined
-    return `attribute classifiers are expected, found none${classifiers === undefined ? '' : ` in ${classifiers}`}; train some with 'stylegan classifier train' and give --classifiers <folder>`
+    const where = classifiers === undefined ? '' : ` in ${classifiers}`
+    return (name) =>
+      `attribute classifiers are expected, got none${where}; train some with 'stylegan classifier train' and give their folder as ${name('classifiers')}`
   }
   const { file, sha256, source } = knownWeights[need]
   const path = pathOf(need, options)
   if (path !== undefined && (await stat(path).catch(() => undefined))?.isFile()) return undefined
-  return `the weights ${file} (SHA-256 ${sha256}, published at ${source}) are expected, found ${path === undefined ? 'none' : `nothing at ${path}`}; give --${need} <file> or --weights <folder>`
+  const got = path === undefined ? 'none' : `nothing at ${path}`
+  return (name) =>
+    `the weights ${file} (SHA-256 ${sha256}, published at ${source}) are expected, got ${got}; give the file as ${name(need)}, or its folder as ${name('weights')}`
 }
 
 /** Opens each network when it is first asked for. */

@@ -1,4 +1,5 @@
 /** Features of images, and their statistics, kept in the cache. */
+import { optionError } from '../files/option-names.ts'
 import { concat, FeatureStatistics, scope, type Tensor } from '../native/index.ts'
 import type { FeatureKey, Rows } from './feature-cache.ts'
 import { floatsOf, rgbTensor, type ImageSource } from './images.ts'
@@ -104,13 +105,17 @@ export async function momentsOf(
   return { mean: statistics.mean(), covariance: statistics.covariance('N-1'), name: source.name, count: used }
 }
 
+/** What a metric says that has nothing to compare with. */
+export const noReals = (metric: string): RangeError =>
+  optionError((name) => `${metric}: real images are expected, got none; give ${name('data')}`)
+
 /** The images of a side, for metrics that statistics alone are not enough for. */
 export async function imagesOfSide(
   { name }: Measurement,
   side: Side | undefined,
   options: { count: number; mirror: boolean },
 ): Promise<ImageSource> {
-  if (side === undefined) throw new RangeError(`${name}: real images are expected, found none; give --data`)
+  if (side === undefined) throw noReals(name)
   if ('images' in side) return side.images(options)
-  throw new RangeError(`${name}: images are expected, found statistics alone (${side.name}); give a folder of images`)
+  throw new RangeError(`${name}: images are expected, got statistics alone (${side.name}); give a folder of images`)
 }

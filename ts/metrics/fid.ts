@@ -1,6 +1,6 @@
 /** Fréchet inception distance (Heusel et al. 2017; official frechet_inception_distance.py). */
 import { frechetDistance } from '../native/index.ts'
-import { momentsOf, pool3, type Extractor } from './features.ts'
+import { momentsOf, noReals, pool3, type Extractor } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
 import type { Moments } from './moments.ts'
 
@@ -18,12 +18,12 @@ export async function fid(
   { full = false, extractor = () => pool3(measurement) }: { full?: boolean; extractor?: () => Promise<Extractor> } = {},
 ): Promise<Measured> {
   const { name, num, fakes, reals } = measurement
-  if (reals === undefined) throw new RangeError(`${name}: real images are expected, found none; give --data`)
+  if (reals === undefined) throw noReals(name)
   const real = await momentsOf(measurement, reals, extractor, { count: full ? Infinity : num, mirror: !full })
   const fake = await momentsOf(measurement, fakes, extractor, { count: num, mirror: false })
   if (real.mean.length !== fake.mean.length) {
     throw new RangeError(
-      `${name}: features of equal width are expected, found ${real.mean.length} of ${real.name} and ${fake.mean.length} of ${fake.name}`,
+      `${name}: features of equal width are expected, got ${real.mean.length} of ${real.name} and ${fake.mean.length} of ${fake.name}`,
     )
   }
   warnOfFew(measurement, real, full ? undefined : num)

@@ -20,7 +20,7 @@ export async function inceptionScore(
   const taken = await extractor()
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: num, mirror: false })
   const count = Math.min(num, fakes.count)
-  if (count < splits) throw new RangeError(`${name}: at least ${splits} images are expected, found ${count}`)
+  if (count < splits) throw new RangeError(`${name}: at least ${splits} images are expected, got ${count}`)
   if (count < num) warn(`${name}: ${count} images are scored, ${num} are expected: fewer score lower`)
   const rows = await featureRows(measurement, taken, fakes, count)
   const weight = get(inception.params, 'fc/weight')

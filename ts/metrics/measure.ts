@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { messageOf, namingOptions, optionError } from '../files/option-names.ts'
 import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { readLabels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
@@ -26,7 +27,7 @@ import { fid } from './fid.ts'
 import { inceptionScore } from './inception-score.ts'
 import { kid } from './kid.ts'
 import { msSsimMetric, swdMetric } from './pixels.ts'
-import { ppl } from './ppl.ts'
+import { noNetwork, ppl } from './ppl.ts'
 import type { ResizeMode } from './networks/resize.ts'
 import { separability } from './separability.ts'
 
@@ -102,7 +103,7 @@ export const computations: Readonly<Record<MetricName, (measurement: Measurement
 
 function mixing(measurement: Measurement, mixed: number): Measurement {
   const { sampled } = measurement
-  if (sampled === undefined) throw new RangeError(`${measurement.name}: a network is expected, found images`)
+  if (sampled === undefined) throw noNetwork(measurement.name)
   return { ...measurement, fakes: { images: async () => generatedImages(sampled, mixed) } }
 }
 
@@ -176,15 +177,17 @@ export function metricText({ results, total_time_str: time, snapshot_pkl: networ
 }
 
 function checkTogether({ metrics, network, images, num = 1 }: MeasureOptions): void {
-  if (!(Number.isInteger(num) && num > 0)) throw new RangeError(`num: a whole number above 0 is expected, found ${num}`)
+  if (!(Number.isInteger(num) && num > 0))
+    throw optionError((name) => `${name('num')}: a whole number above 0 is expected, got ${num}`)
   if ((network === undefined) === (images === undefined)) {
-    throw new RangeError(
-      `network and images: one of them is expected, found ${network === undefined ? 'none' : 'both'}; give --network or --images`,
-    )
+    const got = network === undefined ? 'none' : 'both'
+    throw optionError((name) => `${name('network')} and ${name('images')}: one of them is expected, got ${got}`)
   }
   const latent = metrics.find((name) => entryOf(name).latents)
   if (images !== undefined && latent !== undefined) {
-    throw new RangeError(`${latent}: a network is expected, since it moves latents, found images; give --network`)
+    throw optionError(
+      (name) => `${latent}: a network is expected, since it moves latents, got images; give ${name('network')}`,
+    )
   }
 }
 
@@ -219,7 +222,10 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
     }
   }
   if (labelSize > 0 && labels === undefined) {
-    throw new RangeError(`${network}: it was trained with labels, so a data set with labels is expected; give --data`)
+    throw optionError(
+      (name) =>
+        `${network}: a data set with labels is expected, as it was trained with, got none; give ${name('data')}`,
+    )
   }
   const sampled: Sampled = { generator, hash: await hashNetwork(generator.Gs), seed, labels }
   return { sampled, reals, fakes: { images: async () => generatedImages(sampled) } }
@@ -229,9 +235,10 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
 async function checkTrainedOn(data: string, network: string): Promise<void> {
   await checkData(data).catch((error: unknown) => {
     const from = isAbsolute(data) ? '' : ', relative to the folder of training'
-    throw new DataError(
-      `${(error as Error).message}; ${data} is the data that ${network} was trained on${from}; give --data`,
-      { cause: error },
+    throw namingOptions(
+      (message) => new DataError(message, { cause: error }),
+      (name) =>
+        `${messageOf(error as Error, name)}; ${data} is the data that ${network} was trained on${from}; give ${name('data')}`,
     )
   })
 }
@@ -248,7 +255,7 @@ export async function sideOf(path: string, options: SideOptions, hooks: MeasureH
   if (path.endsWith('.npz')) return readMoments(path)
   const { resolution, mirror, seed } = options
   if (resolution === undefined) {
-    throw new RangeError(`${path}: the side of the images is expected, found none; give --resolution`)
+    throw optionError((name) => `${path}: the side of the images is expected, got none; give ${name('resolution')}`)
   }
   return realSide(await openReals(path, { ...options, resolution }, hooks), { side: resolution, mirror, seed })
 }
@@ -290,7 +297,7 @@ async function labelTable(dataset: Dataset, labelSize: number): Promise<LabelTab
   const found = labels?.names.length ?? 0
   if (labels === undefined || found !== labelSize) {
     throw new RangeError(
-      `${dataset.info.source}: labels of ${labelSize} classes are expected, as the network was trained with, found ${found}; give the data set that it was trained on`,
+      `${dataset.info.source}: labels of ${labelSize} classes are expected, as the network was trained with, got ${found}; give the data set that it was trained on`,
     )
   }
   const { values } = labels

@@ -17,7 +17,7 @@ export async function swdMetric(measurement: Measurement): Promise<Measured> {
   checkSide(name, reals)
   if (reals.side !== fakes.side || reals.channels !== fakes.channels) {
     const size = ({ side, channels }: ImageSource) => `${side}x${side} with ${channels} channels`
-    throw new RangeError(`${name}: images of one size are expected, found ${size(reals)} and ${size(fakes)}`)
+    throw new RangeError(`${name}: images of one size are expected, got ${size(reals)} and ${size(fakes)}`)
   }
   const count = Math.min(num, reals.count, fakes.count)
   if (count < num) {
@@ -46,7 +46,7 @@ export async function msSsimMetric(measurement: Measurement): Promise<Measured> 
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: 2 * num, mirror: false })
   checkSide(name, fakes)
   const pairs = Math.min(num, Math.floor(fakes.count / 2))
-  if (pairs < 1) throw new RangeError(`${name}: at least 2 images are expected, found ${fakes.count}`)
+  if (pairs < 1) throw new RangeError(`${name}: at least 2 images are expected, got ${fakes.count}`)
   if (pairs < num) warn(`${name}: ${pairs} pairs are compared, ${num} are expected: the mean varies more`)
   const { side, channels } = fakes
   const size = side * side * channels
@@ -62,9 +62,7 @@ export async function msSsimMetric(measurement: Measurement): Promise<Measured> 
 /** The smallest level of the pyramid, and the fifth scale of MS-SSIM, need this much. */
 function checkSide(name: string, { side }: ImageSource): void {
   if (side >= 16) return
-  throw new RangeError(
-    `${name}: images of at least 16x16 pixels are expected, found ${side}x${side}; use another metric`,
-  )
+  throw new RangeError(`${name}: images of at least 16x16 pixels are expected, got ${side}x${side}; use another metric`)
 }
 
 /** The first `count` images in blocks of an even number; those of a network are kept for the next metric. */

@@ -1,4 +1,5 @@
 /** Perceptual path length (StyleGAN, Section 4.1; official perceptual_path_length.py). */
+import { optionError } from '../files/option-names.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
 import { draw } from '../networks/generator.ts'
 import { downscale, lerp } from '../networks/layers.ts'
@@ -96,7 +97,7 @@ export async function ppl(measurement: Measurement, options: PathOptions): Promi
   const wide = options.crop ? side / 2 : side
   if (wide < leastSide) {
     throw new RangeError(
-      `${name}: images of at least ${options.crop ? 2 * leastSide : leastSide} pixels are expected, found ${side}; use another metric`,
+      `${name}: images of at least ${options.crop ? 2 * leastSide : leastSide} pixels are expected, got ${side}; use another metric`,
     )
   }
   if (options.space === 'w') requireW(name, sampled)
@@ -153,14 +154,18 @@ async function lengthsOf(
   return floatsOf(lengths)
 }
 
+/** What a metric says that moves latents, of a folder of images. */
+export const noNetwork = (metric: string): RangeError =>
+  optionError((name) => `${metric}: a network is expected, got images; give ${name('network')}`)
+
 /** @throws RangeError where images stand for a network */
 export function sampledOf({ name, sampled }: Measurement): Sampled {
-  if (sampled === undefined) throw new RangeError(`${name}: a network is expected, found images; give --network`)
+  if (sampled === undefined) throw noNetwork(name)
   return sampled
 }
 
 /** @throws RangeError if the network has Z alone */
 export function requireW(name: string, { generator }: Sampled): void {
   if (generator.options.mappingLayers > 0) return
-  throw new RangeError(`${name}: a network with a mapping network is expected, this one has Z alone; measure in Z`)
+  throw new RangeError(`${name}: a network with a mapping network is expected, got one that has Z alone; measure in Z`)
 }

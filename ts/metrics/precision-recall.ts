@@ -23,7 +23,7 @@ async function compare(measurement: Measurement, k: number) {
   const reals = await imagesOfSide(measurement, measurement.reals, { count: num, mirror: true })
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: num, mirror: false })
   const count = Math.min(num, reals.count, fakes.count)
-  if (count <= k) throw new RangeError(`${name}: more than ${k} images are expected on both sides, found ${count}`)
+  if (count <= k) throw new RangeError(`${name}: more than ${k} images are expected on both sides, got ${count}`)
   if (count < num) {
     warn(
       `${name}: ${count} images are compared, ${num} are expected: fewer have larger neighbourhoods and score higher`,

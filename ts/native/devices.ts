@@ -83,7 +83,5 @@ export function chooseDevice(name: string, list: () => readonly (CpuInfo | GpuIn
   }
   if ((name === 'wgpu' && gpus.length > 0) || gpus.some(({ device }) => device === name)) return { device: name }
   const names = ['auto', ...devices.map(({ device }) => device), 'reference']
-  throw new RangeError(
-    `device: expected one of ${names.join(', ')}, found '${name}'; stylegan devices tells about them`,
-  )
+  throw new RangeError(`device '${name}': one of ${names.join(', ')} is expected; 'stylegan devices' tells about them`)
 }

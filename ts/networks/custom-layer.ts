@@ -19,7 +19,7 @@ export function layerSpecs(options: NetworkOptions, network: 'G' | 'D'): readonl
   if (layer === undefined) return []
   if ('apply' in layer) return layer[network]?.(options) ?? []
   throw new RangeError(
-    `layer: the function '${layer.name}' of the program that trained this network is expected, found none; give it to train as hooks.layer, or to loadGenerator as layer`,
+    `layer: the function '${layer.name}' of the program that trained this network is expected, got none; give it to train as hooks.layer, or to loadGenerator as layer`,
   )
 }
 
@@ -32,5 +32,5 @@ export function withLayer<T extends WithLayer>(options: T, given: CustomLayer | 
   if (given === undefined) return options
   if (options.layer?.name === given.name) return { ...options, layer: given }
   const found = options.layer ? `'${options.layer.name}'` : 'none'
-  throw new RangeError(`layer: networks with layer '${given.name}' are expected, found ${found}; leave layer out`)
+  throw new RangeError(`layer: networks with layer '${given.name}' are expected, got ${found}; leave layer out`)
 }

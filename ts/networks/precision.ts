@@ -1,4 +1,5 @@
 /** What feature maps are stored in, and what a device must be able to do for it. */
+import { optionError } from '../files/option-names.ts'
 import { Rng, scope, type Device, type FloatType, type Tensor } from '../native/index.ts'
 
 /**
@@ -23,8 +24,10 @@ export function mapsOf({ precision = 'f32' }: Stored, device: Device): FloatType
 /** @throws RangeError if the device stores feature maps in 32 bits, the precision is of 16 */
 export function checkPrecision({ precision = 'f32' }: Stored, device: Device): void {
   if (precision === 'f32' || device.storesHalf) return
-  throw new RangeError(
-    `precision ${precision} needs a GPU: device ${device.name} stores feature maps in ${device.float === 'f32' ? 32 : 64} bits; leave --precision out or use --device wgpu`,
+  const bits = device.float === 'f32' ? 32 : 64
+  throw optionError(
+    (name) =>
+      `${name('precision')}: ${precision} needs a GPU, device ${device.name} stores feature maps in ${bits} bits; leave it out, or set ${name('device')} to wgpu`,
   )
 }
 
@@ -54,7 +57,8 @@ export async function checkProducts(
   const largest = (values: number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   const off = largest(expected!.map((value, i) => value - found![i]!)) / largest(expected!)
   if (off <= tolerance) return
-  throw new RangeError(
-    `device ${device.name} multiplies wrongly in f16: off by ${off.toPrecision(2)} of the largest result; use --precision bf16, or update the GPU's driver`,
+  throw optionError(
+    (name) =>
+      `device ${device.name} multiplies wrongly in f16: off by ${off.toPrecision(2)} of the largest result; set ${name('precision')} to bf16, or update the GPU's driver`,
   )
 }

@@ -1,5 +1,6 @@
 /** Where a run goes on: its newest whole snapshot, else the one that `--resume` names, else a fresh start. */
 import { join } from 'node:path'
+import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import type { DatasetInfo } from '../data/info.ts'
 import { SnapshotError } from '../files/safetensors.ts'
@@ -72,7 +73,7 @@ async function newestWhole(
   }
   if (damaged.length === 0) return undefined
   throw new SnapshotError(
-    `${run.path}: a whole snapshot to go on from is expected, found none (${damaged.join('; ')}); put back a copy, or remove these files to begin again`,
+    `${run.path}: a whole snapshot to go on from is expected, got none (${damaged.join('; ')}); put back a copy, or remove these files to begin again`,
   )
 }
 
@@ -104,7 +105,8 @@ export async function checkStart(config: TrainConfig): Promise<void> {
   const named = await namedSnapshot(config)
   const nimg = named === undefined ? 0 : await startingNimg(named, config)
   if (named === undefined || nimg < config.kimg * 1000) return
-  throw new RangeError(
-    `${named} is after ${nimg / 1000} kimg, --kimg ${config.kimg} is reached already; give a larger --kimg`,
+  throw optionError(
+    (name) =>
+      `${named}: ${name('kimg')} above ${nimg / 1000} is expected, which this snapshot has, got ${config.kimg}; give a larger one`,
   )
 }

@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, statSync } from 'node:fs'
 import { access, constants, mkdir, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
@@ -117,16 +118,19 @@ export class RunDir {
     if (saved === undefined || (await snapshotsIn(this.path)).length === 0) return
     this.began = saved
     if (keys.length === 0) return
-    const differences = keys.map(
-      (key) => `${key} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`,
-    )
+    const differences = (name: NameOf) =>
+      keys
+        .map((key) => `${name(key)} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`)
+        .join('; ')
     const sameNetworks = JSON.stringify(networkOptions(saved)) === JSON.stringify(networkOptions(config))
     if (sameNetworks && existsSync(this.file(DIVERGED))) {
-      this.notices.push(`training diverged here; going on from before with other options: ${differences.join('; ')}`)
+      this.notices.push(`training diverged here; going on from before with other options: ${differences((key) => key)}`)
       return
     }
-    throw new Error(
-      `${this.path}: expected the options of this run, found ${differences.join('; ')}${missing ? ` (${missing})` : ''}; use the same options, another desc or another outdir`,
+    throw namingOptions(
+      (message) => new Error(message),
+      (name) =>
+        `${this.path}: the options of this run are expected, got ${differences(name)}${missing ? ` (${missing})` : ''}; use the same options, another ${name('desc')} or another ${name('outdir')}`,
     )
   }
 
@@ -237,9 +241,10 @@ async function savedConfig(path: string): Promise<TrainConfig | undefined> {
   } catch (error) {
     if (error instanceof VersionError) throw error
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`${path}: expected the options of a run, found ${reason}; repair it or use another outdir`, {
-      cause: error,
-    })
+    throw namingOptions(
+      (message) => new Error(message, { cause: error }),
+      (name) => `${path}: the options of a run are expected, got ${reason}; repair it, or use another ${name('outdir')}`,
+    )
   }
 }
 

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acquireLock, holderOf, type Held, type Lock, type LockRequest } from '../files/lock.ts'
+import { type NameOf } from '../files/option-names.ts'
 import { diskError } from '../files/write-atomic.ts'
 
 /**
@@ -15,7 +16,7 @@ export async function lockRun(dir: string, lock?: LockRequest['lock']): Promise<
     throw diskError(dir, error, 'outdir')
   })
   const what = `${dir}: another training in this folder`
-  const advice = 'wait for it or stop it, or give another --outdir or --desc'
+  const advice = (name: NameOf) => `wait for it or stop it, or give another ${name('outdir')} or ${name('desc')}`
   return acquireLock(join(dir, '.lock'), { what, advice, ...(lock && { lock }) })
 }
 

@@ -62,11 +62,11 @@ export async function findSnapshot(path: string): Promise<string> {
   if (builtIn !== undefined) return builtIn
   const entry = await stat(path).catch(() => undefined)
   if (entry === undefined)
-    throw new Error(`${path || "''"}: a snapshot or a folder with one is expected, there is nothing; check the path`)
+    throw new Error(`${path || "''"}: a snapshot or a folder with one is expected, got nothing; check the path`)
   if (entry.isFile()) return path
   if (!entry.isDirectory()) {
     throw new Error(
-      `${path}: a snapshot or a folder with one is expected, found a ${kindOf(entry)}; give the path of a file`,
+      `${path}: a snapshot or a folder with one is expected, got a ${kindOf(entry)}; give the path of a file`,
     )
   }
   const names = await readdir(path, { recursive: true })
@@ -75,7 +75,10 @@ export async function findSnapshot(path: string): Promise<string> {
     snapshots.map(async (name) => ({ file: join(path, name), time: (await stat(join(path, name))).mtimeMs })),
   )
   const newest = dated.sort((a, b) => b.time - a.time)[0]
-  if (!newest) throw new Error(`${path}: no network-snapshot-NNNNNN.safetensors is in there; train a network first`)
+  if (!newest)
+    throw new Error(
+      `${path}: a folder with network-snapshot-NNNNNN.safetensors is expected, got one without; train a network first`,
+    )
   return newest.file
 }
 

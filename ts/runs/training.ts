@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { observe, overfitting } from '../training/ada.ts'
+import { namingOptions } from '../files/option-names.ts'
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
 import { scope } from '../native/index.ts'
@@ -200,8 +201,10 @@ export class Training {
 
   #diverged(what: string, nimg: number): DivergedError {
     const last = this.#last ? `the last good snapshot is ${this.#last.path}` : 'there is no snapshot yet'
-    return new DivergedError(
-      `training diverged after ${(nimg / 1000).toFixed(1)} kimg: ${what}; ${last}; try lower learning rates (--glr, --dlr) or another --gamma`,
+    return namingOptions(
+      (message) => new DivergedError(message),
+      (name) =>
+        `training diverged after ${(nimg / 1000).toFixed(1)} kimg: ${what}; ${last}; try lower learning rates (${name('glr')}, ${name('dlr')}) or another ${name('gamma')}`,
     )
   }
 

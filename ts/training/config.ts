@@ -1,5 +1,6 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename, resolve } from 'node:path'
+import { optionError, type NameOf } from '../files/option-names.ts'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { isCustomLoss, losses } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
@@ -26,7 +27,7 @@ export function resolveConfig(
   overrides: ConfigOverrides | Readonly<Record<string, unknown>>,
 ): TrainConfig {
   if (!options.preset.rule.ok(preset)) {
-    throw new RangeError(`preset: expected ${options.preset.rule.expected}, found ${show(preset)}`)
+    throw optionError((name) => `${name('preset')}: ${options.preset.rule.expected} is expected, got ${show(preset)}`)
   }
   const given: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(overrides)) {
@@ -51,7 +52,7 @@ export function resolveConfig(
 export function checkOption(key: ConfigKey, value: unknown): void {
   const { ok, expected, advice } = options[key].rule
   if (ok(value)) return
-  throw new RangeError(`${key}: expected ${expected}, found ${show(value)}${advice ? `; ${advice}` : ''}`)
+  throw optionError((name) => `${name(key)}: ${expected} is expected, got ${show(value)}${advice ? `; ${advice}` : ''}`)
 }
 
 /**
@@ -61,13 +62,13 @@ export function checkOption(key: ConfigKey, value: unknown): void {
  */
 export function configFromJson(value: unknown): TrainConfig {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new RangeError(`configuration: expected an object of options, found ${show(value)}`)
+    throw new RangeError(`configuration: an object of options is expected, got ${show(value)}`)
   }
   const saved: Record<string, unknown> = { ...absent, ...value }
   // A default may change between versions; a saved run must not change with it.
   const missing = configKeys.find((key) => !Object.hasOwn(saved, key) && !options[key].mayChange)
   if (missing)
-    throw new RangeError(`${missing}: expected ${options[missing].rule.expected}, found nothing; add it to the file`)
+    throw new RangeError(`${missing}: ${options[missing].rule.expected} is expected, got nothing; add it to the file`)
   return resolveConfig(String(saved['preset']), saved)
 }
 
@@ -173,8 +174,9 @@ export function parseMetrics(text: string): MetricName[] {
     const name = part.trim()
     if (isMetric(name)) return name
     const near = nearest(name, metricNames)
-    throw new RangeError(
-      `metrics: expected some of ${metricNames.join(', ')}, found ${show(name)}${near ? `; did you mean ${near}?` : ''}`,
+    const advice = near ? `; did you mean ${near}?` : ''
+    throw optionError(
+      (option) => `${option('metrics')}: some of ${metricNames.join(', ')} are expected, got ${show(name)}${advice}`,
     )
   })
 }
@@ -207,12 +209,13 @@ const mayHaveR1 = (value: unknown): boolean =>
 function checkPairs(config: TrainConfig): void {
   const { traditional } = configurationOf(config)
   const { gamma, r2Gamma, loss, mappingLayers, batch, gpus } = config
-  const refuse = (key: ConfigKey, other: ConfigKey, advice: string) =>
-    new RangeError(
-      `${key} and ${other}: expected options that fit together, found ${show(config[key])} and ${show(config[other])}; ${advice}`,
+  const refuse = (key: ConfigKey, other: ConfigKey, advice: (name: NameOf) => string) =>
+    optionError(
+      (name) =>
+        `${name(key)} and ${name(other)}: options that fit together are expected, got ${show(config[key])} and ${show(config[other])}; ${advice(name)}`,
     )
   if (!mayHaveR1(loss)) {
-    const advice = 'R1 and R2 belong to the logistic losses: set it to 0'
+    const advice = () => 'R1 and R2 belong to the logistic losses: set it to 0'
     if (gamma > 0) throw refuse('gamma', 'loss', advice)
     if (r2Gamma > 0) throw refuse('r2Gamma', 'loss', advice)
   }
@@ -225,27 +228,37 @@ function checkPairs(config: TrainConfig): void {
     throw refuse(
       'mixingProb',
       'config',
-      'A and B have no styles to mix: set mixingProb to 0, or config to C, D, E or F',
+      (name) => `A and B have no styles to mix: set ${name('mixingProb')} to 0, or ${name('config')} to C, D, E or F`,
     )
   }
   if (config.config === 'A' && mappingLayers > 0) {
-    throw refuse('mappingLayers', 'config', 'A has no mapping network: set mappingLayers to 0, or config to B')
+    throw refuse(
+      'mappingLayers',
+      'config',
+      (name) => `A has no mapping network: set ${name('mappingLayers')} to 0, or ${name('config')} to B`,
+    )
   }
   if (config.cond && config.config === 'A') {
     throw refuse(
       'cond',
       'config',
-      'Progressive GAN does not learn classes: take B with mappingLayers above 0, or C to F',
+      (name) => `Progressive GAN does not learn classes: take B with ${name('mappingLayers')} above 0, or C to F`,
     )
   }
   if (config.cond && mappingLayers === 0) {
-    throw refuse('cond', 'mappingLayers', 'classes are learned by the mapping network: give it layers')
+    throw refuse('cond', 'mappingLayers', () => 'classes are learned by the mapping network: give it layers')
   }
-  if (!config.cond && config.labelSize > 0) throw refuse('labelSize', 'cond', 'labels are used with --cond only')
+  if (!config.cond && config.labelSize > 0)
+    throw refuse('labelSize', 'cond', (name) => `labels are used with ${name('cond')} only`)
   if (config.freezed > 0 && config.resume === null) {
-    throw refuse('freezed', 'resume', 'layers keep the weights of a trained network: name one with --resume')
+    throw refuse(
+      'freezed',
+      'resume',
+      (name) => `layers keep the weights of a trained network: name one with ${name('resume')}`,
+    )
   }
-  if (batch !== 'auto' && gpus > 1) throw refuse('batch', 'gpus', 'gpus picks official minibatches: set batch to auto')
+  if (batch !== 'auto' && gpus > 1)
+    throw refuse('batch', 'gpus', (name) => `${name('gpus')} picks official minibatches: set ${name('batch')} to auto`)
 }
 
 /** What no single option can tell. */
@@ -254,13 +267,15 @@ function checkTogether(config: TrainConfig): void {
   if (config.metrics !== 'auto') parseMetrics(config.metrics)
   const { resolution, lodInitialResolution, mbstdGroup } = config
   if (lodInitialResolution > resolution) {
-    throw new RangeError(
-      `lodInitialResolution: expected at most the resolution, ${resolution}, found ${lodInitialResolution}; lower it to ${resolution} or less`,
+    throw optionError(
+      (name) =>
+        `${name('lodInitialResolution')}: at most ${name('resolution')}, ${resolution}, is expected, got ${lodInitialResolution}; lower it to ${resolution} or less`,
     )
   }
   if (lodInitialResolution < resolution && config.lodTrainingKimg + config.lodTransitionKimg === 0) {
-    throw new RangeError(
-      `lodTrainingKimg: expected above 0 here or in lodTransitionKimg, found 0 in both; to train at ${resolution} from the start, set lodInitialResolution to ${resolution}`,
+    throw optionError(
+      (name) =>
+        `${name('lodTrainingKimg')}: a number above 0 is expected here or in ${name('lodTransitionKimg')}, got 0 in both; to train at ${resolution} from the start, set ${name('lodInitialResolution')} to ${resolution}`,
     )
   }
   const { minibatchBase, minibatchDict } = scheduleOptions(config)
@@ -268,16 +283,19 @@ function checkTogether(config: TrainConfig): void {
     const minibatch = minibatchDict[s] ?? minibatchBase
     if (minibatch % Math.min(mbstdGroup, minibatch) !== 0) {
       const fits = Math.ceil(minibatch / mbstdGroup) * mbstdGroup
-      throw new RangeError(
-        `batch: expected a multiple of mbstdGroup, ${mbstdGroup}, found ${minibatch}${config.batch === 'auto' ? ` at ${s}x${s}` : ''}; use ${fits}, or another mbstdGroup`,
+      const where = config.batch === 'auto' ? ` at ${s}x${s}` : ''
+      throw optionError(
+        (name) =>
+          `${name('batch')}: a multiple of ${name('mbstdGroup')}, ${mbstdGroup}, is expected, got ${minibatch}${where}; use ${fits}, or another ${name('mbstdGroup')}`,
       )
     }
   }
   const lastStage = Math.log2(resolution) - 1
   if (featureMaps(config, lastStage) < 1) {
     const least = Math.ceil(2 ** (lastStage * config.fmapDecay))
-    throw new RangeError(
-      `fmapBase: expected at least ${least} for one feature map at ${resolution}x${resolution}, found ${config.fmapBase}; raise it or lower fmapDecay`,
+    throw optionError(
+      (name) =>
+        `${name('fmapBase')}: at least ${least} is expected for one feature map at ${resolution}x${resolution}, got ${config.fmapBase}; raise it, or lower ${name('resolution')}`,
     )
   }
   checkFours(config)
@@ -290,8 +308,9 @@ function checkFours(config: TrainConfig): void {
   for (let side = 4; side <= resolution; side *= 2) {
     const maps = featureMaps(config, Math.log2(side) - 1)
     if (maps % 4 === 0) continue
-    throw new RangeError(
-      `precision: expected f32 or multiples of 4 feature maps, found ${precision} and ${maps} feature maps at ${side}x${side}; change fmapBase or fmapMax, or leave --precision out`,
+    throw optionError(
+      (name) =>
+        `${name('precision')}: f32 or multiples of 4 feature maps are expected, got ${precision} and ${maps} feature maps at ${side}x${side}; change ${name('fmapBase')} or ${name('fmapMax')}, or leave ${name('precision')} out`,
     )
   }
 }

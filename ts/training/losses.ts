@@ -256,7 +256,7 @@ export function lossOf(name: LossName | CustomLossName, given?: CustomLoss): Los
     }
     return { G, D, penalty: penaltyName }
   }
-  const found = given ? `found '${given.name}'` : 'found none'
+  const found = given ? `got '${given.name}'` : 'got none'
   throw new RangeError(
     `loss: the function '${name.slice('custom:'.length)}' of the program that began this run is expected, ${found}; give it to train as hooks.loss`,
   )

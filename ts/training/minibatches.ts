@@ -94,7 +94,9 @@ export interface RealTensors {
 async function labelsFor(dataset: Dataset, { data, labelSize }: TrainConfig): Promise<Labels> {
   const labels = await requireLabels(dataset)
   if (labelSize !== 0 && labelSize !== labels.names.length) {
-    throw new DataError(`${data}: labelSize ${labelSize} is expected, the data set has ${labels.names.length} classes`)
+    throw new DataError(
+      `${data}: labelSize ${labelSize} is expected, got a data set of ${labels.names.length} classes; set labelSize to 0`,
+    )
   }
   return labels
 }

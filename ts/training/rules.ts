@@ -36,7 +36,7 @@ export const text = (expected: string): Rule<string> => ({
 
 export const words: Rule<string> = {
   ok: (v): v is string => isText(v) && /^[\w.-]*$/.test(v),
-  expected: 'letters, digits, ".", "_" and "-"',
+  expected: 'a name of letters, digits, ".", "_" and "-"',
   reads: 'text',
 }
 

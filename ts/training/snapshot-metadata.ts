@@ -132,7 +132,7 @@ function checkNetwork(value: unknown): NetworkOptions {
   }
   const { fusedScale } = options
   if (typeof fusedScale !== 'boolean' && fusedScale !== 'auto') {
-    throw new RangeError("fusedScale: expected true, false or 'auto'")
+    throw new RangeError("fusedScale: true, false or 'auto' is expected")
   }
   const { fmaps } = options
   if (fmaps !== undefined && !(Array.isArray(fmaps) && fmaps.length <= 16 && fmaps.every(isMaps))) {

@@ -82,7 +82,7 @@ function checkFrozen(trained: Trained, { freezed, resolution }: TrainConfig): vo
   const most = mostFrozen(side)
   if (freezed <= most) return
   throw new RangeError(
-    `freezed: expected at most ${most}, the resolutions above 4x4 of a discriminator that was trained to ${side}x${side}, found ${freezed}; lower it`,
+    `freezed: at most ${most}, the resolutions above 4x4 of a discriminator that was trained to ${side}x${side}, is expected, got ${freezed}; lower it`,
   )
 }
 
