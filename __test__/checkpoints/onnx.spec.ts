@@ -151,7 +151,7 @@ test('a choice that a network has no use for is refused', (t) => {
   t.is(refusal(A, { input: 'w' }), 'input: z is expected, since configuration A has no w, got w; leave it out')
   t.regex(
     refusal(A, { psi: 0.7 }),
-    /^trunc: 1 is expected, since configuration A has no truncation, got 0.7; leave it out$/,
+    /^psi: 1 is expected, since configuration A has no truncation, got 0.7; leave it out$/,
   )
   t.regex(refusal({ config: 'D' }, { noise: 'input' }), /^noise: .*configuration D has no noise, got input; /)
 })

@@ -16,14 +16,14 @@ test('a folder that is missing, a file, or empty is refused by name', async (t) 
   await writeFile(join(dir, 'file'), '')
   const open = async (data: string) => openDataset(await options(data))
   await t.throwsAsync(open(join(dir, 'gone')), { message: /gone: a folder of images is expected, got nothing/ })
-  await t.throwsAsync(open(join(dir, 'file')), { message: /file: a folder of images is expected, this is a file/ })
+  await t.throwsAsync(open(join(dir, 'file')), { message: /file: a folder of images is expected, got a file/ })
   await t.throwsAsync(open(dir), { message: /no image|images/ })
 })
 
 test('a prepared dataset that is too small is refused', async (t) => {
   const { dir } = await openDataset(await options(await images(3)))
   const error = await t.throwsAsync(openDataset(await options(dir, { resolution: 16 })))
-  t.regex(error.message, /at least 16x16 are expected, the prepared dataset has 8x8/)
+  t.regex(error.message, /at least 16x16 are expected, got a prepared dataset of 8x8; lower resolution/)
 })
 
 test('a level that was cut names the folder to delete', async (t) => {
@@ -79,7 +79,7 @@ test('a level whose checksum dataset.json leaves out is told with --verify', asy
   const path = join(dir, 'dataset.json')
   const text = await readFile(path, 'utf8')
   await writeFile(path, text.replace('"r03.npy"', '"r0"'))
-  const given = `the checksum none of dataset.json is expected, those of its images in crc32c.npy give ${info.crc32c!['r03.npy']}`
+  const given = `the checksum none of dataset.json is expected, got ${info.crc32c!['r03.npy']} from those of its images in crc32c.npy`
   const error = await t.throwsAsync(openDataset({ ...prepare, verify: true }), { instanceOf: DataError })
   t.true(error.message.startsWith(`${join(dir, 'r03.npy')}: ${given}; delete the folder`), error.message)
 })
@@ -90,7 +90,7 @@ test('a dataset without checksums, of an older version, opens and cannot be veri
   t.false((await openDataset(prepare)).levels.hasChecksums)
   await t.throwsAsync(openDataset({ ...prepare, verify: true }), {
     instanceOf: DataError,
-    message: /checksums are expected with --verify/,
+    message: /checksums are expected with verify/,
   })
 })
 

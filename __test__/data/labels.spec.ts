@@ -79,6 +79,9 @@ test('a file beside class folders is named where labels are needed', async (t) =
 
 test('images without labels say how to give them some', async (t) => {
   const { needed, required } = await refusals(await images(2))
-  t.regex(needed, /labels are expected with --cond and for a classifier, got none; put each class into a folder/)
+  t.regex(
+    needed,
+    /labels are expected for a training with classes and for a classifier, got none; put each class into a folder/,
+  )
   t.is(required, needed)
 })

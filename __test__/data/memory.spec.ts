@@ -111,7 +111,7 @@ for (const [what, items, message] of [
     [plain(1), { image: 1 } as never],
     /^images\[1\]: a path, the bytes .* are expected, got \{ image \}; mend it/,
   ],
-  ['undefined', [undefined as never], /^images\[0\]: a path, .* found undefined; /],
+  ['undefined', [undefined as never], /^images\[0\]: a path, .* got undefined; /],
   [
     'a label missing',
     [{ ...plain(1), label: 1 }, plain(2)],

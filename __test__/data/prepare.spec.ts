@@ -53,7 +53,7 @@ test('a bad file stops preparation by name, or is left out and counted', async (
   await writeFile(join(data, 'zero.jpg'), '')
   const prepare = await options(data)
   const error = await t.throwsAsync(openDataset(prepare), { instanceOf: DataError })
-  t.regex(error.message, /nested\/0001\.png: .*; mend or remove it, or leave such files out with --skip-bad/)
+  t.regex(error.message, /nested\/0001\.png: .*; mend or remove it, or leave such files out with skipBad/)
   const { levels, info } = await openDataset({ ...prepare, skipBad: true })
   t.is(levels.count, 3)
   t.is(info.skipped.length, 2)
@@ -155,7 +155,7 @@ test('links to nothing and names that are not UTF-8 stop a preparation by name, 
     () => false,
   )
   const prepare = await options(data)
-  const expected = /lost\.png: a link to nowhere, where nothing is; mend or remove it, .*--skip-bad/
+  const expected = /lost\.png: a link to nowhere, where nothing is; mend or remove it, .*skipBad/
   await t.throwsAsync(openDataset(prepare), { instanceOf: DataError, message: expected })
   const { info } = await openDataset({ ...prepare, skipBad: true })
   t.deepEqual([info.count, info.skipped.length], [2, isNamed ? 3 : 2])

@@ -112,6 +112,8 @@ test('a disposed generator has given all memory back', async (t) => {
 test('a folder without a snapshot is refused', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'stylegan-generator-'))
   await writeFile(join(dir, 'other.txt'), '')
-  await t.throwsAsync(loadGenerator(dir), { message: /no network-snapshot-NNNNNN\.safetensors is in there/ })
-  await t.throwsAsync(loadGenerator(join(dir, 'no')), { message: /there is nothing; check the path$/ })
+  await t.throwsAsync(loadGenerator(dir), {
+    message: /a folder with network-snapshot-NNNNNN\.safetensors is expected, got one without/,
+  })
+  await t.throwsAsync(loadGenerator(join(dir, 'no')), { message: /got nothing; check the path$/ })
 })

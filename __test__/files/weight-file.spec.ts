@@ -142,9 +142,9 @@ test('a missing file is told by name, hash, and where it is published', async (t
   await t.throwsAsync(readWeightFile('/nowhere/inception.pth', knownWeights.inception), {
     instanceOf: WeightsError,
     message:
-      '/nowhere/inception.pth: no such file; expected is pt_inception-2015-12-05-6726825d.pth (SHA-256 ' +
+      '/nowhere/inception.pth: no such file; pt_inception-2015-12-05-6726825d.pth (SHA-256 ' +
       '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2), published at ' +
-      'https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights',
+      'https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights is expected',
   })
 })
 

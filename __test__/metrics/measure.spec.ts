@@ -143,7 +143,7 @@ test('pictures that this program drew are measured, and bad ones are left out wh
   await writeFile(join(drawn, 'bad.png'), '')
   const given = { network: undefined, images: drawn, data: await images(), resolution: 16, num: 16 }
   const of = await options({ ...given, metrics: ['swd'] })
-  await t.throwsAsync(measure(of, { device }), { message: /bad\.png: the file is empty .* --skip-bad/ })
+  await t.throwsAsync(measure(of, { device }), { message: /bad\.png: the file is empty .* skipBad/ })
   const warnings: string[] = []
   await measure({ ...of, skipBad: true }, { device, onWarning: (line) => warnings.push(line) })
   t.regex(warnings[0]!, /^1 file was left out: 1 × image that cannot be read; /)

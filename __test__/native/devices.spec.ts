@@ -64,7 +64,7 @@ test('a name that is not there is one line with the choices', (t) => {
       message: `device '${name}': one of auto, cpu, wgpu:0, reference is expected; 'stylegan devices' tells about them`,
     })
   }
-  t.throws(() => chooseDevice('wgpu', () => [cpu]), { message: /expected one of auto, cpu, reference/ })
+  t.throws(() => chooseDevice('wgpu', () => [cpu]), { message: /one of auto, cpu, reference is expected/ })
 })
 
 test('the processor and every adapter of this machine are listed; exactly one is what auto means', (t) => {

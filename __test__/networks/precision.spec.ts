@@ -157,12 +157,12 @@ test('a run in f16 starts from weights of bf16 with a loss scale of its own', as
 
 test('a device without 16 bits is refused by name, before anything is written', async (t) => {
   const message =
-    'precision bf16 needs a GPU: device cpu stores feature maps in 32 bits; leave --precision out or use --device wgpu'
+    'precision: bf16 needs a GPU, device cpu stores feature maps in 32 bits; leave it out, or set device to wgpu'
   await t.throwsAsync(run(await folder(), { precision, device: 'cpu' }), { instanceOf: RangeError, message })
   const flags = ['--preset', 'demo', ...tinyFlags, '--data', await tinyDataset(), '--outdir', await folder()]
   const { code, err } = await stylegan(['train', ...flags, '--precision', 'bf16', '--device', 'cpu'])
   t.is(code, 1)
-  t.is(err.trim(), `stylegan: ${message}`)
+  t.is(err.trim(), `stylegan: ${message.replace('precision:', '--precision:').replace('set device', 'set --device')}`)
 })
 
 test('feature maps that are no multiple of 4 are refused with their side', (t) => {

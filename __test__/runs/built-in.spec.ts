@@ -39,6 +39,8 @@ test.serial('avatars names the built-in network in every folder; ./avatars names
   t.teardown(() => process.chdir(before))
   await mkdir('avatars')
   t.is(await findSnapshot('avatars'), file)
-  await t.throwsAsync(findSnapshot('./avatars'), { message: /^\.\/avatars: no network-snapshot-NNNNNN\.safetensors/ })
+  await t.throwsAsync(findSnapshot('./avatars'), {
+    message: /^\.\/avatars: a folder with network-snapshot-NNNNNN\.safetensors is expected/,
+  })
   t.is(await findSnapshot(join(file)), file)
 })

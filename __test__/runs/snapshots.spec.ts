@@ -82,8 +82,10 @@ test('a folder means its newest snapshot, also one that was interrupted and lies
   await writeFile(join(dir, snapshotName(1500, true)), '')
   await utimes(join(dir, snapshotName(1000)), 1, 1)
   t.is(await findSnapshot(dir), join(dir, snapshotName(1500, true)))
-  await t.throwsAsync(findSnapshot(await folder()), { message: /no network-snapshot-NNNNNN\.safetensors is in there/ })
-  await t.throwsAsync(findSnapshot(join(dir, 'none')), { message: /there is nothing/ })
+  await t.throwsAsync(findSnapshot(await folder()), {
+    message: /a folder with network-snapshot-NNNNNN\.safetensors is expected, got one without/,
+  })
+  await t.throwsAsync(findSnapshot(join(dir, 'none')), { message: /got nothing/ })
 })
 
 test('kept are the newest, the last of every tenth tick, and the best by each metric', async (t) => {

@@ -94,13 +94,13 @@ const contradictions: [Record<string, unknown>, RegExp][] = [
     { loss: 'hinge', gamma: 4 },
     /^gamma and loss: options that fit together are expected, got 4 and "hinge"; R1 and R2/,
   ],
-  [{ loss: 'wgan-gp', r2Gamma: 1 }, /^r2Gamma and loss: .*found 1 and "wgan-gp"/],
-  [{ config: 'B', mixingProb: 0.9 }, /^mixingProb and config: .*found 0.9 and "B"; A and B have no styles to mix/],
-  [{ config: 'A', mappingLayers: 8 }, /^mappingLayers and config: .*found 8 and "A"; A has no mapping network/],
-  [{ config: 'A', cond: true }, /^cond and config: .*found true and "A"/],
-  [{ cond: true, mappingLayers: 0 }, /^cond and mappingLayers: .*found true and 0/],
-  [{ labelSize: 3 }, /^labelSize and cond: .*found 3 and false/],
-  [{ batch: 16, gpus: 8 }, /^batch and gpus: .*found 16 and 8/],
+  [{ loss: 'wgan-gp', r2Gamma: 1 }, /^r2Gamma and loss: .*got 1 and "wgan-gp"/],
+  [{ config: 'B', mixingProb: 0.9 }, /^mixingProb and config: .*got 0.9 and "B"; A and B have no styles to mix/],
+  [{ config: 'A', mappingLayers: 8 }, /^mappingLayers and config: .*got 8 and "A"; A has no mapping network/],
+  [{ config: 'A', cond: true }, /^cond and config: .*got true and "A"/],
+  [{ cond: true, mappingLayers: 0 }, /^cond and mappingLayers: .*got true and 0/],
+  [{ labelSize: 3 }, /^labelSize and cond: .*got 3 and false/],
+  [{ batch: 16, gpus: 8 }, /^batch and gpus: .*got 16 and 8/],
 ]
 for (const [overrides, message] of contradictions) {
   test(`options that contradict each other are both named: ${Object.keys(overrides).join(' and ')} ${message.source.slice(0, 24)}`, (t) => {
@@ -207,7 +207,7 @@ const impossible: [Record<string, unknown>, string][] = [
   [{ mirror: 'yes' }, 'mirror: true or false is expected, got "yes"'],
   [{ glr: 0 }, 'glr: a number above 0, or auto is expected, got 0'],
   [{ mixingProb: 1.1 }, 'mixingProb: a number from 0 to 1 is expected, got 1.1'],
-  [{ dlatentAvgBeta: 1 }, 'dlatentAvgBeta: expected a number from 0 up to, but not including, 1 is expected, got 1'],
+  [{ dlatentAvgBeta: 1 }, 'dlatentAvgBeta: a number from 0 up to, but not including, 1 is expected, got 1'],
   [{ desc: '../x' }, 'desc: a name of letters, digits, ".", "_" and "-" is expected, got "../x"'],
   [
     { data: '' },

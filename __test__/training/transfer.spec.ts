@@ -162,9 +162,9 @@ test('--freezed keeps the layers of D next to the image, also while a larger res
 test('what cannot be frozen or taken is refused before anything is written', async (t) => {
   const [resume, data, outdir] = [await teacher(), await otherImages(), join(await folder(), 'new')]
   await t.throwsAsync(run({ data, outdir, resume, freezed: 3 }), {
-    message: /^freezed: at most 2, the resolutions above 4x4 .* trained to 16x16 is expected, got 3; lower it$/,
+    message: /^freezed: at most 2, the resolutions above 4x4 .* trained to 16x16, is expected, got 3; lower it$/,
   })
-  await t.throwsAsync(run({ data, outdir, freezed: 1 }), { message: /freezed and resume: .* found 1 and null/ })
+  await t.throwsAsync(run({ data, outdir, freezed: 1 }), { message: /freezed and resume: .* got 1 and null/ })
   await t.throwsAsync(run({ data, outdir, resume, latentSize: 12, fmapMax: 4 }), {
     message: /with fmapMax 4, latentSize 12.* are expected, the snapshot has fmapMax 8, latentSize 8/,
   })

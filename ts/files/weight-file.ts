@@ -84,7 +84,7 @@ async function readBytes(path: string, known: KnownWeights): Promise<Uint8Array>
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const problem = code === 'ENOENT' ? 'no such file' : message
-    throw new WeightsError(`${path}: ${problem}, where ${describe(known)} is expected`)
+    throw new WeightsError(`${path}: ${problem}; ${describe(known)} is expected`)
   }
 }
 

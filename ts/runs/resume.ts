@@ -107,6 +107,6 @@ export async function checkStart(config: TrainConfig): Promise<void> {
   if (named === undefined || nimg < config.kimg * 1000) return
   throw optionError(
     (name) =>
-      `${named}: ${name('kimg')} above ${nimg / 1000} is expected, which this snapshot has, got ${config.kimg}; give a larger one`,
+      `${named}: ${name('kimg')} above ${nimg / 1000}, which this snapshot has, is expected, got ${config.kimg}; give a larger one`,
   )
 }

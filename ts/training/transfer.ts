@@ -1,4 +1,5 @@
 /** Training on other images that begins with the weights of a trained network: its layers are taken by the side that they work at. */
+import { optionError } from '../files/option-names.ts'
 import { isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
 import type { HostTensor } from '../files/safetensors.ts'
 import { readMetadata, SafetensorsFile, SnapshotError } from '../files/safetensors.ts'
@@ -81,8 +82,9 @@ function checkFrozen(trained: Trained, { freezed, resolution }: TrainConfig): vo
   const side = trainedSide(trained, resolution)
   const most = mostFrozen(side)
   if (freezed <= most) return
-  throw new RangeError(
-    `freezed: at most ${most}, the resolutions above 4x4 of a discriminator that was trained to ${side}x${side}, is expected, got ${freezed}; lower it`,
+  throw optionError(
+    (name) =>
+      `${name('freezed')}: at most ${most}, the resolutions above 4x4 of a discriminator trained to ${side}x${side}, is expected, got ${freezed}; lower it`,
   )
 }
 
