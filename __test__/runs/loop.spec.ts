@@ -85,7 +85,7 @@ test('a conditional network trains on folders as classes, resumes, and refuses a
   const more = await run(outdir, { data, cond: true })
   t.is(more.find((event) => event.type === 'start')!.nimg, 64)
   await t.throwsAsync(run(await folder(), { data, cond: true, labelSize: 2 }), {
-    message: /labelSize 2 is expected, got .* 3 classes/,
+    message: /labelSize 2 is expected, got .*3 classes/,
   })
   await t.throwsAsync(run(await folder(), { cond: true }), { message: /labels are expected with --cond/ })
 })

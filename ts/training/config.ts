@@ -220,10 +220,14 @@ function checkPairs(config: TrainConfig): void {
     if (r2Gamma > 0) throw refuse('r2Gamma', 'loss', advice)
   }
   if (config.aug === 'fixed' && config.p === 0) {
-    throw refuse('p', 'aug', 'fixed augmentation needs a probability: set p above 0, or aug to ada or none')
+    throw refuse(
+      'p',
+      'aug',
+      (name) => `fixed augmentation needs a probability: set ${name('p')} above 0, or ${name('aug')} to ada or none`,
+    )
   }
   if (config.aug === 'none' && config.p > 0)
-    throw refuse('p', 'aug', 'p belongs to augmentation: set it to 0, or aug to fixed')
+    throw refuse('p', 'aug', (name) => `${name('p')} belongs to augmentation: set it to 0, or ${name('aug')} to fixed`)
   if (traditional && config.mixingProb > 0) {
     throw refuse(
       'mixingProb',
