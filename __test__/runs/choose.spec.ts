@@ -69,7 +69,7 @@ test('--data alone is planned for 8 hours; with --kimg or --preset the options a
 test('hours that are none, beside a preset, or without a choice are refused before anything is written', async (t) => {
   const [outdir, data] = [join(await folder(), 'new'), await tinyDataset()]
   await t.throwsAsync(chooseConfig({ data, outdir, hours: 0 }), {
-    message: /^hours: expected a number above 0.* found 0/,
+    message: /^hours: a number above 0.* is expected, got 0/,
   })
   await t.throwsAsync(chooseConfig({ preset: 'demo', outdir, hours: 1 }), { message: /hours and preset: expected one/ })
   await t.throwsAsync(chooseConfig({ hours: 1 }), { message: /^data: / })

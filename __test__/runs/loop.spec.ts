@@ -87,7 +87,9 @@ test('a conditional network trains on folders as classes, resumes, and refuses a
   await t.throwsAsync(run(await folder(), { data, cond: true, labelSize: 2 }), {
     message: /labelSize 2 is expected, got .*3 classes/,
   })
-  await t.throwsAsync(run(await folder(), { cond: true }), { message: /labels are expected with --cond/ })
+  await t.throwsAsync(run(await folder(), { cond: true }), {
+    message: /labels are expected for a training with classes/,
+  })
 })
 
 for (const loss of Object.keys(losses) as LossName[]) {

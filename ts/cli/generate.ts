@@ -19,6 +19,7 @@ import {
   parseLayers,
   parseNumbers,
   parseSeeds,
+  parseWhole,
   parseWholes,
   refuseIgnored,
   writeFile,

@@ -103,8 +103,7 @@ function nameOf({ fingerprint }: Known, { resolution, channels, maxMegapixels = 
   return `images-${hash.digest('hex').slice(0, 12)}`
 }
 
-const noLabels =
-  'images: labels are expected with cond and for a classifier, found none; give each image as { …, label }'
+const noLabels = 'images: labels are expected with cond and for a classifier, got none; give each image as { …, label }'
 
 const place = (index: number) => `images[${index}]`
 const fileOf = (folder: string, index: number) => join(folder, String(index))

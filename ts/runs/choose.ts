@@ -1,5 +1,6 @@
 /** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
 import { resolve } from 'node:path'
+import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { avatarCount } from '../data/prepare.ts'
@@ -39,8 +40,9 @@ export async function chooseConfig(
   const { preset, hours, data, kimg } = given
   for (const option of configKeys) if (given[option] !== undefined) checkOption(option, given[option])
   if (typeof hours === 'number' && preset !== undefined) {
-    throw new RangeError(
-      `hours and preset: expected one of them, found ${hours} and ${preset}: both choose size and length; leave one out`,
+    throw optionError(
+      (name) =>
+        `${name('hours')} and ${name('preset')}: one of them is expected, got ${hours} and ${preset}, which both choose size and length; leave one out`,
     )
   }
   const alone = preset === undefined && data !== undefined
@@ -58,8 +60,9 @@ export async function chooseConfig(
     return { config: plain(taken ? { ...named, chosenFor: key } : named), lines: [] }
   }
   if (taken?.goesOn) {
-    throw new RangeError(
-      `hours and resume: expected a network of other images, found one of ${String(data)}, whose training goes on; give --kimg in place of --hours`,
+    throw optionError(
+      (name) =>
+        `${name('hours')} and ${name('resume')}: a network of other images is expected, got one of ${String(data)}, whose training goes on; give ${name('kimg')} in place of ${name('hours')}`,
     )
   }
   return plan(planned, { ...named, hours: planned, chosenFor: key }, given, taken && sizeOf(named), onMeasuring)

@@ -90,7 +90,7 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
 export async function checkFiles(config: TrainConfig): Promise<void> {
   if (config.hours !== null && config.chosenFor === null) {
     throw new RangeError(
-      `hours: options that were chosen for ${config.hours} hours are expected, found none; make them with chooseConfig`,
+      `hours: options that were chosen for ${config.hours} hours are expected, got none; make them with chooseConfig`,
     )
   }
   await checkData(config.data)

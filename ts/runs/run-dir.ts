@@ -243,7 +243,8 @@ async function savedConfig(path: string): Promise<TrainConfig | undefined> {
     const reason = error instanceof Error ? error.message : String(error)
     throw namingOptions(
       (message) => new Error(message, { cause: error }),
-      (name) => `${path}: the options of a run are expected, got ${reason}; repair it, or use another ${name('outdir')}`,
+      (name) =>
+        `${path}: the options of a run are expected, got ${reason}; repair it, or use another ${name('outdir')}`,
     )
   }
 }

@@ -75,6 +75,6 @@ export class Fields {
 function wrong(name: string, expected: string, found: unknown): Refused {
   return new Refused(
     400,
-    `${shown(name, 40)}: ${expected} is expected, found ${shown(found === undefined ? 'nothing' : JSON.stringify(found), 60)}`,
+    `${shown(name, 40)}: ${expected} is expected, got ${shown(found === undefined ? 'nothing' : JSON.stringify(found), 60)}`,
   )
 }

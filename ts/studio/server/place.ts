@@ -27,7 +27,7 @@ export class Place {
    * @throws Refused if it is not below this folder, or is not there
    */
   async inside(path: string): Promise<string> {
-    const refused = new Refused(404, `${shown(path)}: a file below the studio's folders is expected, found none`)
+    const refused = new Refused(404, `${shown(path)}: a file below the studio's folders is expected, got none`)
     if (path === '' || path.includes('\0') || isAbsolute(path) || path.split(/[\\/]/).includes('..')) throw refused
     const real = await realpath(join(this.#root, path)).catch(() => undefined)
     if (real === undefined || !this.#holds(real)) throw refused

@@ -84,7 +84,7 @@ async function runOf(ask: Ask, { runs, trainings }: Parts): Promise<Run> {
     }
   }
   const run = await runs.detail(id, commandOf)
-  if (!run) throw new Refused(404, `${id}: a run is expected, found none; it may have been removed`)
+  if (!run) throw new Refused(404, `${id}: a run is expected, got none; it may have been removed`)
   return run
 }
 
@@ -93,7 +93,7 @@ async function pictureOf(ask: Ask, runs: Runs): Promise<Uint8Array> {
   if (!pictureName.test(name)) throw new Refused(404, `${name}: reals.png or fakesNNNNNN.png is expected`)
   const file = await runs.fileOf(await runs.dirOf(ask.query('run')), name)
   const bytes = file === undefined ? undefined : await readFile(file).catch(() => undefined)
-  if (!bytes) throw new Refused(404, `${name}: a picture is expected, found none; it may have been removed`)
+  if (!bytes) throw new Refused(404, `${name}: a picture is expected, got none; it may have been removed`)
   ask.response.setHeader('cache-control', 'private, max-age=60')
   return bytes
 }
@@ -144,7 +144,7 @@ async function video(fields: Fields, ask: Ask, { networks, drawing, videos, live
 async function goOn(fields: Fields, { runs, trainings }: Parts): Promise<Job> {
   const run = fields.text('run')
   const config = await runs.configOf(run)
-  if (!config) throw new Refused(409, `${run}: options of a run are expected, found none that can be read`)
+  if (!config) throw new Refused(409, `${run}: options of a run are expected, got none that can be read`)
   const kimg = fields.has('kimg') ? fields.number('kimg', { least: 0.001, most: 1e7 }) : undefined
   return trainings.goOn(config, kimg)
 }
