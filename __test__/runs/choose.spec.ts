@@ -71,7 +71,9 @@ test('hours that are none, beside a preset, or without a choice are refused befo
   await t.throwsAsync(chooseConfig({ data, outdir, hours: 0 }), {
     message: /^hours: a number above 0.* is expected, got 0/,
   })
-  await t.throwsAsync(chooseConfig({ preset: 'demo', outdir, hours: 1 }), { message: /hours and preset: expected one/ })
+  await t.throwsAsync(chooseConfig({ preset: 'demo', outdir, hours: 1 }), {
+    message: /hours and preset: one of them is expected/,
+  })
   await t.throwsAsync(chooseConfig({ hours: 1 }), { message: /^data: / })
   await t.throwsAsync(chooseConfig({ data: 'no-such', hours: 1 }), {
     message: /no-such: a folder of images is expected/,
