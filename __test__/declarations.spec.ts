@@ -50,23 +50,52 @@ test('the declarations compile in a strict project without the types of Node, ho
   }
 })
 
+const program = ts.createProgram(entries, {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
+  types: [],
+  strict: true,
+})
+const checker = program.getTypeChecker()
+const original = (symbol: ts.Symbol) =>
+  symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+const exportsOf = (entry: string) =>
+  checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!)
+
+test('a name means the same in every entry, and an entry has a name for each thing once', (t) => {
+  const means = new Map<string, ts.Symbol>()
+  for (const entry of entries) {
+    const symbols = exportsOf(entry)
+    t.is(new Set(symbols.map(original)).size, symbols.length, entry)
+    for (const symbol of symbols) {
+      const before = means.get(symbol.name)
+      t.true(before === undefined || before === original(symbol), `${symbol.name} of ${entry}`)
+      means.set(symbol.name, original(symbol))
+    }
+  }
+})
+
+test('what is internal, or there for tests, is not declared', (t) => {
+  const symbols = new Set(entries.flatMap(exportsOf).map(original))
+  for (const { name, declarations } of symbols) {
+    for (const node of declarations ?? []) t.notRegex(node.getFullText(), /@internal|\b(for|of) tests\b/, name)
+  }
+  for (const name of ['onWrite', 'lock', 'hold', 'injectFault', 'pictureOf']) {
+    const found = [...symbols].filter(({ declarations }) =>
+      declarations?.some((node) => new RegExp(`\\b${name}\\b[?(:]`).test(node.getText())),
+    )
+    t.deepEqual(
+      found.map((symbol) => symbol.name),
+      [],
+      name,
+    )
+  }
+})
+
 test('every type that a signature names is exported too', (t) => {
-  const program = ts.createProgram(entries, {
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
-    types: [],
-    strict: true,
-  })
-  const checker = program.getTypeChecker()
-  const original = (symbol: ts.Symbol) =>
-    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-  const exported = new Set(
-    entries.flatMap((entry) =>
-      checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!).map(original),
-    ),
-  )
+  const exported = new Set(entries.flatMap(exportsOf).map(original))
   const missing = new Set<string>()
   const visit = (node: ts.Node, of: string): void => {
     const named = ts.isTypeReferenceNode(node)

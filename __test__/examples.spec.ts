@@ -59,6 +59,14 @@ for (const name of (await readdir(examples)).filter((file) => file.endsWith('.ts
   })
 }
 
+test('docs/api.md shows every program as it is', async (t) => {
+  const page = await readFile(new URL('../docs/api.md', import.meta.url), 'utf8')
+  for (const name of (await readdir(examples)).filter((file) => file.endsWith('.ts'))) {
+    const code = await readFile(join(examples, name), 'utf8')
+    t.true(page.includes(`\`\`\`typescript\n// examples/${name}\n${code}\`\`\`\n`), name)
+  }
+})
+
 test.serial('train.ts and loop.ts go on where they stopped, and generate draws with what they saved', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'stylegan-example-'))
   await start('train.ts', cwd)

@@ -100,6 +100,7 @@ export { Minibatches, type DataOptions, type Minibatch, type RealTensors } from 
 export { statNames, trainingStep, type StepLabels } from './training/step.ts'
 export { createOptimizer, reset, scalingOf, step, type Optimizer, type StepOptions } from './training/optimizer.ts'
 export { createState, encodeState, loadState, saveState, type Custom, type TrainingState } from './training/state.ts'
+export type { AugmentState, Window as AugmentWindow } from './training/ada.ts'
 export type { ImagesSeen, Position } from './training/snapshot-metadata.ts'
 
 // Data sets: prepared once, read by index.

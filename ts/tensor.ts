@@ -14,6 +14,7 @@ export {
   listDevices,
   scope,
   type AdamStep,
+  type AffineResampleOptions,
   type AdamTensors,
   type Algorithm,
   type Conv2dOptions,

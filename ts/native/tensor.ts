@@ -49,7 +49,7 @@ export interface Cost {
 export interface DeviceOptions {
   /** Most bytes that may be live, default: the machine's memory. */
   memoryLimit?: number
-  /** Forces every convolution of this device to one algorithm, for tests. */
+  /** Forces every convolution of this device to one algorithm, to compare them. */
   algorithm?: Algorithm
 }
 
@@ -143,12 +143,12 @@ export class Device {
     return wait(() => this.#native.costs())
   }
 
-  /** Test device: holds the stream before its next kernel, or lets it run on. */
+  /** @internal Test device: holds the stream before its next kernel, or lets it run on. */
   hold(hold: boolean): void {
     call(() => this.#native.hold(hold))
   }
 
-  /** For tests: the kernel launched after `launches` more of them fails on the test device; a GPU is lost there. */
+  /** @internal For tests: the kernel launched after `launches` more of them fails on the test device; a GPU is lost there. */
   injectFault(launches: number): void {
     call(() => this.#native.injectFault(whole('injectFault', launches)))
   }

@@ -3,7 +3,7 @@ import { isRecord } from '../files/json.ts'
 import type { TrainConfig } from './options.ts'
 
 /** Signs of D's scores of real images in one window of steps. */
-interface Window {
+export interface Window {
   /** Number of the window: that of its first step, divided by {@link windowSteps}. */
   readonly number: number
   /** Sum of the signs, and the number of images. */
