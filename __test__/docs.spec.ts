@@ -62,3 +62,12 @@ test('every path that the documents name is there', async (t) => {
   }
   t.true(checked > 50, `${checked} paths were recognised`)
 })
+
+test('prose stands in lines of at most 100 characters', async (t) => {
+  for (const page of [...text.keys(), 'CHANGELOG.md']) {
+    const lines = (await readFile(join(root, page), 'utf8')).replace(/^```[\s\S]*?^```/gm, '').split('\n')
+    // A table's row is one line, and a line of one link cannot be broken.
+    const long = lines.filter((line) => line.length > 100 && !/^\||^\S+$/.test(line))
+    t.deepEqual(long, [], page)
+  }
+})
