@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import test from 'ava'
 import { chooseConfig } from '../../ts/runs/choose.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
+import { RunDir } from '../../ts/runs/run-dir.ts'
 import { checkFiles } from '../../ts/runs/resume.ts'
-import { resolveConfig, type ConfigOverrides, type TrainConfig } from '../../ts/training/config.ts'
+import { resolveConfig, runName, type ConfigOverrides, type TrainConfig } from '../../ts/training/config.ts'
 import { folder } from '../support/folder.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
 
@@ -62,6 +63,9 @@ test('--data alone is planned for 8 hours; with --kimg or --preset the options a
   t.is(config.hours, 8)
   t.true(config.kimg > 100)
   t.is((await chooseConfig({ ...small, kimg: 7 })).config.hours, null)
+  // A larger --kimg trains on what 8 hours were planned for.
+  await RunDir.create(outdir, runName(config), config)
+  t.deepEqual((await chooseConfig({ ...small, kimg: 7 })).config, { ...config, kimg: 7 })
   t.is((await chooseConfig({ preset: 'demo', outdir })).config.kimg, 135)
   t.like((await chooseConfig({ preset: 'demo', outdir })).config, resolveConfig('demo', { outdir }))
 })
@@ -114,7 +118,9 @@ test('on the same images --resume takes all options of the snapshot, and goes on
   const events = await trained({ ...config, metrics: 'none' })
   t.is(events.find((event) => event.type === 'start')!.nimg, 96)
   const reached = await chooseConfig({ data, outdir, resume: outdir, desc: 'again' })
-  await t.throwsAsync(checkFiles({ ...reached.config, kimg: 0.05 }), { message: /is reached already; give a larger/ })
+  await t.throwsAsync(checkFiles({ ...reached.config, kimg: 0.05 }), {
+    message: /kimg above 0.128, which this snapshot has/,
+  })
   await t.throwsAsync(chooseConfig({ data, outdir, resume: outdir, hours: 1, desc: 'hours' }), {
     message: /^hours and resume: /,
   })
