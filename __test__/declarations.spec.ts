@@ -94,6 +94,13 @@ test('what is internal, or there for tests, is not declared', (t) => {
   }
 })
 
+test('every exported function and class says what it is', (t) => {
+  for (const symbol of new Set(entries.flatMap(exportsOf).map(original))) {
+    if (!(symbol.flags & (ts.SymbolFlags.Function | ts.SymbolFlags.Class))) continue
+    t.true(symbol.getDocumentationComment(checker).length > 0, symbol.name)
+  }
+})
+
 test('every type that a signature names is exported too', (t) => {
   const exported = new Set(entries.flatMap(exportsOf).map(original))
   const missing = new Set<string>()

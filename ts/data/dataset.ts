@@ -21,6 +21,7 @@ import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
 
+/** A prepared data set: its folder, what that says of itself, and its images at every resolution. */
 export interface Dataset extends PreparedFolder {
   readonly levels: Levels
 }

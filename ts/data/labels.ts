@@ -6,6 +6,7 @@ import type { PreparedFolder } from './info.ts'
 import { readListed, type Listed } from './listed.ts'
 import { crc32c, DataError, readNpy } from '../native/index.ts'
 
+/** The classes of the images of a data set. */
 export interface Labels {
   readonly names: readonly string[]
   /** `[count, names]`: 1 in each column that an image has. */

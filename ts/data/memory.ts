@@ -23,6 +23,7 @@ export interface ImageArray {
 /** One image: an image file or its bytes (PNG, JPEG, GIF, WebP, BMP, TIFF), or pixels `[height, width, 1, 3 or 4]`, 0 … 255. */
 export type ImageItem = string | Uint8Array | LabelledImage
 
+/** One image with its label, if images have labels. */
 export type LabelledImage = (
   | { readonly path: string }
   | { readonly bytes: Uint8Array }

@@ -49,6 +49,7 @@ export interface ClassifierInfo {
   readonly options: ClassifierOptions
 }
 
+/** A network that tells of an image whether it has an attribute. */
 export interface Classifier {
   readonly network: Network
   readonly info: ClassifierInfo
@@ -140,7 +141,11 @@ export interface LoadedClassifier extends Classifier {
   readonly sha256: string
 }
 
-/** @throws SnapshotError if it is no classifier of `stylegan classifier train`, VersionError if a newer program wrote it */
+/**
+ * Opens a classifier that {@link saveClassifier} wrote.
+ *
+ * @throws SnapshotError if it is no classifier of `stylegan classifier train`, VersionError if a newer program wrote it
+ */
 export async function loadClassifier(path: string, device: Device): Promise<LoadedClassifier> {
   const { network, info } = await SafetensorsFile.use(path, async (file) => {
     if (!isFormat(path, file.metadata['format'], format, formatVersion)) {

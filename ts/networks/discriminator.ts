@@ -16,6 +16,7 @@ import {
 } from './params.ts'
 import { mapsOf } from './precision.ts'
 
+/** Every variable of the discriminator, in the official order, with its shape and how it begins. */
 export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
   const { resolution, numChannels, mbstdGroup, semantics } = options
   const R = Math.log2(resolution)

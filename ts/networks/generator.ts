@@ -9,6 +9,11 @@ import { constant, get, numLayers, type NetworkOptions, type Params, type ParamS
 import { synthesis, synthesisSpecs, type Noise } from './synthesis.ts'
 import { traditional, traditionalSpecs } from './traditional.ts'
 
+/**
+ * Every variable of the generator, in the official order, with its shape and how it begins.
+ *
+ * @throws RangeError for options that contradict each other, naming both
+ */
 export function generatorSpecs(options: NetworkOptions): ParamSpec[] {
   const { config, dlatentSize } = options
   checkWidths(options)
@@ -39,6 +44,7 @@ function checkWidths({ config = 'F', mappingLayers, labelSize, latentSize, dlate
   }
 }
 
+/** What a forward pass of training takes beside z. */
 export interface TrainingPass {
   readonly labels?: Tensor | undefined
   readonly mixing?: Mixing | undefined
@@ -65,6 +71,7 @@ export function generateForTraining(
   })
 }
 
+/** How images are drawn of latents. */
 export interface Sampling {
   readonly labels?: Tensor | undefined
   /** ψ: 1 samples all of W, 0 gives the mean image (StyleGAN, Appendix B). */

@@ -7,6 +7,7 @@ import type { ConfigurationName } from './configurations.ts'
 import type { Precision } from './precision.ts'
 import type { Semantics } from './semantics.ts'
 
+/** The variables of a network, or some of them, by their official names. */
 export type Params = ReadonlyMap<string, Tensor>
 
 /** What fixes the shapes of both networks, and how they are stored. */
@@ -90,6 +91,7 @@ export type SynthesisNetworkOptions = Pick<
   | 'layer'
 >
 
+/** A variable before it is made: its official name, its shape, and what it begins as. */
 export interface ParamSpec {
   readonly name: string
   readonly shape: readonly number[]
@@ -136,10 +138,12 @@ export function weight(name: string, shape: readonly number[], lrmul = 1): Param
   return { name: `${name}/weight`, shape, init: { deviation: 1 / lrmul }, trainable: true }
 }
 
+/** A variable that begins as one value; {@link weight} begins as random numbers. */
 export function constant(name: string, shape: readonly number[], value: number, trainable = true): ParamSpec {
   return { name, shape, init: { value }, trainable }
 }
 
+/** `[size]` zeros, named `name/bias`. */
 export function bias(name: string, size: number): ParamSpec {
   return constant(`${name}/bias`, [size], 0)
 }
@@ -195,7 +199,11 @@ export function tracked(
   return { params: new Map([...params].map(([name, tensor]) => [name, starts.get(name) ?? tensor])), inputs }
 }
 
-/** @throws TypeError if there is no such variable */
+/**
+ * A variable by its name.
+ *
+ * @throws TypeError if there is none
+ */
 export function get(params: Params, name: string): Tensor {
   const tensor = params.get(name)
   if (tensor === undefined) throw new TypeError(`the network has no variable '${name}'`)

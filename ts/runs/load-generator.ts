@@ -5,6 +5,7 @@ import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from './snapshots.ts'
 
+/** Where a network is drawn, and what it needs for that. */
 export interface LoadOptions {
   /** A name such as `cpu`, `wgpu` or `auto`, or an open device; `cpu` by default. */
   readonly device?: string | Device

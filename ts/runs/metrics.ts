@@ -8,6 +8,7 @@ import type { MetricName } from '../training/metric-names.ts'
 import { checkNeeds, defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureHooks, type MeasureOptions } from '../metrics/measure.ts'
 
+/** What a training tells of the metrics of its snapshots. */
 export type MetricEvent =
   /** A metric of the newest snapshot is being computed. */
   | {

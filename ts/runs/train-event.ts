@@ -1,6 +1,7 @@
 /** What a training tells while it goes on. */
 import type { MetricEvent } from './metrics.ts'
 
+/** What `train` yields; `type` tells which. */
 export type TrainEvent =
   /** The data set is being prepared. */
   | { readonly type: 'prepare'; readonly done: number; readonly total: number }

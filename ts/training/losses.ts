@@ -28,6 +28,7 @@ export function gLogisticSaturating(fakeScores: Tensor): Tensor {
   return scope(() => fakeScores.softplus().neg().mean())
 }
 
+/** What the discriminator's loss gives: scalars, and the logits `[N, 1]` that it has seen. */
 export interface DiscriminatorLoss {
   readonly loss: Tensor
   readonly realScores: Tensor
@@ -91,6 +92,7 @@ export function r1Penalty(
   })
 }
 
+/** The mixed images of a gradient penalty, and how their gradients weigh. */
 export interface GradientPenaltyOptions {
   /** Shares of the fakes in the mixed images, `[N, 1, 1, 1]`. */
   readonly mix: Tensor
@@ -188,10 +190,12 @@ export interface CustomLoss extends Pick<Loss, 'G'>, Partial<Pick<Loss, 'penalty
   readonly D: (...given: Parameters<Loss['D']>) => CustomDiscriminatorLoss
 }
 
+/** {@link DiscriminatorLoss}, perhaps without a penalty. */
 export interface CustomDiscriminatorLoss extends Omit<DiscriminatorLoss, 'penalty'> {
   readonly penalty?: Tensor | undefined
 }
 
+/** Losses of the package. */
 export type LossName = 'logistic' | 'logistic-saturating' | 'wgan' | 'wgan-gp' | 'hinge' | 'hinge-gp'
 
 /** What the losses of a step read. */
@@ -206,8 +210,11 @@ export interface LossOptions {
   readonly drawMix: () => Tensor
 }
 
+/** A pair of losses: of logits `[N, 1]` for the generator, of images `[N, side, side, C]` for the discriminator. */
 export interface Loss {
+  /** A scalar that the generator makes small. */
   readonly G: (fakeScores: Tensor) => Tensor
+  /** Its `loss` is a scalar that the discriminator makes small; gradients inside it need `createGraph`. */
   readonly D: (critic: Critic, reals: Tensor, fakes: Tensor, options: LossOptions) => DiscriminatorLoss
   /** Name of the penalty in stats.jsonl. */
   readonly penalty: 'r1_penalty' | 'gradient_penalty'

@@ -27,6 +27,12 @@ export interface Optimizer {
   readonly average: Network | undefined
 }
 
+/**
+ * Adam's memory for the trainable variables of a network, all zeros.
+ *
+ * @param average a copy of the network that becomes its running average
+ * @param options `scalesLoss`: losses are brought up before they are differentiated, as f16 needs
+ */
 export function createOptimizer(network: Network, average?: Network, { scalesLoss = false } = {}): Optimizer {
   const { device } = network
   const [m, v] = [device.arena(shapesOf(network)), device.arena(shapesOf(network))]
@@ -43,6 +49,7 @@ export function scalingOf({ lossScale }: Optimizer): Scaling {
 
 const shapesOf = ({ trainable, params }: Network) => trainable.map((name) => get(params, name).shape)
 
+/** How far a step goes. */
 export interface StepOptions {
   readonly rate: number
   /** Weight of the old running average. */

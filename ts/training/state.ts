@@ -36,6 +36,7 @@ export interface Custom {
   readonly layer?: CustomLayer | undefined
 }
 
+/** Everything that training changes: `saveState` writes it, and `loadState` reads it. */
 export interface TrainingState {
   readonly G: Network
   readonly D: Network
