@@ -66,12 +66,24 @@ export async function* streamSafetensors(
   const checksums: number[] = Array<number>(arrays.size).fill(0)
   yield encodeHeader(arrays, metadata, checksums)
   let index = 0
-  for (const tensor of tensors.values()) {
-    const bytes = bytesOf(await tensor.read())
+  for await (const values of readAhead([...tensors.values()])) {
+    const bytes = bytesOf(values)
     checksums[index++] = crc32c(bytes)
     yield bytes
   }
   yield { at: 0, bytes: encodeHeader(arrays, metadata, checksums) }
+}
+
+/** The arrays in order, each read while the one before is written. */
+async function* readAhead(tensors: readonly LazyTensor[]): AsyncGenerator<Values> {
+  let next = tensors[0]?.read()
+  for (let i = 0; next; i++) {
+    const values = await next
+    next = tensors[i + 1]?.read()
+    // Where writing fails nobody waits for it.
+    next?.catch(() => {})
+    yield values
+  }
 }
 
 function elementOf(values: Values): Element {

@@ -17,6 +17,7 @@ import {
   type CustomLayer,
   type Network,
   type NetworkOptions,
+  type ParamSpec,
 } from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { lossOf, type CustomLoss, type Loss } from './losses.ts'
@@ -69,13 +70,24 @@ export function createState(device: Device, config: TrainConfig, custom: Custom 
   return stateOf(device, config, networkOptions(config), custom)
 }
 
-/** The same, with networks of these options. */
-export function stateOf(device: Device, config: TrainConfig, saved: NetworkOptions, custom: Custom): TrainingState {
+/**
+ * The same, with networks of these options.
+ *
+ * @param isFilled every variable is assigned to at once: none is drawn
+ */
+export function stateOf(
+  device: Device,
+  config: TrainConfig,
+  saved: NetworkOptions,
+  custom: Custom,
+  isFilled = false,
+): TrainingState {
   checkPrecision(saved, device)
   const [loss, options] = [lossOf(config.loss, custom.loss), withLayer(saved, custom.layer)]
   const weights = new Rng(config.seed, streams.weights)
-  const G = createNetwork(device, generatorSpecs(options), weights)
-  const D = createNetwork(device, discriminatorSpecs(options), weights)
+  const make = (specs: readonly ParamSpec[]) =>
+    isFilled ? emptyNetwork(device, specs) : createNetwork(device, specs, weights)
+  const [G, D] = [make(generatorSpecs(options)), make(discriminatorSpecs(options))]
   const Gs = copyNetwork(G)
   const progress = { nimg: 0, step: 0, scheduleNimg: 0, lod: -1 }
   const augment = augmentationOf(config)
@@ -147,7 +159,7 @@ export async function loadState(
   if (await isCheckpoint(path)) return startState(path, device, config, custom)
   return SafetensorsFile.use(path, async (file) => {
     const saved = trainingMetadata(path, file)
-    const fresh = stateOf(device, config, sameNetworks(path, saved.network, config), custom)
+    const fresh = stateOf(device, config, sameNetworks(path, saved.network, config), custom, true)
     for (const [name, tensor] of namedTensors(fresh)) {
       // A run in another precision scales no loss: it begins here.
       if (name.endsWith('/loss_scale') && saved.network.precision !== config.precision) continue
