@@ -88,11 +88,6 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
  * @throws Error naming what is missing, RangeError if `--resume` names a snapshot that `--kimg` does not exceed
  */
 export async function checkFiles(config: TrainConfig): Promise<void> {
-  if (config.hours !== null && config.chosenFor === null) {
-    throw new RangeError(
-      `hours: options that were chosen for ${config.hours} hours are expected, got none; make them with chooseConfig`,
-    )
-  }
   await checkData(config.data)
   await checkOutdir(config.outdir)
   await checkStart(config)
@@ -100,6 +95,11 @@ export async function checkFiles(config: TrainConfig): Promise<void> {
 
 /** The part of {@link checkFiles} that is about the snapshot to start from. */
 export async function checkStart(config: TrainConfig): Promise<void> {
+  if (config.hours !== null && config.chosenFor === null) {
+    throw new RangeError(
+      `hours: options that were chosen for ${config.hours} hours are expected, got none; make them with chooseConfig`,
+    )
+  }
   const own = await snapshotsIn(join(config.outdir, runName(config)))
   if (own.length > 0) return
   const named = await namedSnapshot(config)
