@@ -108,6 +108,23 @@ test('a signal and break at the same step leave the same bits', async (t) => {
   t.deepEqual(await tensors(await newest(two)), await tensors(await newest(one)))
 })
 
+test('a signal while images are prepared ends the events, with a snapshot', async (t) => {
+  const outdir = await folder()
+  const stop = new AbortController()
+  const events: TrainEvent[] = []
+  const config = await configOf(outdir, { data: 'builtin:avatars' })
+  for await (const event of train(config, { signal: stop.signal })) {
+    events.push(event)
+    stop.abort()
+  }
+  t.is(events[0]!.type, 'prepare')
+  t.deepEqual(
+    events.slice(-2).map(({ type }) => type),
+    ['snapshot', 'end'],
+  )
+  t.is(await nimgOf(await newest(outdir)), 0)
+})
+
 test('break while images are prepared stops preparing, and the folder is free for the next start', async (t) => {
   const outdir = await folder()
   const config = await configOf(outdir, { data: 'builtin:avatars' })
