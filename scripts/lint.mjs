@@ -7,6 +7,10 @@ const clippy = ['clippy', '--workspace', '--all-targets', '--release', '--target
 const checks = [
   ['prettier', '--check', '--log-level=warn', '.'],
   ['eslint', '--max-warnings=0', '.'],
+  // What is published: its manifest, its declarations, and the links of its comments.
+  ['publint'],
+  ['attw', '--pack', '--profile', 'esm-only', '--quiet'],
+  ['typedoc', '--emit', 'none'],
   ['cargo', 'fmt', '--all', '--check'],
   ['cargo', ...clippy, '--', '--deny=warnings'],
 ]

@@ -85,7 +85,7 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['metrics', '--network', 'NETWORK', '--metrics', 'fid'],
     /got "fid"; did you mean fid50k\?/,
   ],
-  ['no network', ['metrics'], /network and images: one of them is expected, got none/],
+  ['no network', ['metrics'], /--network and --images: one of them is expected, got none/],
   [
     'no images to generate',
     ['metrics', '--network', 'NETWORK', '--metrics-num', '0'],

@@ -164,10 +164,6 @@ export function deviationMap(images: readonly Picture[]): Picture {
 
 /**
  * Noise of some layers (StyleGAN, Fig. 5): in all, in none, in the fine ones, in the coarse ones; elsewhere it is 0.
- *
- * @param split first fine layer; the paper's 8 of 18 by default, in proportion
- * @param halves only the left half of each image is shown, as in the paper
- * @param mirrored seeds whose images are turned left to right first
  */
 export async function noiseComponentsFigure(
   generator: TrainedGenerator,
@@ -178,8 +174,11 @@ export async function noiseComponentsFigure(
     mirrored = [],
     ...sampling
   }: NoiseFigure & {
+    /** First fine layer; the paper's 8 of 18 by default, in proportion. */
     split?: number | undefined
+    /** Only the left half of each image is shown, as in the paper. */
     halves?: boolean | undefined
+    /** Seeds whose images are turned left to right first. */
     mirrored?: readonly number[] | undefined
   },
 ): Promise<Picture> {

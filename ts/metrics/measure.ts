@@ -238,7 +238,7 @@ async function checkTrainedOn(data: string, network: string): Promise<void> {
     throw namingOptions(
       (message) => new DataError(message, { cause: error }),
       (name) =>
-        `${messageOf(error as Error, name)}; ${data} is the data that ${network} was trained on${from}; give ${name('data')}`,
+        `${messageOf(error as Error, name).split('; ')[0]}; ${data} is the data that ${network} was trained on${from}; give ${name('data')}`,
     )
   })
 }

@@ -42,7 +42,6 @@ export interface DiscriminatorLoss {
  * et al. 2018; official D_logistic_simplegp), evaluated in every step. A penalty whose weight is 0 is not computed.
  *
  * @param reals, fakes `[N, side, side, C]`
- * @param resolution side of the network's full-size images: see {@link r1Penalty}
  */
 export function dLogisticR1(
   critic: Critic,
