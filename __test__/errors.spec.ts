@@ -51,6 +51,6 @@ test('errors of options have code names in code, and flags on the command line',
 test('the flag of every option of training is its name', (t) => {
   for (const key of configKeys) {
     const { flag } = options[key] as { flag?: string }
-    if (flag !== undefined) t.is(flagOf(key), flag.split(' ')[0], key)
+    if (flag !== undefined) t.is(flagOf(key), flag.split(' ')[0]!, key)
   }
 })

@@ -21,7 +21,7 @@ export interface DatasetInfo {
   readonly transform: string
   /** Images that could not be read and were left out. */
   readonly skipped: readonly string[]
-  /** How many files are no images of the data set, by kind; {@link leftOutName} lists them. */
+  /** How many files are no images of the data set, by kind; `left-out.txt` lists them. */
   readonly leftOut?: Readonly<Record<string, number>> | undefined
   /** Names of the columns of `labels.npy`. */
   readonly labels?: readonly string[]

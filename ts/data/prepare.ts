@@ -30,7 +30,7 @@ export interface PreparingOptions {
 }
 
 export interface PrepareOptions extends PreparingOptions {
-  /** Folder of images, prepared dataset, or {@link BUILTIN_AVATARS}. */
+  /** Folder of images, prepared dataset, or `builtin:avatars`. */
   readonly data: string
   /** Take pictures for images that this program drew; they are left out by default. */
   readonly keepDrawn?: boolean | undefined

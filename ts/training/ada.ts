@@ -4,7 +4,7 @@ import type { TrainConfig } from './options.ts'
 
 /** Signs of D's scores of real images in one window of steps. */
 export interface Window {
-  /** Number of the window: that of its first step, divided by {@link windowSteps}. */
+  /** Number of the window: that of its first step, divided by `windowSteps`. */
   readonly number: number
   /** Sum of the signs, and the number of images. */
   signs: number

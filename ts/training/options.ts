@@ -68,7 +68,7 @@ export const options = {
     flag: '--preset <name>',
     help: `options to start from: ${presetNames.join(', ')}`,
   }),
-  /** Folder of images or prepared dataset, or {@link BUILTIN_AVATARS}. */
+  /** Folder of images or prepared dataset, or `builtin:avatars`. */
   data: option({
     rule: { ...text('a folder of images or a prepared dataset'), advice: `name one, or use ${BUILTIN_AVATARS}` },
     default: '', // must be given
