@@ -67,7 +67,7 @@ test('a byte that changed on the disk is found when it is read, and at once with
   await writeFile(join(dir, 'r03.npy'), bytes)
   const damaged = await openDataset(prepare)
   await damaged.levels.batch(8, [0, 1], [false, false])
-  const expected = { instanceOf: DataError, message: /r03.npy: the checksum .* of image 2 is expected, got .* delete the folder/ }
+  const expected = { instanceOf: DataError, message: /r03.npy: .*image 2.* delete the folder/ }
   await t.throwsAsync(damaged.levels.batch(8, [2], [false]), expected)
   await t.throwsAsync(openDataset(verified), expected)
   t.true(levels.hasChecksums)

@@ -211,7 +211,7 @@ export function get(params: Params, name: string): Tensor {
 }
 
 /**
- * Parameters that do not change any more, for drawing many pictures: the {@link effectiveWeight} of each layer is computed once.
+ * Parameters that do not change any more, for drawing many pictures: the `effectiveWeight` of each layer is computed once.
  * The tensors must not be assigned to afterwards.
  */
 export function frozen(params: Params): Params {
@@ -247,7 +247,7 @@ export function effectiveWeight(params: Params, name: string, make: (weight: Ten
   return params instanceof FrozenParams ? params.cached(name, () => make(weight)) : make(weight)
 }
 
-/** A weight as it is used: times {@link gainOf}. */
+/** A weight as it is used: times `gainOf`. */
 export function equalised(params: Params, name: string, gain: number, lrmul = 1): Tensor {
   return effectiveWeight(params, name, (weight) => weight.mul(gainOf(weight, gain, lrmul)))
 }
