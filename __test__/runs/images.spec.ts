@@ -102,3 +102,12 @@ test('a bad image ends the start with its index, before anything of a run is mad
     [],
   )
 })
+
+test('images of one colour, which have no sliced Wasserstein distance, do not end training', async (t) => {
+  const [side, size] = [16, 16 * 16 * 3]
+  const black = { pixels: new Uint8Array(20 * size), count: 20, width: side, height: side, channels: 3 } as const
+  const events = await run(await folder(), black, { resolution: side, metrics: 'swd', metricsNum: 20 })
+  const warning = events.find((event) => event.type === 'metric')
+  t.regex(warning?.line ?? '', /Warning +not measured: sliced Wasserstein distance: channel 0 of the reals is constant/)
+  t.is(events.at(-1)!.type, 'end')
+})

@@ -74,6 +74,9 @@ export async function* snapshotMetrics(
       hooks.signal,
     )
   } catch (error) {
-    if (!hooks.signal?.aborted) throw error
+    if (hooks.signal?.aborted) return
+    // Some images have no such number, for example of one colour: the next snapshot may have.
+    if (!(error instanceof RangeError)) throw error
+    yield { type: 'metric', line: shownLine(`Warning        not measured: ${error.message}`) }
   }
 }
