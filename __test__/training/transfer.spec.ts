@@ -7,6 +7,7 @@ import { Device } from '../../ts/native/index.ts'
 import { discriminator } from '../../ts/networks/discriminator.ts'
 import { generate } from '../../ts/networks/generator.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
+import { findSnapshot } from '../../ts/runs/snapshots.ts'
 import { resolveConfig, scheduleOptions, type ConfigOverrides } from '../../ts/training/config.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { encodeState, loadState, type TrainingState } from '../../ts/training/state.ts'
@@ -45,7 +46,7 @@ const otherImages = () =>
 async function transferred(overrides: ConfigOverrides): Promise<TrainingState> {
   const resume = overrides.resume ?? (await teacher())
   const config = resolveConfig('demo', { ...small, data: await otherImages(), ...overrides, resume })
-  return startFrom(resume, cpu, config)
+  return startFrom(await findSnapshot(resume), cpu, config)
 }
 
 const saved = (path: string, name: string) => SafetensorsFile.use(path, (file) => file.read(name))
@@ -172,7 +173,12 @@ test('what cannot be frozen or taken is refused before anything is written', asy
 })
 
 test('a generator of another code base without a discriminator is a start for other sizes too', async (t) => {
+  const avatars = { resolution: 64, fmapBase: 1024, fmapMax: 64, latentSize: 128, mappingLayers: 4 } as const
   const file = new URL('lernapparat/for-g-all-64/random-64x64.for_g_all.pt', checkpoints).pathname
+  await t.throwsAsync(transferred({ resume: 'avatars', freezed: 1, ...avatars }), {
+    message:
+      /^freezed: a file with a discriminator is expected, got .*avatars.safetensors, which has none; leave it out$/,
+  })
   const wide = { fmapBase: 384, fmapMax: 12, latentSize: 20, mappingLayers: 8, batch: 4 } as const
   const state = await transferred({ ...wide, resume: file, resolution: 32, lodInitialResolution: 32 })
   t.regex(state.notes!.join('\n'), /Taken: the weights of G, Gs up to 32x32; new: the discriminator, the optimisers/)

@@ -20,6 +20,8 @@ export interface Trained {
   /** Level of detail that training had reached. */
   readonly lod: number
   readonly nimg: number
+  /** Whether the file has a discriminator. */
+  readonly hasD: boolean
   /** Of our own snapshots. */
   readonly config: TrainConfig | undefined
   readonly origin: Origin | undefined
@@ -28,12 +30,12 @@ export interface Trained {
 /** @throws SnapshotError or WeightsError if the file holds no trained network */
 export async function readTrained(path: string): Promise<Trained> {
   if (await isCheckpoint(path)) {
-    const { options, lod, what, licence } = await openCheckpoint([path])
-    return { options, lod, nimg: 0, config: undefined, origin: { what, licence } }
+    const { options, lod, what, licence, D } = await openCheckpoint([path])
+    return { options, lod, nimg: 0, hasD: D !== undefined, config: undefined, origin: { what, licence } }
   }
   const { network, config, position, origin } = trainingMetadata(path, { metadata: await readMetadata(path) })
   const { lod, nimg } = position
-  return { options: network, lod: lod < 0 ? Infinity : lod, nimg, config, origin }
+  return { options: network, lod: lod < 0 ? Infinity : lod, nimg, hasD: true, config, origin }
 }
 
 /** Largest side whose layers are trained, of images of at most this resolution. */
@@ -71,14 +73,20 @@ export async function startingNimg(path: string, config: TrainConfig): Promise<n
       wanted,
       keys.filter((key) => key !== 'resolution'),
     )
-    checkFrozen(trained, config)
+    checkFrozen(path, trained, config)
     return 0
   }
   refuseOther(path, options, wanted, keys)
   return trained.config ? nimg : nimgAt(lod, scheduleOptions(config))
 }
 
-function checkFrozen(trained: Trained, { freezed, resolution }: TrainConfig): void {
+function checkFrozen(path: string, trained: Trained, { freezed, resolution }: TrainConfig): void {
+  if (freezed > 0 && !trained.hasD) {
+    throw optionError(
+      (name) =>
+        `${name('freezed')}: a file with a discriminator is expected, got ${path}, which has none; leave it out`,
+    )
+  }
   const side = trainedSide(trained, resolution)
   const most = mostFrozen(side)
   if (freezed <= most) return
@@ -115,7 +123,7 @@ async function transfer(
   const wanted = networkOptions(config)
   const keys = differences(found, wanted).filter((key) => key !== 'resolution' && key !== 'labelSize')
   refuseOther(path, found, wanted, keys)
-  checkFrozen(trained, config)
+  checkFrozen(path, trained, config)
   const { resolution, labelSize, precision } = config
   const options: NetworkOptions = { ...found, resolution, labelSize: config.cond ? labelSize : 0, precision }
   const fresh = stateOf(device, config, options, custom)
