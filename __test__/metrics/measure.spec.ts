@@ -250,9 +250,9 @@ test('what a metric lacks is said in one line before anything is computed', asyn
   const cases: [Partial<MeasureOptions>, RegExp][] = [
     [
       { metrics: ['fid50k'] },
-      /fid50k: the weights pt_inception-2015-12-05-6726825d\.pth \(SHA-256 6726825d0af5.*, published at https.*\) are expected, got none; give --inception <file> or --weights <folder>/,
+      /fid50k: the weights pt_inception-2015-12-05-6726825d\.pth \(SHA-256 6726825d0af5.*, published at https.*\) are expected, got none; give the file as inception, or its folder as weights/,
     ],
-    [{ metrics: ['ppl_wend'], weights: '/nowhere' }, /vgg16-397923af\.pth .*found nothing at \/nowhere\/vgg16/],
+    [{ metrics: ['ppl_wend'], weights: '/nowhere' }, /vgg16-397923af\.pth .*got nothing at \/nowhere\/vgg16/],
     [{ metrics: ['ls'] }, /attribute classifiers are expected, got none; train some with 'stylegan classifier train'/],
     [{ num: 2.5 }, /num: a whole number above 0 is expected, got 2\.5/],
     [{ images: await images() }, /network and images: one of them is expected, got both/],
@@ -261,15 +261,15 @@ test('what a metric lacks is said in one line before anything is computed', asyn
       { network: undefined, images: await images(), metrics: ['ls'] },
       /ls: a network is expected, since it moves latents/,
     ],
-    [{ network: undefined, images: await images() }, /the side of the images is expected, got none; give --resolution/],
+    [{ network: undefined, images: await images() }, /the side of the images is expected, got none; give resolution/],
     [{ network: await snapshot({ resolution: 8 }) }, /at least 16x16 pixels are expected, got 8x8/],
     [
       { network: await snapshot({ data: 'photos-elsewhere' }) },
-      /^photos-elsewhere: a folder of images is expected, got nothing; photos-elsewhere is the data that \S+\.safetensors was trained on, relative to the folder of training; give --data$/,
+      /^photos-elsewhere: a folder of images is expected, got nothing; photos-elsewhere is the data that \S+\.safetensors was trained on, relative to the folder of training; give data$/,
     ],
     [
       { network: await snapshot({ data: '/photos-elsewhere' }) },
-      /; \/photos-elsewhere is the data that \S+\.safetensors was trained on; give --data$/,
+      /; \/photos-elsewhere is the data that \S+\.safetensors was trained on; give data$/,
     ],
     [{ data: 'x.npz' }, /x\.npz: statistics \(\.npz with mu and sigma\) are expected; ENOENT/],
   ]
