@@ -367,7 +367,7 @@ test('features that another command adds to are refused, and so are those that i
   const [first, second] = [new FeatureCache(dir), new FeatureCache(dir)]
   await counted(first, {}).rows(12)
   const message =
-    /^another 'stylegan metrics' or training that measures this network or these images is under way: process \d+ holds it since .*; wait for it, or give another --cache$/
+    /^another 'stylegan metrics' or training that measures this network or these images is under way: process \d+ holds it since .*; wait for it, or give another cache$/
   await t.throwsAsync(counted(second, {}).rows(12), { instanceOf: LockedError, message })
   await first.removeTemporary()
   const { request, rows } = counted(second, {})

@@ -126,7 +126,7 @@ test('networks that are replaced, removed or damaged are told apart', async (t) 
   await rm(path)
   const gone = await client.post('/api/draw', ask(lookOf('a.safetensors')))
   t.is(gone.status, 404)
-  t.regex(String(gone.json['error']), /^a\.safetensors: .* found none$/)
+  t.regex(String(gone.json['error']), /^a\.safetensors: .* got none$/)
   t.true((await stat(join(from, name))).isFile())
 })
 
