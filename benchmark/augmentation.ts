@@ -1,0 +1,62 @@
+/**
+ * What augmentation costs of a training step, at 64² with 64 feature maps.
+ *
+ *     node --import @oxc-node/core/register benchmark/augmentation.ts
+ *
+ * Steps with and without it alternate, in pairs, so that other work of the machine meets both; a row is the median of the pairs.
+ * Numbers go to `results/augmentation.json`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { Device, scope } from '../ts/native/index.ts'
+import { machine } from '../ts/performance/benchmark.ts'
+import { resolveConfig, scheduleOptions, type TrainConfig } from '../ts/training/config.ts'
+import { progressAt } from '../ts/training/schedule.ts'
+import { createState } from '../ts/training/state.ts'
+import { trainingStep } from '../ts/training/step.ts'
+
+const shape = { resolution: 64, fmapBase: 1024, fmapMax: 64, latentSize: 128, batch: 16 }
+const pairs = Number(process.argv[2] ?? 15)
+
+/** Takes steps at full resolution, on noise. */
+function stepper(device: Device, overrides: Partial<TrainConfig>): () => Promise<number> {
+  const config = resolveConfig('stylegan', { data: 'noise', mbstdGroup: 4, ...shape, ...overrides })
+  const state = createState(device, config)
+  const progress = progressAt(config.kimg * 1000, scheduleOptions(config))
+  const { resolution: side, minibatch } = progress
+  const bytes = new Uint8Array(minibatch * side * side * 3).map((_, i) => (i * 97) % 256)
+  return async () => {
+    const began = performance.now()
+    const stats = scope(() => {
+      return trainingStep(state, device.tensor(bytes, [minibatch, side, side, 3]), progress, config)
+    })
+    await stats.data()
+    stats.dispose()
+    return performance.now() - began
+  }
+}
+
+const device = Device.open('cpu')
+const plain = stepper(device, { aug: 'none' })
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+const rows = []
+for (const p of [0.2, 0.6, 1]) {
+  const augmented = stepper(device, { aug: 'fixed', p })
+  await augmented()
+  await plain()
+  const ms: [number, number][] = []
+  for (let i = 0; i < pairs; i++) ms.push([await plain(), await augmented()])
+  const row = {
+    ...shape,
+    augpipe: 'bgc',
+    p,
+    plainMs: median(ms.map(([without]) => without)),
+    augmentedMs: median(ms.map(([, with_]) => with_)),
+    share: median(ms.map(([without, with_]) => with_ / without - 1)),
+  }
+  rows.push(row)
+  const [a, b] = [row.plainMs.toFixed(0), row.augmentedMs.toFixed(0)]
+  console.log(`p ${p}: ${a} ms without, ${b} ms with augmentation, ${(100 * row.share).toFixed(1)} % more`)
+}
+mkdirSync(new URL('results/', import.meta.url), { recursive: true })
+const file = new URL('results/augmentation.json', import.meta.url)
+writeFileSync(file, JSON.stringify({ machine: machine(), pairs, rows }, null, 2) + '\n')
