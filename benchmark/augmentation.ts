@@ -3,8 +3,9 @@
  *
  *     node --import @oxc-node/core/register benchmark/augmentation.ts
  *
- * Steps with and without it alternate, in pairs, so that other work of the machine meets both; a row is the median of the pairs.
- * Numbers go to `results/augmentation.json`.
+ * Steps with and without it alternate, in pairs, so that other work of the machine meets both. A row is the median of the pairs, in
+ * seconds and in processor time; the latter is right on a loaded machine too, if there is one thread: `RAYON_NUM_THREADS=1`. Numbers go
+ * to `results/augmentation.json`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Device, scope } from '../ts/native/index.ts'
@@ -17,21 +18,27 @@ import { trainingStep } from '../ts/training/step.ts'
 const shape = { resolution: 64, fmapBase: 1024, fmapMax: 64, latentSize: 128, batch: 16 }
 const pairs = Number(process.argv[2] ?? 15)
 
+interface Cost {
+  readonly ms: number
+  readonly processorMs: number
+}
+
 /** Takes steps at full resolution, on noise. */
-function stepper(device: Device, overrides: Partial<TrainConfig>): () => Promise<number> {
+function stepper(device: Device, overrides: Partial<TrainConfig>): () => Promise<Cost> {
   const config = resolveConfig('stylegan', { data: 'noise', mbstdGroup: 4, ...shape, ...overrides })
   const state = createState(device, config)
   const progress = progressAt(config.kimg * 1000, scheduleOptions(config))
   const { resolution: side, minibatch } = progress
   const bytes = new Uint8Array(minibatch * side * side * 3).map((_, i) => (i * 97) % 256)
   return async () => {
-    const began = performance.now()
+    const [began, used] = [performance.now(), process.cpuUsage()]
     const stats = scope(() => {
       return trainingStep(state, device.tensor(bytes, [minibatch, side, side, 3]), progress, config)
     })
     await stats.data()
     stats.dispose()
-    return performance.now() - began
+    const { user, system } = process.cpuUsage(used)
+    return { ms: performance.now() - began, processorMs: (user + system) / 1000 }
   }
 }
 
@@ -43,19 +50,18 @@ for (const p of [0.2, 0.6, 1]) {
   const augmented = stepper(device, { aug: 'fixed', p })
   await augmented()
   await plain()
-  const ms: [number, number][] = []
-  for (let i = 0; i < pairs; i++) ms.push([await plain(), await augmented()])
-  const row = {
-    ...shape,
-    augpipe: 'bgc',
-    p,
-    plainMs: median(ms.map(([without]) => without)),
-    augmentedMs: median(ms.map(([, with_]) => with_)),
-    share: median(ms.map(([without, with_]) => with_ / without - 1)),
-  }
+  const costs: [Cost, Cost][] = []
+  for (let i = 0; i < pairs; i++) costs.push([await plain(), await augmented()])
+  const of = (key: keyof Cost) => ({
+    without: median(costs.map(([one]) => one[key])),
+    augmented: median(costs.map(([, other]) => other[key])),
+    more: median(costs.map(([one, other]) => other[key] / one[key] - 1)),
+  })
+  const row = { ...shape, augpipe: 'bgc', p, ms: of('ms'), processorMs: of('processorMs') }
   rows.push(row)
-  const [a, b] = [row.plainMs.toFixed(0), row.augmentedMs.toFixed(0)]
-  console.log(`p ${p}: ${a} ms without, ${b} ms with augmentation, ${(100 * row.share).toFixed(1)} % more`)
+  for (const [key, { without, augmented, more }] of Object.entries({ ms: row.ms, 'processor ms': row.processorMs })) {
+    console.log(`p ${p}: ${without.toFixed(0)} → ${augmented.toFixed(0)} ${key}, ${(100 * more).toFixed(1)} % more`)
+  }
 }
 mkdirSync(new URL('results/', import.meta.url), { recursive: true })
 const file = new URL('results/augmentation.json', import.meta.url)

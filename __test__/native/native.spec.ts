@@ -104,6 +104,12 @@ const wrong: [name: string, op: (x: Tensor) => unknown, message: RegExp][] = [
   ['concat of nothing', () => concat([], 0), /concat: at least one tensor/],
   ['broadcastTo', (x) => x.broadcastTo([3, 3]), /broadcast_to/],
   ['upfirdn2d', (x) => x.upfirdn2d({ taps: [1] }), /upfirdn2d: x must be \[N, H, W, C\]/],
+  ['affineResample', (x) => x.affineResample(x, [2, 2]), /affine_resample: x must be \[N, H, W, C\]/],
+  [
+    'affineResample with other matrices',
+    (x) => x.reshape([1, 2, 3, 1]).affineResample(x, [2, 2]),
+    /affine_resample: m must be \[1, 2, 3\], got \[2, 3\]/,
+  ],
   ['biasAct', (x) => x.biasAct(x.sum([0]), -0.1), /alpha must be in \[0, 1\]/],
   ['adain', (x) => x.adain(x), /adain: x must be/],
   ['noiseBiasAct', (x) => x.noiseBiasAct(x, x, x, 0.2), /noise_bias_act: x must be/],

@@ -138,7 +138,9 @@ test('colours of RGB go through the matrix, alpha stays, gray sees the mean of t
   const pixel = [0.3, -0.7, 0.5, 0.9]
   const expected = M.slice(0, 3).map(([r, g, b, one]) => r! * 0.3 + g! * -0.7 + b! * 0.5 + one!)
   const recolored = async (values: number[]) => {
-    return Array.from(await recolor(reference.tensor(values, [1, 1, 1, values.length]), [M]).data())
+    const C = values.length
+    const pixels = Array.from({ length: 16 }, () => values).flat()
+    return Array.from(await recolor(reference.tensor(pixels, [1, 4, 4, C]), [M]).data()).slice(-C)
   }
   t.true(difference(await recolored(pixel.slice(0, 3)), expected) < 1e-12)
   t.true(difference(await recolored(pixel), [...expected, 0.9]) < 1e-12)
@@ -148,9 +150,9 @@ test('colours of RGB go through the matrix, alpha stays, gray sees the mean of t
 
 test('colour keeps a gray pixel gray under hue and saturation', async (t) => {
   // Contrast and brightness change all three alike, so whatever is drawn, gray stays gray.
-  const gray = reference.full([64, 1, 1, 3], 0.25)
+  const gray = reference.full([64, 4, 4, 3], 0.25)
   const values = await augment(gray, new Rng(3), { p: 1, augpipe: 'color' }).data()
-  for (let n = 0; n < 64; n++) {
+  for (let n = 0; n < 64 * 16; n++) {
     t.true(difference([values[3 * n]!, values[3 * n]!], [values[3 * n + 1]!, values[3 * n + 2]!]) < 1e-12)
   }
   t.true(new Set(values).size > 32, 'each image has its own')

@@ -99,6 +99,8 @@ const contradictions: [Record<string, unknown>, RegExp][] = [
   [{ config: 'A', mappingLayers: 8 }, /^mappingLayers and config: .*got 8 and "A"; A has no mapping network/],
   [{ config: 'A', cond: true }, /^cond and config: .*got true and "A"/],
   [{ cond: true, mappingLayers: 0 }, /^cond and mappingLayers: .*got true and 0/],
+  [{ aug: 'fixed' }, /^p and aug: .*got 0 and "fixed"; fixed augmentation needs a probability/],
+  [{ aug: 'none', p: 0.2 }, /^p and aug: .*got 0.2 and "none"; p belongs to augmentation/],
   [{ labelSize: 3 }, /^labelSize and cond: .*got 3 and false/],
   [{ batch: 16, gpus: 8 }, /^batch and gpus: .*got 16 and 8/],
 ]
@@ -188,6 +190,14 @@ const impossible: [Record<string, unknown>, string][] = [
   [{ numChannels: 2 }, 'numChannels: 1 (gray), 3 (RGB) or 4 (RGBA) is expected, got 2'],
   [{ kimg: 0 }, 'kimg: a number above 0 is expected, got 0'],
   [{ kimg: NaN }, 'kimg: a number above 0 is expected, got NaN'],
+  [{ p: 1.5 }, 'p: a number from 0 to 1 is expected, got 1.5'],
+  [{ p: -0.1 }, 'p: a number from 0 to 1 is expected, got -0.1'],
+  [{ target: 2 }, 'target: a number from 0 to 1 is expected, got 2'],
+  [{ aug: 'noaug' }, 'aug: one of auto, ada, fixed, none is expected, got "noaug"'],
+  [
+    { augpipe: 'bgx' },
+    'augpipe: one of blit, geom, color, filter, noise, cutout, bg, bgc, bgcf, bgcfn, bgcfnc is expected, got "bgx"',
+  ],
   [{ gamma: -1 }, 'gamma: a number of at least 0 is expected, got -1; 0 turns R1 off'],
   [{ gamma: Infinity }, 'gamma: a number of at least 0 is expected, got Infinity; 0 turns R1 off'],
   [{ batch: 0 }, 'batch: a whole number from 1 to 65536, or auto is expected, got 0'],
@@ -248,6 +258,13 @@ test('a run goes on with another length, device or place, and not with other tra
     'resume',
     'gamma',
   ])
+})
+
+test('presets of the paper and the demo have no augmentation, and neither have runs from before there was any', (t) => {
+  for (const [name, preset] of Object.entries(presets)) t.is(preset.aug, name === 'stylegan' ? 'auto' : 'none', name)
+  const { aug: _, p: __, target: ___, augpipe: ____, ...old } = resolveConfig('stylegan', { data: 'photos' })
+  t.is(configFromJson(old).aug, 'none')
+  t.deepEqual(sameRun(configFromJson(old), resolveConfig('stylegan', { data: 'photos' })), [])
 })
 
 test('feature maps halve with each stage after the largest: official networks_stylegan.py', (t) => {
