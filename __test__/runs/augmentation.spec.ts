@@ -90,3 +90,16 @@ test('a run that began without augmentation goes on without', async (t) => {
   t.false('Progress/augment' in ticks(more)[0]!)
   t.is((await readdir(outdir)).filter((name) => name.startsWith('stylegan')).length, 1)
 })
+
+test('overfitting is told once, when three ticks in a row show it, on the screen and in the log', async (t) => {
+  // A generator that stands still, and a discriminator that may learn what it wants.
+  const still = { aug: 'fixed', p: 0.01, glr: 1e-9, dlr: 0.01, gamma: 0, mirror: false, kimg: 1.28 } as const
+  const events = await run({ ...still, outdir: await folder() })
+  const told = events.filter((event) => event.type === 'notice' && event.line.startsWith('D knows'))
+  t.is(told.length, 1)
+  const { dir } = events.find((event) => event.type === 'start')!
+  t.regex(await readFile(join(dir, 'log.txt'), 'utf8'), /^D knows the training images by heart: r_t /m)
+  const known = ticks(events).map((tick) => tick['Loss/signs/real']! > 0.9)
+  const first = events.filter((event) => event.type === 'tick' || event === told[0]).indexOf(told[0]!)
+  t.deepEqual(known.slice(first - 3, first), [true, true, true])
+})

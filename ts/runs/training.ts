@@ -55,8 +55,8 @@ export class Training {
   #secPerKimg = 0
   readonly #peak: Peak | undefined
   #tickSteps = 0
-  /** Of overfitting, once in a start of the run. */
-  #hasWarned = false
+  /** Ticks in a row that showed overfitting. */
+  #overfitTicks = 0
 
   constructor(reals: Minibatches, config: TrainConfig, run: RunDir, state: TrainingState, { peak, snapshot }: Given) {
     this.#peak = peak
@@ -254,13 +254,13 @@ export class Training {
     if (warning) yield { type: 'notice', line: warning }
   }
 
-  /** That D knows the images by heart, the first time that a tick shows it. */
+  /** That D knows the images by heart, once: one tick may show it while G is only slow to begin. */
   #warning(stats: Readonly<Record<string, number>>): string | undefined {
     const { augment } = this.#state.position
-    if (this.#hasWarned || augment === undefined) return undefined
-    const warning = overfitting(augment, stats[realSigns]!, this.#config)
-    this.#hasWarned = warning !== undefined
-    return warning
+    if (this.#overfitTicks === 3) return undefined
+    const warning = augment && overfitting(augment, stats[realSigns]!, this.#config)
+    this.#overfitTicks = warning ? this.#overfitTicks + 1 : 0
+    return this.#overfitTicks === 3 ? warning : undefined
   }
 
   async #profile(peak: Peak): Promise<TrainEvent> {
