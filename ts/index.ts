@@ -25,10 +25,15 @@ export type { ImageArray, ImageItem, ImageSet, LabelledImage } from './data/memo
 export { loadGenerator, type LoadOptions } from './runs/load-generator.ts'
 export type { ImageGenerator, Images, ImagesOptions, MappingOptions, SynthesisOptions } from './figures/generator.ts'
 export { Styles } from './figures/styles.ts'
+export { readProjected, type Projected } from './figures/projected.ts'
 export { principalComponents, type Components, type Shift } from './figures/components.ts'
 export { drawLook, stylesOfLook, type Copied, type Look } from './figures/look.ts'
 export type { Seeds } from './data/seeds.ts'
 export type { Origin } from './training/imported.ts'
+
+// The w of a picture.
+export { project, type ProjectEvent, type ProjectHooks, type ProjectOptions } from './runs/project.ts'
+export type { ProjectionSpace } from './figures/projector.ts'
 
 // Files of pictures: PNG, and videos of a walk through W.
 export type { Picture } from './figures/grid.ts'

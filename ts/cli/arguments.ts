@@ -208,7 +208,7 @@ export function parseWholes(text: string): number[] {
 }
 
 /** `cat,4` as 'cat', 4. */
-function parseClasses(text: string): (number | string)[] {
+export function parseClasses(text: string): (number | string)[] {
   return text.split(',').map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : part.trim()))
 }
 

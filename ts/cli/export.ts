@@ -9,7 +9,7 @@ import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
 import { flagOf, makeFolder, networkHelp, parsePsi, parseWhole, refuseIgnored, sayPath } from './arguments.ts'
-import { checkOutput } from './outputs.ts'
+import { checkOutput } from '../runs/outputs.ts'
 
 /** Draws an exported file with PyTorch. */
 const torchModule = 'stylegan_torch.py'

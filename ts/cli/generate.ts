@@ -7,12 +7,14 @@ import type { Shift } from '../figures/components.ts'
 import { drawLook, type Copied } from '../figures/look.ts'
 import { enlargeImages, tileImages } from '../figures/grid.ts'
 import { checkPixels } from '../figures/panel.ts'
+import { readProjected } from '../figures/projected.ts'
 import { encodeDrawnPng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
 import {
   drawOptions,
   figureOf,
+  flagOf,
   openGenerator,
   parseCount,
   parseGrid,
@@ -30,6 +32,7 @@ import { Progress } from './progress.ts'
 
 interface Options extends DrawOptions {
   seeds?: number[]
+  projectedW?: string
   mix?: Copied[]
   shift?: Shift[]
   noiseMode?: 'const' | 'random' | 'none'
@@ -47,6 +50,7 @@ export function generateCommand(): Command {
   const command = new Command('generate').description('Draw one picture for each seed from a trained network.')
   return drawOptions(command, { scale: '1; --uncurated at least 128 pixels wide' })
     .option('--seeds <list>', 'seeds, such as 0,1,4-6', parseSeeds)
+    .option('--projected-w <file>', "images of w in a .npz file, as 'stylegan project' writes it, in place of seeds")
     .addOption(
       new Option('--noise-mode <mode>', 'noise: fixed buffers, drawn from the seed, or none (default: const)').choices([
         'const',
@@ -74,7 +78,7 @@ export function generateCommand(): Command {
         Object.keys(uncuratedOfPaper),
       ),
     )
-    .option('--outdir <dir>', 'where seedNNNN.png go', 'out')
+    .option('--outdir <dir>', 'where seedNNNN.png go; of --projected-w projNN.png', 'out')
     .addHelpText(
       'after',
       `
@@ -82,12 +86,14 @@ Examples:
   $ stylegan generate --network results --seeds 0-9
   $ stylegan generate --network results --seeds 0-11 --grid 4x3 --scale 4
   $ stylegan generate --network results --seeds 5 --uncurated
+  $ stylegan generate --network results --projected-w out/projected_w.npz
   $ stylegan generate --network network-snapshot-002000.safetensors --seeds 7 --trunc 0.5 --noise-mode none`,
     )
     .action(run)
 }
 
 async function run(options: Options): Promise<void> {
+  if (options.projectedW !== undefined) return drawProjected({ ...options, projectedW: options.projectedW })
   const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
   const { mix, shift, noiseSeed, noiseStrength } = options
   if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, got both')
@@ -114,11 +120,7 @@ async function run(options: Options): Promise<void> {
   const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }
   const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
   const { G, generator, sampling, expect } = await openGenerator(options)
-  refuseIgnored([
-    '--noise-mode',
-    noiseMode !== undefined && !configurationOf(G.options).noise,
-    `a network of configuration ${G.options.config} has no noise`,
-  ])
+  refuseNoise(noiseMode, G)
   if (!uncurated) return drawSeeds(G, { ...options, seeds: seeds! })
   const { rows: full, lods: columns } = { rows: 3, lods: [0, 1, 2, 2, 3, 3], ...figure, ...layout }
   expect(columns.reduce((sum, lod) => sum + full * 2 ** lod, 0))
@@ -160,6 +162,51 @@ async function drawSeeds(
     height: high,
   } = tileImages(Buffer.concat(drawn), { n: seeds.length, ...shape }, grid.columns, gap)
   await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(pixels, width, high, shape.c))
+}
+
+/** One file for each w of a file. */
+async function drawProjected(options: Options & { projectedW: string }): Promise<void> {
+  const { projectedW, outdir, scale = 1, height, noiseMode: noise, noiseSeed, noiseStrength: factors } = options
+  const why = '--projected-w draws the w of a file as it is'
+  const ofSeeds = [
+    'seeds',
+    'trunc',
+    'truncCutoff',
+    'class',
+    'mix',
+    'shift',
+    'grid',
+    'uncurated',
+    'uncuratedRows',
+  ] as const
+  refuseIgnored(
+    ...[...ofSeeds, 'lods' as const, 'paper' as const].map(
+      (key) => [flagOf(key), options[key] !== undefined, why] as const,
+    ),
+    ['--noise-seed', noiseSeed !== undefined && noise !== 'random', 'it belongs to --noise-mode random'],
+  )
+  const { w, noiseMaps } = await readProjected(projectedW)
+  const { G } = await openGenerator(options)
+  refuseNoise(noise, G)
+  const noiseStrength = factors?.length === 1 ? factors[0] : factors
+  const noiseSeeds = noiseSeed === undefined ? undefined : Array.from({ length: w.count }, (_, i) => noiseSeed + i)
+  const images = await G.synthesis(w, { noise, noiseMaps, noiseSeeds, noiseStrength, height })
+  const { width, height: high, channels: c } = images
+  checkPixels(width * scale, high * scale)
+  for (let i = 0; i < w.count; i++) {
+    const pixels = enlargeImages(images.at(i), { n: 1, h: high, w: width, c }, scale)
+    const path = join(outdir, `proj${String(i).padStart(2, '0')}.png`)
+    await writeFile(path, await encodeDrawnPng(pixels, width * scale, high * scale, c))
+  }
+}
+
+/** @throws RangeError if the network has no noise */
+function refuseNoise(mode: string | undefined, G: ImageGenerator): void {
+  refuseIgnored([
+    '--noise-mode',
+    mode !== undefined && !configurationOf(G.options).noise,
+    `a network of configuration ${G.options.config} has no noise`,
+  ])
 }
 
 /** `12:0-3,40:4+6` as layers 0 to 3 of seed 12, 4 and 6 of seed 40. */

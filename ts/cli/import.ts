@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { openCheckpoint, writeNetworks } from '../checkpoints/index.ts'
 import { makeFolder, parseWhole, sayPath } from './arguments.ts'
 import { checkpointText } from './info.ts'
-import { checkOutput } from './outputs.ts'
+import { checkOutput } from '../runs/outputs.ts'
 
 export function importCommand(): Command {
   return new Command('import')

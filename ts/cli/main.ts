@@ -19,6 +19,7 @@ import { watchScreen } from './signals.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { diskError } from '../files/write-atomic.ts'
+import { projectCommand } from './project.ts'
 import { studioCommand } from './studio.ts'
 import { trainCommand } from './train.ts'
 import { truncateCommand } from './truncate.ts'
@@ -37,6 +38,7 @@ const program = new Command('stylegan')
   .addCommand(truncateCommand())
   .addCommand(noiseCommand())
   .addCommand(videoCommand())
+  .addCommand(projectCommand())
   .addCommand(studioCommand())
   .addCommand(metricsCommand())
   .addCommand(classifierCommand())

@@ -12,7 +12,7 @@ import {
   writePicture,
   type DrawOptions,
 } from './arguments.ts'
-import { checkOutput } from './outputs.ts'
+import { checkOutput } from '../runs/outputs.ts'
 
 interface Options extends DrawOptions {
   rows?: number[]

@@ -41,7 +41,6 @@ const flags: Readonly<Record<string, Answers>> = {
     '--translate': leaveOut('the first StyleGAN has no input transform'),
     '--rotate': leaveOut('the first StyleGAN has no input transform'),
     '--output': 'this command writes a file for each seed; name their folder with --outdir',
-    '--projected-w': 'images of w are drawn by a program: see G.synthesis in the README',
     '--rows': here('--uncurated-rows'),
   },
   mix: { ...drawing, '--outdir': file, '--row-seeds': here('--rows'), '--col-seeds': here('--cols') },
@@ -62,6 +61,13 @@ const flags: Readonly<Record<string, Answers>> = {
     '--num': here('--metrics-num'),
     '--num-gen': here('--metrics-num'),
   },
+  project: {
+    '--network-pkl': network,
+    '--pkl': network,
+    '--target-fname': here('--target'),
+    '--save-video': leaveOut('a video is always written'),
+    '--steps': here('--num-steps'),
+  },
   'classifier train': { '--rate': here('--lr'), '--glr': here('--lr'), '--dlr': here('--lr') },
 }
 
@@ -79,5 +85,6 @@ export const otherCommands: Answers = {
   dataset_tool: 'train reads folders of images as they are: stylegan train --data <folder>',
   legacy: 'its name here is stylegan import',
   sample: 'its name here is stylegan generate',
+  projector: 'its name here is stylegan project',
   evaluate: 'its name here is stylegan metrics',
 }

@@ -1,5 +1,6 @@
-/** Events of `stylegan train --json`: one JSON object a line. docs/json.md says what each holds. */
+/** Events of `stylegan train --json` and `project --json`: one JSON object a line. docs/json.md says what each holds. */
 import type { TrainEvent } from '../runs/loop.ts'
+import type { ProjectEvent } from '../runs/project.ts'
 import { sayJson } from './arguments.ts'
 
 /** Events that only say how far something is come at most so often. */
@@ -8,7 +9,7 @@ const everyMs = 1000
 export class JsonLines {
   readonly #told = new Map<string, number>()
 
-  show(event: TrainEvent): void {
+  show(event: TrainEvent | ProjectEvent): void {
     if (event.type === 'step' || event.type === 'prepare' || event.type === 'measuring') {
       const isLast = event.type !== 'step' && event.done >= event.total
       const now = performance.now()

@@ -22,7 +22,7 @@ import {
   writeFile,
   type DrawOptions,
 } from './arguments.ts'
-import { checkOutput } from './outputs.ts'
+import { checkOutput } from '../runs/outputs.ts'
 
 /** The first two are animated PNG, the others ffmpeg's. */
 const videoKinds = ['.png', '.apng', '.mp4', '.m4v', '.webm', '.mkv', '.mov', '.avi', '.gif', '.webp']

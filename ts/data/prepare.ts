@@ -9,7 +9,7 @@ import { checksum, hot, labelsIn, type Classes } from './labels.ts'
 import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/index.ts'
 
 export const avatarCount = 4000
-const defaultMaxMegapixels = 100
+export const defaultMaxMegapixels = 100
 
 /** How images become a prepared data set. */
 export interface PreparingOptions {

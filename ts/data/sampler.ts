@@ -46,4 +46,5 @@ export const streams = {
   noise: 5,
   classifier: 6,
   metrics: 7,
+  projector: 8,
 } as const

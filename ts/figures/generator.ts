@@ -29,6 +29,8 @@ export interface MappingOptions {
 export interface SynthesisOptions {
   /** The network's own noise (default), drawn for each image, or none. */
   readonly noise?: 'const' | 'random' | 'none' | undefined
+  /** Noise of the image's own, in place of the network's: one map `[side, side]` a layer, as the projector finds them. */
+  readonly noiseMaps?: readonly ArrayLike<number>[] | undefined
   /** Seeds of random noise, one an image; by default those of the images, or 0, 1, … for w of another origin. */
   readonly noiseSeeds?: Seeds | undefined
   /** Factor of the noise: one for all layers, or one a layer from the coarsest. Default 1. */
@@ -181,7 +183,7 @@ export class ImageGenerator implements TrainedGenerator {
    */
   async synthesis(
     w: Styles,
-    { noise = 'const', noiseSeeds, noiseStrength = 1, height = this.height }: SynthesisOptions = {},
+    { noise = 'const', noiseMaps, noiseSeeds, noiseStrength = 1, height = this.height }: SynthesisOptions = {},
   ): Promise<Images> {
     const { resolution, dlatentSize, numChannels: c } = this.options
     const layers = numLayers(resolution)
@@ -201,7 +203,7 @@ export class ImageGenerator implements TrainedGenerator {
     for (let i = 0; i < w.count; i++) {
       const image = scope(() => {
         const styles = this.#tensorsOf(w.at(i))
-        return renderStyles(this, styles, this.#noise(noise === 'random' ? seeds[i]! : noise, strengths))
+        return renderStyles(this, styles, this.#noise(noise === 'random' ? seeds[i]! : noise, strengths, noiseMaps))
       })
       pixels.set(cropImages(await bytesOf(image), { n: 1, h: resolution, w: resolution, c }, shown), i * size)
     }
@@ -209,14 +211,23 @@ export class ImageGenerator implements TrainedGenerator {
   }
 
   /** Noise of some strength in each layer; of full strength it is the network's own affair. */
-  #noise(noise: number | 'const' | 'none', strengths: readonly number[]): Noise {
+  #noise(
+    noise: number | 'const' | 'none',
+    strengths: readonly number[],
+    maps: readonly ArrayLike<number>[] | undefined,
+  ): Noise {
     const rng = typeof noise === 'number' ? new Rng(noise, streams.noise) : undefined
-    if (noise === 'none' || strengths.every((strength) => strength === 1)) return rng ?? (noise as 'const' | 'none')
+    const own = noise === 'const' ? maps : undefined
+    if (noise === 'none' || (!own && strengths.every((strength) => strength === 1))) {
+      return rng ?? (noise as 'const' | 'none')
+    }
     if (!configurationOf(this.options).noise) return 'none'
     return strengths.map((strength, layer) => {
       const side = 2 ** (Math.floor(layer / 2) + 2)
       const shape = [1, side, side, 1]
-      const full = rng?.normal(this.Gs.device, shape) ?? get(this.Gs.params, `G_synthesis/noise${layer}`).reshape(shape)
+      const full = own
+        ? this.Gs.device.tensor(own[layer] ?? [], shape)
+        : (rng?.normal(this.Gs.device, shape) ?? get(this.Gs.params, `G_synthesis/noise${layer}`).reshape(shape))
       return full.mul(strength)
     })
   }

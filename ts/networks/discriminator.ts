@@ -72,40 +72,69 @@ export function discriminator(
   lod: number,
   options: NetworkOptions,
 ): Tensor {
-  const R = Math.log2(options.resolution)
-  const { top, fade } = growth(lod, options.resolution)
   const { semantics = {} } = options
-  const smooth = configurationOf(options).blur && !semantics.sharpD ? blur : (x: Tensor) => x
-  const layer = (name: string, x: Tensor, original = (x: Tensor) => act(params, name, conv2d(params, name, x))) =>
-    throughLayer(options, { name, params, x, original })
-  const down = (name: string, x: Tensor) =>
-    semantics.activationBeforePooling
-      ? downscale(act(params, name, conv2d(params, name, smooth(x))), 2)
-      : act(params, name, downConv2d(params, name, smooth(x)))
-  const from = (r: number, x: Tensor) => fromRgb(params, rgbName(R, r), x, mapsOf(options, images.device), semantics)
   return scope(() => {
-    const [N, H, W, C] = images.dims4()
-    const factor = H / 2 ** top
-    if (H !== W || !Number.isInteger(factor) || C !== options.numChannels) {
-      throw new ShapeError(
-        `discriminator: images must be [N, ${2 ** top}, ${2 ** top}, ${options.numChannels}], got [${images.shape}]`,
-      )
-    }
-    const native = downscale(images, factor)
-    let x = from(top, native)
-    for (let r = top; r >= 3; r--) {
-      const [conv, halving] = blockNames(r)
-      x = layer(conv, x)
-      x = layer(halving, x, (x) => down(halving, x))
-      if (r === top && fade > 0) x = lerp(x, from(r - 1, downscale(native, 2)), fade)
-    }
+    const N = images.dims4()[0]
+    let x = trunk(params, images, lod, options)
     // The deviation of a group is small beside the feature maps, and the last layers are small anyway.
     x = x.cast(x.device.float)
     if (options.mbstdGroup > 1) x = withMinibatchStddev(x, semantics.wholeBatchStddev ? N : options.mbstdGroup)
-    x = layer('4x4/Conv', x)
+    x = layerOf(params, options)('4x4/Conv', x)
     // The rows of the dense weight are ordered (channel, y, x).
     x = dense(params, '4x4/Dense0', x.permute([0, 3, 1, 2]).reshape([N, x.size / N]))
     const scores = dense(params, '4x4/Dense1', x, { gain: 1, linear: true })
     return classes(options) === 0 ? scores : scores.mul(checkLabels(labels, N, options.labelSize)).sum([1], true)
   })
+}
+
+/** The feature maps of the {@link discriminator} from its finest convolution to 4×4, for distances between images. */
+export function discriminatorFeatures(params: Params, images: Tensor, lod: number, options: NetworkOptions): Tensor[] {
+  return scope(() => {
+    const maps: Tensor[] = []
+    trunk(params, images, lod, options, (x) => maps.push(x))
+    return maps
+  })
+}
+
+const layerOf =
+  (params: Params, options: NetworkOptions) =>
+  (name: string, x: Tensor, original = (x: Tensor) => act(params, name, conv2d(params, name, x))) =>
+    throughLayer(options, { name, params, x, original })
+
+/** Feature maps at 4×4; `onMaps` sees those of each convolution before. */
+function trunk(
+  params: Params,
+  images: Tensor,
+  lod: number,
+  options: NetworkOptions,
+  onMaps: (maps: Tensor) => void = () => {},
+): Tensor {
+  const R = Math.log2(options.resolution)
+  const { top, fade } = growth(lod, options.resolution)
+  const { semantics = {} } = options
+  const smooth = configurationOf(options).blur && !semantics.sharpD ? blur : (x: Tensor) => x
+  const layer = layerOf(params, options)
+  const down = (name: string, x: Tensor) =>
+    semantics.activationBeforePooling
+      ? downscale(act(params, name, conv2d(params, name, smooth(x))), 2)
+      : act(params, name, downConv2d(params, name, smooth(x)))
+  const from = (r: number, x: Tensor) => fromRgb(params, rgbName(R, r), x, mapsOf(options, images.device), semantics)
+  const [, H, W, C] = images.dims4()
+  const factor = H / 2 ** top
+  if (H !== W || !Number.isInteger(factor) || C !== options.numChannels) {
+    throw new ShapeError(
+      `discriminator: images must be [N, ${2 ** top}, ${2 ** top}, ${options.numChannels}], got [${images.shape}]`,
+    )
+  }
+  const native = downscale(images, factor)
+  let x = from(top, native)
+  for (let r = top; r >= 3; r--) {
+    const [conv, halving] = blockNames(r)
+    x = layer(conv, x)
+    onMaps(x)
+    x = layer(halving, x, (x) => down(halving, x))
+    onMaps(x)
+    if (r === top && fade > 0) x = lerp(x, from(r - 1, downscale(native, 2)), fade)
+  }
+  return x
 }

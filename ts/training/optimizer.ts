@@ -52,6 +52,8 @@ const shapesOf = ({ trainable, params }: Network) => trainable.map((name) => get
 /** How far a step goes. */
 export interface StepOptions {
   readonly rate: number
+  /** In place of the official training's. */
+  readonly adam?: { readonly beta1: number; readonly beta2: number } | undefined
   /** Weight of the old running average. */
   readonly averageBeta?: number
   /** Names of variables that have no gradient and stay as they are. */
@@ -67,7 +69,7 @@ export interface StepOptions {
 export function step(
   optimizer: Optimizer,
   gradients: readonly Tensor[],
-  { rate, averageBeta = 0, still = new Set() }: StepOptions,
+  { rate, adam: decay, averageBeta = 0, still = new Set() }: StepOptions,
 ): void {
   const { network, m, v, state, lossScale, average } = optimizer
   const { device, flat: params, trainable } = network
@@ -82,7 +84,7 @@ export function step(
     gradients.forEach((gradient, i) => grads.tensors[learning[i]!]!.assign(gradient))
     const before = lossScale && state.affine(1, 0)
     const tensors = { grad: scalingOf(optimizer).down(grads.flat), params, m: m.flat, v: v.flat, state }
-    adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, rate, averageBeta })
+    adam(average ? { ...tensors, average: average.flat } : tensors, { ...defaults, ...decay, rate, averageBeta })
     if (lossScale === undefined || before === undefined) return
     const { raise, lower } = lossScaling
     const [taken, skipped] = state.sub(before).unstack(0)

@@ -26,7 +26,7 @@ import { pictureHeight } from './presets.ts'
 import { SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
 import { writeAtomic, type Piece } from '../files/write-atomic.ts'
 import { shown } from '../files/shown.ts'
-import { assignImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
+import { assignImported, createImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
 import { importGenerator, type LoadedGenerator, type Origin } from './imported.ts'
 import { nimgAt } from './schedule.ts'
 import { encodeMetadata, trainingMetadata, type ImagesSeen, type Position } from './snapshot-metadata.ts'
@@ -262,6 +262,25 @@ export async function readGenerator(path: string, device: Device, layer?: Custom
     const drawn = { ...Gs, params: frozen(Gs.params) }
     const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
     return { Gs: drawn, options, classes, height: pictureHeight(config), nimg: position.nimg, origin }
+  })
+}
+
+/** The discriminator beside a file's generator, for features; undefined where there is none. */
+export async function readDiscriminator(
+  path: string,
+  device: Device,
+  layer?: CustomLayer,
+): Promise<Network | undefined> {
+  if (await isCheckpoint(path)) {
+    const { D, options } = await openCheckpoint([path])
+    return D && createImported(device, discriminatorSpecs(options), D, options)
+  }
+  return SafetensorsFile.use(path, async (file) => {
+    const specs = discriminatorSpecs(withLayer(trainingMetadata(path, file).network, layer))
+    for (const { name, shape } of specs) checkSaved(file, `D/${name}`, shape)
+    const D = emptyNetwork(device, specs)
+    for (const [name, tensor] of D.params) await loadTensor(tensor, `D/${name}`, file)
+    return D
   })
 }
 

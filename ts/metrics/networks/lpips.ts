@@ -64,15 +64,51 @@ export function lpips({ params }: Lpips, a: Tensor, b: Tensor): Tensor {
   }
   return scope(() => {
     const N = a.shape[0]!
-    const scale = scaling.scale.map((value) => 1 / (127.5 * value))
-    const shift = scaling.shift.map((value, c) => -(1 + value) / scaling.scale[c]!)
-    let x = affineByChannel(concat([asFloats(a), asFloats(b)], 0), scale, shift)
+    let x = scaled(concat([asFloats(a), asFloats(b)], 0))
     const distances = vggChannels.map((_, stage) => {
       x = vggStage(params, x, stage)
       return layerDistance(x, get(params, `lin${stage}`), N)
     })
     return distances.reduce((sum, distance) => sum.add(distance))
   })
+}
+
+/** Pixels 0 … 255 as VGG-16 sees them here. */
+function scaled(images: Tensor): Tensor {
+  const scale = scaling.scale.map((value) => 1 / (127.5 * value))
+  const shift = scaling.shift.map((value, c) => -(1 + value) / scaling.scale[c]!)
+  return affineByChannel(images, scale, shift)
+}
+
+/**
+ * What {@link lpips} compares, weighted by its heads: the squared differences of two images' features add up to their distance.
+ * Differentiable everywhere, also where a pixel has no features.
+ *
+ * @param images `[N, H, W, 3]`, 0 to 255
+ * @returns `[N, features]`
+ */
+export function lpipsFeatures({ params }: Lpips, images: Tensor): Tensor {
+  checkImages('lpipsFeatures', images)
+  return scope(() => {
+    let x = scaled(asFloats(images))
+    const features = vggChannels.map((_, stage) => {
+      x = vggStage(params, x, stage)
+      const [N, H, W, C] = x.dims4()
+      const weights = get(params, `lin${stage}`)
+        .mul(1 / (H * W))
+        .sqrt()
+      return unitVectors(x)
+        .mul(weights.reshape([C]))
+        .reshape([N, H * W * C])
+    })
+    return concat(features, 1)
+  })
+}
+
+/** The vectors of a tensor's last axis, of length 1; one of zeros stays, and has a gradient. */
+export function unitVectors(x: Tensor): Tensor {
+  const squares = x.square().sum([x.shape.length - 1], true)
+  return x.mul(squares.add(epsilon ** 2).rsqrt())
 }
 
 /** Of features `[2N, H, W, C]`, the first N of one side, and a head `[C, 1]`: `[N]`. */
