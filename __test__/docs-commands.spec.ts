@@ -28,6 +28,7 @@ async function blocksOf(language: string): Promise<string[]> {
 /** Files that commands of the documents name, and what stands for them here. */
 const standIns = {
   'karras2019stylegan-ffhq-1024x1024.pkl': 'nvlabs/config-d16/network.pkl',
+  'face.png': '../images/palette.png',
   'GAN_GEN_SHADOW_3_7.pth': 'huangzh13/linear32/GAN_GEN_SHADOW_3_7.pth',
   'GAN_DIS_3_7.pth': 'huangzh13/linear32/GAN_DIS_3_7.pth',
 }
@@ -55,6 +56,7 @@ function short(command: string, data: string, place: number): string[] {
   }
   if (/ train .*--resume/.test(command)) return [...small, '--kimg', '0.128']
   if (command.includes(' train --data')) return small
+  if (command.includes(' project')) return ['--num-steps', '3']
   if (command.includes(' classifier train')) {
     return ['--attributes', 'hat', '--resolution', '16', '--kimg', '0.008', '--fmap-max', '4']
   }
@@ -81,13 +83,27 @@ test('every command and example of docs/ runs', async (t) => {
   t.true(commands.size >= 8)
   const library = pathToFileURL(join(root, 'dist/index.js')).href
   for (const example of await blocksOf('ts')) {
-    await writeFile(join(cwd, 'example.mjs'), example.replace("'stylegan'", `'${library}'`))
+    await writeFile(
+      join(cwd, 'example.mjs'),
+      example.replace('numSteps: 100', 'numSteps: 10').replace("'stylegan'", `'${library}'`),
+    )
     await t.notThrowsAsync(run(process.execPath, ['example.mjs'], { cwd }), example)
   }
 })
 
 test('every option that README and docs/ name is one of a command', async (t) => {
-  const commands = ['train', 'generate', 'mix', 'truncate', 'noise', 'video', 'metrics', 'classifier train', 'info']
+  const commands = [
+    'train',
+    'generate',
+    'mix',
+    'truncate',
+    'noise',
+    'video',
+    'project',
+    'metrics',
+    'classifier train',
+    'info',
+  ]
   const named = [...commands, 'import', 'export', 'devices', 'bench']
   const helps = named.map((name) => run(process.execPath, [main, ...name.split(' '), '--help']))
   const known = new Set((await Promise.all(helps)).flatMap(({ stdout }) => stdout.match(/--[a-z][\w-]*/g) ?? []))
