@@ -1,7 +1,6 @@
 /** Who may ask the studio, for what, and what it tells. */
 import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { IncomingMessage } from 'node:http'
 import test from 'ava'
 import { Rng } from '../../ts/native/index.ts'
 import { Guard } from '../../ts/studio/server/guard.ts'
@@ -158,7 +157,7 @@ test('what is too large, too often or of another kind is refused', async (t) => 
 
 test('the 801st request of a moment is refused, those of another address are not', (t) => {
   const guard = new Guard({ token: '', host: '127.0.0.1', port: 1 })
-  const asked = (remoteAddress: string) => guard.checkRate({ socket: { remoteAddress } } as IncomingMessage)
+  const asked = (remoteAddress: string) => guard.checkRate({ socket: { remoteAddress } })
   // The bucket fills while it is emptied.
   t.throws(() => Array.from({ length: 1600 }, () => asked('a')), { instanceOf: Refused, message: /too many requests/ })
   t.notThrows(() => asked('b'))

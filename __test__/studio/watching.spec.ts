@@ -32,8 +32,12 @@ function listen(port: number, cookie: string) {
     },
   )
   asked.on('error', () => {})
-  const last = <T>(name: string) => events.findLast((event) => event.name === name)?.data as T | undefined
-  return { runs: () => last<RunSummary[]>('runs'), jobs: () => last<Job[]>('jobs'), close: () => asked.destroy() }
+  const last = (name: string) => events.findLast((event) => event.name === name)?.data
+  return {
+    runs: () => last('runs') as RunSummary[] | undefined,
+    jobs: () => last('jobs') as Job[] | undefined,
+    close: () => asked.destroy(),
+  }
 }
 
 let made: Promise<{ outdir: string; run: string }> | undefined

@@ -11,7 +11,7 @@ import { tinyConfig, tinyDataset } from './tiny.ts'
 /** Trains a tiny network; its run's name. */
 export async function tinyRun(outdir: string, overrides: ConfigOverrides = {}): Promise<string> {
   const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, ...overrides })
-  for await (const _ of train(config)) void _
+  for await (const event of train(config)) if (event.type === 'end') break
   return runName(config)
 }
 

@@ -28,7 +28,8 @@ export function useFavourites(): { looks: readonly Look[]; toggle: (look: Look) 
     const others = read().filter((one) => !sameLook(one, look))
     const next = others.length < read().length ? others : [look, ...others].slice(0, most)
     localStorage.setItem(key, JSON.stringify(next))
-    setLooks(next)
+    // Browsers tell other pages; this one has several places that show them.
+    dispatchEvent(new StorageEvent('storage'))
   }
   return { looks, toggle }
 }

@@ -103,7 +103,7 @@ export class Guard {
   }
 
   /** @throws Refused if this address asks too often */
-  checkRate({ socket }: IncomingMessage): void {
+  checkRate({ socket }: { readonly socket: { readonly remoteAddress?: string | undefined } }): void {
     this.#take(socket.remoteAddress ?? '', perSecond, atOnce)
   }
 
