@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { layersText, lookCode, lookCommand, quoted, walkCommand } from '../../ts/studio/commands.ts'
-import type { Look, NetworkInfo, Walk } from '../../ts/studio/protocol.ts'
+import type { Look, NetworkFile, NetworkInfo, Walk } from '../../ts/studio/protocol.ts'
 import { Drawing } from '../../ts/studio/server/drawing.ts'
 import { stylegan } from '../support/command.ts'
 import { folder } from '../support/folder.ts'
@@ -45,6 +45,15 @@ test('a picture is what its copied command writes, byte for byte', async (t) => 
     t.is(code, 0, err)
     t.deepEqual(body, await readFile(join(out, `seed000${look.seed}.png`)))
   }
+})
+
+test('the built-in network is there before anything is trained', async (t) => {
+  const client = await Client.open(await studioFor(t))
+  const [first] = (await client.get('/api/networks')).json as unknown as NetworkFile[]
+  t.like(first, { network: 'built-in:avatars', path: 'avatars', group: 'Built in' })
+  const { status, body } = await client.post('/api/draw', ask(lookOf(first!.network)))
+  t.is(status, 200)
+  t.deepEqual(body, Buffer.from(await (await (await loadGenerator('avatars')).images({ seeds: 1 })).png(0)))
 })
 
 test('a walk is what its copied command writes', async (t) => {
@@ -147,8 +156,8 @@ test('options that cannot be are refused by name', async (t) => {
   const client = await Client.open(await studioFor(t, { outdir }))
   const error = async (look: object) =>
     String((await client.post('/api/draw', ask(lookOf(network, look)))).json['error'])
-  t.is(await error({ seed: -1 }), 'seed: a whole number from 0 to 4294967295 is expected, found -1')
-  t.is(await error({ noise: 'loud' }), 'noise: one of const, random, none is expected, found "loud"')
+  t.is(await error({ seed: -1 }), 'seed: a whole number from 0 to 4294967295 is expected, got -1')
+  t.is(await error({ noise: 'loud' }), 'noise: one of const, random, none is expected, got "loud"')
   t.regex(await error({ mix: [{ seed: 1, layers: [9] }] }), /layers from 0 to 3/)
   t.regex(await error({ shifts: [{ component: 50, by: 1, layers: [0] }] }), /component from 0 to/)
   t.regex(await error({ noiseStrength: [1] }), /^noiseStrength: one number or 4/)

@@ -170,6 +170,7 @@ test('a training that cannot start says why', async (t) => {
   const { status, json } = await start({ preset: 'demo', kimg: '-1' })
   t.is(status, 400)
   t.regex(String(json['error']), /^kimg: .*-1/)
+  t.regex(String((await start({ preset: 'demo', hours: '2' })).json['error']), /^hours: /)
   t.regex(String((await start({ preset: 'ffhq' })).json['error']), /^data: a folder of images is expected/)
   t.regex(String((await start({ preset: 'demo', data: 'x' })).json['error']), /--data-root/)
   const live = listen(studio.port, client.cookie)
@@ -189,5 +190,8 @@ test('the flags of every preset, and of options that differ from it, give the co
     t.true(flags.join(' ').includes('--outdir elsewhere --desc x'))
     t.false(flags.includes('--gamma'), 'what is as the preset has no flag')
   }
+  const chosenFor = JSON.stringify({ data: '/photos', hours: 2, cond: true })
+  const chosen = flagsOf({ ...presets.demo, chosenFor, hours: 2, outdir: 'results', kimg: 9 })
+  t.is(chosen.join(' '), '--data /photos --outdir results --device cpu --hours 2 --cond --kimg 9')
   t.throws(() => flagsOf({ ...presets.demo, minibatchRepeats: 3 }), { message: /^minibatchRepeats 3 has no flag/ })
 })

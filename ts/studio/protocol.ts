@@ -206,8 +206,8 @@ export interface Job {
 
 export interface Started {
   readonly job: Job
-  /** The run that it makes or goes on with. */
-  readonly run: string
+  /** The run that it makes or goes on with, unless a measurement chooses it. */
+  readonly run?: string | undefined
 }
 
 export interface GoOnRequest {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { defaultPsi, type ImageGenerator } from '../../figures/generator.ts'
 import { configurationOf } from '../../networks/configurations.ts'
 import { numLayers } from '../../networks/params.ts'
+import { builtInNames, builtInNetwork } from '../../runs/built-in.ts'
 import { snapshotsIn } from '../../runs/snapshots.ts'
 import type { NetworkFile, NetworkInfo } from '../protocol.ts'
 import type { Place } from './place.ts'
@@ -11,6 +12,8 @@ import { Refused } from './refused.ts'
 
 /** Begins the name of a network below the data root. */
 const DATA = 'data:'
+/** Begins the name of a network of the package. */
+const BUILT_IN = 'built-in:'
 /** How files of networks of other programs end. */
 const importable = /\.(pkl|pth|pt|model|npz|safetensors)$/i
 const mostFiles = 500
@@ -26,6 +29,8 @@ export class Networks {
 
   /** @throws Refused unless it is a file below the studio's folders */
   async fileOf(network: string): Promise<string> {
+    const own = network.startsWith(BUILT_IN) ? builtInNetwork(network.slice(BUILT_IN.length)) : undefined
+    if (own !== undefined) return own
     if (!network.startsWith(DATA)) return this.#outdir.inside(network)
     if (!this.#dataRoot) throw new Refused(404, `${network}: the studio was started without --data-root`)
     return this.#dataRoot.inside(network.slice(DATA.length))
@@ -33,6 +38,7 @@ export class Networks {
 
   /** How a command names it. */
   pathOf(network: string): string {
+    if (network.startsWith(BUILT_IN)) return network.slice(BUILT_IN.length)
     return network.startsWith(DATA)
       ? (this.#dataRoot?.pathOf(network.slice(DATA.length)) ?? network)
       : this.#outdir.pathOf(network)
@@ -50,7 +56,9 @@ export class Networks {
     }
     for (const name of await filesIn(this.#outdir.given)) add(name, name, 'Files')
     if (this.#dataRoot) for (const name of await filesIn(this.#dataRoot.given)) add(DATA + name, name, 'Files')
-    return found.slice(0, mostFiles)
+    found.length = Math.min(found.length, mostFiles)
+    for (const name of builtInNames) add(BUILT_IN + name, name, 'Built in')
+    return found
   }
 
   /** What the page must know of an open network. */

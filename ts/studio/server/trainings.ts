@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BUILTIN_AVATARS } from '../../data/info.ts'
 import { holderOfRun } from '../../runs/run-lock.ts'
-import { resolveConfig, runName, type TrainConfig } from '../../training/config.ts'
+import { checkOption, resolveConfig, runName, type TrainConfig } from '../../training/config.ts'
 import { configKeys, options, presetNames, type ConfigKey } from '../../training/options.ts'
 import { presets } from '../../training/presets.ts'
 import { commandLine } from '../commands.ts'
@@ -75,18 +75,17 @@ export class Trainings {
 
   /** @throws Refused or RangeError saying which option cannot be */
   async start(given: TrainOptions): Promise<StartedJob> {
-    const config = await this.#configOf(given)
-    const run = runName(config)
-    const dir = await this.#options.outdir.inside(run).catch(() => undefined)
+    const { words, run } = await this.#wordsOf(given)
+    const dir = run === undefined ? undefined : await this.#options.outdir.inside(run).catch(() => undefined)
     if (dir !== undefined && holderOfRun(dir)) throw new Refused(409, `${run} is being trained already`)
-    return { job: this.#spawn(['train', ...flagsOf(config)], false), run }
+    return { job: this.#spawn(['train', ...words], false), run }
   }
 
   /** What training would take: a dry run in a process of its own. A new one ends an older one. */
   async estimate(given: TrainOptions): Promise<Job> {
-    const config = await this.#configOf(given)
+    const { words } = await this.#wordsOf(given)
     for (const { isEstimate, ended, child } of this.#jobs.values()) if (isEstimate && !ended) child.kill()
-    return this.#spawn(['train', ...flagsOf(config), '--dry-run'], true)
+    return this.#spawn(['train', ...words, '--dry-run'], true)
   }
 
   /** Goes on with a run, perhaps for longer. */
@@ -117,22 +116,38 @@ export class Trainings {
     return [...this.#jobs.values()].map((job) => this.#shown(job))
   }
 
-  async #configOf(given: TrainOptions): Promise<TrainConfig> {
-    const { preset = 'stylegan', data = '', ...rest } = given
-    const overrides: Record<string, unknown> = {}
+  /** The flags for what the page has chosen, and the run if they alone name it. */
+  async #wordsOf(given: TrainOptions): Promise<{ words: string[]; run?: string }> {
+    const { preset = '', data = '', ...rest } = given
+    const { outdir, device } = this.#options
+    const overrides: Partial<Record<ConfigKey, unknown>> = { device }
     for (const [key, text] of Object.entries(rest)) {
       if (!isKey(key) || ownOptions.includes(key) || options[key].flag === undefined) {
         throw new Refused(400, `${key.slice(0, 40)}: an option that the page may set is expected`)
       }
       if (text.trim() !== '') overrides[key] = valueOf(key, text.trim())
     }
-    const { outdir, dataRoot, device } = this.#options
-    const isBuiltin = data === BUILTIN_AVATARS || (data === '' && preset === 'demo')
-    if (!isBuiltin && data === '') throw new Refused(400, 'data: a folder of images is expected')
-    if (!isBuiltin && !dataRoot) throw new Refused(400, 'data: folders need a studio that was started with --data-root')
-    if (!isBuiltin && data !== '.') await dataRoot!.inside(data)
-    const path = isBuiltin ? BUILTIN_AVATARS : data === '.' ? dataRoot!.given : dataRoot!.pathOf(data)
-    return resolveConfig(preset, { device, ...overrides, data: path, outdir: outdir.given })
+    const path = await this.#dataOf(data === '' && preset === 'demo' ? BUILTIN_AVATARS : data)
+    if (preset !== '') {
+      if (overrides.hours !== undefined) throw new Refused(400, 'hours: a training without preset is expected')
+      const config = resolveConfig(preset, { ...overrides, data: path, outdir: outdir.given })
+      return { words: flagsOf(config), run: runName(config) }
+    }
+    const all = { data: path, outdir: outdir.given, ...overrides }
+    const keys = configKeys.filter((key) => key in all)
+    for (const key of keys) checkOption(key, all[key])
+    return { words: keys.flatMap((key) => flagOf(key, all[key] as TrainConfig[ConfigKey])) }
+  }
+
+  /** The images of a training: those of the package, or a folder below the data root. */
+  async #dataOf(data: string): Promise<string> {
+    const { dataRoot } = this.#options
+    if (data === BUILTIN_AVATARS) return data
+    if (data === '') throw new Refused(400, 'data: a folder of images is expected')
+    if (!dataRoot) throw new Refused(400, 'data: folders need a studio that was started with --data-root')
+    if (data === '.') return dataRoot.given
+    await dataRoot.inside(data)
+    return dataRoot.pathOf(data)
   }
 
   #spawn(words: readonly string[], isEstimate: boolean): Job {
@@ -200,25 +215,32 @@ function valueOf(key: ConfigKey, text: string): unknown {
 }
 
 /**
- * The flags that give a configuration again.
+ * The flags that give a configuration again. What a measurement has chosen follows from what it was chosen for.
  *
  * @throws Refused if an option has no flag that gives its value
  */
 export function flagsOf(config: TrainConfig): string[] {
-  const preset = presets[config.preset]
+  const { preset, outdir, desc, device, kimg } = config
+  if (config.chosenFor !== null) {
+    const given = { ...(JSON.parse(config.chosenFor) as Partial<TrainConfig>), outdir, desc, device }
+    const keys = configKeys.filter((key) => given[key] !== undefined && given[key] !== '')
+    return [...keys.flatMap((key) => flagOf(key, given[key]!)), ...flagOf('kimg', kimg)]
+  }
+  const changed = configKeys.filter((key) => key !== 'preset' && config[key] !== presets[preset][key])
+  // The width of labels follows from the data.
   return [
-    ...['--preset', config.preset],
-    ...configKeys.flatMap((key): string[] => {
-      const value = config[key]
-      if (key === 'preset' || value === preset[key]) return []
-      const { flag, noHelp } = options[key]
-      const name = flag?.split(' ')[0]
-      if (name !== undefined && value === true) return [name]
-      if (name !== undefined && value === false && noHelp !== undefined) return [name.replace('--', '--no-')]
-      if (name !== undefined && value !== null && typeof value !== 'boolean') return [name, String(value)]
-      // What follows from other options needs no flag.
-      if (key === 'labelSize') return []
-      throw new Refused(400, `${key} ${JSON.stringify(value)} has no flag; this run goes on from a program only`)
-    }),
+    '--preset',
+    preset,
+    ...changed.filter((key) => key !== 'labelSize').flatMap((key) => flagOf(key, config[key])),
   ]
+}
+
+/** @throws Refused if the option has no flag that gives this value */
+function flagOf(key: ConfigKey, value: TrainConfig[ConfigKey]): string[] {
+  const { flag, noHelp } = options[key] as (typeof options)[ConfigKey] & { readonly noHelp?: string }
+  const name = flag?.split(' ')[0]
+  if (name !== undefined && value === true) return [name]
+  if (name !== undefined && value === false && noHelp !== undefined) return [name.replace('--', '--no-')]
+  if (name !== undefined && value !== null && typeof value !== 'boolean') return [name, String(value)]
+  throw new Refused(400, `${key} ${JSON.stringify(value)} has no flag; this run goes on from a program only`)
 }

@@ -71,14 +71,22 @@ export function Start() {
             </option>
           ))}
         </Select>
-        <Select label="Preset" value={given['preset'] ?? ''} onChoose={(value) => set('preset', value)}>
+        <Select
+          label="Preset"
+          value={given['preset'] ?? ''}
+          onChoose={(value) => setGiven((old) => ({ ...old, preset: value, hours: '' }))}
+        >
+          <option value="">chosen by a measurement, for the hours below</option>
           {presets.map((name) => (
             <option key={name} value={name}>
               {name}
             </option>
           ))}
         </Select>
-        {common.flatMap((key) => options.filter((option) => option.key === key)).map(field)}
+        {common
+          .filter((key) => key !== 'hours' || given['preset'] === '')
+          .flatMap((key) => options.filter((option) => option.key === key))
+          .map(field)}
         <details>
           <summary>All options</summary>
           <div class="form inner">{options.filter((option) => !isCommon(option)).map(field)}</div>
@@ -135,7 +143,7 @@ function OptionField({ option: { key, flag, help, kind }, value, onInput }: Opti
         <input
           id={id}
           value={value}
-          placeholder="as the preset"
+          placeholder={key === 'hours' ? '8' : 'as the preset'}
           autocomplete="off"
           aria-describedby={`${id}-help`}
           onInput={(event) => onInput(event.currentTarget.value)}

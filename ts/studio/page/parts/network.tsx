@@ -75,7 +75,7 @@ export function Network({ children }: NetworkProps) {
 function Facts({ info, group = 'Files' }: { readonly info: NetworkInfo; readonly group?: string | undefined }) {
   const { resolution, height, kimg, origin, labelSize } = info
   const facts = [
-    ...(group === 'Files' ? [] : [group]),
+    ...(['Files', 'Built in'].includes(group) ? [] : [group]),
     `${resolution}×${height}`,
     ...(kimg > 0 ? [`${Math.round(kimg)} kimg`] : []),
     ...(labelSize > 0 ? [`${labelSize} classes`] : []),
