@@ -1,11 +1,11 @@
 /** Every command and example of docs/ runs, long ones at a small size. The README's: readme.spec.ts. */
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { main, tinyFlags } from './support/command.ts'
+import { main, openedStudio, tinyFlags } from './support/command.ts'
 import { folder } from './support/folder.ts'
 import { tinyDataset } from './support/tiny.ts'
 
@@ -79,7 +79,14 @@ test('every command and example of docs/ runs', async (t) => {
   // The others draw and measure what the README's first command trained.
   const readme = /^npx stylegan train .*$/m.exec(await readFile(join(root, 'README.md'), 'utf8'))![0]
   await stylegan(readme)
-  for (const command of commands) await t.notThrowsAsync(stylegan(command), command)
+  const isStudio = (command: string) => / studio\b| --studio\b/.test(command)
+  for (const command of commands) if (!isStudio(command)) await t.notThrowsAsync(stylegan(command), command)
+  await mkdir(join(cwd, 'photos'), { recursive: true })
+  for (const command of [...commands].filter(isStudio)) {
+    const free = command.includes('--studio') ? ['--studio', '0'] : ['--port', '0']
+    const args = [...command.split(' ').slice(2), ...free]
+    await t.notThrowsAsync(openedStudio(args, cwd), command)
+  }
   t.true(commands.size >= 8)
   const library = pathToFileURL(join(root, 'dist/index.js')).href
   for (const example of await blocksOf('ts')) {
@@ -104,7 +111,7 @@ test('every option that README and docs/ name is one of a command', async (t) =>
     'classifier train',
     'info',
   ]
-  const named = [...commands, 'import', 'export', 'devices', 'bench']
+  const named = [...commands, 'import', 'export', 'devices', 'bench', 'studio']
   const helps = named.map((name) => run(process.execPath, [main, ...name.split(' '), '--help']))
   const known = new Set((await Promise.all(helps)).flatMap(({ stdout }) => stdout.match(/--[a-z][\w-]*/g) ?? []))
   for (const [page, text] of [['README.md', await readFile(join(root, 'README.md'), 'utf8')], ...(await pagesOf())]) {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { openedStudio } from './support/command.ts'
 import { tinyConfig, tinyDataset } from './support/tiny.ts'
 import { folder } from './support/folder.ts'
 
@@ -36,7 +37,9 @@ test('the README has the commands that this test runs, and npm knows its scripts
     commands.map((command) => command.split(' ').slice(0, 3).join(' ')),
     [
       ...['npm start', 'npm test'],
-      ...['train', 'generate', ...figures, 'metrics', 'classifier', 'metrics'].map((name) => `npx stylegan ${name}`),
+      ...['train', 'generate', ...figures, 'studio', 'metrics', 'classifier', 'metrics'].map(
+        (name) => `npx stylegan ${name}`,
+      ),
     ],
   )
   t.regex(scripts['start']!, /^node scripts\/build\.mjs && node dist\/cli\/main\.js train --preset demo$/)
@@ -60,6 +63,17 @@ test('train, generate and the figures run as the README writes them', async (t) 
   t.deepEqual(drawn.sort(), names)
   // Each of them is shown.
   for (const name of names) t.true(readme.includes(`(docs/${name})`) && existsSync(join(root, 'docs', name)), name)
+})
+
+test('the studio opens as the README writes it', async (t) => {
+  const args = commands
+    .find((command) => command.includes(' studio'))!
+    .split(' ')
+    .slice(2)
+  t.regex(
+    await openedStudio([...args, '--port', '0'], await folder()),
+    /^http:\/\/127\.0\.0\.1:\d+\/#token=[0-9a-f]{64}$/,
+  )
 })
 
 test('metrics and classifiers run as the README writes them', async (t) => {

@@ -209,7 +209,7 @@ test('a training is estimated, started, watched to its end, and explored', async
       .waitFor({ timeout: 60_000 })
     await page.locator('#option-desc').fill('bad name!')
     await page.getByRole('button', { name: 'Start' }).click()
-    await page.getByText(/^Desc: letters, digits|^Desc: expected letters/).waitFor()
+    await page.getByRole('alert').filter({ hasText: 'letters, digits' }).waitFor({ timeout: 20_000 })
     await page.locator('#option-desc').fill('mine')
     await page.getByRole('button', { name: 'Start' }).click()
     await page.getByRole('link', { name: 'All runs' }).click()

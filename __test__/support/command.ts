@@ -1,5 +1,6 @@
 /** The built command line in a process of its own. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { tinyConfig } from './tiny.ts'
 
@@ -40,3 +41,19 @@ export const flagsOf = (options: Readonly<Record<string, unknown>>): string[] =>
 
 /** Options that make a training run of `--preset demo` tiny. */
 export const tinyFlags = flagsOf(tinyConfig)
+
+/** The address that a command with a studio prints; it is stopped then. */
+export async function openedStudio(args: readonly string[], cwd: string): Promise<string> {
+  const child = spawn(process.execPath, [main, ...args], { cwd })
+  const ended = once(child, 'exit')
+  let out = ''
+  for await (const data of child.stdout as AsyncIterable<Buffer>) {
+    out += data.toString()
+    const url = /^Studio +(\S+)/m.exec(out)?.[1]
+    if (url === undefined) continue
+    child.kill('SIGINT')
+    await ended
+    return url
+  }
+  throw new Error(`no studio opened: ${out}`)
+}

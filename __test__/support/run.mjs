@@ -124,7 +124,13 @@ const slowSpecs = [
     'training/*oracle.spec.ts',
   ],
   ...['native/wgpu.spec.ts', 'runs/{kill,loop}.spec.ts', 'compatibility.spec.ts', 'checkpoints/onnx.spec.ts'],
-  ...['readme.spec.ts', 'docs-commands.spec.ts', 'browser.spec.ts', 'examples-web.spec.ts'],
+  ...[
+    'readme.spec.ts',
+    'docs-commands.spec.ts',
+    'studio/{drawing,page,watching}.spec.ts',
+    'browser.spec.ts',
+    'examples-web.spec.ts',
+  ],
 ]
 const fastSpecs = ['__test__/**/*.spec.ts', ...slowSpecs.map((name) => `!__test__/${name}`)]
 

@@ -38,9 +38,10 @@ function nameIn(fields: Fields, name: string): string {
 
 export function routesOf(parts: Parts): ReadonlyMap<string, Route> {
   const { about, runs, networks, trainings, live } = parts
+  const ffmpeg = hasFfmpeg()
   const runNames = async () => (await runs.list()).map(({ id }) => id)
   return new Map<string, Route>([
-    ['GET /api/about', async () => json({ ...about, hasFfmpeg: await hasFfmpeg() } satisfies About)],
+    ['GET /api/about', async () => json({ ...about, hasFfmpeg: await ffmpeg } satisfies About)],
     ['GET /api/live', async (ask) => listen(ask, live)],
     ['GET /api/run', async (ask) => json(await runOf(ask, parts))],
     ['GET /api/picture', async (ask) => png(await pictureOf(ask, runs))],

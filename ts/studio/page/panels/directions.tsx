@@ -32,7 +32,10 @@ function Sliders({ info }: { readonly info: NetworkInfo }) {
   const found = useAsked('api/components', { network: info.network })
   const all = Array.from({ length: info.layers }, (_, i) => i)
   const ranges = [{ name: 'All', layers: all }, ...layerGroups(info.layers)]
-  const range = ranges[Math.min(numberIn(params, 'range', 0), ranges.length - 1)] ?? ranges[0]!
+  // A link that moves some layers shows their sliders.
+  const first = look.shifts[0]
+  const moving = first && ranges.findIndex(({ layers }) => sameLayers(layers, first.layers))
+  const range = ranges[numberIn(params, 'range', Math.max(moving ?? 0, 0))] ?? ranges[0]!
   const choices = ranges.map(({ name }, i) => [String(i), name] as const)
   return (
     <div class="bench">
@@ -46,7 +49,7 @@ function Sliders({ info }: { readonly info: NetworkInfo }) {
             label="Layers that move"
             value={String(ranges.indexOf(range))}
             choices={choices}
-            onChoose={(value) => change({ range: value === '0' ? undefined : value })}
+            onChoose={(value) => change({ range: value })}
           />
           <button type="button" disabled={look.shifts.length === 0} onClick={() => set({ shifts: [] })}>
             Reset

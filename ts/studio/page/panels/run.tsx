@@ -24,7 +24,14 @@ export function Run() {
   const { runs, errors } = useRuns([id, ...others])
   const run = runs.find((one) => one.id === id)
   const tab = tabs.find(([name]) => name === params['tab'])?.[0] ?? 'curves'
-  if (run === undefined) return errors.length > 0 ? <Fault message={errors[0]} /> : <Busy text="Reading the run…" />
+  if (run === undefined) {
+    return (
+      <>
+        <h1>{id}</h1>
+        {errors.length > 0 ? <Fault message={errors[0]} /> : <Busy text="Reading the run…" />}
+      </>
+    )
+  }
   return (
     <>
       <header class="panel-head">

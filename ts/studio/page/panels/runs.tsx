@@ -9,7 +9,6 @@ import { kimgText, timeText } from '../text.ts'
 
 export function Runs() {
   const { runs } = useLive()
-  if (runs === undefined) return <Busy text="Looking for runs…" />
   return (
     <>
       <header class="panel-head">
@@ -18,7 +17,9 @@ export function Runs() {
           <Icon name="plus" /> Start a training
         </a>
       </header>
-      {runs.length === 0 ? (
+      {runs === undefined ? (
+        <Busy text="Looking for runs…" />
+      ) : runs.length === 0 ? (
         <div class="empty">
           <h2>No run yet</h2>
           <p>Start a training here, or with stylegan train in a terminal. It shows up by itself.</p>

@@ -27,8 +27,14 @@ export function Start() {
   const [error, setError] = useState<string>()
   const [estimate, setEstimate] = useState<string>()
   const { jobs } = useLive()
-  if (choices.error !== undefined) return <Fault message={choices.error} />
-  if (choices.value === undefined) return <Busy text="Looking at the data…" />
+  if (choices.value === undefined) {
+    return (
+      <>
+        <h1>Start a training</h1>
+        {choices.error === undefined ? <Busy text="Looking at the data…" /> : <Fault message={choices.error} />}
+      </>
+    )
+  }
   const { data, presets, options } = choices.value
   const set = (key: string, value: string) => setGiven((old) => ({ ...old, [key]: value }))
   const attempt = (work: () => Promise<void>) => {

@@ -52,7 +52,7 @@ export function Chart({ title, series, phases, range, isZoomed, onRange }: Chart
     plot.current?.setData(data, false)
     plot.current?.setScale('x', { min: range[0], max: range[1] })
   }, [text, shape, theme, range[0], range[1]])
-  const index = at ?? lastOf(data)
+  const index = at ?? lastOf(data, range)
   const summary = series.map((_, i) => `${series[i]!.label} ${shownAt(data, i, index)}`).join(', ')
   return (
     <figure
@@ -83,7 +83,11 @@ export function Chart({ title, series, phases, range, isZoomed, onRange }: Chart
   )
 }
 
-const lastOf = (data: uPlot.AlignedData) => Math.max(0, data[0].length - 1)
+/** The last value that is in sight. */
+function lastOf([kimg]: uPlot.AlignedData, [, to]: Range): number {
+  const after = kimg.findIndex((one) => one > to)
+  return Math.max(0, (after < 0 ? kimg.length : after) - 1)
+}
 
 function shownAt(data: uPlot.AlignedData, series: number, index: number): string {
   const values = data[series + 1] ?? []
