@@ -26,7 +26,7 @@ export const steps = [
     inputs: ['crates', 'Cargo.toml', 'Cargo.lock', 'package.json'],
     outputs: ['native'],
     stamp: 'native/.stamp',
-    command: ['npm', 'run', '--silent', 'build:native'],
+    command: ['node', 'scripts/addon.mjs'],
   },
   {
     name: 'build TypeScript',

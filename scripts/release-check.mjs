@@ -1,15 +1,20 @@
-// `npm run release:check`: what must not be published.
+// `npm run release:check`: what must not be published, and what a run of `npm test` leaves out: other package managers and
+// runtimes, the addon of another processor, and the code of other systems. `--only manifest,runtimes,arm64,check` takes some of them.
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { buildAddon } from './release-addon.mjs'
 
 /** @typedef {{ version?: string, repository?: unknown, homepage?: unknown, bugs?: unknown }} Manifest */
 
 /**
  * @param {Manifest} manifest package.json
  * @param {string} changelog CHANGELOG.md
+ * @param {string} workspace Cargo.toml
  * @returns {string[]} one sentence a fault
  */
-export function faults(manifest, changelog) {
+export function faults(manifest, changelog, workspace) {
   const found = []
   for (const key of /** @type {const} */ (['repository', 'homepage', 'bugs'])) {
     const value = manifest[key] === undefined ? 'nothing' : JSON.stringify(manifest[key])
@@ -20,13 +25,74 @@ export function faults(manifest, changelog) {
   if (!changelog.includes(`## [${manifest.version}]`)) {
     found.push(`CHANGELOG.md must have an entry '## [${manifest.version}]', the version of package.json`)
   }
+  const version = /^version = "(.*)"$/m.exec(workspace)?.[1]
+  if (version !== manifest.version) {
+    found.push(`Cargo.toml must have the version of package.json, ${manifest.version}, found ${version}`)
+  }
   return found
 }
 
+/** Runs a command and throws where it fails. @param {string[]} command @param {NodeJS.ProcessEnv} [env] */
+function run([program = '', ...args], env = process.env) {
+  const { status, error } = spawnSync(program, args, { stdio: 'inherit', env })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ${error?.message ?? `ended with ${status}`}`)
+}
+
+function manifest() {
+  const text = (/** @type {string} */ name) => readFileSync(name, 'utf8')
+  const found = faults(JSON.parse(text('package.json')), text('CHANGELOG.md'), text('Cargo.toml'))
+  if (found.length > 0) throw new Error(found.join('\n'))
+}
+
+/** A compiler of Rust that has the library of other targets, and what else `.ci/cross` brings. */
+function crossTools() {
+  const { stdout, status } = spawnSync('.ci/cross', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  if (status !== 0) throw new Error('.ci/cross could not bring the tools for other processors, see above')
+  const tools = join(stdout.trim(), 'bin')
+  const path = [tools, process.env['PATH']].join(delimiter)
+  // A folder of its own: another compiler's files would be built again and again.
+  const env = { ...process.env, PATH: path, RUSTC: join(tools, 'rustc'), CARGO_TARGET_DIR: 'target/cross' }
+  return { node: join(tools, 'node'), env }
+}
+
+/** The whole addon for arm64, and on it operators, a training step and a picture in an emulator. */
+function arm64() {
+  const { node, env } = crossTools()
+  const addon = buildAddon('linux-arm64-gnu', [], env)
+  run([node, '__test__/packages/emulated.mjs', addon])
+}
+
+/** The code of Windows and macOS, as far as a compiler without their libraries can look at it. */
+function check() {
+  const { env } = crossTools()
+  // Debian's compiler has no library of these; its sources are compiled.
+  const options = { ...env, RUSTC_BOOTSTRAP: '1', CARGO_TARGET_DIR: 'target/cross' }
+  for (const target of ['x86_64-pc-windows-msvc', 'aarch64-apple-darwin']) {
+    run(
+      ['cargo', 'check', '--release', '-p', 'stylegan-node', '--target', target, '-Zbuild-std=std,panic_unwind'],
+      options,
+    )
+  }
+}
+
+/** @type {Record<string, () => void>} */
+const checks = { manifest, runtimes: () => run([process.execPath, '__test__/packages/runtimes.mjs']), arm64, check }
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const read = (/** @type {string} */ name) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')
-  const manifest = /** @type {Manifest} */ (JSON.parse(read('package.json')))
-  const found = faults(manifest, read('CHANGELOG.md'))
-  for (const fault of found) console.error(fault)
-  process.exitCode = found.length > 0 ? 1 : 0
+  process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+  const [flag, names] = process.argv.slice(2)
+  const wanted = flag === '--only' ? (names ?? '').split(',') : Object.keys(checks)
+  for (const name of wanted) {
+    const check = checks[name]
+    console.log(`== ${name}`)
+    try {
+      if (!check) throw new Error(`--only takes ${Object.keys(checks).join(', ')}, got ${name}`)
+      check()
+      console.log(`== ${name}: passed`)
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error)
+      console.log(`== ${name}: failed`)
+      process.exitCode = 1
+    }
+  }
 }

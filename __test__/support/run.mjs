@@ -150,6 +150,7 @@ if (fast) {
   await test('ava', ['npx', 'ava', '--tap'], tapLine)
   const soak = ['--import', '@oxc-node/core/register', '__test__/soak/run.ts', '--short', '--seed', '2018']
   await test('soak', [process.execPath, ...soak], tapLine)
+  await test('packages', [process.execPath, '__test__/packages/run.mjs'], tapLine)
   await smokeTests()
 }
 process.exitCode = count.failed > 0 ? 1 : 0

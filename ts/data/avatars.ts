@@ -4,7 +4,7 @@
  */
 import * as avataaars from '@dicebear/avataaars'
 import { createAvatar } from '@dicebear/core'
-import { Resvg } from '@resvg/resvg-js'
+import { drawSvg } from '../native/index.ts'
 import { HATS } from './avatar-attributes.ts'
 
 /** A drawn face. */
@@ -64,11 +64,7 @@ export function avatar(seed: number, size: number): Avatar {
   // The set means to draw no beard with a hijab, but decides so after it has picked the parts.
   if (drawing.toJson().extra['top'] === 'hijab')
     drawing = createAvatar(avataaars, { ...options, facialHairProbability: 0 })
-  const image = new Resvg(drawing.toString(), {
-    fitTo: { mode: 'width', value: size },
-    font: { loadSystemFonts: false }, // nothing is written, and the fonts of a machine must not matter
-  }).render()
-  return { pixels: rgb(image.pixels, size), attributes: visibleAttributes(drawing.toJson().extra) }
+  return { pixels: drawSvg(drawing.toString(), size), attributes: visibleAttributes(drawing.toJson().extra) }
 }
 
 /** One column for each value that occurs, 1 where a face has it. */
@@ -104,11 +100,4 @@ function visibleAttributes(extra: Record<string, unknown>): Record<string, strin
     // What fills the picture; `backgroundColor` is a second draw, which nothing shows.
     backgroundColor: part('primaryBackgroundColor'),
   }
-}
-
-/** The background covers everything, so that there is no transparency to keep. */
-function rgb(rgba: Uint8Array, size: number): Uint8Array {
-  const pixels = new Uint8Array(size * size * 3)
-  for (let i = 0; i < size * size; i++) pixels.set(rgba.subarray(4 * i, 4 * i + 3), 3 * i)
-  return pixels
 }

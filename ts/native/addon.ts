@@ -1,9 +1,11 @@
 /** The only import of the addon, its errors, and checks of what JavaScript cannot promise. */
 import { inspect } from 'node:util'
 import { tmpdir } from 'node:os'
-import * as native from '#native'
+import { loadAddon } from './load.ts'
 
-export { native }
+export type * as Native from '#native'
+
+export const native = loadAddon() as typeof import('#native')
 
 // Mesa's Vulkan driver looks for Wayland and complains on standard error where this is not set; nothing here opens a window.
 if (process.platform === 'linux') process.env['XDG_RUNTIME_DIR'] ??= tmpdir()

@@ -1,5 +1,5 @@
 /** Image files and prepared data sets, on worker threads. */
-import { call, native, number, type Shape, sizes, wait, whole } from './addon.ts'
+import { call, native, number, type Shape, sizes, wait, whole, type Native } from './addon.ts'
 
 /**
  * The files in a folder and the folders in it, sorted by path: images with sizes in bytes and times as Node's mtimeMs, and what is
@@ -7,13 +7,18 @@ import { call, native, number, type Shape, sizes, wait, whole } from './addon.ts
  *
  * @param keepDrawn take pictures for images that this program drew, and those in its run directories
  */
-export function listImages(dir: string, keepDrawn: boolean): Promise<native.NativeListing> {
+export function listImages(dir: string, keepDrawn: boolean): Promise<Native.NativeListing> {
   return wait(() => native.listImages(dir, keepDrawn))
 }
 
 /** What is wrong with a text that should be JSON, with line and column. */
 export function jsonFault(text: string): string | null {
   return call(() => native.jsonFault(text))
+}
+
+/** The RGB pixels `[size, size, 3]` of a square SVG drawing that covers all of it; it needs no fonts. */
+export function drawSvg(svg: string, size: number): Uint8Array {
+  return call(() => native.drawSvg(svg, whole('drawSvg: size', size, 1)))
 }
 
 /** A PNG file of `[height, width, channels]` bytes. */
@@ -48,9 +53,9 @@ export function writeNpy(path: string, shape: Shape, values: Float32Array): Prom
 
 /** Writes the levels of a prepared dataset: one `.npy` file a resolution, each box-filtered from the one above. */
 export class LevelWriter {
-  readonly #native: native.NativeWriter
+  readonly #native: Native.NativeWriter
 
-  private constructor(writer: native.NativeWriter) {
+  private constructor(writer: Native.NativeWriter) {
     this.#native = writer
   }
 
@@ -67,7 +72,7 @@ export class LevelWriter {
   }
 
   /** Decodes, crops and resizes files on all cores; the good ones take consecutive places from `first`. */
-  prepare(first: number, paths: string[], maxMegapixels: number): Promise<native.NativePrepared> {
+  prepare(first: number, paths: string[], maxMegapixels: number): Promise<Native.NativePrepared> {
     return wait(async () =>
       this.#native.prepareChunk(whole('LevelWriter: first', first), paths, number('maxMegapixels', maxMegapixels)),
     )
@@ -98,9 +103,9 @@ export class Levels {
   readonly channels: number
   /** Images are compared with their checksums when they are read. */
   readonly hasChecksums: boolean
-  readonly #native: native.NativeDataset
+  readonly #native: Native.NativeDataset
 
-  private constructor(levels: native.NativeDataset) {
+  private constructor(levels: Native.NativeDataset) {
     this.#native = levels
     this.count = levels.count
     this.resolution = levels.resolution

@@ -2,7 +2,7 @@
  * The mathematics of the metrics, in f64 on worker threads. Feature vectors are rows of f32, `[N, width]`. Arrays are not
  * copied: an array that was handed over must not change until its promise is kept.
  */
-import { call, native, wait, whole } from './addon.ts'
+import { call, native, wait, whole, type Native } from './addon.ts'
 
 /** What the sum of products is divided by: N − 1 (NumPy's `cov`, the official StyleGAN), or N (stylegan2-ada and later). */
 export type CovarianceRule = 'N-1' | 'N'
@@ -14,7 +14,7 @@ const seedOf = (what: string, seed: number) => whole(`${what}: seed`, seed, 0, N
  * that means that are large beside the deviations do not cancel; the bits do not depend on how rows were grouped.
  */
 export class FeatureStatistics {
-  #native: native.NativeFeatureStatistics
+  #native: Native.NativeFeatureStatistics
   #last: Promise<void> = Promise.resolve()
 
   /** @param width values of a feature vector */
@@ -155,9 +155,9 @@ export function linearSvm(
 
 /** Neighbourhoods of pixels out of the Laplacian pyramids of a set of images: `metrics/swd.ts`. */
 export class Descriptors {
-  readonly #native: native.NativeDescriptors
+  readonly #native: Native.NativeDescriptors
 
-  private constructor(descriptors: native.NativeDescriptors) {
+  private constructor(descriptors: Native.NativeDescriptors) {
     this.#native = descriptors
   }
 

@@ -4,7 +4,7 @@
  * A tensor is a handle; `scope` owns the memory of what is made inside. Work is enqueued and happens on the device's own
  * thread: only `data`, `item` and `synchronize` wait.
  */
-import { call, native, number, type Shape, ShapeError, shown, sizes, wait, whole } from './addon.ts'
+import { call, native, number, type Shape, ShapeError, shown, sizes, wait, whole, type Native } from './addon.ts'
 import { chooseDevice } from './devices.ts'
 
 /** Types of 16 bits that a GPU can store feature maps in; the last axis is then a multiple of 4. It computes in `f32` all the same. */
@@ -61,9 +61,9 @@ export class Device {
   readonly algorithm: Algorithm
   /** Whether feature maps can be stored in 16 bits. */
   readonly storesHalf: boolean
-  readonly #native: native.NativeDevice
+  readonly #native: Native.NativeDevice
 
-  private constructor(name: string, device: native.NativeDevice, algorithm: Algorithm) {
+  private constructor(name: string, device: Native.NativeDevice, algorithm: Algorithm) {
     this.name = name
     this.#native = device
     this.float = device.float as 'f32' | 'f64'
@@ -154,7 +154,7 @@ export class Device {
   }
 
   /** @internal */
-  draw(kind: 'uniform' | 'normal', shape: Shape, at: native.NativePosition): Tensor {
+  draw(kind: 'uniform' | 'normal', shape: Shape, at: Native.NativePosition): Tensor {
     return make(this, () => native[kind](this.#native, sizes(kind, shape), at))
   }
 }

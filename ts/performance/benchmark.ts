@@ -1,6 +1,5 @@
 /** Work of known size, and the time that a device needs for it. */
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { Bench } from 'tinybench'
 import { networkOptions, resolveConfig, scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { streams } from '../data/sampler.ts'
 import { Rng, scope, type Device, type Tensor } from '../native/index.ts'
@@ -36,17 +35,20 @@ export interface Measurement {
  * @param seconds to repeat it, after a quarter as long to warm up; at least two runs and one
  */
 export async function measure(device: Device, { name, amount, unit, run }: Workload, seconds = 0.4) {
-  const time = seconds * 1000
-  const bench = new Bench({ time, warmupTime: time / 4, iterations: 2, warmupIterations: 1, throws: true })
-  bench.add(name, async () => {
-    run()
-    await device.synchronize()
-  })
-  const [task] = await bench.run()
-  const { result } = task!
-  if (result.state !== 'completed')
-    throw new Error(`${name}: a finished measurement is expected, it is ${result.state}`)
-  const ms = result.latency.p50
+  const repeat = async (time: number, least: number) => {
+    const taken: number[] = []
+    const end = performance.now() + time
+    while (taken.length < least || performance.now() < end) {
+      const began = performance.now()
+      run()
+      await device.synchronize()
+      taken.push(performance.now() - began)
+    }
+    return taken.sort((a, b) => a - b)
+  }
+  await repeat(seconds * 250, 1)
+  const taken = await repeat(seconds * 1000, 2)
+  const ms = (taken[(taken.length - 1) >> 1]! + taken[taken.length >> 1]!) / 2
   return { name, ms, rate: (amount / ms) * 1000, unit } satisfies Measurement
 }
 

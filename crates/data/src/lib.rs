@@ -19,6 +19,7 @@ mod png;
 mod prepare;
 mod resample;
 mod sums;
+mod svg;
 mod writer;
 
 pub use checksum::crc32c;
@@ -32,6 +33,7 @@ pub use npy::{FloatArray, read_npy_f32, write_npy_f32};
 pub use png::{encode_drawn_png, encode_png};
 pub use prepare::{Prepared, prepare_chunk, write_pixels};
 pub use resample::{fit, pyramid};
+pub use svg::draw_svg;
 pub use writer::Writer;
 
 /// The base-two logarithm of `resolution`, the number in the name of its file.

@@ -1,5 +1,7 @@
 //! From an image of any size to the levels of a prepared dataset.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{CroppedImage, Image as Resized, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -20,23 +22,34 @@ pub fn fit(image: &Image, resolution: usize) -> Result<Image> {
     if (width, height) == (resolution, resolution) {
         return Ok(image.clone());
     }
-    let pixel = match channels {
-        1 => PixelType::U8,
-        3 => PixelType::U8x3,
-        _ => PixelType::U8x4,
-    };
     let wrong = |error: &dyn std::error::Error| {
         Error::Argument(format!("cannot resize {width}x{height} to {resolution}x{resolution}: {error}"))
     };
     let side = width.min(height);
-    let whole = ImageRef::new(width as u32, height as u32, image.pixels(), pixel).map_err(|e| wrong(&e))?;
+    let pixels = padded(image);
+    let whole = ImageRef::new(width as u32, height as u32, &pixels, PixelType::U8x4).map_err(|e| wrong(&e))?;
     // Not the resizer's own crop option: its filter reads beyond the square's border.
     let (left, top) = ((width - side) / 2, (height - side) / 2);
     let centre = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32).map_err(|e| wrong(&e))?;
-    let mut square = Resized::new(resolution as u32, resolution as u32, pixel);
-    let lanczos = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    let mut square = Resized::new(resolution as u32, resolution as u32, PixelType::U8x4);
+    let lanczos =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(channels == 4);
     Resizer::new().resize(&centre, &mut square, &lanczos).map_err(|e| wrong(&e))?;
-    Image::new(resolution, resolution, channels, square.into_vec())
+    let pixels = match channels {
+        4 => square.into_vec(),
+        _ => square.buffer().chunks_exact(4).flat_map(|pixel| &pixel[..channels]).copied().collect(),
+    };
+    Image::new(resolution, resolution, channels, pixels)
+}
+
+/// Four channels a pixel. The resizer is built for these alone (`only_u8x4`): other forms are 3 MB of code, a fifth of the addon.
+fn padded(image: &Image) -> Cow<'_, [u8]> {
+    let pixels = image.pixels();
+    match image.channels() {
+        1 => Cow::Owned(pixels.iter().flat_map(|&gray| [gray, 0, 0, 0]).collect()),
+        3 => Cow::Owned(pixels.as_chunks().0.iter().flat_map(|&[r, g, b]| [r, g, b, 0]).collect()),
+        _ => Cow::Borrowed(pixels),
+    }
 }
 
 /// The pixels of a square image at its resolution, a half, a quarter, … down to 4x4.

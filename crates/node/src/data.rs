@@ -61,6 +61,12 @@ pub fn list_images(dir: String, keep_drawn: bool) -> AsyncTask<Work<NativeListin
     })
 }
 
+/// The RGB pixels of a square drawing.
+#[napi(catch_unwind)]
+pub fn draw_svg(svg: String, side: u32) -> Result<Uint8Array> {
+    data::draw_svg(&svg, side as usize).map(Uint8Array::from).map_err(refused)
+}
+
 /// What is wrong with a text that should be JSON, with line and column.
 #[napi(catch_unwind)]
 pub fn json_fault(text: String) -> Option<String> {
