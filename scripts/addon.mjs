@@ -36,7 +36,13 @@ export function findInstalled(root, sources) {
 function countCrates() {
   const args = ['tree', '--manifest-path', 'crates/node/Cargo.toml', '--edges', 'normal,build', '--prefix', 'none']
   const { stdout } = spawnSync('cargo', args, { encoding: 'utf8' })
-  return new Set((stdout ?? '').split('\n').map((line) => line.split(' ').slice(0, 2).join(' '))).size - 1
+  return (
+    new Set(
+      String(stdout)
+        .split('\n')
+        .map((line) => line.split(' ').slice(0, 2).join(' ')),
+    ).size - 1
+  )
 }
 
 /** `2:05` */
@@ -70,7 +76,7 @@ async function compile() {
   child.stderr.pipe(file, { end: false })
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (!line.startsWith('{')) return file.write(`${line}\n`)
-    const message = JSON.parse(line)
+    const message = /** @type {{ reason: string, package_id: string }} */ (JSON.parse(line))
     if (message.reason !== 'compiler-artifact') return
     crates.add(message.package_id)
     tell(crates.size)
@@ -89,7 +95,8 @@ async function main() {
     for (const name of [installed.main, 'binding.d.cts']) {
       copyFileSync(join(installed.path, name), join('native', basename(name)))
     }
-    return console.log(`the addon is that of ${installed.name}, which was built from the same sources`)
+    console.log(`the addon is that of ${installed.name}, which was built from the same sources`)
+    return
   }
   if (spawnSync('cargo', ['--version']).error) {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'))

@@ -15,8 +15,7 @@ const licences = ['LICENSE', 'THIRD-PARTY.md']
 
 /** @typedef {{ [key: string]: unknown, name: string, version: string, files: string[] }} Manifest */
 
-/** @returns {Manifest} */
-const manifest = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const manifest = () => /** @type {Manifest} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
 
 /**
  * What is published of package.json: without what only a clone needs, with the packages of all platforms.
@@ -25,7 +24,9 @@ const manifest = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8
  * @param {string} sources {@link hashSources}
  * @returns {Manifest}
  */
-export function rootManifest({ scripts, devDependencies, ava, prettier, napi, ...kept }, sources) {
+export function rootManifest(from, sources) {
+  const kept = { ...from }
+  for (const key of ['scripts', 'devDependencies', 'ava', 'prettier', 'napi']) delete kept[key]
   const optionalDependencies = Object.fromEntries(platforms.map((platform) => [`stylegan-${platform}`, kept.version]))
   return { ...kept, optionalDependencies, sources }
 }
@@ -102,7 +103,7 @@ export function packPlatform(out, platform, addon) {
     copyFileSync(join(root, 'native/binding.d.cts'), join(folder, 'binding.d.cts'))
     for (const name of licences) copyFileSync(join(root, name), join(folder, name))
     const about = 'npm install stylegan installs this package where it is needed.\n'
-    writeFileSync(join(folder, 'README.md'), `# ${packed.name}\n\n${packed['description']}. ${about}`)
+    writeFileSync(join(folder, 'README.md'), `# ${packed.name}\n\n${String(packed['description'])}. ${about}`)
   }
   return tarball(packed, fill, out)
 }

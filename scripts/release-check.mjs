@@ -40,7 +40,11 @@ function run([program = '', ...args], env = process.env) {
 
 function manifest() {
   const text = (/** @type {string} */ name) => readFileSync(name, 'utf8')
-  const found = faults(JSON.parse(text('package.json')), text('CHANGELOG.md'), text('Cargo.toml'))
+  const found = faults(
+    /** @type {Manifest} */ (JSON.parse(text('package.json'))),
+    text('CHANGELOG.md'),
+    text('Cargo.toml'),
+  )
   if (found.length > 0) throw new Error(found.join('\n'))
 }
 

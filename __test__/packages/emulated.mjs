@@ -14,6 +14,7 @@ cpSync(join(root, 'dist'), join(place, 'dist'), { recursive: true })
 copyFileSync(join(root, 'package.json'), join(place, 'package.json'))
 symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'))
 // What the emulated Node takes itself for decides the name.
+/** @type {typeof import('../../ts/native/load.ts')} */
 const { platformName } = await import(pathToFileURL(join(place, 'dist/native/load.js')).href)
 copyFileSync(process.argv[2] ?? '', join(place, 'native', `stylegan.${platformName()}.node`))
 let number = 0

@@ -18,8 +18,9 @@ export async function serve(tarballs, upstream) {
   /** @type {Map<string, { manifest: Record<string, unknown>, bytes: Buffer, file: string }>} */
   const packages = new Map()
   for (const path of tarballs) {
-    const manifest = JSON.parse(execFileSync('tar', ['-xzOf', path, 'package/package.json'], { encoding: 'utf8' }))
-    packages.set(manifest.name, { manifest, bytes: readFileSync(path), file: basename(path) })
+    const text = execFileSync('tar', ['-xzOf', path, 'package/package.json'], { encoding: 'utf8' })
+    const manifest = /** @type {Record<string, unknown>} */ (JSON.parse(text))
+    packages.set(String(manifest['name']), { manifest, bytes: readFileSync(path), file: basename(path) })
   }
   /** @type {string[]} */
   const fetched = []

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packPlatform, packRoot, platformName, platforms } from '../../scripts/pack.mjs'
 import { newestGlibc } from './glibc.mjs'
@@ -188,7 +188,9 @@ await test('from a registry, only the package of this machine is fetched, and th
   run(second, ['npm', 'install', 'stylegan'], fromHere)
   assert.deepEqual(installed(second).sort(), ['stylegan', hostPackage].sort())
   assert.deepEqual([...new Set(registry.fetched)].sort(), ['stylegan', hostPackage].sort())
-  const lock = JSON.parse(readFileSync(join(second, 'package-lock.json'), 'utf8'))
+  const lock = /** @type {{ packages: Record<string, unknown> }} */ (
+    JSON.parse(readFileSync(join(second, 'package-lock.json'), 'utf8'))
+  )
   for (const name of platforms) assert.ok(lock.packages[`node_modules/stylegan-${name}`], name)
   run(second, [cli, 'devices'])
 })
