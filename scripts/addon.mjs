@@ -36,13 +36,7 @@ export function findInstalled(root, sources) {
 function countCrates() {
   const args = ['tree', '--manifest-path', 'crates/node/Cargo.toml', '--edges', 'normal,build', '--prefix', 'none']
   const { stdout } = spawnSync('cargo', args, { encoding: 'utf8' })
-  return (
-    new Set(
-      String(stdout)
-        .split('\n')
-        .map((line) => line.split(' ').slice(0, 2).join(' ')),
-    ).size - 1
-  )
+  return new Set(stdout.split('\n').map((line) => line.split(' ').slice(0, 2).join(' '))).size - 1
 }
 
 /** `2:05` */

@@ -15,7 +15,10 @@ const licences = ['LICENSE', 'THIRD-PARTY.md']
 
 /** @typedef {{ [key: string]: unknown, name: string, version: string, files: string[] }} Manifest */
 
-const manifest = () => /** @type {Manifest} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
+function manifest() {
+  const parsed = /** @type {Manifest} */ (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
+  return parsed
+}
 
 /**
  * What is published of package.json: without what only a clone needs, with the packages of all platforms.
@@ -25,8 +28,10 @@ const manifest = () => /** @type {Manifest} */ (JSON.parse(readFileSync(join(roo
  * @returns {Manifest}
  */
 export function rootManifest(from, sources) {
-  const kept = { ...from }
-  for (const key of ['scripts', 'devDependencies', 'ava', 'prettier', 'napi']) delete kept[key]
+  const apart = ['scripts', 'devDependencies', 'ava', 'prettier', 'napi']
+  const kept = /** @type {Manifest} */ (
+    Object.fromEntries(Object.entries(from).filter(([key]) => !apart.includes(key)))
+  )
   const optionalDependencies = Object.fromEntries(platforms.map((platform) => [`stylegan-${platform}`, kept.version]))
   return { ...kept, optionalDependencies, sources }
 }

@@ -40,11 +40,8 @@ function run([program = '', ...args], env = process.env) {
 
 function manifest() {
   const text = (/** @type {string} */ name) => readFileSync(name, 'utf8')
-  const found = faults(
-    /** @type {Manifest} */ (JSON.parse(text('package.json'))),
-    text('CHANGELOG.md'),
-    text('Cargo.toml'),
-  )
+  const packed = /** @type {Manifest} */ (JSON.parse(text('package.json')))
+  const found = faults(packed, text('CHANGELOG.md'), text('Cargo.toml'))
   if (found.length > 0) throw new Error(found.join('\n'))
 }
 
