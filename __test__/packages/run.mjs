@@ -1,6 +1,7 @@
 // The packages as users install them: packed, installed into empty folders with node and npm alone on the PATH, and used. Prints TAP.
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   existsSync,
   mkdirSync,
@@ -57,16 +58,20 @@ const env = {
   ...{ npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false' },
 }
 
-/** @param {string} cwd @param {string[]} command @param {Record<string, string>} [more] environment */
-function attempt(cwd, [program = '', ...args], more = {}) {
+/** Not synchronous, since the registry of this process must answer. @param {string} cwd @param {string[]} command @param {Record<string, string>} [more] environment */
+async function attempt(cwd, [program = '', ...args], more = {}) {
   const path = existsSync(join(tools, program)) ? join(tools, program) : program
-  const { status, stdout, stderr } = spawnSync(path, args, { cwd, env: { ...env, ...more }, encoding: 'utf8' })
-  return { status, out: stdout, err: stderr }
+  const child = spawn(path, args, { cwd, env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, err] = ['', '']
+  child.stdout.on('data', (data) => (out += String(data)))
+  child.stderr.on('data', (data) => (err += String(data)))
+  const [status] = await once(child, 'close')
+  return { status: Number(status), out, err }
 }
 
 /** @param {string} cwd @param {string[]} command @param {Record<string, string>} [more] */
-function run(cwd, command, more) {
-  const { status, out, err } = attempt(cwd, command, more)
+async function run(cwd, command, more) {
+  const { status, out, err } = await attempt(cwd, command, more)
   assert.equal(status, 0, `${command.join(' ')}\n${out}\n${err}`)
   return out
 }
@@ -124,31 +129,46 @@ await test('a platform package has the addon with its licences, in under 18 MB, 
 })
 
 const first = project('first')
-await test('two tarballs are installed in under 15 s and 25 MB, with no compiler at hand', () => {
+await test('two tarballs are installed in under 15 s and 25 MB, with no compiler at hand', async () => {
   const began = performance.now()
-  run(first, ['npm', 'install', rootTarball, hostTarball])
+  await run(first, ['npm', 'install', rootTarball, hostTarball])
   const seconds = (performance.now() - began) / 1000
   const size =
     Number(execFileSync('du', ['-sk', 'node_modules'], { cwd: first, encoding: 'utf8' }).split('\t')[0]) * 1024
   console.log(`# installed in ${seconds.toFixed(1)} s, ${(size / 1e6).toFixed(1)} MB`)
   assert.ok(size < 25e6)
 })
-await test('the command line tells its version, trains, draws and shows', () => {
-  assert.equal(run(first, [cli, '--version']).trim(), version)
+await test('the command line tells its version, trains, draws and shows', async () => {
+  assert.equal((await run(first, [cli, '--version'])).trim(), version)
   const small = ['--fmap-base', '64', '--latent-size', '16', '--mapping-layers', '2', '--metrics', 'none']
-  run(first, [cli, 'train', '--preset', 'demo', '--resolution', '8', '--kimg', '0.05', '--device', 'cpu', ...small])
-  run(first, [cli, 'generate', '--network', 'results', '--seeds', '0-1', '--outdir', 'out', '--device', 'cpu'])
+  await run(first, [
+    cli,
+    'train',
+    '--preset',
+    'demo',
+    '--resolution',
+    '8',
+    '--kimg',
+    '0.05',
+    '--device',
+    'cpu',
+    ...small,
+  ])
+  await run(first, [cli, 'generate', '--network', 'results', '--seeds', '0-1', '--outdir', 'out', '--device', 'cpu'])
   assert.equal(readFileSync(join(first, 'out', 'seed0000.png')).toString('latin1', 1, 4), 'PNG')
 })
-await test('import and require give the same package', () => {
+await test('import and require give the same package', async () => {
   const code =
     "import * as a from 'stylegan'; import { createRequire } from 'node:module'\n" +
     "const b = createRequire(import.meta.url)('stylegan'); console.log(a.train === b.train, a.listDevices().length > 0)\n"
   writeFileSync(join(first, 'both.mjs'), code)
-  assert.equal(run(first, ['node', 'both.mjs']).trim(), 'true true')
+  assert.equal((await run(first, ['node', 'both.mjs'])).trim(), 'true true')
 })
-await test('a strict TypeScript project compiles against its types', () => {
-  symlinkSync(join(root, 'node_modules/@types'), join(first, 'node_modules/@types'))
+await test('a strict TypeScript project compiles against its types', async () => {
+  for (const name of ['@types/node', 'undici-types']) {
+    mkdirSync(join(first, 'node_modules/@types'), { recursive: true })
+    symlinkSync(join(root, 'node_modules', name), join(first, 'node_modules', name))
+  }
   const code =
     "import { loadGenerator, resolveConfig, train } from 'stylegan'\nimport { Device, grad, type Tensor } from 'stylegan/tensor'\n" +
     'for await (const event of train(resolveConfig("demo", { kimg: 1 }))) if (event.type === "tick") console.log(event.line)\n' +
@@ -165,17 +185,17 @@ await test('a strict TypeScript project compiles against its types', () => {
   }
   writeFileSync(join(first, 'package.json'), '{ "private": true, "type": "module" }\n')
   writeFileSync(join(first, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['strict.ts'] }))
-  run(first, ['node', join(root, 'node_modules/typescript/bin/tsc')])
+  await run(first, ['node', join(root, 'node_modules/typescript/bin/tsc')])
 })
-await test('a bundle of esbuild, as docs/bundlers.md writes it, runs', () => {
+await test('a bundle of esbuild, as docs/bundlers.md writes it, runs', async () => {
   const command = /^npx (esbuild .*)$/m.exec(readFileSync(join(root, 'docs/bundlers.md'), 'utf8'))?.[1] ?? ''
   writeFileSync(
     join(first, 'app.ts'),
     "import { Device } from 'stylegan/tensor'\nconsole.log(Device.open('cpu').name satisfies string)\n",
   )
   const [, ...args] = command.split(' ')
-  run(first, ['node', join(root, 'node_modules/esbuild/bin/esbuild'), ...args, '--log-level=warning'])
-  assert.equal(run(first, ['node', 'app.mjs']).trim(), 'cpu')
+  await run(first, ['node', join(root, 'node_modules/esbuild/bin/esbuild'), ...args, '--log-level=warning'])
+  assert.equal((await run(first, ['node', 'app.mjs'])).trim(), 'cpu')
 })
 
 const second = project('second')
@@ -184,24 +204,24 @@ const fromHere = {
   npm_config_prefer_offline: 'false',
   npm_config_cache: join(scratch, 'cache'),
 }
-await test('from a registry, only the package of this machine is fetched, and the lock file names them all', () => {
-  run(second, ['npm', 'install', 'stylegan'], fromHere)
+await test('from a registry, only the package of this machine is fetched, and the lock file names them all', async () => {
+  await run(second, ['npm', 'install', 'stylegan'], fromHere)
   assert.deepEqual(installed(second).sort(), ['stylegan', hostPackage].sort())
   assert.deepEqual([...new Set(registry.fetched)].sort(), ['stylegan', hostPackage].sort())
   const lock = /** @type {{ packages: Record<string, unknown> }} */ (
     JSON.parse(readFileSync(join(second, 'package-lock.json'), 'utf8'))
   )
   for (const name of platforms) assert.ok(lock.packages[`node_modules/stylegan-${name}`], name)
-  run(second, [cli, 'devices'])
+  await run(second, [cli, 'devices'])
 })
-await test('npm ci installs the same from the lock file', () => {
-  run(second, ['npm', 'ci'], fromHere)
+await test('npm ci installs the same from the lock file', async () => {
+  await run(second, ['npm', 'ci'], fromHere)
   assert.deepEqual(installed(second).sort(), ['stylegan', hostPackage].sort())
-  assert.equal(run(second, [cli, '--version']).trim(), version)
+  assert.equal((await run(second, [cli, '--version'])).trim(), version)
 })
-await test('without optional packages, one line says what is missing and what to do', () => {
-  run(second, ['npm', 'ci', '--omit=optional'], fromHere)
-  const { status, out, err } = attempt(second, [cli, '--version'])
+await test('without optional packages, one line says what is missing and what to do', async () => {
+  await run(second, ['npm', 'ci', '--omit=optional'], fromHere)
+  const { status, out, err } = await attempt(second, [cli, '--version'])
   assert.deepEqual([status, out], [1, ''])
   assert.equal(
     err,
@@ -209,12 +229,12 @@ await test('without optional packages, one line says what is missing and what to
       'remove node_modules and the lock file, then run npm install without --omit=optional\n',
   )
 })
-await test("an installation for another machine is told, with both platforms' names", () => {
+await test("an installation for another machine is told, with both platforms' names", async () => {
   const other = host.startsWith('darwin') ? 'linux-x64-gnu' : 'darwin-arm64'
   const [os = '', cpu = ''] = other.split('-')
   rmSync(join(second, 'node_modules'), { recursive: true })
-  run(second, ['npm', 'install', '--os', os, '--cpu', cpu], fromHere)
-  const { status, err } = attempt(second, [cli, '--version'])
+  await run(second, ['npm', 'install', '--os', os, '--cpu', cpu], fromHere)
+  const { status, err } = await attempt(second, [cli, '--version'])
   assert.equal(status, 1)
   assert.match(err, new RegExp(`^stylegan: .*${hostPackage}.* and only stylegan-${other} is; .*\n$`))
 })

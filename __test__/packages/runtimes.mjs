@@ -1,11 +1,12 @@
 // The packages in other package managers and runtimes: the same training must give the same bits in all. Prints TAP.
 // Run by `npm run release:check`; the programs come from the npm registry.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { packPlatform, packRoot, platformName, platforms } from '../../scripts/pack.mjs'
 import { serve } from './registry.mjs'
 
@@ -14,13 +15,16 @@ const scratch = mkdtempSync(join(tmpdir(), 'stylegan-runtimes-'))
 const [out, tools] = [join(scratch, 'packages'), join(scratch, 'tools')]
 mkdirSync(out)
 mkdirSync(tools)
-const run = (/** @type {string} */ cwd, /** @type {string[]} */ [program = '', ...args], env = {}) =>
-  execFileSync(program, args, { cwd, encoding: 'utf8', env: { ...process.env, ...env } })
+/** Not synchronous, since the registry of this process must answer. @param {string} cwd @param {string[]} command */
+async function run(cwd, [program = '', ...args], env = {}) {
+  const { stdout } = await promisify(execFile)(program, args, { cwd, env: { ...process.env, ...env } })
+  return stdout
+}
 
-const upstream = run(root, ['npm', 'config', 'get', 'registry']).trim()
+const upstream = (await run(root, ['npm', 'config', 'get', 'registry'])).trim()
 writeFileSync(join(tools, 'package.json'), '{ "private": true }')
 const programs = ['pnpm@10', '@yarnpkg/cli-dist@4', 'bun@1', 'deno@2']
-run(tools, ['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', ...programs])
+await run(tools, ['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', ...programs])
 const bin = join(tools, 'node_modules/.bin')
 
 const host = platformName()
@@ -56,7 +60,7 @@ for (const [index, { name, install, train }] of managers.entries()) {
       BUN_INSTALL_CACHE_DIR: join(cwd, 'bun'),
     }
     const env = { npm_config_registry: address, NPM_CONFIG_REGISTRY: address, YARN_ENABLE_TELEMETRY: '0', ...caches }
-    run(cwd, install, env)
+    await run(cwd, install, env)
     const hash =
       run(cwd, [...train, 'train.mjs'], env)
         .trim()
