@@ -15,7 +15,13 @@ const scratch = mkdtempSync(join(tmpdir(), 'stylegan-runtimes-'))
 const [out, tools] = [join(scratch, 'packages'), join(scratch, 'tools')]
 mkdirSync(out)
 mkdirSync(tools)
-/** Not synchronous, since the registry of this process must answer. @param {string} cwd @param {string[]} command */
+/**
+ * Not synchronous, since the registry of this process must answer.
+ *
+ * @param {string} cwd
+ * @param {string[]} command
+ * @param {NodeJS.ProcessEnv} env
+ */
 async function run(cwd, [program = '', ...args], env = {}) {
   const { stdout } = await promisify(execFile)(program, args, { cwd, env: { ...process.env, ...env } })
   return stdout
@@ -61,11 +67,8 @@ for (const [index, { name, install, train }] of managers.entries()) {
     }
     const env = { npm_config_registry: address, NPM_CONFIG_REGISTRY: address, YARN_ENABLE_TELEMETRY: '0', ...caches }
     await run(cwd, install, env)
-    const hash =
-      run(cwd, [...train, 'train.mjs'], env)
-        .trim()
-        .split('\n')
-        .at(-1) ?? ''
+    const printed = await run(cwd, [...train, 'train.mjs'], env)
+    const hash = printed.trim().split('\n').at(-1) ?? ''
     hashes.push(hash)
     assert.match(hash, /^[0-9a-f]{64}$/)
     assert.equal(hash, hashes[0], 'the training of npm and Node gives the bits that are expected')
