@@ -237,7 +237,7 @@ export function flagsOf(config: TrainConfig): string[] {
 
 /** @throws Refused if the option has no flag that gives this value */
 function flagOf(key: ConfigKey, value: TrainConfig[ConfigKey]): string[] {
-  const { flag, noHelp } = options[key] as (typeof options)[ConfigKey] & { readonly noHelp?: string }
+  const { flag, noHelp } = options[key]
   const name = flag?.split(' ')[0]
   if (name !== undefined && value === true) return [name]
   if (name !== undefined && value === false && noHelp !== undefined) return [name.replace('--', '--no-')]
