@@ -101,7 +101,7 @@ const layerOf =
   (name: string, x: Tensor, original = (x: Tensor) => act(params, name, conv2d(params, name, x))) =>
     throughLayer(options, { name, params, x, original })
 
-/** Feature maps at 4×4; `onMaps` sees those of each convolution before. */
+/** Feature maps at 4×4; `onMaps` sees those of each convolution before. It is no scope: the caller's owns them. */
 function trunk(
   params: Params,
   images: Tensor,

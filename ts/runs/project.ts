@@ -81,14 +81,28 @@ export async function* project(
   options: ProjectOptions,
   { signal }: ProjectHooks = {},
 ): AsyncGenerator<ProjectEvent, void> {
-  const { outdir = 'out', space = 'w', numSteps = 1000, seed = 303, target, device } = options
+  const { space = 'w', numSteps = 1000, device } = options
   if (!projectionSpaces.includes(space)) {
-    throw new RangeError(`space: one of ${projectionSpaces.join(', ')} is expected, got '${String(space)}'`)
+    throw new RangeError(`space: one of ${projectionSpaces.join(', ')} is expected, got '${space}'`)
   }
   if (!(Number.isInteger(numSteps) && numSteps > 0)) {
     throw new RangeError(`numSteps: a whole number above 0 is expected, got ${numSteps}`)
   }
   const G = await loadGenerator(options.network, device === undefined ? {} : { device })
+  try {
+    yield* projectInto(G, options, { space, numSteps, seed: options.seed ?? 303 }, signal)
+  } finally {
+    G.dispose()
+  }
+}
+
+async function* projectInto(
+  G: ImageGenerator,
+  options: ProjectOptions,
+  { space, numSteps, seed }: Pick<ProjectionKey, 'numSteps' | 'seed'> & { space: ProjectionSpace },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ProjectEvent, void> {
+  const { outdir = 'out', target } = options
   const { resolution, numChannels } = G.options
   for (const name of Object.values(outputs)) {
     const inputs = [target, G.path, ...[options.vgg, options.lpips].filter((file) => file !== undefined)]
@@ -105,7 +119,7 @@ export async function* project(
     advice: (of) => `wait for it, or give another ${of('outdir')}`,
   })
   try {
-    const key = await keyOf(G, pixels, { space, numSteps, seed, classes, distance: name })
+    const key = await keyOf(G, pixels, { space, numSteps, seed, classes, distance: `${name} ${options.lpips ?? ''}` })
     const projection = new Projection(join(outdir, 'projection.safetensors'), projector, key)
     const other = await projection.load()
     for (const line of [lock.warning, notice, other]) if (line !== undefined) yield { type: 'notice', line }
@@ -210,12 +224,13 @@ async function distanceTo(
     return { distance: lpipsDistance(lpips, target), name: `LPIPS, VGG-16 ${lpips.sha256.slice(0, 8)}` }
   }
   const D = await readDiscriminator(G.path, device)
-  if (D) {
+  // Images of 4×4 pixels have no features before the last layers.
+  if (D && side / 2 ** Math.floor(G.lod) > 4) {
     const distances = [pixelDistance(target), discriminatorDistance(D, G.options, G.lod, target)]
     return { distance: sumOf(distances), name: "pixels of every size, and features of the network's discriminator" }
   }
   const notice = `${G.path} has no discriminator: pictures are compared by pixels alone; LPIPS, with --weights, sees more`
-  return { distance: pixelDistance(target), name: 'pixels of every size', notice }
+  return { distance: pixelDistance(target), name: 'pixels of every size', ...(D ? {} : { notice }) }
 }
 
 /** What must be the same for a projection to go on. */
