@@ -58,7 +58,10 @@ for (const [index, { name, install, train }] of managers.entries()) {
     const cwd = join(scratch, name)
     mkdirSync(cwd)
     writeFileSync(join(cwd, 'package.json'), '{ "private": true, "type": "module" }')
-    writeFileSync(join(cwd, '.yarnrc.yml'), `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\n`)
+    writeFileSync(
+      join(cwd, '.yarnrc.yml'),
+      `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnpmMinimalAgeGate: 0\n`,
+    )
     copyFileSync(join(root, '__test__/packages/train.mjs'), join(cwd, 'train.mjs'))
     const caches = {
       npm_config_cache: join(scratch, 'cache'),
