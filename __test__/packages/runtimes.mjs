@@ -58,9 +58,10 @@ for (const [index, { name, install, train }] of managers.entries()) {
     const cwd = join(scratch, name)
     mkdirSync(cwd)
     writeFileSync(join(cwd, 'package.json'), '{ "private": true, "type": "module" }')
+    // Not Plug'n'Play: its file handles have no sync, which every file of a run needs.
     writeFileSync(
       join(cwd, '.yarnrc.yml'),
-      `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnpmMinimalAgeGate: 0\n`,
+      `npmRegistryServer: "${address}"\nunsafeHttpWhitelist: ["127.0.0.1"]\nnpmMinimalAgeGate: 0\nenableGlobalCache: false\nnodeLinker: node-modules\n`,
     )
     copyFileSync(join(root, '__test__/packages/train.mjs'), join(cwd, 'train.mjs'))
     const caches = {
