@@ -215,7 +215,7 @@ fn a_second_step_takes_no_workspace() {
 }
 
 #[test]
-#[should_panic(expected = "conv2d: expected [16, 4, 9] elements of x, y and w, found [15, 4, 9]")]
+#[should_panic(expected = "conv2d: [16, 4, 9] elements of x, y and w are expected, got [15, 4, 9]")]
 fn a_slice_of_the_wrong_length_is_named() {
     let g = conv(1, [4, 4, 1], [3, 3, 1], 1, [0; 4]).unwrap();
     conv2d(&g, &[0.0; 15], &[0.0; 9], &mut [0.0; 4], None, false, &mut Scratch::new());

@@ -42,7 +42,7 @@ impl Launch<'_> {
             Some(Slice::F64(x)) => to(x, y),
             Some(Slice::U8(x)) => to(x, y),
             Some(Slice::I32(x)) => to(x, y),
-            None => return Err(self.error("expected one input, got none")),
+            None => return Err(self.error("one input is expected, got none")),
         }
         Ok(())
     }

@@ -120,14 +120,14 @@ impl Launch<'_> {
     }
 
     pub(crate) fn sizes<const K: usize>(&self, shape: &[usize]) -> Result<[usize; K]> {
-        shape.try_into().map_err(|_| self.error(&format!("expected {K} axes, got {shape:?}")))
+        shape.try_into().map_err(|_| self.error(&format!("{K} axes are expected, got {shape:?}")))
     }
 
     /// The inputs, which must be K of f32.
     pub(crate) fn floats<const K: usize>(&self) -> Result<[&[f32]; K]> {
         let floats = self.x.iter().filter_map(|x| if let Slice::F32(x) = x { Some(*x) } else { None });
         let floats: Vec<&[f32]> = floats.collect();
-        let found = format_args!("expected {K} f32 inputs, got {} of {}", floats.len(), self.x.len()).to_string();
+        let found = format_args!("{K} f32 inputs are expected, got {} of {}", floats.len(), self.x.len()).to_string();
         if self.x.len() != K {
             return Err(self.error(&found));
         }
@@ -139,11 +139,11 @@ impl Launch<'_> {
         let floats = y.iter_mut().filter_map(|y| if let SliceMut::F32(y) = y { Some(&mut **y) } else { None });
         let floats: Vec<&mut [f32]> = floats.collect();
         let found = floats.len();
-        floats.try_into().map_err(|_| self.error(&format!("expected {K} f32 outputs, got {found}")))
+        floats.try_into().map_err(|_| self.error(&format!("{K} f32 outputs are expected, got {found}")))
     }
 
     pub(crate) fn first<'y, 'a>(&self, y: &'y mut [SliceMut<'a>]) -> Result<&'y mut SliceMut<'a>> {
-        y.first_mut().ok_or_else(|| self.error("expected one output, got none"))
+        y.first_mut().ok_or_else(|| self.error("one output is expected, got none"))
     }
 
     pub(crate) fn error(&self, message: &str) -> Error {

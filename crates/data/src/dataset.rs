@@ -41,7 +41,7 @@ impl Dataset {
     pub fn open(dir: &Path) -> Result<Dataset> {
         let largest = (2..=14).rfind(|&log2| dir.join(level_name(log2)).exists());
         let largest = largest.ok_or_else(|| {
-            Error::npy(dir, "expected a prepared dataset (r02.npy, r03.npy, ...), found none: prepare one first")
+            Error::npy(dir, "a prepared dataset (r02.npy, r03.npy, …) is expected, got none; prepare one first")
         })?;
         let levels: Vec<Level> = (2..=largest).map(|log2| Level::open(dir, log2)).collect::<Result<_>>()?;
         let [len, _, _, channels] = levels[0].shape;
@@ -49,7 +49,7 @@ impl Dataset {
             if (level.shape[0], level.shape[3]) != (len, channels) {
                 return Err(Error::damaged(
                     &level.path,
-                    format!("expected {len} images with {channels} channels as in r02.npy, found {:?}", level.shape),
+                    format!("{len} images with {channels} channels are expected, as in r02.npy, got {:?}", level.shape),
                 ));
             }
         }
@@ -193,7 +193,7 @@ impl Level {
                 return Err(Error::npy(
                     &path,
                     format!(
-                        "expected uint8 ('|u1') [N, {side}, {side}, 1, 3 or 4], N at least 1, found '{}' {:?}",
+                        "uint8 ('|u1') [N, {side}, {side}, 1, 3 or 4], N at least 1, is expected, got '{}' {:?}",
                         header.descr, header.shape
                     ),
                 ));
@@ -205,7 +205,7 @@ impl Level {
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "expected {} bytes for {shape:?}, found {length}, so the file was cut or damaged",
+                    "{} bytes are expected for {shape:?}, got {length}; the file was cut or damaged",
                     expected.map_or("more".into(), |n| n.to_string())
                 ),
             ));

@@ -134,7 +134,7 @@ fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
     match format::sniff(bytes) {
         Some(Format::Read(format, name)) => Ok((format, name)),
         Some(Format::Foreign(name)) => {
-            Err(format!("expected PNG, JPEG, GIF, WebP, BMP or TIFF, found {name}: {}", format::REMEDY))
+            Err(format!("PNG, JPEG, GIF, WebP, BMP or TIFF is expected, got {name}: {}", format::REMEDY))
         }
         None => {
             let start = &bytes[..bytes.len().min(12)];

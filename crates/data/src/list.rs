@@ -67,9 +67,9 @@ pub fn list_images(dir: &Path, keep_drawn: bool) -> Result<Listing> {
     let refuse = |reason: String| Error::Folder { path: dir.to_owned(), reason };
     match fs::metadata(dir) {
         Ok(found) if found.is_dir() => {}
-        Ok(_) => return Err(refuse("expected a folder of images, found a file".into())),
+        Ok(_) => return Err(refuse("a folder of images is expected, got a file".into())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(refuse("expected a folder of images, found nothing there".into()));
+            return Err(refuse("a folder of images is expected, got nothing".into()));
         }
         Err(error) => return Err(Error::io(dir)(error)),
     }
@@ -112,7 +112,7 @@ fn summary(left_out: &[LeftOut]) -> String {
     let foreign = kinds.iter().any(|(kind, _)| is_foreign(kind));
     let list: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let remedy = if foreign { format!("; {}", format::REMEDY) } else { String::new() };
-    format!(", found {}{remedy}", list.join(", "))
+    format!(", got {}{remedy}", list.join(", "))
 }
 
 /// Whether a kind is one of images that other programs can convert.

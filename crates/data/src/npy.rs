@@ -60,7 +60,7 @@ pub(crate) fn read_header(path: &Path, file: &mut impl Read) -> Result<Header> {
         match file.read_exact(&mut bytes) {
             Ok(()) => Ok(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Err(Error::npy(path, "expected a .npy file, found one that ends inside the header"))
+                Err(Error::npy(path, "a .npy file is expected, got one that ends inside the header"))
             }
             Err(error) => Err(Error::io(path)(error)),
         }
@@ -69,14 +69,14 @@ pub(crate) fn read_header(path: &Path, file: &mut impl Read) -> Result<Header> {
     if &start[..6] != MAGIC {
         return Err(Error::npy(
             path,
-            format!("expected a .npy file, found one that starts with \"{}\"", start.escape_ascii()),
+            format!("a .npy file is expected, got one that starts with \"{}\"", start.escape_ascii()),
         ));
     }
     let prefix = match start[6] {
         1 => 2,
         2 | 3 => 4,
         version => {
-            return Err(Error::npy(path, format!("expected .npy version 1, 2 or 3, found {version}")));
+            return Err(Error::npy(path, format!(".npy version 1, 2 or 3 is expected, got {version}")));
         }
     };
     let length = read(prefix)?.iter().rev().fold(0, |n, &byte| n << 8 | usize::from(byte));
@@ -99,9 +99,9 @@ fn parse_dictionary(text: &str) -> Result<Header, String> {
         .strip_prefix('\'')
         .and_then(|rest| rest.split_once('\''))
         .map(|(descr, _)| descr.to_owned())
-        .ok_or("expected a plain array, found a structured .npy type")?;
+        .ok_or("a plain array is expected, got a structured .npy type")?;
     if !value("fortran_order")?.starts_with("False") {
-        return Err("expected an array in C order, found Fortran order: save numpy.ascontiguousarray(it)".into());
+        return Err("an array in C order is expected, got Fortran order; save numpy.ascontiguousarray(it)".into());
     }
     let shape = value("shape")?;
     let shape = shape
@@ -141,7 +141,10 @@ pub fn read_npy_f32(path: &Path) -> Result<FloatArray> {
         "<i8" => (8, from_le(&data, |b| i64::from_le_bytes(b) as f32)),
         "|u1" => (1, from_le(&data, |[b]| f32::from(b))),
         other => {
-            return Err(Error::npy(path, format!("expected float32, float64, int64 or uint8 values, found '{other}'")));
+            return Err(Error::npy(
+                path,
+                format!("float32, float64, int64 or uint8 values are expected, got '{other}'"),
+            ));
         }
     };
     let expected = header.len().and_then(|n| n.checked_mul(size));

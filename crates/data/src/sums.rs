@@ -40,7 +40,7 @@ impl Sums {
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "expected uint32 [{count}, {levels}] in {expected} bytes, found '{}' {:?} in {length}",
+                    "uint32 [{count}, {levels}] in {expected} bytes is expected, got '{}' {:?} in {length}",
                     header.descr, header.shape
                 ),
             ));
@@ -88,5 +88,5 @@ pub(crate) fn check_image(path: &Path, index: usize, image: &[u8], expected: u32
     if found == expected {
         return Ok(());
     }
-    Err(Error::damaged(path, format!("image {index} has the checksum {found:08x}, {expected:08x} is expected")))
+    Err(Error::damaged(path, format!("the checksum {expected:08x} of image {index} is expected, got {found:08x}")))
 }

@@ -77,7 +77,7 @@ impl Table {
         Err(Error::damaged(
             &self.path,
             format!(
-                "expected the unfinished '{}' {whole:?} in {expected} bytes, found '{}' {:?} in {length}",
+                "the unfinished '{}' {whole:?} in {expected} bytes is expected, got '{}' {:?} in {length}",
                 self.descr, header.descr, header.shape
             ),
         ))

@@ -186,7 +186,7 @@ fn preparing_again_at_a_lower_resolution_leaves_no_larger_level() {
 fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     let folder = Folder::new();
     let message = open_error(&folder);
-    assert!(message.ends_with("expected a prepared dataset (r02.npy, r03.npy, ...), found none: prepare one first"));
+    assert!(message.ends_with("a prepared dataset (r02.npy, r03.npy, …) is expected, got none; prepare one first"));
     drop(prepared(&folder, 3, 16, 3));
     let r03 = folder.path("r03.npy");
     let whole = fs::read(&r03).unwrap();
@@ -194,7 +194,7 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     folder.write("r03.npy", &whole[..whole.len() - 1]);
     let message = open_error(&folder);
     let expected = format!(
-        "{}: expected 704 bytes for [3, 8, 8, 3], found 703, so the file was cut or damaged: delete the folder {} and \
+        "{}: 704 bytes are expected for [3, 8, 8, 3], got 703; the file was cut or damaged: delete the folder {} and \
          prepare its images again",
         r03.display(),
         folder.root().display()
@@ -202,7 +202,7 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     assert_eq!(message, expected);
 
     folder.write("r03.npy", &[&whole[..], &[0]].concat());
-    assert!(open_error(&folder).contains("expected 704 bytes for [3, 8, 8, 3], found 705"));
+    assert!(open_error(&folder).contains("704 bytes are expected for [3, 8, 8, 3], got 705"));
 
     let replaced = |from: &str, to: &str| {
         let header = String::from_utf8_lossy(&whole[10..128]).replace(from, to);
@@ -211,14 +211,14 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     };
     assert!(
         replaced("|u1", "<f4")
-            .ends_with("expected uint8 ('|u1') [N, 8, 8, 1, 3 or 4], N at least 1, found '<f4' [3, 8, 8, 3]")
+            .ends_with("uint8 ('|u1') [N, 8, 8, 1, 3 or 4], N at least 1, is expected, got '<f4' [3, 8, 8, 3]")
     );
     assert!(replaced("(3, 8, 8, 3)", "(3, 4, 16, 3)").contains("found '|u1' [3, 4, 16, 3]"));
-    assert!(replaced("False,", "True, ").contains("expected an array in C order, found Fortran order"));
+    assert!(replaced("False,", "True, ").contains("an array in C order is expected, got Fortran order"));
     assert!(replaced("shape", "shade").ends_with("the .npy header has no 'shape'"));
 
     folder.write("r03.npy", b"PK\x03\x04 something");
-    assert!(open_error(&folder).contains("expected a .npy file, found one that starts with \"PK\\x03\\x04"));
+    assert!(open_error(&folder).contains("a .npy file is expected, got one that starts with \"PK\\x03\\x04"));
     folder.write("r03.npy", &whole[..50]);
     assert!(open_error(&folder).ends_with("found one that ends inside the header"));
 
@@ -232,7 +232,7 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
     fs::copy(other.path("r04.npy"), folder.path("r04.npy")).unwrap();
     let message = open_error(&folder);
     assert!(
-        message.contains("r04.npy: expected 3 images with 3 channels as in r02.npy, found [2, 16, 16, 3]"),
+        message.contains("r04.npy: 3 images with 3 channels are expected, as in r02.npy, got [2, 16, 16, 3]"),
         "{message}"
     );
 }
@@ -255,7 +255,7 @@ fn an_image_that_changed_on_the_disk_is_named_when_it_is_read_or_checked() {
         read(side, image).unwrap();
     }
     let message = read(8, 2).unwrap_err().to_string();
-    assert!(message.contains("r03.npy: image 2 has the checksum "), "{message}");
+    assert!(message.contains(" of image 2 is expected, got "), "{message}");
     assert!(message.ends_with(&format!("delete the folder {} and prepare its images again", folder.root().display())));
     assert_eq!(dataset.check(0, 5).unwrap_err().to_string(), message);
     dataset.check(3, 2).unwrap();
@@ -287,7 +287,9 @@ fn a_dataset_of_a_version_before_checksums_is_read_and_damaged_checksums_are_not
     drop(prepared(&folder, 3, 8, 1));
     let sums = fs::read(folder.path("crc32c.npy")).unwrap();
     folder.write("crc32c.npy", &sums[..sums.len() - 1]);
-    assert!(open_error(&folder).contains("crc32c.npy: expected uint32 [3, 2] in 152 bytes, found '<u4' [3, 2] in 151"));
+    assert!(
+        open_error(&folder).contains("crc32c.npy: uint32 [3, 2] in 152 bytes is expected, got '<u4' [3, 2] in 151")
+    );
     fs::remove_file(folder.path("crc32c.npy")).unwrap();
     let dataset = Dataset::open(folder.root()).unwrap();
     assert!(!dataset.has_checksums() && dataset.checksums().unwrap().is_empty());

@@ -291,7 +291,7 @@ fn kinds_of_tiff_that_are_not_read_are_named() {
 fn avif_and_heic_are_named_with_the_remedy() {
     for (name, kind) in [("a.avif", "AVIF"), ("a.heic", "HEIC")] {
         let expected = format!(
-            "expected PNG, JPEG, GIF, WebP, BMP or TIFF, found {kind}: convert it to PNG or JPEG, for example with \
+            "PNG, JPEG, GIF, WebP, BMP or TIFF is expected, got {kind}: convert it to PNG or JPEG, for example with \
              ImageMagick: magick input.heic output.png"
         );
         assert_eq!(refusal(&fixture(name)), expected);

@@ -166,8 +166,8 @@ fn listing_says_what_is_wrong_with_a_folder() {
         let message = list_images(path, false).unwrap_err().to_string();
         message.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
     };
-    assert_eq!(message(&folder.path("none")), "expected a folder of images, found nothing there");
-    assert_eq!(message(&file), "expected a folder of images, found a file");
+    assert_eq!(message(&folder.path("none")), "a folder of images is expected, got nothing");
+    assert_eq!(message(&file), "a folder of images is expected, got a file");
     folder.write("a.heic", b"\0\0\0\x18ftypmif1\0\0\0\0heic");
     folder.write("b.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1");
     assert_eq!(

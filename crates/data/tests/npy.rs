@@ -29,7 +29,7 @@ fn files_saved_by_numpy_are_read_in_every_version_of_the_format() {
     }
     folder.write("r02.npy", &numpy_file(4, "{}", &data));
     let message = Dataset::open(folder.root()).unwrap_err().to_string();
-    assert!(message.ends_with("expected .npy version 1, 2 or 3, found 4"));
+    assert!(message.ends_with(".npy version 1, 2 or 3 is expected, got 4"));
 }
 
 #[test]
@@ -63,5 +63,5 @@ fn labels_of_other_types_become_floats() {
     let message = read("<f4", &[0; 7]).unwrap_err().to_string();
     assert!(message.ends_with("[2, 1] of '<f4' does not fit 7 bytes of data: the file is damaged, make it again"));
     let message = read(">f4", &[0; 8]).unwrap_err().to_string();
-    assert!(message.ends_with("expected float32, float64, int64 or uint8 values, found '>f4'"));
+    assert!(message.ends_with("float32, float64, int64 or uint8 values are expected, got '>f4'"));
 }

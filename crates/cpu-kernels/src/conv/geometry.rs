@@ -52,7 +52,7 @@ impl Conv {
         let found = [x.len(), y.len(), w.len()];
         assert!(
             expected == found,
-            "{name}: expected {expected:?} elements of x, y and w, found {found:?}; give slices that fit {self:?}"
+            "{name}: {expected:?} elements of x, y and w are expected, got {found:?}; give slices that fit {self:?}"
         );
     }
 
