@@ -32,7 +32,7 @@ test('a level that was cut names the folder to delete', async (t) => {
   await truncate(join(dir, 'r03.npy'), 500)
   const error = await t.throwsAsync(openDataset(prepare), { instanceOf: DataError })
   t.true(
-    error.message.endsWith(`so the file was cut or damaged: delete the folder ${dir} and prepare its images again`),
+    error.message.endsWith(`the file was cut or damaged: delete the folder ${dir} and prepare its images again`),
   )
 })
 
