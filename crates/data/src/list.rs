@@ -112,7 +112,7 @@ fn summary(left_out: &[LeftOut]) -> String {
     let foreign = kinds.iter().any(|(kind, _)| is_foreign(kind));
     let list: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let remedy = if foreign { format!("; {}", format::REMEDY) } else { String::new() };
-    format!(", got {}{remedy}", list.join(", "))
+    format!(", found {}{remedy}", list.join(", "))
 }
 
 /// Whether a kind is one of images that other programs can convert.

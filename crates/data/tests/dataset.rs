@@ -166,7 +166,7 @@ fn going_on_needs_the_files_as_they_were_left() {
     drop(Writer::create(folder.root(), 4, 8, 3).unwrap());
     assert!(Writer::open(folder.root(), 4, 8, 3).is_ok());
     let message = Writer::open(folder.root(), 5, 8, 3).unwrap_err().to_string();
-    assert!(message.contains("r03.npy: expected the unfinished '|u1' [5, 8, 8, 3]"), "{message}");
+    assert!(message.contains("r03.npy: the unfinished '|u1' [5, 8, 8, 3]"), "{message}");
     assert!(Writer::open(folder.root(), 4, 8, 1).is_err());
     assert!(Writer::open(folder.root(), 4, 16, 3).is_err());
     let cut = fs::File::options().write(true).open(folder.path("r02.npy")).unwrap();
@@ -213,14 +213,14 @@ fn a_damaged_dataset_is_refused_with_the_file_and_the_reason() {
         replaced("|u1", "<f4")
             .ends_with("uint8 ('|u1') [N, 8, 8, 1, 3 or 4], N at least 1, is expected, got '<f4' [3, 8, 8, 3]")
     );
-    assert!(replaced("(3, 8, 8, 3)", "(3, 4, 16, 3)").contains("found '|u1' [3, 4, 16, 3]"));
+    assert!(replaced("(3, 8, 8, 3)", "(3, 4, 16, 3)").contains("got '|u1' [3, 4, 16, 3]"));
     assert!(replaced("False,", "True, ").contains("an array in C order is expected, got Fortran order"));
     assert!(replaced("shape", "shade").ends_with("the .npy header has no 'shape'"));
 
     folder.write("r03.npy", b"PK\x03\x04 something");
     assert!(open_error(&folder).contains("a .npy file is expected, got one that starts with \"PK\\x03\\x04"));
     folder.write("r03.npy", &whole[..50]);
-    assert!(open_error(&folder).ends_with("found one that ends inside the header"));
+    assert!(open_error(&folder).ends_with("a .npy file is expected, got one that ends inside the header"));
 
     fs::remove_file(&r03).unwrap();
     let message = open_error(&folder);
