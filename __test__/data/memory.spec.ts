@@ -160,3 +160,31 @@ test('an iterable that throws ends with its error, and leaves nothing', async (t
   await t.throwsAsync(openImages(broken(), options), { message: 'the camera is off' })
   t.deepEqual(await readdir(options.cache), [])
 })
+
+test('a signal ends the wait for an image that never comes, and leaves nothing', async (t) => {
+  const stop = new AbortController()
+  const options = await how({ signal: stop.signal })
+  let told = 0
+  const hanging: AsyncIterable<ImageItem> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        setImmediate(() => stop.abort(new Error('enough')))
+        return new Promise(() => {})
+      },
+      return: () => {
+        told++
+        return new Promise(() => {})
+      },
+    }),
+  }
+  await t.throwsAsync(openImages(hanging, options), { message: 'enough' })
+  t.is(told, 1)
+  t.deepEqual(await readdir(options.cache), [])
+})
+
+test('pixels of another type than bytes are named', async (t) => {
+  const floats = { pixels: new Float32Array(192), width: 8, height: 8 } as unknown as ImageItem
+  await t.throwsAsync(openImages([floats], await how()), {
+    message: /^images\[0\]: pixels in a Uint8Array or Uint8ClampedArray, 0 … 255, are expected, got Float32Array; /,
+  })
+})

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import test from 'ava'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
-import { resolveConfig, type ConfigOverrides } from '../../ts/training/config.ts'
+import { resolveConfig, type ConfigOverrides, type PresetName } from '../../ts/training/config.ts'
 import { losses, type LossName } from '../../ts/training/losses.ts'
 import { folder } from '../support/folder.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
 
-async function run(overrides: ConfigOverrides, stopAt = Infinity, preset = 'demo'): Promise<TrainEvent[]> {
+async function run(overrides: ConfigOverrides, stopAt = Infinity, preset: PresetName = 'demo'): Promise<TrainEvent[]> {
   const stop = new AbortController()
   const config = resolveConfig(preset, { ...tinyConfig, data: await tinyDataset(), ...overrides })
   const events: TrainEvent[] = []

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import test from 'ava'
 import {
+  checkedConfig,
   checkOption,
   configFromJson,
   nearest,
@@ -9,13 +10,14 @@ import {
   runName,
   sameRun,
   scheduleOptions,
+  type TrainConfig,
 } from '../../ts/training/config.ts'
 import { BUILTIN_AVATARS } from '../../ts/data/info.ts'
 import { featureMaps } from '../../ts/networks/params.ts'
 import { progressAt, timeline } from '../../ts/training/schedule.ts'
 
 function refuses(t: ExecutionContext, overrides: Readonly<Record<string, unknown>>, message: string): void {
-  t.throws(() => resolveConfig('demo', overrides), { instanceOf: RangeError, message })
+  t.throws(() => checkedConfig('demo', overrides), { instanceOf: RangeError, message })
 }
 
 test('the stylegan preset holds the official numbers for FFHQ', (t) => {
@@ -55,7 +57,7 @@ for (const [preset, options, lrates] of [
 }
 
 test('automatic minibatches are the official ones of 1, 2, 4 and 8 GPUs', (t) => {
-  const at = (gpus: number) => {
+  const at = (gpus: TrainConfig['gpus']) => {
     const schedule = scheduleOptions(resolveConfig('ffhq', { data: 'x', gpus, lodInitialResolution: 4 }))
     return [0, 1300, 2500, 3700, 4900, 6100, 7300, 8500, 9700].map(
       (kimg) => progressAt(kimg * 1000, schedule).minibatch,
@@ -68,7 +70,7 @@ test('automatic minibatches are the official ones of 1, 2, 4 and 8 GPUs', (t) =>
 })
 
 test('configurations A to F set what Table 1 says, and options given by name win', (t) => {
-  const of = (config: string, more = {}) => resolveConfig('ffhq', { data: 'x', config, ...more })
+  const of = (config: TrainConfig['config'], more = {}) => resolveConfig('ffhq', { data: 'x', config, ...more })
   t.like(of('A'), { loss: 'wgan-gp', gamma: 0, lodInitialResolution: 4, kimg: 12_000, mixingProb: 0, mappingLayers: 0 })
   t.like(of('B'), {
     loss: 'logistic',
@@ -78,7 +80,8 @@ test('configurations A to F set what Table 1 says, and options given by name win
     mixingProb: 0,
     mappingLayers: 0,
   })
-  for (const config of ['C', 'D', 'E']) t.like(of(config), { gamma: 10, mixingProb: 0, mappingLayers: 8 })
+  for (const config of ['C', 'D', 'E'])
+    t.like(of(config as TrainConfig['config']), { gamma: 10, mixingProb: 0, mappingLayers: 8 })
   t.like(of('F'), { mixingProb: 0.9, mappingLayers: 8 })
   t.like(of('A', { loss: 'logistic', kimg: 5 }), { loss: 'logistic', gamma: 10, kimg: 5 })
   // Table 2 and Table 4.
@@ -106,7 +109,7 @@ const contradictions: [Record<string, unknown>, RegExp][] = [
 ]
 for (const [overrides, message] of contradictions) {
   test(`options that contradict each other are both named: ${Object.keys(overrides).join(' and ')} ${message.source.slice(0, 24)}`, (t) => {
-    t.throws(() => resolveConfig('demo', overrides), { instanceOf: RangeError, message })
+    t.throws(() => checkedConfig('demo', overrides), { instanceOf: RangeError, message })
   })
 }
 
@@ -151,15 +154,30 @@ test('a saved configuration without some option is refused instead of filled wit
   })
 })
 
+test('a preset stands alone, and types know the options', (t) => {
+  t.deepEqual(resolveConfig('demo'), resolveConfig('demo', {}))
+  const wrong = [
+    // @ts-expect-error there is no such preset
+    () => resolveConfig('dmo', {}),
+    // @ts-expect-error there is no such option
+    () => resolveConfig('demo', { kimgs: 5 }),
+    // @ts-expect-error the option has no such value
+    () => resolveConfig('demo', { aug: 'zz' }),
+    // @ts-expect-error options are an object
+    () => resolveConfig('demo', null),
+  ]
+  for (const call of wrong) t.throws(call, { instanceOf: RangeError })
+})
+
 test('an unknown option is refused with the nearest known one', (t) => {
   refuses(t, { gama: 1 }, 'unknown option "gama"; did you mean gamma?')
   refuses(t, { 'fmap-max': 1 }, 'unknown option "fmap-max"; did you mean fmapMax?')
   refuses(t, { batchSize: 1 }, 'unknown option "batchSize"; did you mean batch?')
-  t.throws(() => resolveConfig('demo', { constructor: 1 }), { message: /^unknown option "constructor"/ })
-  t.throws(() => resolveConfig('demo', { qqqqqqqq: 1 }), {
+  t.throws(() => checkedConfig('demo', { constructor: 1 }), { message: /^unknown option "constructor"/ })
+  t.throws(() => checkedConfig('demo', { qqqqqqqq: 1 }), {
     message: /^unknown option "qqqqqqqq"; known ones: preset, data, /,
   })
-  t.throws(() => resolveConfig('toString', {}), {
+  t.throws(() => checkedConfig('toString', {}), {
     message:
       'preset: one of stylegan, ffhq, ffhq512, ffhq256, celebahq, bedroom, car, cat, demo is expected, got "toString"',
   })

@@ -2,7 +2,7 @@
 import { createHash, randomUUID, type Hash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { shown } from '../files/shown.ts'
+import { shown, shownValue } from '../files/shown.ts'
 import type { Classes } from './labels.ts'
 import { planFiles, type PreparingOptions, type Plan } from './prepare.ts'
 import { DataError, encodePng } from '../native/index.ts'
@@ -81,11 +81,12 @@ export async function planImages(images: ImageSet, options: PreparingOptions): P
   }
 }
 
-function checkSet(images: unknown): void {
+/** @throws DataError unless it can be read as images */
+export function checkSet(images: unknown): void {
   const isSet = typeof images === 'object' && images !== null
   if (isSet && ['pixels', Symbol.iterator, Symbol.asyncIterator].some((key) => key in images)) return
   throw new DataError(
-    `images: an array or an iterable of images is expected, got ${shown(typeof images === 'string' ? images : typeof images)}; a folder is given as data`,
+    `images: an array or an iterable of images is expected, got ${typeof images === 'string' ? shown(images) : shownValue(images)}; a folder is given as data`,
   )
 }
 
@@ -114,7 +115,7 @@ async function readImages(images: ImageSet, folder: string | undefined, signal?:
   const hash = createHash('sha256')
   const labels: (number | string | undefined)[] = []
   if (folder !== undefined) await mkdir(folder, { recursive: true })
-  for await (const item of isArray(images) ? slices(images) : images) {
+  for await (const item of stoppable(isArray(images) ? slices(images) : images, signal)) {
     signal?.throwIfAborted()
     const index = labels.length
     const { label, ...image } = await imageOf(item, index)
@@ -128,6 +129,43 @@ async function readImages(images: ImageSet, folder: string | undefined, signal?:
   }
   if (labels.length === 0) throw new DataError('images: one or more are expected, got none; give some')
   return { count: labels.length, classes: classesOf(labels), fingerprint: hash.digest('hex') }
+}
+
+/**
+ * The items until the signal comes, even while one is waited for. What then waits for ever is told to end, and left.
+ *
+ * @throws the signal's reason
+ */
+async function* stoppable<T>(items: Iterable<T> | AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T, void> {
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+  const next = async () => iterator.next()
+  let isOpen = true
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      const item = await orAborted(next(), signal)
+      isOpen = item.done !== true
+      if (item.done === true) return
+      yield item.value
+    }
+  } catch (error) {
+    isOpen = signal?.aborted === true
+    throw error
+  } finally {
+    const closed = isOpen ? Promise.resolve(iterator.return?.()) : undefined
+    if (!signal?.aborted) await closed
+    closed?.catch(() => {}) // the signal's reason is thrown
+  }
+}
+
+/** What a promise gives, unless the signal comes first. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
 }
 
 /** Lengths are hashed too: no two lists of images are one text. */
@@ -170,6 +208,8 @@ async function imageOf(item: unknown, index: number): Promise<Read> {
   }
   if (bytes instanceof Uint8Array) return { ...own, bytes }
   if (!(pixels instanceof Uint8Array || pixels instanceof Uint8ClampedArray)) {
+    if (pixels !== undefined)
+      throw wrong('pixels in a Uint8Array or Uint8ClampedArray, 0 … 255, are', shownValue(pixels))
     const kinds = 'a path, the bytes of an image file, or { pixels, width, height } with bytes are'
     throw wrong(kinds, said(item))
   }

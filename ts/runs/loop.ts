@@ -12,12 +12,13 @@ import type { CustomLayer } from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { measurePeak } from '../performance/profile.ts'
 import { chooseAugmentation } from '../training/ada.ts'
-import { checkOption, networkOptions, runName, type TrainConfig } from '../training/config.ts'
+import { checkedOptions, checkOption, networkOptions, runName, type TrainConfig } from '../training/config.ts'
 import { lossOf, type CustomLoss } from '../training/losses.ts'
 import { Minibatches, type DataOptions } from '../training/minibatches.ts'
 import { saveState } from '../training/state.ts'
 import { startingNimg } from '../training/transfer.ts'
 import { emitting, ifLeft } from './emitting.ts'
+import { checkHooks } from './hooks.ts'
 import { checkMetrics } from './metrics.ts'
 import { checkFiles, checkStart, resume } from './resume.ts'
 import { lockRun } from './run-lock.ts'
@@ -37,8 +38,8 @@ export interface TrainHooks extends Pick<DataOptions, 'images' | 'maxMegapixels'
   readonly loss?: CustomLoss | undefined
   /** Replaces or surrounds layers of both networks; see {@link CustomLayer}. */
   readonly layer?: CustomLayer | undefined
-  /** An open device to train on, in place of the one that the options name. */
-  readonly device?: Device | undefined
+  /** A device to train on, open or by name, in place of the one that the options name. */
+  readonly device?: Device | string | undefined
   /** Counts what kernels cost, and shows it with each tick. */
   readonly profile?: boolean | undefined
   /** A line for the beginning of the log. */
@@ -59,9 +60,10 @@ export interface TrainHooks extends Pick<DataOptions, 'images' | 'maxMegapixels'
  *   the same directory, DivergedError if a loss or weight stops being finite, DeviceError if the device fails
  */
 export async function* train(given: TrainConfig, hooks: TrainHooks = {}): AsyncGenerator<TrainEvent, void> {
-  const options = withNames(given, hooks)
+  checkHooks(hooks)
+  const options = withNames(checkedOptions(given), hooks)
   await checkMetrics(options)
-  const device = hooks.device ?? Device.open(options.device)
+  const device = hooks.device instanceof Device ? hooks.device : Device.open(hooks.device ?? options.device)
   checkPrecision(options, device)
   await checkProducts(options, device)
   if (!hooks.images) await checkFiles(options)
@@ -90,7 +92,7 @@ export async function* train(given: TrainConfig, hooks: TrainHooks = {}): AsyncG
  */
 function withNames(options: TrainConfig, { loss, layer }: TrainHooks): TrainConfig {
   const named = { ...(loss && { loss: `custom:${loss.name}` as const }), ...(layer && { layer: layer.name }) }
-  for (const key of ['loss', 'layer'] as const) checkOption(key, named[key] ?? options[key])
+  for (const key of ['loss', 'layer'] as const) if (key in named) checkOption(key, named[key])
   const config = { ...options, ...named }
   lossOf(config.loss, loss)
   generatorSpecs(withLayer(networkOptions(config), layer))

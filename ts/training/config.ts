@@ -1,12 +1,13 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename, resolve } from 'node:path'
 import { optionError, type NameOf } from '../files/option-names.ts'
+import { shown, shownValue } from '../files/shown.ts'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { isCustomLoss, losses } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from '../networks/params.ts'
-import { configKeys, options, type ConfigKey, type TrainConfig } from './options.ts'
+import { configKeys, options, type ConfigKey, type PresetName, type TrainConfig } from './options.ts'
 import { configurationRow, presets } from './presets.ts'
 import type { ScheduleOptions } from './schedule.ts'
 import { OFFICIAL_LRATE, OFFICIAL_MINIBATCH, OFFICIAL_TICK_KIMG } from './schedule.ts'
@@ -22,16 +23,22 @@ export type ConfigOverrides = { readonly [K in ConfigKey]?: TrainConfig[K] | und
  *
  * @throws RangeError naming the first option that is unknown or impossible: what was expected, what was found, what to do
  */
-export function resolveConfig(
-  preset: string,
-  overrides: ConfigOverrides | Readonly<Record<string, unknown>>,
-): TrainConfig {
+export function resolveConfig(preset: PresetName, overrides: ConfigOverrides = {}): TrainConfig {
+  return checkedConfig(preset, overrides)
+}
+
+/**
+ * {@link resolveConfig} for what no type has checked, such as a file or a program's JavaScript.
+ *
+ * @throws RangeError as {@link resolveConfig}
+ */
+export function checkedConfig(preset: unknown, overrides: Readonly<Record<string, unknown>>): TrainConfig {
   if (!options.preset.rule.ok(preset)) {
     throw optionError((name) => `${name('preset')}: ${options.preset.rule.expected} is expected, got ${show(preset)}`)
   }
+  checkKeys(overrides, configKeys, 'option')
   const given: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(overrides)) {
-    if (!Object.hasOwn(options, key)) throw unknownOption(key)
     if (value !== undefined) given[key] = value
   }
   const row = options.config.rule.ok(given['config']) ? configurationRow(given['config'], presets[preset]) : {}
@@ -46,6 +53,16 @@ export function resolveConfig(
   const checked = Object.freeze(config) as unknown as TrainConfig
   checkTogether(checked)
   return checked
+}
+
+/**
+ * A whole configuration, checked again: a program may have changed a copy of it.
+ *
+ * @throws RangeError as {@link resolveConfig}
+ */
+export function checkedOptions(config: TrainConfig): TrainConfig {
+  checkKeys(config, configKeys, 'option')
+  return checkedConfig(config.preset, { ...config })
 }
 
 /** @throws RangeError if an option cannot have this value: what was expected, what was found, what to do */
@@ -69,7 +86,7 @@ export function configFromJson(value: unknown): TrainConfig {
   const missing = configKeys.find((key) => !Object.hasOwn(saved, key) && !options[key].mayChange)
   if (missing)
     throw new RangeError(`${missing}: ${options[missing].rule.expected} is expected, got nothing; add it to the file`)
-  return resolveConfig(String(saved['preset']), saved)
+  return checkedConfig(saved['preset'], saved)
 }
 
 /** What runs had of options that were not known yet. */
@@ -319,10 +336,19 @@ function checkFours(config: TrainConfig): void {
   }
 }
 
-function unknownOption(key: string): RangeError {
-  const near = nearest(key, configKeys)
-  return new RangeError(
-    `unknown option ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${configKeys.join(', ')}`}`,
+/**
+ * @param what the kind of the keys, such as `option`
+ * @throws RangeError unless it is an object of known keys
+ */
+export function checkKeys(given: unknown, known: readonly string[], what: string): void {
+  if (typeof given !== 'object' || given === null) {
+    throw new RangeError(`${what}s: an object of ${what}s is expected, got ${show(given)}`)
+  }
+  const key = Object.keys(given).find((name) => !known.includes(name))
+  if (key === undefined) return
+  const near = nearest(key, known)
+  throw new RangeError(
+    `unknown ${what} ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${known.join(', ')}`}`,
   )
 }
 
@@ -345,7 +371,4 @@ function editDistance(a: string, b: string): number {
   return previous[b.length]!
 }
 
-function show(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  return typeof value === 'number' ? String(value) : JSON.stringify(value)
-}
+const show = (value: unknown): string => (Array.isArray(value) ? shown(JSON.stringify(value)) : shownValue(value))

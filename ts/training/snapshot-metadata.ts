@@ -6,7 +6,7 @@ import { isFormat, trainingFormat } from '../files/version.ts'
 import { Rng, type RngState } from '../native/index.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { checkSemantics } from '../networks/semantics.ts'
-import { absent, checkOption, resolveConfig, type ConfigKey, type TrainConfig } from './config.ts'
+import { absent, checkOption, checkedConfig, type ConfigKey, type TrainConfig } from './config.ts'
 import { isAugmentState, type AugmentState } from './ada.ts'
 import type { Origin } from './imported.ts'
 import { presets } from './presets.ts'
@@ -149,7 +149,7 @@ const isMaps = (maps: unknown) => Number.isInteger(maps) && Number(maps) >= 1 &&
 function checkConfig(value: unknown): TrainConfig {
   const options = Object.entries(record(value)).filter(([key]) => Object.hasOwn(presets.stylegan, key))
   const known: Record<string, unknown> = { ...absent, ...Object.fromEntries(options) }
-  return resolveConfig(String(known['preset']), known)
+  return checkedConfig(known['preset'], known)
 }
 
 function checkOrigin(value: unknown): Origin | undefined {

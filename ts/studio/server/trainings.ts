@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BUILTIN_AVATARS } from '../../data/info.ts'
 import { holderOfRun } from '../../runs/run-lock.ts'
-import { checkOption, resolveConfig, runName, type TrainConfig } from '../../training/config.ts'
+import { checkOption, checkedConfig, runName, type TrainConfig } from '../../training/config.ts'
 import { configKeys, options, presetNames, type ConfigKey } from '../../training/options.ts'
 import { presets } from '../../training/presets.ts'
 import { commandLine } from '../commands.ts'
@@ -130,7 +130,7 @@ export class Trainings {
     const path = await this.#dataOf(data === '' && preset === 'demo' ? BUILTIN_AVATARS : data)
     if (preset !== '') {
       if (overrides.hours !== undefined) throw new Refused(400, 'hours: a training without preset is expected')
-      const config = resolveConfig(preset, { ...overrides, data: path, outdir: outdir.given })
+      const config = checkedConfig(preset, { ...overrides, data: path, outdir: outdir.given })
       return { words: flagsOf(config), run: runName(config) }
     }
     const all = { data: path, outdir: outdir.given, ...overrides }
