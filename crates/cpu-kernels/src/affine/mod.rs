@@ -2,22 +2,19 @@
 //! four channels at a time, and looked up bilinearly there.
 
 mod upsample;
+mod window;
 
 use rayon::prelude::*;
 
 use crate::parallel::{is_large, simd};
-use upsample::{Axis, upsample, upsample_transpose, with_work};
-
-/// Channels that are computed together.
-const LANES: usize = 4;
+use upsample::{upsample, upsample_transpose, with_work};
+use window::{Axis, LANES, Pixel, Window};
 
 /// Rows and columns of the larger image's tiles, at most: what they need of the upsampled image stays in the second-level cache.
 const TILE: usize = 96;
 
 /// Pixels between two that are spread one after the other.
 const APART: usize = 4;
-
-type Pixel = [f32; LANES];
 
 /// Sizes and filter: see `stylegan_tensor::AffineResample`.
 #[derive(Clone, Copy, Debug)]
@@ -195,12 +192,6 @@ impl Affine<'_> {
     }
 }
 
-/// The samples that a tile looks up, all phases of some pixels; beyond each end of the image there is at least one zero.
-struct Window {
-    first: [isize; 2],
-    size: [usize; 2],
-}
-
 impl Window {
     /// Nothing if the tile sees only zeros.
     fn of(axes: &[Axis; 2], map: &Map, tile: &Tile) -> Option<Self> {
@@ -228,29 +219,6 @@ impl Window {
             window.size[at] = ((high - low + 1) * axis.up) as usize;
         }
         Some(window)
-    }
-
-    fn len(&self) -> usize {
-        self.size[0] * self.size[1]
-    }
-
-    /// The first pixel that samples of an axis are sums of, and how many there are.
-    fn pixels(&self, at: usize, axis: &Axis) -> (isize, usize) {
-        let count = self.size[at] / axis.up as usize + axis.count - 1;
-        (self.first[at] / axis.up - (axis.count as isize - 1), count)
-    }
-
-    /// The upper left of the four samples around a place, and the weights of the lower and the right ones.
-    #[inline(always)]
-    fn corner(&self, [r, s]: [f32; 2]) -> Option<(usize, f32, f32)> {
-        let [rows, columns] = self.size;
-        let is_inside = r >= 0.0 && s >= 0.0 && r < (rows - 1) as f32 && s < (columns - 1) as f32;
-        if !is_inside {
-            return None;
-        }
-        // SAFETY: both are at least 0 and less than a number of samples.
-        let (row, column) = unsafe { (r.to_int_unchecked::<i32>(), s.to_int_unchecked::<i32>()) };
-        Some((row as usize * columns + column as usize, r - row as f32, s - column as f32))
     }
 }
 

@@ -2,38 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{LANES, Pixel, Window};
-
-/// The samples of one axis of the upsampled image: sample t is the sum of the pixels `t / up − k` with the taps of its phase, `t % up`.
-pub(super) struct Axis {
-    pub up: isize,
-    /// Pixels that a sample is a sum of.
-    pub count: usize,
-    /// Of each phase, those of k from `count` − 1 down to 0.
-    pub phases: Vec<Vec<f32>>,
-    pub size: isize,
-    pub reflect: bool,
-}
-
-impl Axis {
-    /// First and last pixel of the image with its reflections.
-    pub fn ends(&self) -> (isize, isize) {
-        let reach = if self.reflect { self.size - 1 } else { 0 };
-        (-reach, self.size - 1 + reach)
-    }
-
-    /// The pixel of x at a place of the reflected image.
-    #[inline(always)]
-    fn pixel(&self, at: isize) -> Option<usize> {
-        let (first, last) = self.ends();
-        if at < first || at > last {
-            return None;
-        }
-        let from_first = at.abs();
-        let folded = if from_first < self.size { from_first } else { 2 * (self.size - 1) - from_first };
-        Some(folded as usize)
-    }
-}
+use super::window::{Axis, LANES, Pixel, Window};
 
 /// Memory that a thread keeps.
 #[derive(Default)]
