@@ -32,7 +32,7 @@ async function documented(): Promise<Map<string, string[]>> {
 
 const fieldsOf = (value: object) => Object.keys(value).filter((key) => key !== 'type' && key !== 'kind')
 
-test('train, info, metrics and devices print JSON, with the fields that are documented', async (t) => {
+test('train, info, metrics, devices and bench print JSON, with the fields that are documented', async (t) => {
   const fields = await documented()
   const outdir = join(await folder(), 'a\u009bb')
   const start = ['train', '--preset', 'demo', '--data', await tinyDataset(), '--outdir', outdir, ...tinyFlags]
@@ -69,6 +69,9 @@ test('train, info, metrics and devices print JSON, with the fields that are docu
   const devices = await stylegan(['devices', '--json'])
   const [list] = linesOf(devices.out) as unknown as [Line[]]
   t.deepEqual(fieldsOf(list[0]!), fields.get('devices cpu'))
+
+  const [speed, ...more] = linesOf((await stylegan(['bench', '--seconds', '0.001', '--json'])).out)
+  t.deepEqual([fieldsOf(speed!), more], [fields.get('bench bench')?.slice(0, 5), []])
 })
 
 test('a checkpoint of another program is JSON too, and so is a dry run', async (t) => {

@@ -12,7 +12,7 @@ import {
 } from '../performance/benchmark.ts'
 import { precisions, type Precision } from '../networks/precision.ts'
 import { formatBytes } from '../files/units.ts'
-import { deviceHelp, openDevice, parsePositive } from './arguments.ts'
+import { deviceHelp, openDevice, parsePositive, sayJson } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */
 const convolutions: readonly ConvolutionShape[] = [
@@ -78,5 +78,5 @@ async function run(options: BenchOptions): Promise<void> {
   say(`\nMost memory on the device: ${formatBytes(peak)}`)
   if (!options.json) return
   const result = { device: options.device, precision, machine: host, measurements, peakBytes: peak }
-  console.log(JSON.stringify(result, null, 1))
+  sayJson(result)
 }
