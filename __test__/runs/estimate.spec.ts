@@ -2,12 +2,13 @@
 import test from 'ava'
 import { resolveConfig, scheduleOptions } from '../../ts/training/config.ts'
 import { imageMemory, imageWork, onceWork, secondsLeft } from '../../ts/runs/cost.ts'
+import { toMeasure } from '../../ts/runs/choose.ts'
 import { estimateRun } from '../../ts/runs/estimate.ts'
 import { Device, scope } from '../../ts/native/index.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { createState } from '../../ts/training/state.ts'
 import { trainingStep } from '../../ts/training/step.ts'
-import { tinyConfig } from '../support/tiny.ts'
+import { tinyConfig, tinyDataset } from '../support/tiny.ts'
 
 test('the time left counts later resolutions by their work', (t) => {
   const config = resolveConfig('demo', {
@@ -100,4 +101,12 @@ test('a conditional run is measured with labels', async (t) => {
   const config = resolveConfig('demo', { ...tinyConfig, data: 'x', cond: true, labelSize: 3 })
   const { totalSeconds } = await estimateRun(config, Device.open('cpu'), 600)
   t.true(totalSeconds > 0)
+})
+
+test('what is left to the number of images is measured as training will have it', async (t) => {
+  const few = await toMeasure(resolveConfig('stylegan', { data: await tinyDataset() }))
+  t.deepEqual([few.aug, few.p], ['ada', 0.5])
+  t.is((await toMeasure(resolveConfig('stylegan', { data: 'builtin:avatars' }))).aug, 'auto')
+  const none = resolveConfig('stylegan', { data: 'x', aug: 'none' })
+  t.is(await toMeasure(none), none)
 })

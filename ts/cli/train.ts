@@ -19,7 +19,7 @@ import { generatorSpecs } from '../networks/generator.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
-import { chooseConfig } from '../runs/choose.ts'
+import { chooseConfig, toMeasure } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
 import { checkFiles } from '../runs/resume.ts'
 import {
@@ -125,7 +125,7 @@ async function run({
   if (dryRun) {
     await checkFiles(config)
     begin()
-    const estimate = await estimateRun(config, Device.open(config.device))
+    const estimate = await estimateRun(await toMeasure(config), Device.open(config.device))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })
     else console.log(describeEstimate(estimate))
     return

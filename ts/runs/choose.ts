@@ -174,10 +174,16 @@ async function imagesIn(data: string): Promise<{ count: number; resolution?: num
   return (await readInfo(data)) ?? { count: (await listImages(data, false)).images.length }
 }
 
+/** The options that a run is measured with: where `aug` is left to the number of images, what it will be. */
+export async function toMeasure(config: TrainConfig): Promise<TrainConfig> {
+  if (config.aug !== 'auto') return config
+  return resolveConfig(config.preset, { ...config, ...augmentation(config, (await imagesIn(config.data)).count) })
+}
+
 /** What training will do to few images: half as strong as it may get, for the measurement. */
-function augmentation({ aug = 'auto', data, p = 0.5 }: ConfigOverrides, count: number): ConfigOverrides {
+function augmentation({ aug = 'auto', data, p }: ConfigOverrides, count: number): ConfigOverrides {
   const isOn = aug === 'ada' || (aug === 'auto' && data !== BUILTIN_AVATARS && chooseAugmentation(count).aug === 'ada')
-  return isOn ? { aug: 'ada', p } : {}
+  return isOn ? { aug: 'ada', p: p || 0.5 } : {}
 }
 
 /** Seconds of 1,000 images at each resolution on the way to a size. */
