@@ -16,6 +16,8 @@ test('the page itself needs no token, everything else does', async (t) => {
   const studio = await studioFor(t)
   const page = await send(studio, '/')
   t.is(page.status, 200)
+  const head = await send(studio, '/', { method: 'HEAD' })
+  t.deepEqual([head.status, head.headers['content-length'], head.body.length], [200, String(page.body.length), 0])
   t.regex(String(page.headers['content-security-policy']), /default-src 'none'; script-src 'self'/)
   for (const path of routes) t.is((await send(studio, `/api/${path}`)).status, 401, path)
   for (const path of posts) t.is((await send(studio, `/api/${path}`, json({}))).status, 401, path)
@@ -102,6 +104,7 @@ test('nothing outside of the folders is read, links resolved', async (t) => {
   await symlink(join(outside, 'run'), join(outdir, 'linked'))
   await symlink(join(outside, 'secret.safetensors'), join(outdir, 'secret.safetensors'))
   await mkdir(join(outdir, 'own'))
+  await writeFile(join(outdir, 'own', 'stats.jsonl'), '{"Progress/kimg":1}\n')
   for (const name of ['reals.png', 'log.txt', 'training_options.json']) {
     await symlink(join(outside, 'run', name), join(outdir, 'own', name))
   }
@@ -126,10 +129,26 @@ test('nothing outside of the folders is read, links resolved', async (t) => {
     const reply = await client.post('/api/train/start', { options: { preset: 'demo', data } })
     t.is(reply.status, 404, `data ${data}`)
   }
+  await symlink(join(outside, 'secret.safetensors'), join(outdir, 'own', 'network-snapshot-000001.safetensors'))
+  await symlink(join(outside, 'secret.safetensors'), join(outdir, 'own', 'linked.pkl'))
+  await symlink(join(outside, 'run', 'reals.png'), join(outdir, 'own', 'fakes000000.png'))
+  t.notRegex((await client.get('/api/networks')).body.toString(), /own\//, 'what is refused is not listed')
   const own = await client.get('/api/run?id=own')
+  t.deepEqual([own.json['pictures'], own.json['snapshots'], own.json['reals']], [[], [], undefined])
   t.is(own.status, 200)
   t.false(own.body.toString().includes('secret'), 'a log that is a link to outside')
   t.false((await client.get('/api/networks')).body.toString().includes(outside))
+})
+
+test('a file that is no network is the fault of the request', async (t) => {
+  const outdir = await folder()
+  await writeFile(join(outdir, 'a.safetensors'), 'nonsense')
+  await writeFile(join(outdir, 'a.pkl'), 'nonsense')
+  const client = await Client.open(await studioFor(t, { outdir }))
+  for (const network of ['a.safetensors', 'a.pkl']) {
+    const reply = await client.post('/api/draw', { page: 'a', slot: 'b', scale: 1, look: lookOf(network) })
+    t.is(reply.status, 422, `${network}: ${reply.body.toString()}`)
+  }
 })
 
 test('options that name files are not taken from the page', async (t) => {

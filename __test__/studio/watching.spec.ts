@@ -144,12 +144,15 @@ test('a training is started from the page, stopped, and goes on to its end', asy
   const asked = { options: { preset: 'demo', data: '.', ...texts } }
   const { status, json } = await client.post('/api/train/start', asked)
   t.is(status, 200, JSON.stringify(json))
+  t.is((await client.post('/api/train/start', asked)).status, 409, 'before it has made its folder')
   const run = json['run'] as string
   const find = (test: (run: RunSummary) => boolean) =>
     until(run, () => live.runs()?.find((one) => one.id === run && test(one)))
   await find(({ state, kimg }) => state === 'running' && kimg > 0)
   const again = await client.post('/api/train/start', asked)
   t.is(again.json['error'], `${run} is being trained already`)
+  t.is(again.status, 409)
+  t.is((await client.post('/api/train/go-on', { run })).json['error'], `${run} is being trained already`)
   t.is((await client.post('/api/train/stop', { run })).status, 200)
   const stopped = await find(({ state }) => state === 'stopped')
   t.true((await readdir(join(outdir, run))).some((name) => name.startsWith('network-snapshot-')))
@@ -161,6 +164,21 @@ test('a training is started from the page, stopped, and goes on to its end', asy
     live.jobs()?.every(({ state }) => state === 'done') === true ? true : undefined,
   )
   t.true(live.jobs()!.every(({ lines }) => lines.every((line) => !line.includes(outdir))))
+})
+
+test('a new estimate takes the place of the one before', async (t) => {
+  const studio = await studioFor(t)
+  const client = await Client.open(studio)
+  const live = listen(studio.port, client.cookie)
+  t.teardown(live.close)
+  const estimate = () => client.post('/api/train/estimate', { options: { preset: 'demo' } })
+  await estimate()
+  const { id } = (await estimate()).json
+  const shown = await until('the second', () => (live.jobs()?.some((job) => job.id === id) ? live.jobs() : undefined))
+  t.deepEqual(
+    shown.map((job) => [job.id, job.state]),
+    [[id, 'running']],
+  )
 })
 
 test('a training that cannot start says why', async (t) => {

@@ -1,6 +1,6 @@
 /** Networks to explore: snapshots of runs, and files that `stylegan import` reads. */
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { defaultPsi, type ImageGenerator } from '../../figures/generator.ts'
 import { configurationOf } from '../../networks/configurations.ts'
 import { numLayers } from '../../networks/params.ts'
@@ -51,7 +51,8 @@ export class Networks {
       found.push({ network, path: this.pathOf(network), title, group })
     for (const run of runs) {
       for (const { path, kimg } of await snapshotsIn(await this.#outdir.inside(run).catch(() => ''))) {
-        add(`${run}/${path.slice(path.lastIndexOf('/') + 1)}`, `${kimg} kimg`, run)
+        const network = `${run}/${basename(path)}`
+        if (await this.#outdir.inside(network).catch(() => undefined)) add(network, `${kimg} kimg`, run)
       }
     }
     for (const name of await filesIn(this.#outdir.given)) add(name, name, 'Files')
@@ -90,8 +91,10 @@ async function filesIn(root: string): Promise<string[]> {
     if (entry.name.startsWith('.')) continue
     if (entry.isFile() && importable.test(entry.name)) found.push(entry.name)
     if (!entry.isDirectory()) continue
-    for (const name of await readdir(join(root, entry.name)).catch(() => [])) {
-      if (importable.test(name) && !name.startsWith('network-snapshot-')) found.push(`${entry.name}/${name}`)
+    for (const inner of await readdir(join(root, entry.name), { withFileTypes: true }).catch(() => [])) {
+      const { name } = inner
+      if (!inner.isFile() || name.startsWith('network-snapshot-')) continue
+      if (importable.test(name)) found.push(`${entry.name}/${name}`)
     }
   }
   return found.sort()

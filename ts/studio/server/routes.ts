@@ -147,7 +147,7 @@ async function goOn(fields: Fields, { runs, trainings }: Parts): Promise<Job> {
   const config = await runs.configOf(run)
   if (!config) throw new Refused(409, `${run}: options of a run are expected, got none that can be read`)
   const kimg = fields.has('kimg') ? fields.number('kimg', { least: 0.001, most: 1e7 }) : undefined
-  return trainings.goOn(config, kimg)
+  return trainings.goOn(await runs.dirOf(run), run, config, kimg)
 }
 
 async function stop(fields: Fields, { runs, trainings }: Parts): Promise<object> {

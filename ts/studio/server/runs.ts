@@ -1,5 +1,7 @@
 /** Runs as the page shows them, read from their files: a training of any process is seen. */
+import type { Dirent } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { isRecord, parseJson } from '../../files/json.ts'
 import { secondsLeft } from '../../runs/cost.ts'
 import { holderOfRun } from '../../runs/run-lock.ts'
@@ -59,7 +61,7 @@ export class Runs {
 
   async #summary(id: string): Promise<RunSummary | undefined> {
     const dir = await this.#outdir.inside(id).catch(() => undefined)
-    const files = dir === undefined ? [] : await readdir(dir).catch(() => [])
+    const files = dir === undefined ? [] : await this.#filesOf(dir)
     if (dir === undefined || !(files.includes('training_options.json') || files.includes('stats.jsonl')))
       return undefined
     const [options, stats, folder] = await Promise.all([
@@ -104,6 +106,14 @@ export class Runs {
     return this.#outdir.inside(id)
   }
 
+  /** Names of the files of a run. A link that leads outside is none of them. */
+  async #filesOf(dir: string): Promise<string[]> {
+    const entries = await readdir(dir, { withFileTypes: true }).catch(() => [])
+    const isOwn = async (entry: Dirent) => !entry.isSymbolicLink() || (await this.fileOf(dir, entry.name)) !== undefined
+    const own = await Promise.all(entries.map(isOwn))
+    return entries.filter((_, i) => own[i]).map(({ name }) => name)
+  }
+
   /** A file of a run, links resolved; undefined where there is none below the folder of all runs. */
   async fileOf(dir: string, name: string): Promise<string | undefined> {
     return this.#outdir.inside(`${this.#outdir.nameOf(dir)}/${name}`).catch(() => undefined)
@@ -120,7 +130,7 @@ export class Runs {
     const summary = await this.#summary(this.#outdir.nameOf(dir))
     if (summary === undefined) return undefined
     const [files, options, stats] = await Promise.all([
-      readdir(dir),
+      this.#filesOf(dir),
       this.#optionsOf(dir),
       this.#rows.get(await this.fileOf(dir, 'stats.jsonl'), rowsOf),
     ])
@@ -129,7 +139,7 @@ export class Runs {
       const path = await this.fileOf(dir, name)
       return path === undefined ? '' : (await readFile(path, 'utf8').catch(() => '')).trimEnd()
     }
-    const snapshots = await snapshotsIn(dir)
+    const snapshots = (await snapshotsIn(dir)).filter(({ path }) => files.includes(basename(path)))
     return {
       ...summary,
       options: shownOptions(options?.value.json ?? {}, this.#outdir),

@@ -2,6 +2,8 @@
 import { mkdir } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { SnapshotError } from '../../files/safetensors.ts'
+import { WeightsError } from '../../files/weights.ts'
 import { diskError } from '../../files/write-atomic.ts'
 import { Ask, type Answer, type Route } from './ask.ts'
 import { Drawing } from './drawing.ts'
@@ -115,7 +117,7 @@ async function answerTo(
   guard.checkOrigin(request)
   const url = urlOf(request)
   const file = page.get(url.pathname)
-  if (request.method === 'GET' && file) {
+  if (file && (request.method === 'GET' || request.method === 'HEAD')) {
     sendFile(response, file)
     return
   }
@@ -179,7 +181,8 @@ function shownError(error: unknown, places: readonly Place[]): [status: number, 
   if (error instanceof Error && error.name === 'AbortError') return [409, 'it was stopped']
   const failed = diskError('the file', error)
   const isOurs = failed instanceof Error && !(failed instanceof TypeError || failed instanceof ReferenceError)
-  if (isOurs) return [failed instanceof RangeError ? 400 : 500, told(failed.message, places)]
+  const isFile = failed instanceof SnapshotError || failed instanceof WeightsError
+  if (isOurs) return [failed instanceof RangeError ? 400 : isFile ? 422 : 500, told(failed.message, places)]
   console.error(error)
   return [500, 'the studio failed at this; its terminal says more']
 }

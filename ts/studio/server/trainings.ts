@@ -77,19 +77,28 @@ export class Trainings {
   async start(given: TrainOptions): Promise<StartedJob> {
     const { words, run } = await this.#wordsOf(given)
     const dir = run === undefined ? undefined : await this.#options.outdir.inside(run).catch(() => undefined)
-    if (dir !== undefined && holderOfRun(dir)) throw new Refused(409, `${run} is being trained already`)
+    if (run !== undefined && dir !== undefined) refuseHeld(dir, run)
     return { job: this.#spawn(['train', ...words], false), run }
   }
 
   /** What training would take: a dry run in a process of its own. A new one ends an older one. */
   async estimate(given: TrainOptions): Promise<Job> {
     const { words } = await this.#wordsOf(given)
-    for (const { isEstimate, ended, child } of this.#jobs.values()) if (isEstimate && !ended) child.kill()
+    for (const { id, isEstimate, ended, child } of this.#jobs.values()) {
+      if (!isEstimate || ended) continue
+      child.kill()
+      this.#jobs.delete(id) // nobody waits for it, and it has not failed
+    }
     return this.#spawn(['train', ...words, '--dry-run'], true)
   }
 
-  /** Goes on with a run, perhaps for longer. */
-  goOn(saved: TrainConfig, kimg: number | undefined): Job {
+  /**
+   * Goes on with the run of a folder, perhaps for longer.
+   *
+   * @throws Refused if somebody trains there
+   */
+  goOn(dir: string, run: string, saved: TrainConfig, kimg: number | undefined): Job {
+    refuseHeld(dir, run)
     return this.#spawn(['train', ...this.#flagsToGoOn(kimg === undefined ? saved : { ...saved, kimg })], false)
   }
 
@@ -153,6 +162,8 @@ export class Trainings {
   #spawn(words: readonly string[], isEstimate: boolean): Job {
     const running = [...this.#jobs.values()].filter((job) => !job.ended)
     if (running.length >= mostRunning) throw new Refused(429, `${mostRunning} trainings of this studio run already`)
+    const isSame = (job: Started) => !job.isEstimate && commandLine(job.words) === commandLine(words)
+    if (!isEstimate && running.some(isSame)) throw new Refused(409, 'this training runs already')
     // A file without a name: it is gone when the last process closes it.
     const path = join(tmpdir(), `stylegan-studio-${randomUUID()}`)
     const output = openSync(path, 'wx+', 0o600)
@@ -191,6 +202,10 @@ export class Trainings {
   close(): void {
     for (const { isEstimate, ended, child } of this.#jobs.values()) if (isEstimate && !ended) child.kill()
   }
+}
+
+function refuseHeld(dir: string, run: string): void {
+  if (holderOfRun(dir)) throw new Refused(409, `${run} is being trained already`)
 }
 
 const secondsSince = ({ began }: Started) => (performance.now() - began) / 1000

@@ -24,7 +24,14 @@ const hidden =
   /^(Progress\/(tick|kimg|lod|minibatch)|Timing\/(total_sec|sec_per_tick|maintenance_sec|data_wait_share)|Resources\/.*|Loss\/scores\/fake_G)$/
 const colours = 6
 
-const shortName = (name: string) => name.replace(/^(Loss|Timing|Progress|Metrics)\//, '').replace(/^scores\//, '')
+/** What the papers write for it. */
+const symbols = new Map([
+  ['Progress/augment', 'p'],
+  ['Loss/signs/real', 'r_t'],
+])
+
+const shortName = (name: string) =>
+  symbols.get(name) ?? name.replace(/^(Loss|Timing|Progress|Metrics)\//, '').replace(/^scores\//, '')
 
 export function Curves({
   runs,
