@@ -99,6 +99,33 @@ test('what does not fit is refused in a sentence', async (t) => {
   await t.throwsAsync(open(undefined, { labelSize: 2 }).images({ seeds: 0, class: 'cow' }), { message: /"cat", "dog"/ })
 })
 
+test('numbers that would draw nothing are refused', async (t) => {
+  const w = await G.mapping({ seeds: 1 })
+  const calls: readonly (readonly [call: () => unknown, message: RegExp])[] = [
+    [() => G.images(), /^seeds and z: one of them is expected, got none$/],
+    [() => G.mapping(), /^seeds and z: /],
+    [() => G.images({ seeds: 1, psi: NaN }), /^psi: a finite number is expected, got NaN$/],
+    [() => G.images({ seeds: 1, cutoff: -1 }), /^cutoff: a number of layers from 0 is expected, got -1$/],
+    [() => G.images({ seeds: 1, cutoff: NaN }), /^cutoff: .* got NaN$/],
+    [() => G.mapping({ z: [0, 1, NaN, 0, 0, 0, 0, 0] }), /^z\[2\]: a finite number is expected, got NaN$/],
+    [() => G.mapping({ z: ['1', 0, 0, 0, 0, 0, 0, 0] as unknown as number[] }), /^z\[0\]: .* got "1"$/],
+    [
+      () => G.images({ seeds: 1, noise: 'foo' as 'none' }),
+      /^noise: one of const, random, none is expected, got "foo"$/,
+    ],
+    [() => G.synthesis(null as unknown as Styles), /^w: Styles are expected, got null/],
+    [() => w.lerp(w, NaN), /^t: a finite number is expected, got NaN$/],
+    [() => new Styles(new Float32Array(6), [-1, -2, 3]), /^Styles: .* got \[-1, -2, 3\]$/],
+    [
+      () => new Styles([1] as unknown as Float32Array, [1, 1, 1]),
+      /^Styles: a Float32Array or Float64Array .* got Array$/,
+    ],
+  ]
+  for (const [call, message] of calls) {
+    await t.throwsAsync(async () => call(), { instanceOf: RangeError, message })
+  }
+})
+
 test('a disposed generator has given all memory back', async (t) => {
   const device = Device.open('cpu')
   {

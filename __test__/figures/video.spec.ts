@@ -6,7 +6,7 @@ import { Device, encodePng, Rng } from '../../ts/native/index.ts'
 import { generatorSpecs } from '../../ts/networks/generator.ts'
 import { createNetwork } from '../../ts/networks/params.ts'
 import { enlarge } from '../../ts/figures/panel.ts'
-import { animatedPng, easings, keyWeights, walk } from '../../ts/figures/video.ts'
+import { animatedPng, easings, encodeVideo, keyWeights, walk } from '../../ts/figures/video.ts'
 import type { NetworkOptions } from '../../ts/networks/params.ts'
 import { tinyNetwork } from '../support/tiny.ts'
 
@@ -94,4 +94,17 @@ test('an animated PNG has every frame in order, sound checksums, and a first fra
   const idat = last.indexOf('IDAT')
   const expected = inflateSync(last.subarray(idat + 4, idat + 4 + last.readUInt32BE(idat - 4)))
   t.deepEqual(inflateSync(chunks[9]!.data.subarray(4)), expected)
+})
+
+test('no frames, frames of two sizes and impossible speeds are refused', async (t) => {
+  const frame = (width: number): Picture => ({ pixels: new Uint8Array(width * 8 * 3), width, height: 8 })
+  await t.throwsAsync(animatedPng([], 25), { instanceOf: RangeError, message: /^frames: one or more are expected/ })
+  await t.throwsAsync(animatedPng([frame(8), frame(4)], 25), {
+    instanceOf: RangeError,
+    message: 'frame 1: 8x8 is expected, as the first, got 4x8',
+  })
+  for (const fps of [0, NaN, -1, 0.5, 65_536]) {
+    await t.throwsAsync(animatedPng([frame(8)], fps), { instanceOf: RangeError, message: /^fps: a whole number/ })
+  }
+  await t.throwsAsync(encodeVideo(walkOf([1, 2]), NaN, 'a.mp4'), { instanceOf: RangeError, message: /^fps: / })
 })

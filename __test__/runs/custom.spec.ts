@@ -1,7 +1,7 @@
 /** Losses and layers of a program's own, inside `train`. */
 import test from 'ava'
 import type { Tensor } from '../../ts/native/index.ts'
-import { weight, type CustomLayer } from '../../ts/networks/params.ts'
+import { weight, type CustomLayer, type LayerCall } from '../../ts/networks/params.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { train, type TrainEvent, type TrainHooks } from '../../ts/runs/loop.ts'
 import { resolveConfig, type ConfigOverrides } from '../../ts/training/config.ts'
@@ -115,4 +115,40 @@ test('networks with a layer of a program are refused without it, and with anothe
 test('a layer that only calls the original trains the same bits', async (t) => {
   const own = await run(await folder(), {}, { layer: { name: 'same', apply: ({ x, original }) => original(x) } })
   t.deepEqual(lossesOf(own), lossesOf(await run(await folder(), {})))
+})
+
+test('a loss that gives something else than its tensors is named, with what is expected', async (t) => {
+  const D = leastSquares.D
+  const wrong: readonly (readonly [loss: object, message: RegExp])[] = [
+    [
+      { G: async () => {} },
+      /^loss 'lsgan': a scalar tensor, such as a mean, is expected as what G returns, got Promise; /,
+    ],
+    [{ G: (scores: Tensor) => scores }, /^loss 'lsgan': a scalar .* what G returns, got \[8, 1\]; /],
+    [{ D: async () => ({}) }, /^loss 'lsgan': an object .* is expected from D, got Promise; /],
+    [{ D: () => ({}) }, /^loss 'lsgan': a scalar .* is expected as D's loss, got nothing; /],
+    [
+      { D: (...given: Parameters<typeof D>) => ({ ...D(...given), realScores: D(...given).realScores.mean() }) },
+      /^loss 'lsgan': a tensor \[8, 1\], as the critic gives, is expected as D's realScores, got \[\]; /,
+    ],
+  ]
+  for (const [loss, message] of wrong) {
+    const given = { ...leastSquares, ...loss }
+    await t.throwsAsync(run(await folder(), {}, { loss: given }), { instanceOf: RangeError, message })
+  }
+})
+
+test('a layer that gives no feature maps, or two parameters of one name, is named', async (t) => {
+  const wrong: readonly (readonly [layer: object, message: RegExp])[] = [
+    [{ apply: () => {} }, /^layer 'squeeze' at \S+: a tensor \[\d+, H, W, C\] is expected, .* got nothing$/],
+    [
+      { apply: ({ x, original }: LayerCall) => original(x).mean() },
+      /^layer 'squeeze' at \S+: a tensor \[\d+, 4, 4, \d+\] is expected, as original gives, got \[\]$/,
+    ],
+    [{ G: () => [weight('same', [4]), weight('same', [4])] }, /^parameter 'same\/weight': one of this name .* got two/],
+  ]
+  for (const [layer, message] of wrong) {
+    const given = { ...squeeze, ...layer }
+    await t.throwsAsync(run(await folder(), small, { layer: given }), { instanceOf: RangeError, message })
+  }
 })

@@ -1,6 +1,7 @@
 /** A trained network for programs that want images: no tensors to keep or to dispose of. */
 import { streams } from '../data/sampler.ts'
 import { seedsOf, type Seeds } from '../data/seeds.ts'
+import { shownValue } from '../files/shown.ts'
 import { encodeDrawnPng, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { disposeNetwork, get, numLayers, type Network, type NetworkOptions } from '../networks/params.ts'
@@ -9,7 +10,7 @@ import { cropImages, type Picture } from './grid.ts'
 import { rgbPicture } from './panel.ts'
 import type { Noise } from '../networks/synthesis.ts'
 import { bytesOf, latentOf, renderStyles, shownRows, stylesOfLatent, type TrainedGenerator } from './render.ts'
-import { joinStyles, Styles } from './styles.ts'
+import { checkStyles, finite, joinStyles, Styles } from './styles.ts'
 
 /** Which latents, and how far they are moved towards the mean. */
 export interface MappingOptions {
@@ -118,7 +119,7 @@ export class ImageGenerator implements TrainedGenerator {
    *
    * @throws RangeError for an unknown class, or an option that the network has no use for
    */
-  async images(options: ImagesOptions): Promise<Images> {
+  async images(options: ImagesOptions = {}): Promise<Images> {
     const w = await this.mapping(options)
     return this.synthesis(w, { ...options, noiseSeeds: options.noiseSeeds ?? options.seeds })
   }
@@ -134,7 +135,11 @@ export class ImageGenerator implements TrainedGenerator {
     psi = defaultPsi(this.options),
     cutoff = defaultCutoff,
     ...given
-  }: MappingOptions): Promise<Styles> {
+  }: MappingOptions = {}): Promise<Styles> {
+    finite('psi', psi)
+    if (!(typeof cutoff === 'number' && cutoff >= 0)) {
+      throw new RangeError(`cutoff: a number of layers from 0 is expected, got ${shownValue(cutoff)}`)
+    }
     const classes = given.class === undefined ? undefined : [given.class].flat()
     const sampling = { classes, truncationPsi: psi, truncationCutoff: cutoff }
     // One at a time, as the commands: other numbers of images could be rounded in another way.
@@ -157,6 +162,8 @@ export class ImageGenerator implements TrainedGenerator {
       return list.map((seed) => () => latentOf(this, seed))
     }
     const values = Float64Array.from(z!)
+    const wrong = Array.from<unknown>(z!).findIndex((value) => !Number.isFinite(value))
+    if (wrong >= 0) throw new RangeError(`z[${wrong}]: a finite number is expected, got ${shownValue(z![wrong])}`)
     if (values.length === 0 || values.length % latentSize !== 0) {
       throw new ShapeError(`z: [count, ${latentSize}] is expected, got ${values.length} values`)
     }
@@ -179,12 +186,16 @@ export class ImageGenerator implements TrainedGenerator {
   /**
    * Images of w of any origin.
    *
-   * @throws ShapeError for w of a network of another shape, RangeError for an impossible height
+   * @throws ShapeError for w of a network of another shape, RangeError for an impossible height or noise
    */
   async synthesis(
     w: Styles,
     { noise = 'const', noiseMaps, noiseSeeds, noiseStrength = 1, height = this.height }: SynthesisOptions = {},
   ): Promise<Images> {
+    checkStyles(w)
+    if (!['const', 'random', 'none'].includes(noise)) {
+      throw new RangeError(`noise: one of const, random, none is expected, got ${shownValue(noise)}`)
+    }
     const { resolution, dlatentSize, numChannels: c } = this.options
     const layers = numLayers(resolution)
     if (w.layers !== layers || w.width !== dlatentSize) {

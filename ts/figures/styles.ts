@@ -1,4 +1,5 @@
 /** Points of W as plain numbers: to mix, to average, to walk between. */
+import { shownValue } from '../files/shown.ts'
 import { ShapeError } from '../native/index.ts'
 
 /**
@@ -17,9 +18,16 @@ export class Styles {
 
   /**
    * @param values `[count, layers, width]`
-   * @throws ShapeError unless there are as many values
+   * @throws ShapeError unless there are as many values, RangeError unless sizes are whole numbers from 1
    */
   constructor(values: Float32Array | Float64Array, [count, layers, width]: readonly [number, number, number]) {
+    if (![count, layers, width].every((size) => Number.isInteger(size) && size > 0)) {
+      const sizes = [count, layers, width].join(', ')
+      throw new RangeError(`Styles: [count, layers, width] of whole numbers from 1 are expected, got [${sizes}]`)
+    }
+    if (!(values instanceof Float32Array || values instanceof Float64Array)) {
+      throw new RangeError(`Styles: a Float32Array or Float64Array is expected, got ${shownValue(values)}`)
+    }
     if (values.length !== count * layers * width) {
       throw new ShapeError(
         `Styles: [${count}, ${layers}, ${width}] needs ${count * layers * width} values, got ${values.length}`,
@@ -53,8 +61,10 @@ export class Styles {
    * trick (StyleGAN, Appendix B).
    *
    * @param other as many images, or one for all; one here serves several there
+   * @throws RangeError unless t is a number
    */
   lerp(other: Styles, t: number): Styles {
+    finite('t', t)
     return this.#with(other, (a, b) => a + t * (b - a))
   }
 
@@ -76,6 +86,7 @@ export class Styles {
 
   #with(other: Styles, of: (a: number, b: number, layer: number) => number): Styles {
     const { layers, width } = this
+    checkStyles(other)
     const count = Math.max(this.count, other.count)
     const fits = [this, other].every((styles) => styles.count === 1 || styles.count === count)
     if (!fits || other.layers !== layers || other.width !== width) {
@@ -90,6 +101,16 @@ export class Styles {
     }
     return new Styles(values, [count, layers, width])
   }
+}
+
+/** @throws RangeError unless it is a number that is not NaN or infinite */
+export function finite(name: string, value: unknown): void {
+  if (!Number.isFinite(value)) throw new RangeError(`${name}: a finite number is expected, got ${shownValue(value)}`)
+}
+
+/** @throws RangeError unless it is {@link Styles} */
+export function checkStyles(w: unknown): void {
+  if (!(w instanceof Styles)) throw new RangeError(`w: Styles are expected, got ${shownValue(w)}; draw some by mapping`)
 }
 
 /** The styles of several groups of images, one after the other. */

@@ -5,6 +5,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { optionError } from '../files/option-names.ts'
+import { shownValue } from '../files/shown.ts'
 import { diskError, placeToWrite, TEMPORARY } from '../files/write-atomic.ts'
 import {
   latentOf,
@@ -123,15 +124,39 @@ function mixOf(parts: readonly (readonly [styles: readonly Tensor[], weight: num
   })
 }
 
-/** An animated PNG that loops for ever: the frames' own compressed data, in animation chunks (PNG, third edition). */
+/**
+ * The frames, looked at.
+ *
+ * @throws RangeError if there are none, or one of another size
+ */
+async function* ofOneSize(frames: AsyncIterable<Picture> | Iterable<Picture>): AsyncGenerator<Picture, void> {
+  let [index, size] = [0, '']
+  for await (const frame of frames) {
+    const own = `${frame.width}x${frame.height}`
+    size ||= own
+    if (own !== size) throw new RangeError(`frame ${index}: ${size} is expected, as the first, got ${own}`)
+    index++
+    yield frame
+  }
+  if (index === 0) throw new RangeError('frames: one or more are expected, got none')
+}
+
+/**
+ * An animated PNG that loops for ever: the frames' own compressed data, in animation chunks (PNG, third edition).
+ *
+ * @throws RangeError unless there are frames, of one size, and fps is a whole number from 1 to 65535
+ */
 export async function animatedPng(
   frames: AsyncIterable<Picture> | Iterable<Picture>,
   fps: number,
 ): Promise<Uint8Array> {
+  if (!(Number.isInteger(fps) && fps >= 1 && fps <= 65_535)) {
+    throw optionError((name) => `${name('fps')}: a whole number from 1 to 65535 is expected, got ${shownValue(fps)}`)
+  }
   const chunks: Buffer[] = []
   let header: Buffer[] = []
   let [sequence, count] = [0, 0]
-  for await (const { pixels, width, height } of frames) {
+  for await (const { pixels, width, height } of ofOneSize(frames)) {
     const png = Buffer.from(await encodeDrawnPng(pixels, width, height, 3))
     const parts = [...pngChunks(png)]
     // With the mark of what this program draws.
@@ -183,8 +208,15 @@ export async function hasFfmpeg(): Promise<boolean> {
   return new Promise((resolve) => child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0)))
 }
 
-/** Hands the frames to ffmpeg, which picks the format by the file's name. The file has its name once it is whole. */
+/**
+ * Hands the frames to ffmpeg, which picks the format by the file's name. The file has its name once it is whole.
+ *
+ * @throws RangeError unless there are frames, of one size, and fps is a number above 0
+ */
 export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, path: string): Promise<void> {
+  if (!(Number.isFinite(fps) && fps > 0)) {
+    throw optionError((name) => `${name('fps')}: a number above 0 is expected, got ${shownValue(fps)}`)
+  }
   const target = await placeToWrite(path)
   const { dir, name, ext } = parse(target)
   const unfinished = join(dir, `.${name}.${process.pid}${TEMPORARY}${ext}`)
@@ -200,7 +232,7 @@ export async function encodeVideo(frames: AsyncIterable<Picture>, fps: number, p
 /** @param path what messages name */
 async function encode(frames: AsyncIterable<Picture>, fps: number, path: string, file: string): Promise<void> {
   let child: ReturnType<typeof startFfmpeg> | undefined
-  for await (const { pixels, width, height } of frames) {
+  for await (const { pixels, width, height } of ofOneSize(frames)) {
     const { stdin, done } = (child ??= startFfmpeg(width, height, fps, path, file))
     // A pipe that breaks tells less than how ffmpeg ended.
     if (!stdin.write(pixels)) await Promise.race([once(stdin, 'drain').catch(() => done), done])

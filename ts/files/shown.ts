@@ -14,7 +14,7 @@ export function shownValue(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shown(value))
   if (typeof value === 'function') return 'a function'
   if (value === null) return 'null'
-  if (typeof value !== 'object') return shown(String(value))
+  if (typeof value !== 'object') return shown((value as number).toString())
   const { constructor } = value as { readonly constructor?: unknown }
   if (Object.getPrototypeOf(value) === null || constructor === Object) {
     return `{ ${shown(Object.keys(value).slice(0, 8).join(', '))} }`

@@ -1,12 +1,32 @@
 /** A layer of one's own in the networks: a function around each of the package's layers. */
-import { scope, type Tensor } from '../native/index.ts'
+import { shownValue } from '../files/shown.ts'
+import { scope, Tensor } from '../native/index.ts'
 import type { CustomLayer, LayerCall, NetworkOptions, ParamSpec } from './params.ts'
 
 type WithLayer = Pick<NetworkOptions, 'layer'>
 
 /** What a layer gives, with the program's layer around it if there is one. */
 export function throughLayer({ layer }: WithLayer, call: LayerCall): Tensor {
-  return layer && 'apply' in layer ? scope(() => layer.apply(call)) : call.original(call.x)
+  return layer && 'apply' in layer ? scope(() => applied(layer, call)) : call.original(call.x)
+}
+
+/** @throws RangeError unless the program's layer gives feature maps, as far as the call tells of which shape */
+function applied(layer: CustomLayer, call: LayerCall): Tensor {
+  const { name, x } = call
+  let expected: readonly number[] | undefined
+  const original = (input: Tensor) => {
+    const maps = call.original(input)
+    if (String(input.shape) === String(x.shape)) expected = maps.shape
+    return maps
+  }
+  const maps: unknown = layer.apply({ ...call, original })
+  const shape = maps instanceof Tensor ? maps.shape : undefined
+  const isLike = expected ? String(shape) === String(expected) : shape?.length === 4 && shape[0] === x.shape[0]
+  if (maps instanceof Tensor && isLike) return maps
+  const wanted = expected ? `a tensor [${expected.join(', ')}]` : `a tensor [${x.shape[0]}, H, W, C]`
+  throw new RangeError(
+    `layer '${layer.name}' at ${name}: ${wanted} is expected, as original gives, got ${shape ? `[${shape.join(', ')}]` : shownValue(maps)}`,
+  )
 }
 
 /**

@@ -175,8 +175,15 @@ export function copyNetwork({ device, params, trainable }: Network): Network {
   return copy
 }
 
-/** A network whose variables are all 0, for whoever has values for every one. */
+/**
+ * A network whose variables are all 0, for whoever has values for every one.
+ *
+ * @throws RangeError for two of one name
+ */
 export function emptyNetwork(device: Device, specs: readonly ParamSpec[]): Network {
+  const twice = specs.find(({ name }, i) => specs.findIndex((spec) => spec.name === name) !== i)
+  if (twice)
+    throw new RangeError(`parameter '${twice.name}': one of this name is expected, got two; rename the layer's`)
   const trainable = specs.filter((spec) => spec.trainable)
   const { flat, tensors } = device.arena(trainable.map((spec) => spec.shape))
   const slices = new Map(trainable.map(({ name }, i) => [name, tensors[i]!]))

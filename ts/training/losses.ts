@@ -1,5 +1,6 @@
 /** Losses on logits, each the mean over a minibatch (official loss.py). */
-import { grad, scope, type Tensor } from '../native/index.ts'
+import { shownValue } from '../files/shown.ts'
+import { grad, scope, Tensor } from '../native/index.ts'
 import { downscale, lerp, upscale } from '../networks/layers.ts'
 
 /** The discriminator on images at the size of the current level of detail. */
@@ -254,18 +255,47 @@ export const isCustomLoss = (name: string): name is CustomLossName => /^custom:[
  */
 export function lossOf(name: LossName | CustomLossName, given?: CustomLoss): Loss {
   if (!isCustomLoss(name)) return losses[name]
-  if (given && name === `custom:${given.name}`) {
-    const { penalty: penaltyName = 'gradient_penalty', G } = given
-    const D: Loss['D'] = (critic, reals, fakes, options) => {
-      const { penalty = reals.device.scalar(0), ...loss } = given.D(critic, reals, fakes, options)
-      return { ...loss, penalty }
-    }
-    return { G, D, penalty: penaltyName }
-  }
+  if (given && name === `custom:${given.name}`) return checkedLoss(given)
   const found = given ? `got '${given.name}'` : 'got none'
   throw new RangeError(
     `loss: the function '${name.slice('custom:'.length)}' of the program that began this run is expected, ${found}; give it to train as hooks.loss`,
   )
+}
+
+/** A program's loss, whose results are looked at: types do not know shapes, and not every program has types. */
+function checkedLoss({ name, penalty: penaltyName = 'gradient_penalty', ...loss }: CustomLoss): Loss {
+  const check = (of: string, value: unknown, expected: string, fits: (shape: readonly number[]) => boolean) => {
+    if (value instanceof Tensor && fits(value.shape)) return
+    const found = value instanceof Tensor ? `[${value.shape.join(', ')}]` : shownValue(value)
+    throw new RangeError(`loss '${name}': ${expected} is expected as ${of}, got ${found}; mend the loss`)
+  }
+  const scalar = (of: string, value: unknown) =>
+    check(of, value, 'a scalar tensor, such as a mean,', (shape) => shape.every((size) => size === 1))
+  return {
+    penalty: penaltyName,
+    G: (fakeScores) => {
+      const value = loss.G(fakeScores)
+      scalar('what G returns', value)
+      return value
+    },
+    D: (critic, reals, fakes, options) => {
+      const given = loss.D(critic, reals, fakes, options) as unknown
+      if (typeof given !== 'object' || given === null || given instanceof Promise || given instanceof Tensor) {
+        const expected = 'an object { loss, realScores, fakeScores } of tensors'
+        throw new RangeError(`loss '${name}': ${expected} is expected from D, got ${shownValue(given)}; mend the loss`)
+      }
+      const { penalty = reals.device.scalar(0), ...result } = given as CustomDiscriminatorLoss
+      scalar("D's loss", result.loss)
+      scalar("D's penalty", penalty)
+      const N = reals.shape[0]!
+      for (const key of ['realScores', 'fakeScores'] as const) {
+        check(`D's ${key}`, result[key], `a tensor [${N}, 1], as the critic gives,`, ([n, one, ...more]) => {
+          return n === N && one === 1 && more.length === 0
+        })
+      }
+      return { ...result, penalty }
+    },
+  }
 }
 
 /**
