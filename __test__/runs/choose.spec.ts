@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { chooseConfig } from '../../ts/runs/choose.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
+import { formatTime } from '../../ts/files/units.ts'
 import { RunDir } from '../../ts/runs/run-dir.ts'
 import { checkFiles } from '../../ts/runs/resume.ts'
 import { resolveConfig, runName, type ConfigOverrides, type TrainConfig } from '../../ts/training/config.ts'
@@ -51,6 +52,42 @@ test('hours choose the options once: the same options find the run, go on, and m
   t.is(measured, 2)
 })
 
+test('the chosen size is measured at its own resolution, however short the run is', async (t) => {
+  const given = { ...brief, resolution: 16, data: await tinyDataset(), outdir: await folder() }
+  const { estimate, lines } = await chooseConfig(given)
+  t.like(estimate!.costs.at(-1), { resolution: 16 })
+  t.true(estimate!.costs.at(-1)!.measuredImages >= 1)
+  t.true(lineOf(lines, 'Length').includes(`: ${formatTime(estimate!.totalSeconds)} as measured`))
+})
+
+test('other options, or another desc, are not the run that was chosen; who would share its folder is told before measuring', async (t) => {
+  const given = { ...brief, data: await tinyDataset(), outdir: await folder() }
+  let measured = 0
+  const hooks = { onMeasuring: () => measured++ }
+  const { config } = await chooseConfig(given, hooks)
+  await trained({ ...config, kimg: 0.032 })
+  await t.throwsAsync(chooseConfig({ ...given, glr: 0.001 }, hooks), {
+    message:
+      /: the options that this run began with are expected, got glr not given there, 0.001 here; give the same options, or another desc or outdir for another run$/,
+  })
+  t.is(measured, 1)
+  const other = await chooseConfig({ ...given, glr: 0.001, desc: 'slow' }, hooks)
+  t.like(other.config, { glr: 0.001, desc: 'slow' })
+  t.is((await chooseConfig({ ...given, desc: 'same' }, hooks)).config.desc, 'same')
+  t.is(measured, 3)
+})
+
+for (const [title, wrong, message] of [
+  ['p without augmentation', { aug: 'none', p: 0.2 }, /^p and aug: /],
+  ['a minibatch of no whole groups', { batch: 6 }, /batch: /],
+] as const) {
+  test(`${title} is refused before anything is measured`, async (t) => {
+    const given = { ...brief, ...wrong, data: await tinyDataset(), outdir: await folder() }
+    const onMeasuring = () => t.fail()
+    await t.throwsAsync(chooseConfig(given, { onMeasuring }), { message })
+  })
+}
+
 test('an option that is given wins, and the run has no other length than --kimg', async (t) => {
   const given = { ...brief, data: await tinyDataset(), outdir: await folder(), gamma: 3, kimg: 0.5, snap: 2 }
   t.like((await chooseConfig(given)).config, { gamma: 3, kimg: 0.5, snap: 2, resolution: 8 })
@@ -96,6 +133,10 @@ test('--resume gives the networks of its file; those given that contradict are n
   const { config, lines } = await chooseConfig({ ...base, hours: 0.0005 })
   const { fmapBase, fmapMax, latentSize, mappingLayers } = tinyConfig
   t.like(config, { fmapBase, fmapMax, latentSize, mappingLayers, resolution: 8, lodInitialResolution: 8 })
+  const onMeasuring = () => t.fail()
+  await t.throwsAsync(chooseConfig({ ...base, hours: 0.0005, fmapMax: 4 }, { onMeasuring }), {
+    message: /with fmapMax 4 are expected, the snapshot has fmapMax 8; give the same options, or leave them out/,
+  })
   t.regex(lineOf(lines, 'Chosen'), /8x8 images with 8 feature maps.*: the size of the given network/)
   const events = await trained({ ...config, kimg: 0.064 })
   t.is(events.find((event) => event.type === 'start')!.nimg, 0)

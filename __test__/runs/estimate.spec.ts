@@ -97,6 +97,11 @@ test('what does not fit the budget is extrapolated from the size of the layers, 
   t.true(imageMemory(tiny, 8) > imageMemory(tiny, 4))
 })
 
+test('the last resolution can be measured whatever the budget', async (t) => {
+  const { costs } = await estimateRun(tiny, Device.open('cpu'), 0, true)
+  t.true(costs.at(-1)!.measuredImages >= 1)
+})
+
 test('a conditional run is measured with labels', async (t) => {
   const config = resolveConfig('demo', { ...tinyConfig, data: 'x', cond: true, labelSize: 3 })
   const { totalSeconds } = await estimateRun(config, Device.open('cpu'), 600)

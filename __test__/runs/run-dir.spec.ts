@@ -77,7 +77,7 @@ test('an emptied training_options.json is told and stays', async (t) => {
   writeFileSync(run.file('training_options.json'), '\n')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
     message:
-      /training_options\.json: the options of a run are expected, got an empty file; repair it, or use another outdir/,
+      /training_options\.json: the options of a run are expected, got an empty file; repair it, or remove it: the newest snapshot has the options; or use another outdir/,
   })
   t.is(text(run.file('training_options.json')), '\n')
 })
@@ -88,7 +88,7 @@ test('damaged options and a file in place of the folder are named', async (t) =>
   writeFileSync(run.file('training_options.json'), '{"preset": "de')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {
     message:
-      /r\/training_options\.json: the options of a run are expected, got no JSON: EOF while .*; repair it, or use another outdir$/,
+      /r\/training_options\.json: the options of a run are expected, got no JSON: the file ends within .*; repair it, or remove it: the newest snapshot has the options; or use another outdir$/,
   })
   writeFileSync(run.file('training_options.json'), 'null')
   await t.throwsAsync(RunDir.create(out, 'r', presets.demo), {

@@ -14,12 +14,15 @@ export class Display {
   readonly #config: TrainConfig
   readonly #progress = new Progress()
   #trained = false
+  readonly #plannedSec: number | undefined
   #began = 0
   #leftSec = 0
   #saidTime = false
 
-  constructor(config: TrainConfig) {
+  /** @param plannedSec what was measured for this run before it began, in place of its pace */
+  constructor(config: TrainConfig, plannedSec?: number) {
     this.#config = config
+    this.#plannedSec = plannedSec
   }
 
   show(event: TrainEvent): void {
@@ -71,7 +74,7 @@ export class Display {
     const { config, resolution, kimg, data } = this.#config
     return [
       `Training       ${resolution}x${resolution} images, configuration ${config}, ${kimg} kimg`,
-      `Images         ${count} of ${data}${skipped ? `, ${skipped} files left out` : ''}`,
+      `Images         ${count} of ${data}${skipped ? `, ${skipped} unreadable left out` : ''}`,
       deviceLine(this.#config),
       networksLine(this.#config),
       `Results        ${join(dir, 'fakesNNNNNN.png')}, one at each tick`,
@@ -79,11 +82,11 @@ export class Display {
     ]
   }
 
-  /** How long training will take, by its own pace: once it has gone on for some seconds, at the first tick at the latest. */
+  /** How long training will take, as planned or by its own pace: once it has gone on for some seconds, at the first tick at the latest. */
   #sayTime(afterSec: number): void {
     if (this.#saidTime || performance.now() - this.#began < afterSec * 1000) return
     this.#saidTime = true
-    this.#progress.line(`Time           about ${formatTime(this.#leftSec)} left`)
+    this.#progress.line(`Time           about ${formatTime(this.#plannedSec ?? this.#leftSec)} left`)
   }
 }
 

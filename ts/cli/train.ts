@@ -109,9 +109,10 @@ async function run({
   const { device, note } = chooseDevice(typeof given['device'] === 'string' ? given['device'] : options.device.default)
   const onMeasuring = (seconds: number) =>
     say(
-      `Measuring      training steps on ${device}, for ${seconds.toFixed(0)} s at most; let the machine do nothing else`,
+      `Measuring      training steps on ${device}, for about ${Math.ceil(seconds)} s; let the machine do nothing else`,
     )
-  const { config, lines } = await chooseConfig({ ...given, preset, device } as ConfigOverrides, { onMeasuring })
+  const choice = await chooseConfig({ ...given, preset, device } as ConfigOverrides, { onMeasuring })
+  const { config, lines } = choice
   checkFlags({ ...given, maxMegapixels }, config)
   refuseIgnored(
     ['--verbose', verbose === true && json === true, '--json prints for programs'],
@@ -125,7 +126,7 @@ async function run({
   if (dryRun) {
     await checkFiles(config)
     begin()
-    const estimate = await estimateRun(await toMeasure(config), Device.open(config.device))
+    const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), Device.open(config.device)))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })
     else console.log(describeEstimate(estimate))
     return
@@ -138,7 +139,7 @@ async function run({
       if (display === undefined) {
         begin()
         if (verbose) console.log(describeTimeline(config))
-        display = json ? new JsonLines() : new Display(config)
+        display = json ? new JsonLines() : new Display(config, choice.estimate?.totalSeconds)
       }
       display.show(event)
     }

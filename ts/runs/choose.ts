@@ -1,25 +1,37 @@
 /** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { avatarCount } from '../data/prepare.ts'
+import { isRecord, parseJson } from '../files/json.ts'
 import { formatTime } from '../files/units.ts'
 import { Device, listImages } from '../native/index.ts'
 import { chooseAugmentation } from '../training/ada.ts'
-import { checkOption, resolveConfig, sameData, type ConfigOverrides, type TrainConfig } from '../training/config.ts'
+import {
+  checkOption,
+  resolveConfig,
+  runName,
+  sameData,
+  scheduleOptions,
+  type ConfigOverrides,
+  type TrainConfig,
+} from '../training/config.ts'
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { fits, optionsOf, planFor, sizes, sizesFor, type Plan, type Size } from '../training/plan.ts'
-import type { ByResolution } from '../training/schedule.ts'
+import { timeline, type ByResolution, type Phase } from '../training/schedule.ts'
 import { readTrained, trainedSide, type Trained } from '../training/transfer.ts'
-import { estimateRun } from './estimate.ts'
-import { checkOutdir, savedConfigs } from './run-dir.ts'
-import { findSnapshot } from './snapshots.ts'
+import { estimateFrom, estimateRun, type Estimate } from './estimate.ts'
+import { checkStart } from './resume.ts'
+import { checkOutdir, hasDiverged, savedConfigs } from './run-dir.ts'
+import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
 export interface Choice {
   readonly config: TrainConfig
   /** What was chosen and why, for the screen. */
   readonly lines: readonly string[]
+  /** What the run will take, where it was measured for the choice. */
+  readonly estimate?: Estimate | undefined
 }
 
 /** Hours of a run on images of one's own, where neither hours nor a length nor a preset is given. */
@@ -48,7 +60,7 @@ export async function chooseConfig(
   const alone = preset === undefined && data !== undefined
   if (hours == null && given.resume == null && !alone) return { config: plain(given), lines: [] }
   const key = keyOf({ ...given, ...(alone && { hours: hours ?? defaultHours }) })
-  const found = await findRun(given.outdir ?? options.outdir.default, key)
+  const found = await findRun(given, key)
   if (found) {
     const lines = [`Chosen         when this run began, in ${found.dir}; nothing is measured again`]
     return { config: resolveConfig(found.config.preset, { ...found.config, ...changes(given) }), lines }
@@ -65,6 +77,7 @@ export async function chooseConfig(
         `${name('hours')} and ${name('resume')}: a network of other images is expected, got one of ${String(data)}, whose training goes on; give ${name('kimg')} in place of ${name('hours')}`,
     )
   }
+  await refuseOtherRun({ ...given, hours: planned }, key)
   return plan(planned, { ...named, hours: planned, chosenFor: key }, given, taken && sizeOf(named), onMeasuring)
 }
 
@@ -88,10 +101,42 @@ function changes(given: ConfigOverrides): ConfigOverrides {
   return Object.fromEntries(kept.map((key) => [key, given[key]]))
 }
 
-/** The run in a folder of results whose options were chosen for these. */
-async function findRun(outdir: string, key: string): Promise<{ dir: string; config: TrainConfig } | undefined> {
-  for await (const run of savedConfigs(outdir)) if (run.config.chosenFor === key) return run
+/** The run in the folder of results whose options were chosen for these. */
+async function findRun(
+  { outdir = options.outdir.default, desc = options.desc.default }: ConfigOverrides,
+  key: string,
+): Promise<{ dir: string; config: TrainConfig } | undefined> {
+  for await (const run of savedConfigs(outdir)) {
+    if (run.config.chosenFor === key && run.config.desc === desc) return run
+  }
   return undefined
+}
+
+/**
+ * Finds before a measurement that the folder of the run would be that of another one.
+ *
+ * @throws RangeError naming what was given there and here
+ */
+async function refuseOtherRun(given: ConfigOverrides, key: string): Promise<void> {
+  const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const { desc = options.desc.default } = given
+  for await (const { dir, config } of savedConfigs(given.outdir ?? options.outdir.default)) {
+    if (config.chosenFor === null || runName({ ...config, desc, ...named }) !== basename(dir)) continue
+    if (hasDiverged(dir) || (await snapshotsIn(dir)).length === 0) continue
+    const [there, here] = [config.chosenFor, key].map(givenOf) as [Record<string, unknown>, Record<string, unknown>]
+    const differing = configKeys.filter((option) => JSON.stringify(there[option]) !== JSON.stringify(here[option]))
+    const text = (value: unknown) => (value === undefined ? 'not given' : JSON.stringify(value))
+    throw optionError(
+      (name) =>
+        `${dir}: the options that this run began with are expected, got ${differing.map((option) => `${name(option)} ${text(there[option])} there, ${text(here[option])} here`).join('; ')}; give the same options, or another ${name('desc')} or ${name('outdir')} for another run`,
+    )
+  }
+}
+
+/** What {@link keyOf} was made of. */
+function givenOf(key: string): Record<string, unknown> {
+  const given = parseJson(key)
+  return isRecord(given) ? given : {}
 }
 
 /** Options that make the networks what they are. */
@@ -152,20 +197,39 @@ async function plan(
   const { count, resolution: most } = await imagesIn(data)
   const limit = given.resolution ?? most
   const possible = fixed ? [fixed] : sizesFor(count, { ...named, ...(limit && { resolution: limit }) })
+  // What is wrong with the options is told before anything is measured.
+  await checkStart(plain(optionsOf(possible[0]!, named.kimg ?? 1000, hours, named)))
   // A short run must not be spent on measuring it.
   const budget = Math.min(8, hours * 36)
   onMeasuring?.(budget * Math.min(possible.length, 3))
+  const estimates = new Map<Size, Estimate>()
   const measured: (readonly [Size, ByResolution])[] = []
   for (const size of possible) {
-    const one = [size, await secondsPerKimg(size, hours, { ...named, ...augmentation(named, count) }, budget)] as const
+    const isFirst = measured.length === 0
+    const measure = async (surely: boolean): Promise<readonly [Size, ByResolution]> => {
+      const estimate = await measureSize(size, hours, { ...named, ...augmentation(named, count) }, budget, surely)
+      estimates.set(size, estimate)
+      return [size, secondsPerKimg(estimate)]
+    }
+    let one = await measure(isFirst)
+    // A size that seems to fit is chosen only after real steps at its resolution.
+    const isGuess = estimates.get(size)!.costs.at(-1)!.measuredImages === 0
+    if (!isFirst && isGuess && fits(hours, ...one, named)) one = await measure(true)
     measured.push(one)
-    if (measured.length > 1 && !fits(hours, ...one, named)) break
+    if (!isFirst && !fits(hours, ...one, named)) break
   }
   const chosen = planFor(hours, measured, named)
   const config = plain(chosen.options)
   return {
     config,
-    lines: describePlan(hours, chosen, config, { count, device, limit: given.resolution, all: possible }),
+    estimate: estimateOf(config, estimates.get(chosen.size)!),
+    lines: describePlan(hours, chosen, config, {
+      count,
+      device,
+      limit: given.resolution,
+      all: possible,
+      isGiven: fixed !== undefined,
+    }),
   }
 }
 
@@ -186,16 +250,27 @@ function augmentation({ aug = 'auto', data, p }: ConfigOverrides, count: number)
   return isOn ? { aug: 'ada', p: p || 0.5 } : {}
 }
 
-/** Seconds of 1,000 images at each resolution on the way to a size. */
-async function secondsPerKimg(
+/** What training takes at each resolution on the way to a size. */
+function measureSize(
   size: Size,
   hours: number,
   named: ConfigOverrides,
   budget: number,
-): Promise<ByResolution> {
+  surely: boolean,
+): Promise<Estimate> {
   const config = plain(optionsOf(size, named.kimg ?? 1000, hours, named))
-  const { costs } = await estimateRun(config, Device.open(config.device), budget)
-  return Object.fromEntries(costs.map(({ resolution, secPerKimg }) => [resolution, secPerKimg]))
+  return estimateRun(config, Device.open(config.device), budget, surely)
+}
+
+/** Seconds of 1,000 images at each resolution. */
+const secondsPerKimg = ({ costs }: Estimate): ByResolution =>
+  Object.fromEntries(costs.map(({ resolution, secPerKimg }) => [resolution, secPerKimg]))
+
+/** What a run takes by a measurement of its size, if that had all resolutions of its timeline. */
+function estimateOf(config: TrainConfig, { costs, measuringSec }: Estimate): Estimate | undefined {
+  const isMeasured = ({ resolution }: Phase) => costs.some((cost) => cost.resolution === resolution)
+  const known = timeline(scheduleOptions(config), config.kimg).every(isMeasured)
+  return known ? estimateFrom(config, costs, measuringSec) : undefined
 }
 
 interface Reasons {
@@ -204,6 +279,8 @@ interface Reasons {
   /** Largest resolution that is allowed. */
   readonly limit: number | undefined
   readonly all: readonly Size[]
+  /** The network of a file has its own size. */
+  readonly isGiven: boolean
 }
 
 /** Four lines: what was chosen, and why. */
@@ -211,14 +288,19 @@ function describePlan(
   hours: number,
   { size, next, seconds }: Plan,
   config: TrainConfig,
-  { count, device, limit, all }: Reasons,
+  { count, device, limit, all, isGiven }: Reasons,
 ): string[] {
   const text = ({ resolution, fmapMax }: Size) => `${resolution}x${resolution} images with ${fmapMax} feature maps`
   const kimg = (value: number) => value.toLocaleString('en')
+  const reasonOfOne = isGiven
+    ? 'the size of the given network'
+    : limit === size.resolution
+      ? 'the size of --resolution'
+      : 'the only size that the given options allow'
   const why = next
     ? `${text(next.size)} would come to ${kimg(next.kimg)} of the ${kimg(next.size.needsKimg)} kimg that they need`
     : all.length === 1
-      ? 'the size of the given network or options'
+      ? reasonOfOne
       : `the largest ${limit === undefined ? `for ${count} images` : `up to --resolution ${limit}`}`
   const { lodInitialResolution: first, lodTrainingKimg, lodTransitionKimg, resolution } = config
   const grown = Math.log2(resolution / first) * (lodTrainingKimg + lodTransitionKimg)

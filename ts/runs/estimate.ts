@@ -31,21 +31,39 @@ export interface Estimate {
  * Measures training steps on noise, from the smallest resolution up, with two minibatches each: what a step costs once, and
  * for each image. The smallest resolution is always measured so; the others with no more images than the budget allows. A
  * resolution of which not even one image fits is extrapolated by the work of its layers and the size of its feature maps. A fade
- * counts as training at its new resolution; pictures and snapshots are not counted.
+ * counts as training at its new resolution; pictures and snapshots are not counted. The last resolution has half of the budget,
+ * since a run spends most of its time there.
  *
  * @param budgetSec about what the measurement may take, beside making the networks
+ * @param measureLast whether the last resolution is measured even if not one image fits the budget
  */
-export async function estimateRun(config: TrainConfig, device: Device, budgetSec = 12): Promise<Estimate> {
+export async function estimateRun(
+  config: TrainConfig,
+  device: Device,
+  budgetSec = 12,
+  measureLast = false,
+): Promise<Estimate> {
   const schedule = scheduleOptions(config)
   const began = performance.now()
   const phases = timeline(schedule, config.kimg)
-  const measurement = new Measurement(createState(device, config), config, budgetSec)
+  const resolutions = [...new Set(phases.map((phase) => phase.resolution))]
+  const measurement = new Measurement(createState(device, config), config)
   const costs: ResolutionCost[] = []
-  for (const resolution of new Set(phases.map((phase) => phase.resolution))) {
+  const share = resolutions.length > 1 ? budgetSec / 2 : budgetSec
+  measurement.leftSec = share
+  for (const resolution of resolutions) {
     const phase = phases.findLast((one) => one.resolution === resolution)!
     const progress = progressAt(((phase.fromKimg + phase.toKimg) / 2) * 1000, schedule)
-    costs.push(await measurement.costAt({ ...progress, lod: Math.floor(progress.lod) }))
+    const isLast = resolution === resolutions.at(-1)
+    if (isLast) measurement.leftSec = share
+    costs.push(await measurement.costAt({ ...progress, lod: Math.floor(progress.lod) }, isLast && measureLast))
   }
+  return estimateFrom(config, costs, (performance.now() - began) / 1000)
+}
+
+/** What a run takes by costs that were measured: those of every resolution on its timeline are needed. */
+export function estimateFrom(config: TrainConfig, costs: readonly ResolutionCost[], measuringSec: number): Estimate {
+  const phases = timeline(scheduleOptions(config), config.kimg)
   const timed = phases.map((phase) => {
     const { secPerKimg } = costs.find(({ resolution }) => resolution === phase.resolution)!
     return { ...phase, seconds: (phase.toKimg - phase.fromKimg) * secPerKimg }
@@ -55,7 +73,7 @@ export async function estimateRun(config: TrainConfig, device: Device, budgetSec
     phases: timed,
     totalSeconds: timed.reduce((sum, { seconds }) => sum + seconds, 0),
     memory: Math.max(...costs.map(({ memory }) => memory)),
-    measuringSec: (performance.now() - began) / 1000,
+    measuringSec,
   }
 }
 
@@ -71,23 +89,27 @@ interface StepCost {
 class Measurement {
   readonly #state: TrainingState
   readonly #config: TrainConfig
-  #leftSec: number
+  /** What is left of the budget. */
+  leftSec = 0
   #last: StepCost | undefined
 
-  constructor(state: TrainingState, config: TrainConfig, budgetSec: number) {
+  constructor(state: TrainingState, config: TrainConfig) {
     this.#state = state
     this.#config = config
-    this.#leftSec = budgetSec
   }
 
-  async costAt(progress: Progress): Promise<ResolutionCost> {
+  /** @param surely whether an image is measured even if none fits the budget; then more, if by its cost they fit */
+  async costAt(progress: Progress, surely = false): Promise<ResolutionCost> {
     const { resolution, minibatch } = progress
     // What the smallest resolution costs is not guessed from one size: what a step costs once would count for each image.
     const group = this.#group(minibatch)
-    const expected = this.#last ? this.#scaled(this.#last, resolution) : await this.#measured(progress, group)
+    const guess = this.#last && this.#scaled(this.#last, resolution)
+    const one = guess && surely && this.#fitting(guess, minibatch) < minibatch
+    const expected = guess === undefined || one ? await this.#measured(progress, one ? 1 : group, guess) : guess
+    const least = guess === undefined ? group : one ? 1 : 0
     const fitting = this.#fitting(expected, minibatch)
-    const measuredImages = this.#last ? fitting : Math.max(fitting, group)
-    const known = fitting === 0 || (!this.#last && fitting <= group)
+    const measuredImages = Math.max(fitting, least)
+    const known = fitting <= least
     this.#last = known ? expected : await this.#measured(progress, fitting, expected)
     const { onceSec, imageSec, onceBytes, imageBytes } = this.#last
     const secPerKimg = ((onceSec + imageSec * minibatch) / minibatch) * 1000
@@ -110,11 +132,11 @@ class Measurement {
    * two steps of it fit at all.
    */
   #fitting({ onceSec, imageSec }: StepCost, minibatch: number): number {
-    const images = Math.floor((this.#leftSec / 5 - onceSec) / imageSec)
+    const images = Math.floor((this.leftSec / 5 - onceSec) / imageSec)
     const group = this.#group(minibatch)
     if (images >= minibatch) return minibatch
     if (images >= 1) return images < group ? images : images - (images % group)
-    return 2 * (onceSec + imageSec) < this.#leftSec ? 1 : 0
+    return 2 * (onceSec + imageSec) < this.leftSec ? 1 : 0
   }
 
   /** A step's cost from two sizes; of one size, if there is no smaller one, both parts in the expected proportion. */
@@ -146,7 +168,7 @@ class Measurement {
   async #steady(progress: Progress, images: number): Promise<number> {
     await this.#step(progress, images)
     const times: number[] = []
-    const enough = Math.min(0.3, this.#leftSec / 8)
+    const enough = Math.min(0.3, this.leftSec / 8)
     do times.push(await this.#step(progress, images))
     while (times.reduce((sum, sec) => sum + sec, 0) < enough)
     return times.reduce((sum, sec) => sum + sec, 0) / times.length
@@ -168,7 +190,7 @@ class Measurement {
     await stats.data()
     stats.dispose()
     const sec = (performance.now() - began) / 1000
-    this.#leftSec -= sec
+    this.leftSec -= sec
     return sec
   }
 }

@@ -123,7 +123,7 @@ export class RunDir {
         .map((key) => `${name(key)} ${JSON.stringify(saved[key])} there, ${JSON.stringify(config[key])} here`)
         .join('; ')
     const sameNetworks = JSON.stringify(networkOptions(saved)) === JSON.stringify(networkOptions(config))
-    if (sameNetworks && existsSync(this.file(DIVERGED))) {
+    if (sameNetworks && hasDiverged(this.path)) {
       this.notices.push(`training diverged here; going on from before with other options: ${differences((key) => key)}`)
       return
     }
@@ -240,14 +240,18 @@ async function savedConfig(path: string): Promise<TrainConfig | undefined> {
     return configFromJson(options)
   } catch (error) {
     if (error instanceof VersionError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const message = error instanceof Error ? error.message : String(error)
+    const reason = message.replace('EOF while parsing', 'the file ends within')
     throw namingOptions(
       (message) => new Error(message, { cause: error }),
       (name) =>
-        `${path}: the options of a run are expected, got ${reason}; repair it, or use another ${name('outdir')}`,
+        `${path}: the options of a run are expected, got ${reason}; repair it, or remove it: the newest snapshot has the options; or use another ${name('outdir')}`,
     )
   }
 }
+
+/** Whether a run diverged: then it may go on with other options. */
+export const hasDiverged = (dir: string): boolean => existsSync(join(dir, DIVERGED))
 
 /** The runs in a folder of results whose options can be read. */
 export async function* savedConfigs(outdir: string): AsyncGenerator<{ dir: string; config: TrainConfig }> {

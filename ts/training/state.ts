@@ -20,11 +20,13 @@ import {
   type ParamSpec,
 } from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
+import { options as trainOptions, type ConfigKey } from './options.ts'
 import { lossOf, type CustomLoss, type Loss } from './losses.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
 import { pictureHeight } from './presets.ts'
 import { SafetensorsFile, SnapshotError, streamSafetensors } from '../files/safetensors.ts'
 import { writeAtomic, type Piece } from '../files/write-atomic.ts'
+import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
 import { assignImported, createImported, isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
 import { importGenerator, type LoadedGenerator, type Origin } from './imported.ts'
@@ -217,13 +219,18 @@ export function refuseOther(
   keys: readonly (keyof NetworkOptions)[],
 ): void {
   if (keys.length === 0) return
-  const text = ({ layer, ...options }: NetworkOptions) =>
-    keys.map((key) => {
-      const value = key === 'layer' ? (layer?.name ?? 'none') : options[key]
-      return `${key} ${shown(typeof value === 'object' ? JSON.stringify(value) : String(value))}`
-    })
-  throw new SnapshotError(
-    `${path}: networks with ${text(wanted).join(', ')} are expected, the snapshot has ${text(found).join(', ')}; give the same options`,
+  const text = ({ layer, ...network }: NetworkOptions, name: NameOf) =>
+    keys
+      .map((key) => {
+        const value = key === 'layer' ? (layer?.name ?? 'none') : network[key]
+        const flagged = 'flag' in (trainOptions[key as ConfigKey] ?? {}) ? name(key) : key
+        return `${flagged} ${shown(typeof value === 'object' ? JSON.stringify(value) : String(value))}`
+      })
+      .join(', ')
+  throw namingOptions(
+    (message) => new SnapshotError(message),
+    (name) =>
+      `${path}: networks with ${text(wanted, name)} are expected, the snapshot has ${text(found, name)}; give the same options, or leave them out`,
   )
 }
 
