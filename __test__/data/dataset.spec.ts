@@ -31,9 +31,7 @@ test('a level that was cut names the folder to delete', async (t) => {
   const { dir } = await openDataset(prepare)
   await truncate(join(dir, 'r03.npy'), 500)
   const error = await t.throwsAsync(openDataset(prepare), { instanceOf: DataError })
-  t.true(
-    error.message.endsWith(`the file was cut or damaged: delete the folder ${dir} and prepare its images again`),
-  )
+  t.true(error.message.endsWith(`the file was cut or damaged: delete the folder ${dir} and prepare its images again`))
 })
 
 test('a prepared dataset whose dataset.json is cut is no folder of images', async (t) => {

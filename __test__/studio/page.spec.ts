@@ -1,5 +1,5 @@
 /** The page in a browser, used as a person would: dragged, typed, and with keys alone. */
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import anyTest, { type ExecutionContext } from 'ava'
@@ -191,6 +191,22 @@ test('a run has curves to zoom with drag and keys, pictures to scrub, snapshots,
     await page.getByRole('link', { name: 'Mix' }).last().click()
     await page.getByRole('heading', { name: 'Mix styles' }).waitFor()
   }))
+
+test('augmentation has a chart of p and of what p follows', async (t) => {
+  const outdir = await folder()
+  const line = (kimg: number) =>
+    JSON.stringify({ 'Progress/kimg': kimg, 'Progress/augment': kimg / 100, 'Loss/signs/real': 0.625 })
+  await mkdir(join(outdir, 'few-images'))
+  await writeFile(join(outdir, 'few-images', 'stats.jsonl'), `${line(1)}\n${line(2)}\n`)
+  const studio = await studioFor(t, { outdir })
+  await withPage(async ({ page, problems }) => {
+    await page.goto(studio.url)
+    await page.getByRole('link', { name: /few-images/ }).click()
+    const label = await page.getByRole('figure', { name: /^Augmentation/ }).getAttribute('aria-label')
+    t.regex(label!, /^Augmentation at 2 kimg: (p 0\.02\d*, r_t 0\.625|r_t 0\.625, p 0\.02\d*)\./)
+    t.deepEqual(problems, [])
+  })
+})
 
 test('a training is estimated, started, watched to its end, and explored', async (t) => {
   const [outdir, dataRoot] = [await folder(), await tinyDataset()]
