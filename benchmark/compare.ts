@@ -239,12 +239,12 @@ async function main(): Promise<void> {
   const options = program.parse().opts<Options>()
   const chosen = (options.quick ? shapes.slice(0, 1) : shapes).filter((shape) => options.configs.includes(label(shape)))
   const unknown = options.modes.find((mode) => !modes.some((known) => known === mode))
-  if (unknown !== undefined) throw new RangeError(`--modes: some of ${modes.join(', ')} are expected, found ${unknown}`)
+  if (unknown !== undefined) throw new RangeError(`--modes: some of ${modes.join(', ')} are expected, got ${unknown}`)
   if (!options.threads.every((threads) => Number.isInteger(threads) && threads > 0)) {
-    throw new RangeError(`--threads: whole numbers from 1 are expected, found ${options.threads}`)
+    throw new RangeError(`--threads: whole numbers from 1 are expected, got ${options.threads}`)
   }
   if (chosen.length === 0) {
-    throw new RangeError(`--configs: some of ${shapes.map(label).join(', ')} are expected, found ${options.configs}`)
+    throw new RangeError(`--configs: some of ${shapes.map(label).join(', ')} are expected, got ${options.configs}`)
   }
   const rows: Row[] = []
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()

@@ -128,7 +128,7 @@ async function answer({ op, ...request }: { op: string } & Record<string, unknow
   if (op === 'collect') return side.collect()
   if (op === 'train') return side.train()
   if (op === 'generate') return side.generate(request as { batch: number; seconds: number })
-  throw new RangeError(`op: open, save, check, collect, train or generate is expected, found ${op}`)
+  throw new RangeError(`op: open, save, check, collect, train or generate is expected, got ${op}`)
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -101,6 +101,6 @@ function parse(line: string): Answer {
   try {
     return JSON.parse(line) as Answer
   } catch {
-    return { error: `one line of JSON is expected, found ${line.slice(0, 200)}` }
+    return { error: `one line of JSON is expected, got ${line.slice(0, 200)}` }
   }
 }

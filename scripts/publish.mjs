@@ -15,7 +15,7 @@ export function publicationOrder(names, platforms) {
   const tarballs = names.filter((name) => name.endsWith('.tgz')).sort()
   const roots = tarballs.filter((name) => /^stylegan-\d/.test(name))
   if (roots.length !== 1 || tarballs.length !== platforms + 1) {
-    throw new Error(`the root package and those of ${platforms} platforms are expected, found ${tarballs.join(', ')}`)
+    throw new Error(`the root package and those of ${platforms} platforms are expected, got ${tarballs.join(', ')}`)
   }
   return [...tarballs.filter((name) => !roots.includes(name)), ...roots]
 }

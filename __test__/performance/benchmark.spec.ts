@@ -83,7 +83,7 @@ test('stylegan bench prints every measurement as JSON, and refuses a length that
   const units = result.measurements.map(({ unit, rate }) => (rate > 0 ? unit : 'none'))
   t.deepEqual(units, [...Array<string>(9).fill('GFLOP/s'), ...Array<string>(6).fill('images/s')])
   await t.throwsAsync(stylegan('bench', '--seconds', '0'), { message: /a number above 0 is expected, got '0'/ })
-  await t.throwsAsync(stylegan('bench', '--precision', 'f16'), { message: /precision f16 needs a GPU: device cpu/ })
+  await t.throwsAsync(stylegan('bench', '--precision', 'f16'), { message: /--precision: f16 needs a GPU, device cpu/ })
 })
 
 test('a workload on a GPU stores what it is told to', async (t) => {
