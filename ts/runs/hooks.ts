@@ -1,8 +1,33 @@
 /** What a program gives to a training beside its options, checked before anything begins. */
+import type { LockRequest } from '../files/lock.ts'
 import { shownValue } from '../files/shown.ts'
+import type { OnStep } from '../files/write-atomic.ts'
+import type { Device } from '../native/index.ts'
+import type { CustomLayer } from '../networks/params.ts'
 import { checkSet } from '../data/memory.ts'
 import { checkKeys } from '../training/config.ts'
-import type { TrainHooks } from './loop.ts'
+import type { CustomLoss } from '../training/losses.ts'
+import type { DataOptions } from '../training/minibatches.ts'
+
+/** What a program gives to a training beside its options. */
+export interface TrainHooks extends Pick<DataOptions, 'images' | 'maxMegapixels' | 'verify'> {
+  /** Stops training after the step under way, with a snapshot; `break` out of the loop does the same. */
+  readonly signal?: AbortSignal | undefined
+  /** A loss of one's own, in place of the one that the options name; see {@link CustomLoss}. */
+  readonly loss?: CustomLoss | undefined
+  /** Replaces or surrounds layers of both networks; see {@link CustomLayer}. */
+  readonly layer?: CustomLayer | undefined
+  /** A device to train on, open or by name, in place of the one that the options name. */
+  readonly device?: Device | string | undefined
+  /** Counts what kernels cost, and shows it with each tick. */
+  readonly profile?: boolean | undefined
+  /** A line for the beginning of the log. */
+  readonly note?: string | undefined
+  /** @internal Called before each step of writing a file: for tests. */
+  readonly onWrite?: OnStep
+  /** @internal How the run directory is locked: for tests. */
+  readonly lock?: LockRequest['lock']
+}
 
 const hookKeys = Object.keys({
   images: 0,

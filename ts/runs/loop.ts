@@ -3,22 +3,19 @@ import { join } from 'node:path'
 import { describeLeftOut } from '../data/dataset.ts'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { nameOfImages } from '../data/memory.ts'
-import { type LockRequest } from '../files/lock.ts'
-import { type OnStep } from '../files/write-atomic.ts'
 import { Device } from '../native/index.ts'
 import { withLayer } from '../networks/custom-layer.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import type { CustomLayer } from '../networks/params.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
 import { measurePeak } from '../performance/profile.ts'
 import { chooseAugmentation } from '../training/ada.ts'
 import { checkedOptions, checkOption, networkOptions, runName, type TrainConfig } from '../training/config.ts'
-import { lossOf, type CustomLoss } from '../training/losses.ts'
-import { Minibatches, type DataOptions } from '../training/minibatches.ts'
+import { lossOf } from '../training/losses.ts'
+import { Minibatches } from '../training/minibatches.ts'
 import { saveState } from '../training/state.ts'
 import { startingNimg } from '../training/transfer.ts'
 import { emitting, ifLeft } from './emitting.ts'
-import { checkHooks } from './hooks.ts'
+import { checkHooks, type TrainHooks } from './hooks.ts'
 import { checkMetrics } from './metrics.ts'
 import { checkFiles, checkStart, resume } from './resume.ts'
 import { lockRun } from './run-lock.ts'
@@ -27,28 +24,9 @@ import { snapshotName, snapshotsIn } from './snapshots.ts'
 import type { TrainEvent } from './train-event.ts'
 import { Training } from './training.ts'
 
+export type { TrainHooks } from './hooks.ts'
 export type { TrainEvent } from './train-event.ts'
 export { DivergedError } from './training.ts'
-
-/** What a program gives to a training beside its options. */
-export interface TrainHooks extends Pick<DataOptions, 'images' | 'maxMegapixels' | 'verify'> {
-  /** Stops training after the step under way, with a snapshot; `break` out of the loop does the same. */
-  readonly signal?: AbortSignal | undefined
-  /** A loss of one's own, in place of the one that the options name; see {@link CustomLoss}. */
-  readonly loss?: CustomLoss | undefined
-  /** Replaces or surrounds layers of both networks; see {@link CustomLayer}. */
-  readonly layer?: CustomLayer | undefined
-  /** A device to train on, open or by name, in place of the one that the options name. */
-  readonly device?: Device | string | undefined
-  /** Counts what kernels cost, and shows it with each tick. */
-  readonly profile?: boolean | undefined
-  /** A line for the beginning of the log. */
-  readonly note?: string | undefined
-  /** @internal Called before each step of writing a file: for tests. */
-  readonly onWrite?: OnStep
-  /** @internal How the run directory is locked: for tests. */
-  readonly lock?: LockRequest['lock']
-}
 
 /**
  * Trains a StyleGAN. The same options go on from the newest whole snapshot of their run, bit for bit. Whoever stops it, by the

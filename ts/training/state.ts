@@ -223,7 +223,7 @@ export function refuseOther(
     keys
       .map((key) => {
         const value = key === 'layer' ? (layer?.name ?? 'none') : network[key]
-        const flagged = 'flag' in (trainOptions[key as ConfigKey] ?? {}) ? name(key) : key
+        const flagged = key in trainOptions && 'flag' in trainOptions[key as ConfigKey] ? name(key) : key
         return `${flagged} ${shown(typeof value === 'object' ? JSON.stringify(value) : String(value))}`
       })
       .join(', ')
