@@ -64,7 +64,7 @@ export {
 export { Device, listDevices, type CpuInfo, type DeviceOptions, type GpuInfo } from './native/index.ts'
 
 // Errors that programs may want to tell apart.
-export { DataError, DeviceError, ShapeError } from './native/index.ts'
+export { DataError, DeviceError, DisposedError, ShapeError } from './native/index.ts'
 export { DivergedError } from './runs/loop.ts'
 export { LockedError } from './files/lock.ts'
 export { SnapshotError } from './files/safetensors.ts'

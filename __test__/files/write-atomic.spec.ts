@@ -2,7 +2,7 @@ import test from 'ava'
 import { spawnSync } from 'node:child_process'
 import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeAtomic, type WriteStep } from '../../ts/files/write-atomic.ts'
+import { diskError, writeAtomic, type WriteStep } from '../../ts/files/write-atomic.ts'
 import { folder } from '../support/folder.ts'
 
 const text = (path: string): string => readFileSync(path, 'utf8')
@@ -96,4 +96,10 @@ ifUnix('what is there and is no regular file is refused and stays', async (t) =>
   }
   t.true(lstatSync(pipe).isFIFO())
   t.deepEqual(readdirSync(dir), ['device', 'lost', 'pipe'])
+})
+
+test('an error of the disk that is told keeps its code, and is told once', (t) => {
+  const told = diskError('a', Object.assign(new Error(), { code: 'ENOTDIR' })) as NodeJS.ErrnoException
+  t.is(told.code, 'ENOTDIR')
+  t.is(diskError('b', told), told)
 })

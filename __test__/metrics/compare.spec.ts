@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { ImageGenerator } from '../../ts/figures/generator.ts'
 import type { ImageArray } from '../../ts/data/memory.ts'
 import { compare } from '../../ts/metrics/compare.ts'
+import { measure, type MeasureOptions } from '../../ts/metrics/measure.ts'
 import { Device, encodePng, Rng } from '../../ts/native/index.ts'
 import { generatorSpecs } from '../../ts/networks/generator.ts'
 import { createNetwork, type NetworkOptions } from '../../ts/networks/params.ts'
@@ -56,4 +57,18 @@ test('what does not fit is refused before anything is computed', async (t) => {
   await t.throwsAsync(compare('swd', flat, noise(2)), { message: /^images: square ones/ })
   await t.throwsAsync(compare('fid50k', noise(1), noise(2)), { message: /^fid50k: the weights/ })
   await t.throwsAsync(compare('swd', generator({ labelSize: 2 }), noise(2)), { message: /without classes is expected/ })
+})
+
+test('an unknown metric or option, and what is no set of images, are refused', async (t) => {
+  const a = noise(1)
+  const wrong: readonly (readonly [call: () => Promise<unknown>, message: RegExp])[] = [
+    [() => compare('fid' as 'fid50k', a, a), /^metric: one of fid50k, .* got "fid"; did you mean fid50k\?$/],
+    [() => compare('swd', a, a, { num: -1 }), /^num: a whole number above 0 is expected, got -1$/],
+    [() => compare('swd', a, a, { num: NaN }), /^num: .* got NaN$/],
+    [() => compare('swd', a, a, { sed: 1 } as object), /^unknown option "sed"; did you mean seed\?$/],
+    [() => compare('swd', null as unknown as ImageArray, a), /^images: .* are expected, got null$/],
+    [() => compare('swd', { ...a, pixels: new Float32Array(4) } as unknown as ImageArray, a), /got Float32Array$/],
+    [() => measure(undefined as unknown as MeasureOptions), /^metrics: an array of names is expected, got nothing$/],
+  ]
+  for (const [call, message] of wrong) await t.throwsAsync(call, { instanceOf: RangeError, message })
 })

@@ -231,6 +231,10 @@ test('after a fault every wait rejects with the first error and its op', async (
 })
 
 test('an unknown device is refused with those that exist', (t) => {
+  t.throws(() => Device.open(undefined as unknown as string), {
+    instanceOf: TypeError,
+    message: /^device: a name .* got undefined$/,
+  })
   t.throws(() => Device.open('gpu'), { instanceOf: TypeError, message: /device must be cpu, .*got 'gpu'/ })
 })
 

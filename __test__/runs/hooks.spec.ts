@@ -20,6 +20,7 @@ const refused: readonly (readonly [hooks: unknown, message: RegExp])[] = [
   [{ loss: { ...loss, name: undefined } }, /^loss: an object with a name and the functions G and D .* got no name; /],
   [{ loss: { ...loss, D: 1 } }, /^loss 'mine': .* got 1 as D; give the function D$/],
   [{ loss: null }, /^loss: .* is expected, got null; leave loss out/],
+  [{ maxMegapixels: NaN }, /^maxMegapixels: a number above 0 is expected, got NaN$/],
   [{ image: [] }, /^unknown hook "image"; did you mean images\?$/],
   [{ images: null }, /^images: an array or an iterable of images is expected, got null; /],
   [null, /^hooks: an object of hooks is expected, got null$/],

@@ -212,7 +212,7 @@ test('a --kimg that is reached is told, and nothing is trained', async (t) => {
   const outdir = await folder()
   await run(outdir, {})
   const events = await run(outdir, { kimg: 0.05 })
-  t.deepEqual(notices(events), ['--kimg 0.05 is already reached, the snapshot has 0.096; a larger --kimg trains on'])
+  t.deepEqual(notices(events), ['kimg 0.05 is already reached, the snapshot has 0.096; a larger kimg trains on'])
   t.false(events.some((event) => event.type === 'step' || event.type === 'snapshot'))
 })
 
@@ -291,6 +291,7 @@ test('a run directory with other options is refused', async (t) => {
   await run(outdir, { mixingProb: 0.5, kimg: 0.008 })
   const error = await t.throwsAsync(run(outdir, { mixingProb: 0.9 }))
   t.regex(error.message, /mixingProb 0.5 there, 0.9 here/)
+  t.like(error, { code: 'ERR_OTHER_RUN' })
 })
 
 test('the snapshot of another network is refused with what differs', async (t) => {

@@ -85,7 +85,7 @@ test('a folder means its newest snapshot, also one that was interrupted and lies
   await t.throwsAsync(findSnapshot(await folder()), {
     message: /a folder with network-snapshot-NNNNNN\.safetensors is expected, got one without/,
   })
-  await t.throwsAsync(findSnapshot(join(dir, 'none')), { message: /got nothing/ })
+  await t.throwsAsync(findSnapshot(join(dir, 'none')), { message: /got nothing/, code: 'ERR_NO_SNAPSHOT' })
 })
 
 test('kept are the newest, the last of every tenth tick, and the best by each metric', async (t) => {

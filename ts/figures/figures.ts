@@ -1,5 +1,6 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
 import { optionError } from '../files/option-names.ts'
+import { shownValue } from '../files/shown.ts'
 import { streams } from '../data/sampler.ts'
 import { pictureOf, shownRows, stylesOf, type FigureOptions, type TrainedGenerator } from './render.ts'
 import type { Picture } from './grid.ts'
@@ -29,7 +30,10 @@ export interface MixingFigure extends FigureOptions {
 
 /** Style mixing (StyleGAN, Fig. 3): at row r and column c, the styles `styles[r]` of seed c in the image of seed r. */
 export async function mixingFigure(generator: TrainedGenerator, figure: MixingFigure): Promise<Picture> {
-  const { rows, cols, styles } = figure
+  const { rows, cols, styles } = (figure as MixingFigure | undefined) ?? {}
+  if (!rows || !cols || !styles) {
+    throw new RangeError(`mixingFigure: rows, cols and styles are expected, got ${shownValue(figure)}; give all three`)
+  }
   requireStyles(generator.options, 'mixing')
   const layers = numLayers(generator.options.resolution)
   if (styles.length !== 1 && styles.length !== rows.length) {

@@ -123,11 +123,14 @@ const disk: Readonly<Record<string, (other: string) => string>> = {
  */
 export function diskError(path: string, error: unknown, place: Place = 'path', needed = 0): unknown {
   const code = codeOf(error)
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new Error(fullDisk(path, needed), { cause: error })
+  if (error instanceof Error && code !== undefined && codeOf(error.cause) === code) return error // told already
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return Object.assign(new Error(fullDisk(path, needed), { cause: error }), { code })
+  }
   const told = code === undefined ? undefined : disk[code]
   if (told === undefined) return error
   return namingOptions(
-    (message) => new Error(message, { cause: error }),
+    (message) => Object.assign(new Error(message, { cause: error }), { code }),
     (name) => `${path}: ${told(place === 'path' ? 'path' : name(place)).replace(';', ` (${code});`)}`,
   )
 }

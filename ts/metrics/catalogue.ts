@@ -1,5 +1,7 @@
 /** Which metrics there are: their numbers of images, and what each must be given. */
-import type { MetricName } from '../training/metric-names.ts'
+import { shownValue } from '../files/shown.ts'
+import { nearest } from '../training/config.ts'
+import { isMetric, metricNames, type MetricName } from '../training/metric-names.ts'
 
 /** A file of weights that a metric reads, or classifiers. */
 export type Need = 'inception' | 'vgg' | 'classifiers'
@@ -46,4 +48,10 @@ export const catalogue = {
   },
 } as const satisfies Readonly<Record<MetricName, MetricEntry>>
 
-export const entryOf = (name: MetricName): MetricEntry => catalogue[name]
+/** @throws RangeError for a name that is unknown, with the nearest known one */
+export function entryOf(name: MetricName): MetricEntry {
+  if (typeof name === 'string' && isMetric(name)) return catalogue[name]
+  const near = nearest(String(name), metricNames)
+  const advice = near ? `; did you mean ${near}?` : ''
+  throw new RangeError(`metric: one of ${metricNames.join(', ')} is expected, got ${shownValue(name)}${advice}`)
+}

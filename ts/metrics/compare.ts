@@ -4,14 +4,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ImageArray } from '../data/memory.ts'
+import { shownValue } from '../files/shown.ts'
 import { ImageGenerator } from '../figures/generator.ts'
 import { Device } from '../native/index.ts'
+import { checkKeys } from '../training/config.ts'
 import type { MetricName } from '../training/metric-names.ts'
 import { entryOf } from './catalogue.ts'
 import { FeatureCache } from './feature-cache.ts'
 import { checkNeeds, featureNetworks } from './feature-networks.ts'
 import { batchSizeOf, generatedImages, type ImageSource } from './images.ts'
-import { computations, hashNetwork, sideOf, type MeasureHooks, type MeasureOptions } from './measure.ts'
+import { checkNum, computations, hashNetwork, sideOf, type MeasureHooks, type MeasureOptions } from './measure.ts'
 import type { Measurement, Side } from './metric.ts'
 
 /** An array of square images, a folder (or statistics, .npz), or a network. */
@@ -25,6 +27,12 @@ export interface CompareOptions
   readonly device?: string | Device | undefined
 }
 
+const optionKeys = Object.keys({
+  ...{ num: 0, seed: 0, mode: 0, device: 0, resolution: 0, cache: 0, skipBad: 0, maxMegapixels: 0, verify: 0 },
+  ...{ weights: 0, inception: 0, vgg: 0, lpips: 0, allowUnknownWeights: 0, classifiers: 0, layer: 0 },
+  ...{ signal: 0, onProgress: 0, onWarning: 0 },
+} satisfies Record<keyof CompareOptions, 0>)
+
 /**
  * One metric between two sets of images. Weights of published networks are files, as for `stylegan metrics`. Folders are brought
  * to the side of the other images, or to `resolution`.
@@ -33,7 +41,7 @@ export interface CompareOptions
  * @param reals what it is compared with; metrics of one set, such as `ms_ssim` and `is50k`, take none
  * @param options `cache` keeps features and prepared folders for the next call; without it nothing stays
  * @returns the numbers by their names, such as `{ fid50k: 12.3 }`
- * @throws RangeError for images that do not fit or weights that are missing
+ * @throws RangeError for an unknown metric or option, images that do not fit or weights that are missing
  */
 export async function compare(
   metric: MetricName,
@@ -41,7 +49,9 @@ export async function compare(
   reals?: Compared,
   options: CompareOptions = {},
 ): Promise<Readonly<Record<string, number>>> {
+  checkKeys(options, optionKeys, 'option')
   const { seed = 0, num = entryOf(metric).num, mode = 'legacy_tensorflow', onWarning, onProgress, signal } = options
+  checkNum(num)
   const { device: _, ...hooks } = options
   await checkNeeds([metric], options)
   const device = deviceOf([fakes, reals], options)
@@ -74,7 +84,7 @@ function deviceOf(sides: readonly (Compared | undefined)[], { device = 'cpu' }: 
 
 function sideLength(what: Compared | undefined): number | undefined {
   if (what instanceof ImageGenerator) return what.options.resolution
-  return typeof what === 'object' ? what.width : undefined
+  return typeof what === 'object' ? (what as ImageArray | null)?.width : undefined
 }
 
 async function openSide(
@@ -93,7 +103,14 @@ async function openSide(
   return { sampled, fakes: { images: async () => generatedImages(sampled) } }
 }
 
-function arraySide({ pixels, count, width, height, channels }: ImageArray): Side {
+function arraySide(images: ImageArray): Side {
+  const given: unknown = images
+  const bytes: unknown = typeof given === 'object' && given !== null && 'pixels' in given ? given.pixels : given
+  if (!(bytes instanceof Uint8Array || bytes instanceof Uint8ClampedArray) || bytes === given) {
+    const expected = '{ pixels, … } with bytes, a folder or a generator are expected'
+    throw new RangeError(`images: ${expected}, got ${shownValue(bytes)}`)
+  }
+  const { pixels, count, width, height, channels } = images
   const size = width * height * channels
   if (width !== height || !(count > 0) || pixels.length !== count * size) {
     throw new RangeError(
@@ -101,7 +118,7 @@ function arraySide({ pixels, count, width, height, channels }: ImageArray): Side
     )
   }
   const batchSize = Math.floor(batchSizeOf(width))
-  const bytes = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length)
+  const whole = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.length)
   const source: ImageSource = {
     name: 'an array',
     key: { array: createHash('sha256').update(pixels).digest('hex'), shape: [count, height, width, channels] },
@@ -111,7 +128,7 @@ function arraySide({ pixels, count, width, height, channels }: ImageArray): Side
     batchSize,
     async batch(index) {
       const n = Math.min(batchSize, count - index * batchSize)
-      return { bytes: bytes.subarray(index * batchSize * size, (index * batchSize + n) * size), n }
+      return { bytes: whole.subarray(index * batchSize * size, (index * batchSize + n) * size), n }
     },
   }
   return { images: async (wanted) => ({ ...source, count: Math.min(count, wanted.count) }) }

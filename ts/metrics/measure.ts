@@ -8,7 +8,7 @@ import { readLabels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
 import { DataError, Device } from '../native/index.ts'
 import type { CustomLayer, Network } from '../networks/params.ts'
-import { shown } from '../files/shown.ts'
+import { shown, shownValue } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
 import { diskError } from '../files/write-atomic.ts'
@@ -114,6 +114,7 @@ function mixing(measurement: Measurement, mixed: number): Measurement {
  * @throws RangeError, DataError or WeightsError for what is missing or does not fit, before anything is computed
  */
 export async function measure(options: MeasureOptions, hooks: MeasureHooks = {}): Promise<MetricLine[]> {
+  checkList(options)
   const { metrics, network, cache: root, seed, mode, num } = options
   checkTogether(options)
   // Statistics hold features already.
@@ -176,9 +177,21 @@ export function metricText({ results, total_time_str: time, snapshot_pkl: networ
   return columns.map((column) => `${column}   ${shown(network ?? '')} (${time})`).join('\n')
 }
 
+/** Programs without types give what they like. */
+function checkList(options: unknown): void {
+  const given = typeof options === 'object' && options !== null && 'metrics' in options ? options.metrics : undefined
+  if (Array.isArray(given)) return
+  throw optionError((name) => `${name('metrics')}: an array of names is expected, got ${shownValue(given)}`)
+}
+
+/** @throws RangeError unless it can be a number of images */
+export function checkNum(num: number): void {
+  if (Number.isInteger(num) && num > 0) return
+  throw optionError((name) => `${name('num')}: a whole number above 0 is expected, got ${shownValue(num)}`)
+}
+
 function checkTogether({ metrics, network, images, num = 1 }: MeasureOptions): void {
-  if (!(Number.isInteger(num) && num > 0))
-    throw optionError((name) => `${name('num')}: a whole number above 0 is expected, got ${num}`)
+  checkNum(num)
   if ((network === undefined) === (images === undefined)) {
     const got = network === undefined ? 'none' : 'both'
     throw optionError((name) => `${name('network')} and ${name('images')}: one of them is expected, got ${got}`)

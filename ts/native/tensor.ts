@@ -80,6 +80,9 @@ export class Device {
    * @throws TypeError for another name
    */
   static open(name: string, options: DeviceOptions = {}): Device {
+    if (typeof name !== 'string') {
+      throw new TypeError(`device: a name such as cpu or auto is expected, got ${shown(name)}`)
+    }
     const { memoryLimit, algorithm = 'auto' } = options
     if (!algorithms.includes(algorithm)) {
       throw new TypeError(`algorithm must be one of ${algorithms.join(', ')}, got ${shown(algorithm)}`)

@@ -34,15 +34,17 @@ export interface Estimate {
  * counts as training at its new resolution; pictures and snapshots are not counted. The last resolution has half of the budget,
  * since a run spends most of its time there.
  *
+ * @param on an open device or its name; by default that of the options
  * @param budgetSec about what the measurement may take, beside making the networks
  * @param measureLast whether the last resolution is measured even if not one image fits the budget
  */
 export async function estimateRun(
   config: TrainConfig,
-  device: Device,
+  on: Device | string = config.device,
   budgetSec = 12,
   measureLast = false,
 ): Promise<Estimate> {
+  const device = on instanceof Device ? on : Device.open(on)
   const schedule = scheduleOptions(config)
   const began = performance.now()
   const phases = timeline(schedule, config.kimg)

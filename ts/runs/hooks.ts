@@ -1,5 +1,6 @@
 /** What a program gives to a training beside its options, checked before anything begins. */
 import type { LockRequest } from '../files/lock.ts'
+import { optionError } from '../files/option-names.ts'
 import { shownValue } from '../files/shown.ts'
 import type { OnStep } from '../files/write-atomic.ts'
 import type { Device } from '../native/index.ts'
@@ -51,6 +52,10 @@ const hookKeys = Object.keys({
 export function checkHooks(hooks: TrainHooks): void {
   checkKeys(hooks, hookKeys, 'hook')
   if (hooks.images !== undefined) checkSet(hooks.images)
+  const { maxMegapixels: most } = hooks
+  if (most !== undefined && !(typeof most === 'number' && most > 0)) {
+    throw optionError((name) => `${name('maxMegapixels')}: a number above 0 is expected, got ${shownValue(most)}`)
+  }
   checkOwn('loss', hooks.loss, ['G', 'D'])
   checkOwn('layer', hooks.layer, ['apply'])
 }

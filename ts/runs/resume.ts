@@ -50,7 +50,7 @@ export async function resume(
   }
   const { nimg } = loaded.position
   if (nimg >= config.kimg * 1000) {
-    notices.push(`--kimg ${config.kimg} is already reached, the snapshot has ${nimg / 1000}; a larger --kimg trains on`)
+    notices.push(`kimg ${config.kimg} is already reached, the snapshot has ${nimg / 1000}; a larger kimg trains on`)
   }
   return { state: { ...loaded, images }, snapshot, notices }
 }

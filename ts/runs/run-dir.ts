@@ -128,7 +128,7 @@ export class RunDir {
       return
     }
     throw namingOptions(
-      (message) => new Error(message),
+      (message) => Object.assign(new Error(message), { code: 'ERR_OTHER_RUN' }),
       (name) =>
         `${this.path}: the options of this run are expected, got ${differences(name)}${missing ? ` (${missing})` : ''}; use the same options, another ${name('desc')} or another ${name('outdir')}`,
     )

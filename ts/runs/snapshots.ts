@@ -62,10 +62,10 @@ export async function findSnapshot(path: string): Promise<string> {
   if (builtIn !== undefined) return builtIn
   const entry = await stat(path).catch(() => undefined)
   if (entry === undefined)
-    throw new Error(`${path || "''"}: a snapshot or a folder with one is expected, got nothing; check the path`)
+    throw noSnapshot(`${path || "''"}: a snapshot or a folder with one is expected, got nothing; check the path`)
   if (entry.isFile()) return path
   if (!entry.isDirectory()) {
-    throw new Error(
+    throw noSnapshot(
       `${path}: a snapshot or a folder with one is expected, got a ${kindOf(entry)}; give the path of a file`,
     )
   }
@@ -76,11 +76,14 @@ export async function findSnapshot(path: string): Promise<string> {
   )
   const newest = dated.sort((a, b) => b.time - a.time)[0]
   if (!newest)
-    throw new Error(
+    throw noSnapshot(
       `${path}: a folder with network-snapshot-NNNNNN.safetensors is expected, got one without; train a network first`,
     )
   return newest.file
 }
+
+/** A program may wait for a snapshot: it knows by the code that there is none. */
+const noSnapshot = (message: string) => Object.assign(new Error(message), { code: 'ERR_NO_SNAPSHOT' })
 
 /** What metric-<name>.jsonl says of one snapshot. */
 interface Measured {
