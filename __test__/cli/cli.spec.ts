@@ -150,7 +150,19 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['train', '--mirror=maybe'],
     /--mirror: true, false or nothing is expected, got 'maybe'/,
   ],
-  ['a word without a flag', ['train', 'photos'], /^stylegan: train: flags alone are expected, got 1 more/],
+  [
+    'a word without a flag',
+    ['train', './photos'],
+    /^stylegan: train: flags alone are expected, got 1 more; did you mean --data \.\/photos\?\n$/,
+  ],
+  [
+    'train without images',
+    ['train'],
+    /^stylegan: --data: .* is expected, got nothing; name one, or use builtin:avatars/,
+  ],
+  ['a length below 0', ['train', '--data', 'x', '--hours', '-1'], /--hours: a number above 0 is expected, got -1/],
+  ['nearly the built-in images', ['train', '--data', 'builtin:avatar'], /nothing; did you mean builtin:avatars\?/],
+  ['nearly the built-in network', ['info', '--network', 'avatar'], /nothing; did you mean avatars\?/],
   ['a flag without its value', ['train', '--data'], /^stylegan: --data: a value must follow, got nothing/],
   ['a missing flag', ['export'], /^stylegan: --network: it must be given, got nothing/],
   [

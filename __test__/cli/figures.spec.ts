@@ -92,7 +92,8 @@ const refused: [args: string[], message: RegExp][] = [
   [['noise', '--seeds', '0', '--split', '4'], /split: a layer from 1 to 3 is expected, got 4/],
   [['video', '--seeds', '0', '--output', 'x.png'], /--seeds: two or more/],
   [['generate', '--seeds', '0', '--mix', '3'], /seeds with layers such as 12:0-3,40:4\+6 are expected, got '3'/],
-  [['video', '--seeds', '0-1e9'], /--seeds: a range of at most 100,000 rising seeds is expected, got '0-1e9'/],
+  [['video', '--seeds', '0-1e9'], /--seeds: a range of at most 100,000 seeds is expected, got '0-1e9'/],
+  [['video', '--seeds', '3-1'], /--seeds: a range whose first seed is the smaller .*, got '3-1'; write 1-3/],
   [
     ['video', '--seeds', '0-1', '--w-frames', '1e9'],
     /--w-frames: a whole number from 1 to 65535 is expected, got '1e9'/,

@@ -9,8 +9,9 @@ import { defaultPsi, type ImageGenerator } from '../figures/generator.ts'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
-import { diskError, writeAtomic } from '../files/write-atomic.ts'
+import { codeOf, diskError, writeAtomic } from '../files/write-atomic.ts'
 import { builtInNames } from '../runs/built-in.ts'
+import { checkOutdir } from '../runs/run-dir.ts'
 import { loadGenerator } from '../runs/load-generator.ts'
 import { options } from '../training/options.ts'
 
@@ -157,7 +158,9 @@ export function sayJson(value: unknown, say: (line: string) => void = console.lo
 /** Makes the folders that a file needs. */
 export async function makeFolder(path: string): Promise<void> {
   const folder = dirname(path)
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
+    // What Node.js says of a disk that can only be read.
+    if (codeOf(error) === 'ENOENT') await checkOutdir(folder, 'path')
     throw diskError(folder, error)
   })
 }

@@ -19,8 +19,12 @@ export function answerOtherNames(command: Command, args: readonly string[]): voi
   }
 }
 
-/** What commander complains of, in the form of all other errors. */
-export function complaintOf({ code, message }: CommanderError): string {
+/**
+ * What commander complains of, in the form of all other errors.
+ *
+ * @param args the command line, from the command's name on
+ */
+export function complaintOf({ code, message }: CommanderError, args: readonly string[] = []): string {
   const text = message.replace(/^error: /, '').replace(/\.$/, '')
   const near = /\(Did you mean (?:one of )?(.*)\?\)$/.exec(text)?.[1]
   const name = /'(?:-\w, )?(.*?)(?: .*?)?'/.exec(text)?.[1] ?? ''
@@ -36,7 +40,9 @@ export function complaintOf({ code, message }: CommanderError): string {
       return `${name}: a value must follow, got nothing; --help says what it takes`
     case 'commander.excessArguments': {
       const [, most, got] = /Expected (\d+) arguments? but got (\d+)$/.exec(text) ?? []
-      return `${name}: ${most === '0' ? 'flags alone' : `at most ${most} without a flag`} are expected, got ${got} more; a value with spaces needs quotes`
+      const isFolder = args[0] === 'train' && args[1] !== undefined && !args[1].startsWith('-')
+      const remedy = isFolder ? `did you mean --data ${args[1]}?` : 'a value with spaces needs quotes'
+      return `${name}: ${most === '0' ? 'flags alone' : `at most ${most} without a flag`} are expected, got ${got} more; ${remedy}`
     }
     case 'commander.invalidArgument': {
       const [, value, why] = /argument '([\s\S]*)' is invalid\. ([\s\S]*)$/.exec(text) ?? []

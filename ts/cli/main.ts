@@ -71,7 +71,7 @@ function placeOf(error: unknown): string {
 }
 
 function sentenceOf(error: unknown): string {
-  if (error instanceof CommanderError) return complaintOf(error)
+  if (error instanceof CommanderError) return complaintOf(error, process.argv.slice(2))
   const told = diskError(placeOf(error), error)
   return told instanceof Error ? messageOf(told, flagOf) : String(told)
 }

@@ -135,9 +135,8 @@ export async function checkData(data: string): Promise<void> {
   if (data === BUILTIN_AVATARS) return
   const entry = await stat(data).catch(() => undefined)
   if (!entry?.isDirectory()) {
-    throw new DataError(
-      `${data}: a folder of images is expected, got ${entry ? 'a file; give its folder' : 'nothing; check the path'}`,
-    )
+    const nothing = `nothing; ${data.startsWith('builtin:') ? `did you mean ${BUILTIN_AVATARS}?` : 'check the path'}`
+    throw new DataError(`${data}: a folder of images is expected, got ${entry ? 'a file; give its folder' : nothing}`)
   }
 }
 

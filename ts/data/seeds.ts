@@ -23,8 +23,13 @@ function rangeOf(part: string): number[] {
   const range = /^(\d+(?:e\d+)?)(?:-(\d+(?:e\d+)?))?$/i.exec(part.trim())
   if (!range) throw new RangeError(`seeds such as 0,1,4-6 are expected, got '${part}'`)
   const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])]
-  if (!Number.isSafeInteger(last) || last < first || last - first >= 100_000) {
-    throw new RangeError(`a range of at most 100,000 rising seeds is expected, got '${part}'`)
+  if (last < first) {
+    throw new RangeError(
+      `a range whose first seed is the smaller one is expected, got '${part}'; write ${last}-${first}`,
+    )
+  }
+  if (!Number.isSafeInteger(last) || last - first >= 100_000) {
+    throw new RangeError(`a range of at most 100,000 seeds is expected, got '${part}'`)
   }
   return Array.from({ length: last - first + 1 }, (_, i) => first + i)
 }

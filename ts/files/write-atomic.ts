@@ -99,7 +99,7 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** What another one of is advised: the option behind a path, where that is known. */
-type Place = 'path' | 'outdir'
+export type Place = 'path' | 'outdir'
 
 /** What stands in the way, and what to do, by the code of an error of the file system. */
 const disk: Readonly<Record<string, (other: string) => string>> = {
@@ -137,8 +137,11 @@ export function diskError(path: string, error: unknown, place: Place = 'path', n
 
 function fullDisk(path: string, needed: number): string {
   const free = freeBytes(dirname(path))
-  const need = needed > 0 ? `${formatBytes(needed)} are needed for ${path}` : `no room is left for ${path}`
-  return `the disk is full: ${need}${free === undefined ? '' : `, ${formatBytes(free)} are free`}; free some space and run the same command again`
+  // In whole MiB, two sizes that differ may read the same.
+  const isClose = free !== undefined && formatBytes(free) === formatBytes(needed)
+  const size = (bytes: number) => (isClose ? `${bytes.toLocaleString('en')} bytes` : formatBytes(bytes))
+  const need = needed > 0 ? `${size(needed)} are needed for ${path}` : `no room is left for ${path}`
+  return `the disk is full: ${need}${free === undefined ? '' : `, ${size(free)} are free`}; free some space and run the same command again`
 }
 
 /** What a user may still write to the disk of a folder. */

@@ -1,4 +1,5 @@
 /** Features of images, and their statistics, kept in the cache. */
+import { BUILTIN_AVATARS } from '../data/info.ts'
 import { optionError } from '../files/option-names.ts'
 import { concat, FeatureStatistics, scope, type Tensor } from '../native/index.ts'
 import type { FeatureKey, Rows } from './feature-cache.ts'
@@ -107,7 +108,9 @@ export async function momentsOf(
 
 /** What a metric says that has nothing to compare with. */
 export const noReals = (metric: string): RangeError =>
-  optionError((name) => `${metric}: real images are expected, got none; give ${name('data')}`)
+  optionError(
+    (name) => `${metric}: real images are expected, got none; give ${name('data')}, for example ${BUILTIN_AVATARS}`,
+  )
 
 /** The images of a side, for metrics that statistics alone are not enough for. */
 export async function imagesOfSide(

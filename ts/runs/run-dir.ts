@@ -7,7 +7,7 @@ import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
-import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
+import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep, type Place } from '../files/write-atomic.ts'
 import { configFromJson, networkOptions, sameRun, type TrainConfig } from '../training/config.ts'
 import { checkVersion, VersionError } from '../files/version.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
@@ -51,13 +51,13 @@ export async function makeOutdir(outdir: string): Promise<void> {
  *
  * @throws Error naming the folder that is none or cannot be written to
  */
-export async function checkOutdir(outdir: string): Promise<void> {
+export async function checkOutdir(outdir: string, place: Place = 'outdir'): Promise<void> {
   try {
     if (!(await stat(outdir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
     await access(outdir, constants.W_OK)
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error, 'outdir')
-    await checkOutdir(dirname(resolve(outdir)))
+    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error, place)
+    await checkOutdir(dirname(resolve(outdir)), place)
   }
 }
 

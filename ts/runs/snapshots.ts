@@ -4,8 +4,8 @@ import { basename, join } from 'node:path'
 import { kindOf } from '../files/kind.ts'
 import { readMetadata, SnapshotError } from '../files/safetensors.ts'
 import { entryOf } from '../metrics/catalogue.ts'
-import type { TrainConfig } from '../training/config.ts'
-import { builtInNetwork } from './built-in.ts'
+import { nearest, type TrainConfig } from '../training/config.ts'
+import { builtInNames, builtInNetwork } from './built-in.ts'
 import { isMetric, type MetricName } from '../training/metric-names.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 
@@ -61,8 +61,12 @@ export async function findSnapshot(path: string): Promise<string> {
   const builtIn = builtInNetwork(path)
   if (builtIn !== undefined) return builtIn
   const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined)
-    throw noSnapshot(`${path || "''"}: a snapshot or a folder with one is expected, got nothing; check the path`)
+  if (entry === undefined) {
+    const near = /^\w+$/.test(path) && nearest(path, builtInNames)
+    throw noSnapshot(
+      `${path || "''"}: a snapshot or a folder with one is expected, got nothing; ${near ? `did you mean ${near}?` : 'check the path'}`,
+    )
+  }
   if (entry.isFile()) return path
   if (!entry.isDirectory()) {
     throw noSnapshot(

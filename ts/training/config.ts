@@ -69,7 +69,13 @@ export function checkedOptions(config: TrainConfig): TrainConfig {
 export function checkOption(key: ConfigKey, value: unknown): void {
   const { ok, expected, advice } = options[key].rule
   if (ok(value)) return
-  throw optionError((name) => `${name(key)}: ${expected} is expected, got ${show(value)}${advice ? `; ${advice}` : ''}`)
+  throw optionError((name) => {
+    // A shell has no null, and an empty text is nothing there.
+    const isFlag = name(key).startsWith('--')
+    const what = isFlag ? expected.replace(/, or null$/, '') : expected
+    const found = isFlag && value === '' ? 'nothing' : show(value)
+    return `${name(key)}: ${what} is expected, got ${found}${advice ? `; ${advice}` : ''}`
+  })
 }
 
 /**
