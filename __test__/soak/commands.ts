@@ -25,7 +25,7 @@ export interface Command {
 export function commandsOf(sources: Sources): Record<'train' | 'metrics' | 'classifier' | 'video', Command> {
   const photos = ['--data', sources.photos()]
   const { kimg, batch, rate } = classifierOptions
-  const classifier = { resolution: 8, fmapBase: 32, fmapMax: 8, kimg, batch, rate }
+  const classifier = { resolution: 8, fmapBase: 32, fmapMax: 8, kimg, batch, lr: rate }
   return {
     // Preparing the images is a good part of it.
     train: {
@@ -93,7 +93,8 @@ export function start(command: Command, dir: string, through: readonly string[] 
   child.stdout.resume()
   child.stderr.on('data', (data: Buffer) => (err += data.toString()))
   const ended = new Promise<Ended>((resolve) =>
-    child.on('close', (code, signal) => resolve({ code: signal ?? code!, err })),
+    // Commands that draw say first which network they draw with: that is no fault.
+    child.on('close', (code, signal) => resolve({ code: signal ?? code!, err: err.replace(/^Network {8}.*\n/, '') })),
   )
   return { child, ended }
 }
