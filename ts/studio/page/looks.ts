@@ -4,7 +4,9 @@ import type { Copied, Look, NetworkInfo, NoiseMode, Shift } from '../protocol.ts
 
 type Params = Readonly<Record<string, string>>
 
-const mostSeed = 2 ** 32 - 1
+export const mostSeed = 2 ** 32 - 1
+
+export const isSeed = (seed: number) => Number.isInteger(seed) && seed >= 0 && seed <= mostSeed
 
 export function numberIn(params: Params, name: string, fallback: number): number {
   const value = Number(params[name])
@@ -13,8 +15,11 @@ export function numberIn(params: Params, name: string, fallback: number): number
 
 export function seedIn(params: Params, name: string, fallback: number): number {
   const seed = numberIn(params, name, fallback)
-  return Number.isInteger(seed) && seed >= 0 && seed <= mostSeed ? seed : fallback
+  return isSeed(seed) ? seed : fallback
 }
+
+/** The first of the pictures of a page of them. */
+export const firstIn = (params: Params) => Math.max(0, Math.floor(numberIn(params, 'first', 0)))
 
 /** `0-3+5` as 0, 1, 2, 3, 5. */
 export function readLayers(text: string): number[] {

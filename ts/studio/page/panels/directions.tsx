@@ -1,34 +1,24 @@
 /** Directions of W: principal components, each a slider over a range of layers. */
 import { layerGroups, lookCode, lookCommand } from '../../commands.ts'
-import type { Look, NetworkInfo, Shift } from '../../protocol.ts'
-import { change, useLink } from '../link.ts'
-import { lookParams, numberIn, readLook } from '../looks.ts'
+import type { NetworkInfo, Shift } from '../../protocol.ts'
+import { change } from '../link.ts'
+import { numberIn } from '../looks.ts'
 import { Busy, Choice, Fault, Slider } from '../parts/controls.tsx'
 import { Copy } from '../parts/copy.tsx'
-import { Network, useAsked } from '../parts/network.tsx'
-import { ClassChoice, Large, SeedRow, Truncation } from './explore.tsx'
+import { ClassChoice, Large, SeedRow, Truncation, useLook } from '../parts/look.tsx'
+import { StyledNetwork, useAsked } from '../parts/network.tsx'
 
 export function Directions() {
   return (
     <>
       <h1>Directions</h1>
-      <Network>
-        {(info) =>
-          info.hasStyles ? (
-            <Sliders info={info} />
-          ) : (
-            <p class="empty">A network of configuration A or B has no styles to move.</p>
-          )
-        }
-      </Network>
+      <StyledNetwork to="move">{(info) => <Sliders info={info} />}</StyledNetwork>
     </>
   )
 }
 
 function Sliders({ info }: { readonly info: NetworkInfo }) {
-  const { params } = useLink()
-  const look = readLook(params, info)
-  const set = (part: Partial<Look>) => change(lookParams({ ...look, ...part }))
+  const { params, look, set } = useLook(info)
   const found = useAsked('api/components', { network: info.network })
   const all = Array.from({ length: info.layers }, (_, i) => i)
   const ranges = [{ name: 'All', layers: all }, ...layerGroups(info.layers)]

@@ -2,14 +2,14 @@
 import { useState } from 'preact/hooks'
 import { layerGroups, lookCode, lookCommand, sideOfLayer } from '../../commands.ts'
 import type { Copied, Look, NetworkInfo } from '../../protocol.ts'
-import { change, useLink } from '../link.ts'
-import { lookParams, numberIn, plain, readLook } from '../looks.ts'
-import { Choice } from '../parts/controls.tsx'
+import { change } from '../link.ts'
+import { firstIn, plain } from '../looks.ts'
+import { Choice, Pager } from '../parts/controls.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { Icon } from '../parts/icon.tsx'
-import { Network } from '../parts/network.tsx'
+import { ClassChoice, Large, SeedRow, Truncation, useLook } from '../parts/look.tsx'
+import { StyledNetwork } from '../parts/network.tsx'
 import { Picture } from '../parts/picture.tsx'
-import { ClassChoice, Large, SeedRow, Truncation } from './explore.tsx'
 
 const sourcesAtOnce = 12
 const dragType = 'application/x-stylegan-seed'
@@ -18,15 +18,7 @@ export function Mix() {
   return (
     <>
       <h1>Mix styles</h1>
-      <Network>
-        {(info) =>
-          info.hasStyles ? (
-            <Mixer info={info} />
-          ) : (
-            <p class="empty">A network of configuration A or B has no styles to mix.</p>
-          )
-        }
-      </Network>
+      <StyledNetwork to="mix">{(info) => <Mixer info={info} />}</StyledNetwork>
     </>
   )
 }
@@ -38,11 +30,9 @@ interface Place {
 }
 
 function Mixer({ info }: { readonly info: NetworkInfo }) {
-  const { params } = useLink()
-  const look = readLook(params, info)
-  const set = (part: Partial<Look>) => change(lookParams({ ...look, ...part }))
+  const { params, look, set } = useLook(info)
   const [picked, setPicked] = useState<number>()
-  const first = Math.max(0, Math.floor(numberIn(params, 'first', 0)))
+  const first = firstIn(params)
   const isEach = params['each'] === '1'
   const places = isEach ? eachLayer(info.layers) : groupsOf(info.layers)
   const put = (seed: number | undefined, layers: readonly number[]) => {
@@ -81,25 +71,7 @@ function Mixer({ info }: { readonly info: NetworkInfo }) {
       <section class="sources" aria-label="Pictures to take styles from">
         <div class="row spread">
           <h2>Drag one onto its layers</h2>
-          <div class="row">
-            <button
-              type="button"
-              class="square"
-              aria-label="Pictures before"
-              disabled={first === 0}
-              onClick={() => change({ first: Math.max(0, first - sourcesAtOnce) || undefined })}
-            >
-              <Icon name="left" />
-            </button>
-            <button
-              type="button"
-              class="square"
-              aria-label="Pictures after"
-              onClick={() => change({ first: first + sourcesAtOnce })}
-            >
-              <Icon name="right" />
-            </button>
-          </div>
+          <Pager what="Pictures" first={first} size={sourcesAtOnce} />
         </div>
         <p class="muted" role="status">
           {picked === undefined

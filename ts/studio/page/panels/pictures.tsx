@@ -3,8 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Run } from '../../protocol.ts'
 import { change } from '../link.ts'
 import { numberIn } from '../looks.ts'
-import { Choice, Slider } from '../parts/controls.tsx'
-import { Icon } from '../parts/icon.tsx'
+import { Choice, PlayButton, Slider } from '../parts/controls.tsx'
 import { kimgText } from '../text.ts'
 import { pictureAddress } from './runs.tsx'
 
@@ -43,9 +42,7 @@ export function Pictures({ run, params }: { readonly run: Run; readonly params: 
   return (
     <>
       <div class="time-line">
-        <button type="button" class="square" onClick={play} aria-label={isPlaying ? 'Pause' : 'Play'}>
-          <Icon name={isPlaying ? 'pause' : 'play'} isFilled />
-        </button>
+        <PlayButton isPlaying={isPlaying} onClick={play} />
         <Slider
           label="After"
           value={index}

@@ -4,15 +4,15 @@ import { walkCode, walkCommand } from '../../commands.ts'
 import type { Look, NetworkInfo, Walk as WalkData } from '../../protocol.ts'
 import { made, messageOf, pageName, save } from '../api.ts'
 import { useDrawn } from '../drawing.ts'
-import { change, useLink } from '../link.ts'
+import { change } from '../link.ts'
 import { clearVideo, useLive } from '../live.ts'
-import { numberIn, randomSeed, readLook } from '../looks.ts'
-import { Choice, Fault, NumberBox, Slider } from '../parts/controls.tsx'
+import { isSeed, numberIn, plain, randomSeed } from '../looks.ts'
+import { Choice, Fault, NumberBox, PlayButton, Slider } from '../parts/controls.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { Icon } from '../parts/icon.tsx'
+import { ClassChoice, SeedBox, Truncation, useLook } from '../parts/look.tsx'
 import { Network, useAsked } from '../parts/network.tsx'
 import { DrawnPicture, Picture } from '../parts/picture.tsx'
-import { ClassChoice, Truncation } from './explore.tsx'
 
 const mostKeys = 32
 
@@ -27,7 +27,6 @@ export function Walk() {
 
 function readWalk(params: Readonly<Record<string, string>>, look: Look): WalkData {
   const seeds = (params['keys'] ?? '0,1,2,3').split(',').map(Number)
-  const isSeed = (seed: number) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32
   const good = seeds.filter(isSeed).slice(0, mostKeys)
   const whole = (name: string, fallback: number, most: number) =>
     Math.min(most, Math.max(1, Math.round(numberIn(params, name, fallback))))
@@ -45,8 +44,7 @@ function readWalk(params: Readonly<Record<string, string>>, look: Look): WalkDat
 }
 
 function Walker({ info }: { readonly info: NetworkInfo }) {
-  const { params } = useLink()
-  const look = readLook(params, info)
+  const { params, look } = useLook(info)
   const walk = readWalk(params, look)
   const about = useAsked('api/about')
   const setKeys = (seeds: readonly number[]) => change({ keys: seeds.join(',') })
@@ -121,11 +119,7 @@ function Strip({ look, seeds, setKeys }: StripProps) {
       <ol class="strip" tabIndex={0} aria-label="Key frames, in their order">
         {seeds.map((seed, i) => (
           <li key={`${i} ${seed}`}>
-            <Picture
-              slot={`key-${i}`}
-              look={{ ...look, seed, mix: [], shifts: [] }}
-              alt={`Key frame ${i + 1}, seed ${seed}`}
-            />
+            <Picture slot={`key-${i}`} look={{ ...plain(look), seed }} alt={`Key frame ${i + 1}, seed ${seed}`} />
             <span>{seed}</span>
             <span class="row">
               <button
@@ -160,10 +154,7 @@ function Strip({ look, seeds, setKeys }: StripProps) {
         ))}
       </ol>
       <div class="row end">
-        <NumberBox label="Seed of the next key frame" value={next} min={0} max={2 ** 32 - 1} onInput={setNext} />
-        <button type="button" class="square" aria-label="Another seed" onClick={() => setNext(randomSeed())}>
-          <Icon name="dice" />
-        </button>
+        <SeedBox label="Seed of the next key frame" seed={next} onInput={setNext} />
         <button type="button" disabled={seeds.length >= mostKeys} onClick={add}>
           Add
         </button>
@@ -193,14 +184,7 @@ function Player({ walk, start }: { readonly walk: WalkData; readonly start: numb
         isLarge
       />
       <div class="time-line">
-        <button
-          type="button"
-          class="square"
-          aria-label={isPlaying ? 'Pause' : 'Play'}
-          onClick={() => setPlaying(!isPlaying)}
-        >
-          <Icon name={isPlaying ? 'pause' : 'play'} isFilled />
-        </button>
+        <PlayButton isPlaying={isPlaying} onClick={() => setPlaying(!isPlaying)} />
         <Slider
           label="Position"
           value={shown}

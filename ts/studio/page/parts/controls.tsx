@@ -1,6 +1,8 @@
 /** Controls with names: sliders, choices, numbers. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useState } from 'preact/hooks'
+import { change } from '../link.ts'
+import { Icon } from './icon.tsx'
 
 interface SliderProps {
   readonly label: string
@@ -105,6 +107,41 @@ export function Select({ label, value, onChoose, children }: SelectProps) {
         {children}
       </select>
     </div>
+  )
+}
+
+interface PagerProps {
+  /** What the pictures are. */
+  readonly what: string
+  readonly first: number
+  readonly size: number
+}
+
+/** To the pictures before and after those that are shown. */
+export function Pager({ what, first, size }: PagerProps) {
+  return (
+    <div class="row">
+      <button
+        type="button"
+        class="square"
+        aria-label={`${what} before`}
+        disabled={first === 0}
+        onClick={() => change({ first: Math.max(0, first - size) || undefined })}
+      >
+        <Icon name="left" />
+      </button>
+      <button type="button" class="square" aria-label={`${what} after`} onClick={() => change({ first: first + size })}>
+        <Icon name="right" />
+      </button>
+    </div>
+  )
+}
+
+export function PlayButton({ isPlaying, onClick }: { readonly isPlaying: boolean; readonly onClick: () => void }) {
+  return (
+    <button type="button" class="square" aria-label={isPlaying ? 'Pause' : 'Play'} onClick={onClick}>
+      <Icon name={isPlaying ? 'pause' : 'play'} isFilled />
+    </button>
   )
 }
 

@@ -72,6 +72,12 @@ export function Network({ children }: NetworkProps) {
   )
 }
 
+/** {@link Network}, of networks that have styles. */
+export function StyledNetwork({ to, children }: NetworkProps & { readonly to: string }) {
+  const without = <p class="empty">{`A network of configuration A or B has no styles to ${to}.`}</p>
+  return <Network>{(info) => (info.hasStyles ? children(info) : without)}</Network>
+}
+
 function Facts({ info, group = 'Files' }: { readonly info: NetworkInfo; readonly group?: string | undefined }) {
   const { resolution, height, kimg, origin, labelSize } = info
   const facts = [
