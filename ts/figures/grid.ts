@@ -47,19 +47,38 @@ export function cropImages(
 }
 
 /** Each pixel of each image of a batch `factor` times along both axes: the nearest, no new colours. */
-export function enlargeImages(batch: Uint8Array, { n, h, w, c }: BatchShape, factor: number): Uint8Array {
-  if (factor === 1) return batch
-  const [row, wide] = [w * c, w * c * factor]
-  const enlarged = new Uint8Array(n * h * factor * wide)
-  for (let y = 0; y < n * h; y++) {
-    const top = y * factor * wide
-    for (let x = 0; x < w * factor; x++) {
-      const from = y * row + Math.floor(x / factor) * c
-      enlarged.set(batch.subarray(from, from + c), top + x * c)
+export function enlargeImages(batch: Uint8Array, shape: BatchShape, factor: number): Uint8Array {
+  return factor === 1 ? batch : stretchImages(batch, shape, shape.w * factor, shape.h * factor)
+}
+
+/**
+ * Each image of a batch in another size, the nearest pixel in each place.
+ *
+ * @returns `[N, height, width, C]`
+ */
+export function stretchImages(
+  batch: Uint8Array,
+  { n, h, w, c }: BatchShape,
+  width: number,
+  height: number,
+): Uint8Array {
+  const row = width * c
+  const stretched = new Uint8Array(n * height * row)
+  const rowOf = (y: number) => Math.floor((y * h) / height)
+  for (let image = 0; image < n; image++) {
+    for (let y = 0; y < height; y++) {
+      const to = (image * height + y) * row
+      if (y > 0 && rowOf(y) === rowOf(y - 1)) {
+        stretched.copyWithin(to, to - row, to)
+        continue
+      }
+      for (let x = 0; x < width; x++) {
+        const from = ((image * h + rowOf(y)) * w + Math.floor((x * w) / width)) * c
+        stretched.set(batch.subarray(from, from + c), to + x * c)
+      }
     }
-    for (let copy = 1; copy < factor; copy++) enlarged.copyWithin(top + copy * wide, top, top + wide)
   }
-  return enlarged
+  return stretched
 }
 
 /**

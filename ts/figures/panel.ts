@@ -1,6 +1,6 @@
 /** Figures as papers have them: pictures in rows and columns, white gaps, labels. All in RGB. */
 import { optionError } from '../files/option-names.ts'
-import { cropImages, type Picture } from './grid.ts'
+import { cropImages, stretchImages, type Picture } from './grid.ts'
 
 /** Columns of 5×7 letters, the lowest bit on top, as character displays show them. */
 // prettier-ignore
@@ -59,15 +59,9 @@ export function enlarge(picture: Picture, factor: number): Picture {
 
 /** The nearest pixel in each place. */
 export function stretch(picture: Picture, width: number, height: number): Picture {
-  const stretched = blank(width, height)
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const [fromX, fromY] = [Math.floor((x * picture.width) / width), Math.floor((y * picture.height) / height)]
-      const from = 3 * (fromY * picture.width + fromX)
-      stretched.pixels.set(picture.pixels.subarray(from, from + 3), 3 * (y * width + x))
-    }
-  }
-  return stretched
+  checkPixels(width, height)
+  const shape = { n: 1, h: picture.height, w: picture.width, c: 3 }
+  return { pixels: stretchImages(picture.pixels, shape, width, height), width, height }
 }
 
 /** Left and right swapped. */
