@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
-import { defaultCutoff, type ImageGenerator } from '../figures/generator.ts'
+import { defaultCutoff, type ImageGenerator, type Images } from '../figures/generator.ts'
 import type { Shift } from '../figures/components.ts'
 import { drawLook, type Copied } from '../figures/look.ts'
 import { enlargeImages, tileImages } from '../figures/grid.ts'
@@ -130,73 +130,74 @@ async function run(options: Options): Promise<void> {
 }
 
 /** One file for each seed, or a grid of all. */
-async function drawSeeds(
-  G: ImageGenerator,
-  { seeds, grid, outdir, scale = 1, ...given }: Options & { seeds: number[] },
+async function drawSeeds(G: ImageGenerator, options: Options & { seeds: number[] }): Promise<void> {
+  const { seeds, grid, outdir, scale = 1, mix, shift: shifts, height } = options
+  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed } = options
+  const noiseStrength = strengthOf(options)
+  const look = { psi, cutoff, class: options.class, noise, noiseSeed, noiseStrength, mix, shifts, height }
+  if (grid) return drawGrid(grid, seeds, scale, join(outdir, 'grid.png'), (seed) => drawLook(G, { seed, ...look }))
+  for (const seed of seeds) {
+    const path = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
+    await writeImage(path, await drawLook(G, { seed, ...look }), 0, scale)
+  }
+}
+
+async function drawGrid(
+  { columns, rows }: { columns: number; rows: number },
+  seeds: readonly number[],
+  scale: number,
+  path: string,
+  draw: (seed: number) => Promise<Images>,
 ): Promise<void> {
-  const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed, noiseStrength: factors, height } = given
-  const noiseStrength = factors?.length === 1 ? factors[0] : factors
-  const { mix, shift: shifts } = given
-  const look = { psi, cutoff, class: given.class, noise, noiseSeed, noiseStrength, mix, shifts, height }
   const progress = new Progress()
   const drawn: Uint8Array[] = []
   let shape = { h: 0, w: 0, c: 3 }
   for (const seed of seeds) {
-    const image = await drawLook(G, { seed, ...look })
+    const image = await draw(seed)
     shape = { h: image.height * scale, w: image.width * scale, c: image.channels }
-    checkPixels(shape.w * (grid?.columns ?? 1), shape.h * (grid?.rows ?? 1))
-    const pixels = enlargeImages(image.pixels, { n: 1, h: image.height, w: image.width, c: image.channels }, scale)
-    if (grid) {
-      drawn.push(pixels)
-      progress.count('drawing images', drawn.length, seeds.length)
-      continue
-    }
-    const path = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
-    await writeFile(path, await encodeDrawnPng(pixels, shape.w, shape.h, shape.c))
+    checkPixels(shape.w * columns, shape.h * rows)
+    drawn.push(enlarged(image, 0, scale))
+    progress.count('drawing images', drawn.length, seeds.length)
   }
-  if (!grid) return
   const gap = Math.ceil(shape.w / 64)
-  const {
-    pixels,
-    width,
-    height: high,
-  } = tileImages(Buffer.concat(drawn), { n: seeds.length, ...shape }, grid.columns, gap)
-  await writeFile(join(outdir, 'grid.png'), await encodeDrawnPng(pixels, width, high, shape.c))
+  const { pixels, width, height } = tileImages(Buffer.concat(drawn), { n: seeds.length, ...shape }, columns, gap)
+  await writeFile(path, await encodeDrawnPng(pixels, width, height, shape.c))
 }
+
+/** Writes image i, each pixel `scale` times along both axes. */
+async function writeImage(path: string, images: Images, i: number, scale: number): Promise<void> {
+  const [width, height] = [images.width * scale, images.height * scale]
+  checkPixels(width, height)
+  await writeFile(path, await encodeDrawnPng(enlarged(images, i, scale), width, height, images.channels))
+}
+
+const enlarged = (images: Images, i: number, scale: number): Uint8Array =>
+  enlargeImages(images.at(i), { n: 1, h: images.height, w: images.width, c: images.channels }, scale)
+
+/** One factor of the noise for all layers, or one a layer. */
+const strengthOf = ({ noiseStrength: factors }: Options) => (factors?.length === 1 ? factors[0] : factors)
 
 /** One file for each w of a file. */
 async function drawProjected(options: Options & { projectedW: string }): Promise<void> {
-  const { projectedW, outdir, scale = 1, height, noiseMode: noise, noiseSeed, noiseStrength: factors } = options
+  const { projectedW, outdir, scale = 1, height, noiseMode: noise, noiseSeed } = options
   const why = '--projected-w draws the w of a file as it is'
   const ofSeeds = [
-    'seeds',
-    'trunc',
-    'truncCutoff',
-    'class',
-    'mix',
-    'shift',
-    'grid',
-    'uncurated',
-    'uncuratedRows',
-  ] as const
-  refuseIgnored(
-    ...[...ofSeeds, 'lods' as const, 'paper' as const].map(
-      (key) => [flagOf(key), options[key] !== undefined, why] as const,
-    ),
-    ['--noise-seed', noiseSeed !== undefined && noise !== 'random', 'it belongs to --noise-mode random'],
-  )
+    ...(['seeds', 'trunc', 'truncCutoff', 'class', 'mix', 'shift'] as const),
+    ...(['grid', 'uncurated', 'uncuratedRows', 'lods', 'paper'] as const),
+  ]
+  refuseIgnored(...ofSeeds.map((key) => [flagOf(key), options[key] !== undefined, why] as const), [
+    '--noise-seed',
+    noiseSeed !== undefined && noise !== 'random',
+    'it belongs to --noise-mode random',
+  ])
   const { w, noiseMaps } = await readProjected(projectedW)
   const { G } = await openGenerator(options)
   refuseNoise(noise, G)
-  const noiseStrength = factors?.length === 1 ? factors[0] : factors
+  const noiseStrength = strengthOf(options)
   const noiseSeeds = noiseSeed === undefined ? undefined : Array.from({ length: w.count }, (_, i) => noiseSeed + i)
   const images = await G.synthesis(w, { noise, noiseMaps, noiseSeeds, noiseStrength, height })
-  const { width, height: high, channels: c } = images
-  checkPixels(width * scale, high * scale)
   for (let i = 0; i < w.count; i++) {
-    const pixels = enlargeImages(images.at(i), { n: 1, h: high, w: width, c }, scale)
-    const path = join(outdir, `proj${String(i).padStart(2, '0')}.png`)
-    await writeFile(path, await encodeDrawnPng(pixels, width * scale, high * scale, c))
+    await writeImage(join(outdir, `proj${String(i).padStart(2, '0')}.png`), images, i, scale)
   }
 }
 
