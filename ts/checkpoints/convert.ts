@@ -2,7 +2,7 @@
 import type { PickleValue } from '../files/pickle.ts'
 import { shown } from '../files/shown.ts'
 import { gather, rowMajor, type Weight, type Weights } from '../files/weights.ts'
-import type { NetworkOptions } from '../networks/params.ts'
+import { sideOfLayer, type NetworkOptions } from '../networks/params.ts'
 import type { Semantics } from '../networks/semantics.ts'
 
 /** A file's networks under official names, and what the names do not tell. */
@@ -139,7 +139,7 @@ export function scalarOf(weights: Weights, name: string): number {
 
 /** `Conv0_up` and `Conv1` of the two layers that each resolution has, `Const` and `Conv` at 4×4. */
 export function layerName(index: number): string {
-  const side = 2 ** (Math.floor(index / 2) + 2)
+  const side = sideOfLayer(index)
   return `${side}x${side}/${index === 0 ? 'Const' : index === 1 ? 'Conv' : index % 2 === 0 ? 'Conv0_up' : 'Conv1'}`
 }
 

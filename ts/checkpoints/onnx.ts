@@ -4,7 +4,7 @@ import { opset, type OnnxModel, type OnnxType } from '../files/onnx.ts'
 import type { Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { heGain } from '../networks/layers.ts'
-import { gainOf, growth, numLayers, type NetworkOptions, type Params } from '../networks/params.ts'
+import { gainOf, growth, numLayers, sideOfLayer, type NetworkOptions, type Params } from '../networks/params.ts'
 import { OnnxGraph } from './onnx-graph.ts'
 import { metadataOf, type NetworkMetadata } from './own.ts'
 
@@ -266,7 +266,7 @@ class Layers {
     const { epsilon: own = epsilon, styleBeforeActivation: late } = this.#options.semantics ?? {}
     let y = noise && this.#choices.noise !== 'none' ? this.#withNoise(layer, name, x) : x
     if (!late) y = graph.leakyRelu(y)
-    const [centred, deviation] = graph.centred(y, sideOf(layer), own)
+    const [centred, deviation] = graph.centred(y, sideOfLayer(layer), own)
     const style = this.#dense(`${this.#prefix}${name}/StyleMod`, styles(layer), 1)
     const part = (from: number) => {
       const slice = graph.op('Slice', [
@@ -284,7 +284,7 @@ class Layers {
 
   #withNoise(layer: number, name: string, x: string): string {
     const graph = this.#graph
-    const side = sideOf(layer)
+    const side = sideOfLayer(layer)
     const shape = [1, 1, side, side]
     const own = `G_synthesis/noise${layer}`
     const description = 'standard normal, one for each image or one for all'
@@ -298,8 +298,5 @@ class Layers {
     return graph.add(x, graph.mul(map, this.#perChannel(`${name}/Noise/weight`)))
   }
 }
-
-/** Of a layer's feature maps. */
-const sideOf = (layer: number) => 2 ** (Math.floor(layer / 2) + 2)
 
 const psiHelp = 'truncation: 1 draws from all that was learned, 0 the mean image'

@@ -4,7 +4,7 @@ import { seedsOf, type Seeds } from '../data/seeds.ts'
 import { shownValue } from '../files/shown.ts'
 import { encodeDrawnPng, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
-import { disposeNetwork, get, numLayers, type Network, type NetworkOptions } from '../networks/params.ts'
+import { disposeNetwork, get, numLayers, sideOfLayer, type Network, type NetworkOptions } from '../networks/params.ts'
 import type { LoadedGenerator, Origin } from '../training/imported.ts'
 import { cropImages, type Picture } from './grid.ts'
 import { rgbPicture } from './panel.ts'
@@ -234,7 +234,7 @@ export class ImageGenerator implements TrainedGenerator {
     }
     if (!configurationOf(this.options).noise) return 'none'
     return strengths.map((strength, layer) => {
-      const side = 2 ** (Math.floor(layer / 2) + 2)
+      const side = sideOfLayer(layer)
       const shape = [1, side, side, 1]
       const full = own
         ? this.Gs.device.tensor(own[layer] ?? [], shape)

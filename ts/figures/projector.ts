@@ -8,7 +8,7 @@ import { configurationOf } from '../networks/configurations.ts'
 import { draw } from '../networks/generator.ts'
 import { downscale } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
-import { createNetwork, get, numLayers, tracked, type Network, type Params } from '../networks/params.ts'
+import { createNetwork, get, numLayers, sideOfLayer, tracked, type Network, type Params } from '../networks/params.ts'
 import { createOptimizer, step, type Optimizer } from '../training/optimizer.ts'
 import { labelOf, type TrainedGenerator } from './render.ts'
 
@@ -83,7 +83,7 @@ export async function createProjector(
   const { mean, deviation } = scope(() => statisticsOfW(generator, classes, rng))
   const shape = [space === 'w' ? 1 : layers, options.dlatentSize]
   const noise = Array.from({ length: has.noise ? layers : 0 }, (_, i) => {
-    const side = 2 ** (Math.floor(i / 2) + 2)
+    const side = sideOfLayer(i)
     return { name: `noise${i}`, shape: [1, side, side, 1], init: { deviation: 1 }, trainable: true }
   })
   const variables = createNetwork(Gs.device, [{ name: 'w', shape, init: { value: 0 }, trainable: true }, ...noise], rng)

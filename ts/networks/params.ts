@@ -121,6 +121,11 @@ export function numLayers(resolution: number): number {
   return 2 * Math.log2(resolution) - 2
 }
 
+/** Side of the feature maps of a layer that takes a style. */
+export function sideOfLayer(layer: number): number {
+  return 2 ** (Math.floor(layer / 2) + 2)
+}
+
 /**
  * Where the networks stand at a level of detail: the largest images in use have side 2^`top`, and `fade` is the share of the next
  * smaller ones. lod 0 is the full resolution, each further 1 halves it (Karras et al. 2017, Fig. 2).

@@ -10,6 +10,7 @@ import {
   get,
   growth,
   numLayers,
+  sideOfLayer,
   weight,
   type Params,
   type ParamSpec,
@@ -35,7 +36,7 @@ export function synthesisSpecs(options: SynthesisNetworkOptions): ParamSpec[] {
   ]
   const specs: ParamSpec[] = []
   for (let i = 0; noise && i < numLayers(resolution); i++) {
-    const side = 2 ** (Math.floor(i / 2) + 2)
+    const side = sideOfLayer(i)
     specs.push({
       name: `G_synthesis/noise${i}`,
       shape: [1, 1, side, side],
