@@ -1,5 +1,5 @@
 /** Parameters from files. */
-import type { SafetensorsFile } from '../files/safetensors.ts'
+import type { HostTensor, SafetensorsFile } from '../files/safetensors.ts'
 import { scope, type Shape, type Tensor } from '../native/index.ts'
 
 /**
@@ -24,10 +24,24 @@ export function checkSaved(file: SafetensorsFile, name: string, shape: Shape): v
  */
 export async function loadTensor(tensor: Tensor, name: string, file: SafetensorsFile): Promise<void> {
   checkSaved(file, name, tensor.shape)
-  const { values, shape } = await file.read(name)
+  fillTensor(tensor, name, (await file.read(name)).values, (message) => file.error(message))
+}
+
+/**
+ * Fills a tensor with the numbers of a variable of its shape.
+ *
+ * @param error makes the error of the file that has them
+ * @throws that error if they are not finite
+ */
+export function fillTensor(
+  tensor: Tensor,
+  name: string,
+  values: HostTensor['values'],
+  error: (message: string) => Error,
+): void {
   const bad = firstNotFinite(values)
-  if (bad >= 0) throw file.error(`'${name}' must be finite, got ${values[bad]}; use another snapshot`)
-  scope(() => tensor.assign(tensor.device.tensor(values, shape)))
+  if (bad >= 0) throw error(`'${name}' must be finite, got ${values[bad]}; use another snapshot`)
+  scope(() => tensor.assign(tensor.device.tensor(values, tensor.shape)))
 }
 
 /** The place of the first value that is NaN or infinite, −1 if there is none. A loop: `findIndex` takes several times as long. */

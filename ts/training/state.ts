@@ -262,10 +262,8 @@ export async function readGenerator(path: string, device: Device, layer?: Custom
     const { network: saved, config, classes, position, origin } = trainingMetadata(path, file)
     const network = withLayer(saved, layer)
     const specs = generatorSpecs(network)
-    for (const { name, shape } of specs) checkSaved(file, `Gs/${name}`, shape)
     await checkProducts(network, device)
-    const Gs = emptyNetwork(device, specs)
-    for (const [name, tensor] of Gs.params) await loadTensor(tensor, `Gs/${name}`, file)
+    const Gs = await readNetwork(file, 'Gs', device, specs)
     const drawn = { ...Gs, params: frozen(Gs.params) }
     const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
     return { Gs: drawn, options, classes, height: pictureHeight(config), nimg: position.nimg, origin }
@@ -284,11 +282,21 @@ export async function readDiscriminator(
   }
   return SafetensorsFile.use(path, async (file) => {
     const specs = discriminatorSpecs(withLayer(trainingMetadata(path, file).network, layer))
-    for (const { name, shape } of specs) checkSaved(file, `D/${name}`, shape)
-    const D = emptyNetwork(device, specs)
-    for (const [name, tensor] of D.params) await loadTensor(tensor, `D/${name}`, file)
-    return D
+    return readNetwork(file, 'D', device, specs)
   })
+}
+
+/** A network of a snapshot. All shapes are looked at before memory is taken. */
+async function readNetwork(
+  file: SafetensorsFile,
+  group: string,
+  device: Device,
+  specs: readonly ParamSpec[],
+): Promise<Network> {
+  for (const { name, shape } of specs) checkSaved(file, `${group}/${name}`, shape)
+  const network = emptyNetwork(device, specs)
+  for (const [name, tensor] of network.params) await loadTensor(tensor, `${group}/${name}`, file)
+  return network
 }
 
 function* namedTensors({ G, D, Gs, gOptimizer, dOptimizer }: TrainingState): Generator<[string, Tensor]> {

@@ -4,9 +4,9 @@ import { isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
 import type { HostTensor } from '../files/safetensors.ts'
 import { readMetadata, SafetensorsFile, SnapshotError } from '../files/safetensors.ts'
 import type { Weights } from '../files/weights.ts'
-import { scope, type Device } from '../native/index.ts'
+import type { Device } from '../native/index.ts'
 import { mostFrozen } from '../networks/discriminator.ts'
-import { firstNotFinite } from '../networks/load.ts'
+import { fillTensor } from '../networks/load.ts'
 import type { Network, NetworkOptions } from '../networks/params.ts'
 import { networkOptions, sameData, scheduleOptions, type TrainConfig } from './config.ts'
 import type { Origin } from './imported.ts'
@@ -180,16 +180,16 @@ async function take(
 ): Promise<void> {
   for (const [name, tensor] of network.params) {
     const source = nameIn(name, Math.log2(to.resolution / from.resolution))
-    const saved = source === undefined ? undefined : await read(source)
+    if (source === undefined) continue
+    const saved = await read(source)
     const fitting = saved && withClasses(name, saved, from.labelSize, to.labelSize)
     if (fitting === undefined) continue
     const { shape, values } = fitting
+    const error = (message: string) => new SnapshotError(`${path}: ${message}`)
     if (shape.join() !== tensor.shape.join()) {
-      throw new SnapshotError(`${path}: '${source}' must be [${tensor.shape.join(', ')}], got [${shape.join(', ')}]`)
+      throw error(`'${source}' must be [${tensor.shape.join(', ')}], got [${shape.join(', ')}]`)
     }
-    if (firstNotFinite(values) >= 0)
-      throw new SnapshotError(`${path}: '${source}' must be finite; use another snapshot`)
-    scope(() => tensor.assign(tensor.device.tensor(values, shape)))
+    fillTensor(tensor, source, values, error)
   }
 }
 
