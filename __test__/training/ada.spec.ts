@@ -82,9 +82,10 @@ test('what is no state of augmentation is refused', (t) => {
 })
 
 test("fewer than 5,000 images of one's own are augmented, with the reason", (t) => {
-  t.deepEqual(chooseAugmentation(4999).aug, 'ada')
-  t.is(chooseAugmentation(5000).aug, 'none')
-  t.regex(chooseAugmentation(300).reason, /ada.*300 images are fewer than 5,000.*--aug none/)
+  t.deepEqual(chooseAugmentation(4999, 'photos').aug, 'ada')
+  t.is(chooseAugmentation(5000, 'photos').aug, 'none')
+  t.deepEqual(chooseAugmentation(300, 'builtin:avatars'), { aug: 'none' })
+  t.regex(chooseAugmentation(300, 'photos').reason!, /ada.*300 images are fewer than 5,000.*--aug none/)
 })
 
 test('overfitting is told where p is at its limit and r_t above 0.9, with what to do', (t) => {

@@ -60,7 +60,10 @@ export async function chooseConfig(
   const alone = preset === undefined && data !== undefined
   if (hours == null && given.resume == null && !alone) return { config: plain(given), lines: [] }
   const key = keyOf({ ...given, ...(alone && { hours: hours ?? defaultHours }) })
-  const found = await findRun(given, key)
+  const runs: Saved[] = []
+  for await (const run of savedConfigs(given.outdir ?? options.outdir.default)) runs.push(run)
+  const desc = given.desc ?? options.desc.default
+  const found = runs.find(({ config }) => config.chosenFor === key && config.desc === desc)
   if (found) {
     const lines = [`Chosen         when this run began, in ${found.dir}; nothing is measured again`]
     return { config: resolveConfig(found.config.preset, { ...found.config, ...changes(given) }), lines }
@@ -77,7 +80,7 @@ export async function chooseConfig(
         `${name('hours')} and ${name('resume')}: a network of other images is expected, got one of ${String(data)}, whose training goes on; give ${name('kimg')} in place of ${name('hours')}`,
     )
   }
-  await refuseOtherRun({ ...given, hours: planned }, key)
+  await refuseOtherRun(runs, { ...given, desc, hours: planned }, key)
   return plan(planned, { ...named, hours: planned, chosenFor: key }, given, taken && sizeOf(named), onMeasuring)
 }
 
@@ -101,15 +104,10 @@ function changes(given: ConfigOverrides): ConfigOverrides {
   return Object.fromEntries(kept.map((key) => [key, given[key]]))
 }
 
-/** The run in the folder of results whose options were chosen for these. */
-async function findRun(
-  { outdir = options.outdir.default, desc = options.desc.default }: ConfigOverrides,
-  key: string,
-): Promise<{ dir: string; config: TrainConfig } | undefined> {
-  for await (const run of savedConfigs(outdir)) {
-    if (run.config.chosenFor === key && run.config.desc === desc) return run
-  }
-  return undefined
+/** A run in the folder of results, and its options. */
+interface Saved {
+  readonly dir: string
+  readonly config: TrainConfig
 }
 
 /**
@@ -117,11 +115,10 @@ async function findRun(
  *
  * @throws RangeError naming what was given there and here
  */
-async function refuseOtherRun(given: ConfigOverrides, key: string): Promise<void> {
+async function refuseOtherRun(runs: readonly Saved[], given: ConfigOverrides, key: string): Promise<void> {
   const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  const { desc = options.desc.default } = given
-  for await (const { dir, config } of savedConfigs(given.outdir ?? options.outdir.default)) {
-    if (config.chosenFor === null || runName({ ...config, desc, ...named }) !== basename(dir)) continue
+  for (const { dir, config } of runs) {
+    if (config.chosenFor === null || runName({ ...config, ...named }) !== basename(dir)) continue
     if (hasDiverged(dir) || (await snapshotsIn(dir)).length === 0) continue
     const [there, here] = [config.chosenFor, key].map(givenOf) as [Record<string, unknown>, Record<string, unknown>]
     const differing = configKeys.filter((option) => JSON.stringify(there[option]) !== JSON.stringify(here[option]))
@@ -245,9 +242,9 @@ export async function toMeasure(config: TrainConfig): Promise<TrainConfig> {
 }
 
 /** What training will do to few images: half as strong as it may get, for the measurement. */
-function augmentation({ aug = 'auto', data, p }: ConfigOverrides, count: number): ConfigOverrides {
-  const isOn = aug === 'ada' || (aug === 'auto' && data !== BUILTIN_AVATARS && chooseAugmentation(count).aug === 'ada')
-  return isOn ? { aug: 'ada', p: p || 0.5 } : {}
+function augmentation({ aug = 'auto', data = '', p }: ConfigOverrides, count: number): ConfigOverrides {
+  const chosen = aug === 'auto' ? chooseAugmentation(count, data).aug : aug
+  return chosen === 'ada' ? { aug: 'ada', p: p || 0.5 } : {}
 }
 
 /** What training takes at each resolution on the way to a size. */

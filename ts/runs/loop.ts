@@ -1,7 +1,6 @@
 /** Training, as an async iterable of events. */
 import { join } from 'node:path'
 import { describeLeftOut } from '../data/dataset.ts'
-import { BUILTIN_AVATARS } from '../data/info.ts'
 import { nameOfImages } from '../data/memory.ts'
 import { Device } from '../native/index.ts'
 import { withLayer } from '../networks/custom-layer.ts'
@@ -167,10 +166,7 @@ async function* trainIn(
   yield* ifLeft(events(), () => training.leave())
 }
 
-/**
- * The options with what `aug: auto` is for this run: what it began with, else what fits the number of images, with the reason. The built-in
- * avatars are drawn, as many as are wanted.
- */
+/** The options with what `aug: auto` is for this run: what it began with, else what fits the images, with the reason. */
 function withAugmentation(
   given: TrainConfig,
   { began }: RunDir,
@@ -178,7 +174,6 @@ function withAugmentation(
 ): { config: TrainConfig; reason?: string } {
   if (given.aug !== 'auto') return { config: given }
   if (began && began.aug !== 'auto') return { config: { ...given, aug: began.aug } }
-  if (given.data === BUILTIN_AVATARS) return { config: { ...given, aug: 'none' } }
-  const { aug, reason } = chooseAugmentation(count)
-  return { config: { ...given, aug }, reason }
+  const { aug, ...why } = chooseAugmentation(count, given.data)
+  return { config: { ...given, aug }, ...why }
 }

@@ -1,4 +1,5 @@
 /** The controller of augmentation (Karras et al. 2020, Section 3.1): p follows how far D knows the training images by heart. */
+import { BUILTIN_AVATARS } from '../data/info.ts'
 import { isRecord } from '../files/json.ts'
 import type { TrainConfig } from './options.ts'
 
@@ -67,8 +68,12 @@ export function observe(state: AugmentState, step: number, meanSign: number, ima
   window.images += images
 }
 
-/** What `auto` is for a data set of one's own, and why. */
-export function chooseAugmentation(images: number): { readonly aug: 'ada' | 'none'; readonly reason: string } {
+/** What `auto` is for a data set, and why. The built-in avatars are drawn, as many as are wanted. */
+export function chooseAugmentation(
+  images: number,
+  data: string,
+): { readonly aug: 'ada' | 'none'; readonly reason?: string } {
+  if (data === BUILTIN_AVATARS) return { aug: 'none' }
   const count = images.toLocaleString('en')
   const limit = fewImages.toLocaleString('en')
   if (images >= fewImages) return { aug: 'none', reason: `no augmentation: ${count} images are at least ${limit}` }
