@@ -116,7 +116,6 @@ async function readImages(images: ImageSet, folder: string | undefined, signal?:
   const labels: (number | string | undefined)[] = []
   if (folder !== undefined) await mkdir(folder, { recursive: true })
   for await (const item of stoppable(isArray(images) ? slices(images) : images, signal)) {
-    signal?.throwIfAborted()
     const index = labels.length
     const { label, ...image } = await imageOf(item, index)
     const size = 'pixels' in image ? [image.width, image.height, image.channels] : []

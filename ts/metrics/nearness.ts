@@ -43,23 +43,20 @@ export function discriminatorDistance(
   const options = { ...given, precision: 'f32' as const }
   const featuresOf = (image: Tensor) => discriminatorFeatures(params, image, lod, options).map(unitVectors)
   const distance = (maps: Tensor[], wanted: Tensor[]) =>
-    maps
-      .map((map, i) => map.sub(wanted[i]!).square().sum([3]).mean())
-      .reduce((a, b) => a.add(b))
-      .mul(1 / maps.length)
+    averaged(maps.map((map, i) => map.sub(wanted[i]!).square().sum([3]).mean()))
   return toTarget(target, featuresOf, distance)
 }
 
 /** The sum of several. */
 export function sumOf(distances: readonly Distance[]): Distance {
-  return (image) => scope(() => distances.map((distance) => distance(image)).reduce((a, b) => a.add(b)))
+  return (image) => scope(() => summed(distances.map((distance) => distance(image))))
 }
 
 const meanSquare = (maps: Tensor[], wanted: Tensor[]) =>
-  maps
-    .map((map, i) => map.sub(wanted[i]!).square().mean())
-    .reduce((a, b) => a.add(b))
-    .mul(1 / maps.length)
+  averaged(maps.map((map, i) => map.sub(wanted[i]!).square().mean()))
+
+const summed = (terms: readonly Tensor[]) => terms.reduce((a, b) => a.add(b))
+const averaged = (terms: readonly Tensor[]) => summed(terms).mul(1 / terms.length)
 
 /** The features of the target are computed once, at the size of the images. */
 function toTarget(

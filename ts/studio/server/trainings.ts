@@ -76,8 +76,10 @@ export class Trainings {
   /** @throws Refused or RangeError saying which option cannot be */
   async start(given: TrainOptions): Promise<StartedJob> {
     const { words, run } = await this.#wordsOf(given)
-    const dir = run === undefined ? undefined : await this.#options.outdir.inside(run).catch(() => undefined)
-    if (run !== undefined && dir !== undefined) refuseHeld(dir, run)
+    if (run !== undefined) {
+      const dir = await this.#options.outdir.inside(run).catch(() => undefined)
+      if (dir !== undefined) refuseHeld(dir, run)
+    }
     return { job: this.#spawn(['train', ...words], false), run }
   }
 

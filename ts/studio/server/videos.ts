@@ -12,8 +12,6 @@ const mostFrames = 3600
 const mostPixels = { mp4: 8e9, png: 4e8 }
 const mostAtOnce = 3
 
-type FrameAt = (position: number) => Promise<Picture>
-
 export class Videos {
   /** Of each page the newest wins. */
   readonly #running = new Map<string, AbortController>()
@@ -28,7 +26,7 @@ export class Videos {
   async make(
     { page, walk, kind, scale }: VideoRequest,
     side: number,
-    frameAt: (position: number, signal: AbortSignal) => ReturnType<FrameAt>,
+    frameAt: (position: number, signal: AbortSignal) => Promise<Picture>,
     onProgress: (done: number, total: number) => void,
     gone: AbortSignal,
   ): Promise<Uint8Array> {
