@@ -5,6 +5,7 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { test } from './tap.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'stylegan-emulated-'))
@@ -17,20 +18,6 @@ symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'))
 /** @type {typeof import('../../ts/native/load.ts')} */
 const { platformName } = await import(pathToFileURL(join(place, 'dist/native/load.js')).href)
 copyFileSync(process.argv[2] ?? '', join(place, 'native', `stylegan.${platformName()}.node`))
-let number = 0
-
-/** One line of TAP. @param {string} what @param {() => Promise<unknown>} body */
-async function test(what, body) {
-  const began = performance.now()
-  try {
-    await body()
-    console.log(`ok ${++number} - ${platformName()}: ${what} (${((performance.now() - began) / 1000).toFixed(1)} s)`)
-  } catch (error) {
-    console.error(error)
-    console.log(`not ok ${++number} - ${platformName()}: ${what}`)
-    process.exitCode = 1
-  }
-}
 
 const entry = (/** @type {string} */ name) => pathToFileURL(join(place, 'dist', `${name}.js`)).href
 /** @type {typeof import('../../ts/tensor.ts')} */
@@ -63,7 +50,7 @@ async function operators(name) {
   return Promise.all(values.map((value) => value.data()))
 }
 
-await test('convolutions, products and their gradients agree with the loops that define them', async () => {
+await test(`${platformName()}: convolutions, products and their gradients agree with the loops that define them`, async () => {
   const [fast, exact] = [await operators('cpu'), await operators('reference')]
   fast.forEach((values, index) => {
     const wanted = exact[index] ?? []
@@ -72,7 +59,7 @@ await test('convolutions, products and their gradients agree with the loops that
     values.forEach((value, i) => assert.ok(Math.abs(value - (wanted[i] ?? NaN)) <= 1e-4 * scale, `${index}: ${i}`))
   })
 })
-await test('a tiny network is trained, and draws', async () => {
+await test(`${platformName()}: a tiny network is trained, and draws`, async () => {
   const images = join(scratch, 'images')
   mkdirSync(images)
   const pixels = (/** @type {number} */ i) => Uint8Array.from({ length: 8 * 8 * 3 }, (_, at) => (at * 7 + i * 31) % 256)

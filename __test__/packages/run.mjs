@@ -19,26 +19,13 @@ import { fileURLToPath } from 'node:url'
 import { packPlatform, packRoot, platformName, platforms } from '../../scripts/pack.mjs'
 import { newestGlibc } from './glibc.mjs'
 import { serve } from './registry.mjs'
+import { test } from './tap.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const host = platformName()
 const hostPackage = `stylegan-${host}`
 const scratch = mkdtempSync(join(tmpdir(), 'stylegan-packages-'))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-let number = 0
-
-/** One line of TAP. @param {string} what @param {() => unknown} body */
-async function test(what, body) {
-  const began = performance.now()
-  try {
-    await body()
-    console.log(`ok ${++number} - ${what} (${((performance.now() - began) / 1000).toFixed(1)} s)`)
-  } catch (error) {
-    console.error(error)
-    console.log(`not ok ${++number} - ${what}`)
-    process.exitCode = 1
-  }
-}
 
 /** A new folder in which nothing but node and npm is on the PATH. */
 const tools = join(scratch, 'bin')
