@@ -1,9 +1,10 @@
 /** Who may ask the studio, for what, and what it tells. */
 import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { Rng } from '../../ts/native/index.ts'
-import { Guard } from '../../ts/studio/server/guard.ts'
+import { Guard, tokenOf } from '../../ts/studio/server/guard.ts'
 import { Refused } from '../../ts/studio/server/refused.ts'
 import { told, Place } from '../../ts/studio/server/place.ts'
 import { folder } from '../support/folder.ts'
@@ -70,6 +71,14 @@ test('studios that begin at once in one folder have one token', async (t) => {
   const outdir = await folder()
   const tokens = await Promise.all([1, 2, 3, 4].map(async () => (await studioFor(t, { outdir })).token))
   t.is(new Set(tokens).size, 1)
+  for (let round = 0; round < 100; round++) {
+    const fresh = await folder()
+    const soon = async (i: number) => {
+      for (let turn = 0; turn < (i * round) % 13; turn++) await setImmediate()
+      return tokenOf(fresh)
+    }
+    t.is(new Set(await Promise.all(Array.from({ length: 8 }, (_, i) => soon(i)))).size, 1)
+  }
 })
 
 test('a token that others could read or have put there is replaced', async (t) => {

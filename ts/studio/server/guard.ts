@@ -1,7 +1,7 @@
 /** Who may ask: names of this machine, pages of the studio itself, holders of its token, and not too often. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { constants } from 'node:fs'
-import { link, open, rm, writeFile } from 'node:fs/promises'
+import { link, open, rename, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -21,23 +21,33 @@ export async function tokenOf(outdir: string): Promise<string> {
   try {
     const known = await readToken(path)
     if (known !== undefined) return known
-    // What others could read, or have put there, is no secret.
-    await rm(path, { force: true })
     const token = randomBytes(32).toString('hex')
     const unfinished = join(outdir, `${TOKEN}.${token.slice(0, 8)}${TEMPORARY}`)
     await writeFile(unfinished, token + '\n', { flag: 'wx', mode: 0o600 })
     try {
-      // A link is made only where nothing is: of two studios that begin at once, one makes the token of both.
-      await link(unfinished, path)
+      // A link is made only where nothing is: of studios that begin at once, one makes the token of all.
+      if (await linked(unfinished, path)) return token
+      const made = await readToken(path)
+      if (made !== undefined) return made
+      // What others could read, or have put there, is no secret.
+      await rename(unfinished, path)
       return token
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-      return (await readToken(path)) ?? token
     } finally {
       await rm(unfinished, { force: true })
     }
   } catch (error) {
     throw diskError(path, error, 'outdir')
+  }
+}
+
+/** @returns whether the link was made: not where something is already */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
   }
 }
 
