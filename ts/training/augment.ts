@@ -296,14 +296,20 @@ export function recolor(images: Tensor, matrices: readonly Matrix[]): Tensor {
   }
   const all = matrices.map(rows)
   const linear = all.flatMap((M) => M.flatMap((row) => row.slice(0, C)))
-  // Of a whole row of pixels: the sum of long rows is faster.
-  const constant = all.flatMap((M) => Array.from({ length: width }, () => M.map((row) => row[C]!)).flat())
+  const constant = all.flatMap((M) => M.map((row) => row[C]!))
   return scope(() => {
     const { device } = images
     const pixels = images.reshape([N, height * width, C])
     const turned = pixels.matmul(device.tensor(linear, [N, C, C]), { transposeB: true })
-    const moved = turned.reshape([N, height, width * C]).add(device.tensor(constant, [N, 1, width * C]))
-    return moved.reshape(images.shape)
+    // Of a whole row of pixels: the sum of long rows is faster.
+    const shift = device
+      .tensor(constant, [N, 1, 1, C])
+      .broadcastTo([N, 1, width, C])
+      .reshape([N, 1, width * C])
+    return turned
+      .reshape([N, height, width * C])
+      .add(shift)
+      .reshape(images.shape)
   })
 }
 
