@@ -11,12 +11,13 @@ import {
   isPlanned,
   isUpToDate,
   planAvatars,
-  planFolder,
+  planSource,
   update,
   type PreparingOptions,
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
+import { openSource } from './sources/index.ts'
 import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
@@ -141,7 +142,7 @@ export async function checkData(data: string): Promise<void> {
 }
 
 async function preparedDir(options: PrepareOptions): Promise<string> {
-  const { data, cache, resolution, channels } = options
+  const { data, resolution, channels } = options
   if (data === BUILTIN_AVATARS) {
     const side = Math.max(avatarResolution, resolution)
     return prepared(`avatars-${side}px`, planAvatars(side, options), options)
@@ -156,7 +157,12 @@ async function preparedDir(options: PrepareOptions): Promise<string> {
   const key = createHash('sha256').update(resolve(data)).digest('hex').slice(0, 8)
   const drawn = options.keepDrawn ? '-drawn' : ''
   const name = `${basename(resolve(data))}-${resolution}px-${channels}ch${drawn}-${key}`
-  return prepared(name, await planFolder(options), { ...options, cache })
+  const source = await openSource(data, options)
+  try {
+    return await prepared(name, await planSource(source, options), options)
+  } finally {
+    await source.close()
+  }
 }
 
 /** The folder of a prepared dataset. It is made under another name, and renamed when it is whole. */

@@ -1,6 +1,6 @@
 /** Labels of images: of class folders, or of `dataset.json` beside the images. */
 import { readFile } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import { shown } from '../files/shown.ts'
 import type { PreparedFolder } from './info.ts'
 import { readListed, type Listed } from './listed.ts'
@@ -53,44 +53,66 @@ export interface Classes {
 /** Classes, or why there are none; `isBroken` if they were meant to be there. */
 export type Labelling = Classes | { readonly noLabels: string; readonly isBroken: boolean }
 
+/** Names of images, with `/` between folders. */
+export interface Names {
+  readonly count: number
+  name(index: number): string
+}
+
 /**
  * Classes from `dataset.json`, as StyleGAN2-ADA and StyleGAN3 write it: `{"labels": [["a/b.png", 6], …]}`; or attributes, of which
  * an image has any number: `{"attributes": ["smiling", "hat"], "labels": [["a/b.png", [0, 1]], …]}`; else classes from folders, if
  * there are at least two and every file lies in one.
  */
-export async function labelsIn(data: string, files: readonly string[]): Promise<Labelling> {
-  const paths = files.map((file) => relative(data, file).split(sep))
+export async function labelsIn(data: string, names: Names): Promise<Labelling> {
   try {
     const listed = await readListed(join(data, 'dataset.json'))
-    if (listed?.attributes) return listedAttributes(listed, listed.attributes, paths)
-    if (listed) return listedClasses(listed, paths)
+    if (listed?.attributes) return listedAttributes(listed, listed.attributes, names)
+    if (listed) return listedClasses(listed, names)
   } catch (error) {
     if (!(error instanceof DataError)) throw error
     return { noLabels: error.message, isBroken: true }
   }
-  return folderClasses(data, paths)
+  return folderClasses(data, names)
 }
 
-function folderClasses(data: string, paths: readonly string[][]): Labelling {
-  const names = [...new Set(paths.flatMap((path) => (path.length < 2 ? [] : [path[0]!])))].sort()
+/** The outermost folder of a name, if it has one. */
+function folderOf(name: string): string | undefined {
+  const end = name.indexOf('/')
+  return end < 0 ? undefined : name.slice(0, end)
+}
+
+/** What is made of each image. */
+function each<T>(images: Names, of: (name: string) => T): T[] {
+  return Array.from({ length: images.count }, (_, i) => of(images.name(i)))
+}
+
+function folderClasses(data: string, images: Names): Labelling {
+  const number = new Map<string, number>()
+  let [strays, first] = [0, '']
+  for (let i = 0; i < images.count; i++) {
+    const folder = folderOf(images.name(i))
+    if (folder !== undefined) number.set(folder, 0)
+    else if (strays++ === 0) first = images.name(i)
+  }
+  const names = [...number.keys()].sort()
   if (names.length < 2) return { noLabels: noLabelsIn(data), isBroken: false }
-  const strays = paths.filter((path) => path.length < 2)
-  if (strays.length > 0) {
-    const more = strays.length > 1 ? ` and ${strays.length - 1} more` : ''
-    const reason = `${data}: folders are classes if every image lies in one, but ${shown(strays[0]![0]!)}${more} lies beside them; move it into one of ${shown(names.join(', '))}, or remove it`
+  if (strays > 0) {
+    const more = strays > 1 ? ` and ${strays - 1} more` : ''
+    const reason = `${data}: folders are classes if every image lies in one, but ${shown(first)}${more} lies beside them; move it into one of ${shown(names.join(', '))}, or remove it`
     return { noLabels: reason, isBroken: false }
   }
-  const number = new Map(names.map((name, i) => [name, i]))
-  return { names, of: paths.map(([folder]) => number.get(folder!)!) }
+  names.forEach((name, i) => number.set(name, i))
+  return { names, of: each(images, (name) => number.get(folderOf(name)!)!) }
 }
 
 function noLabelsIn(data: string): string {
   return `${data}: labels are expected for a training with classes and for a classifier, got none; put each class into a folder of its own, or list labels in dataset.json`
 }
 
-function listedClasses({ labels, wrong }: Listed, paths: readonly string[][]): Classes {
-  const of = paths.map((path) => {
-    const [file, label] = [path.join('/'), labels.get(path.join('/'))]
+function listedClasses({ labels, wrong }: Listed, images: Names): Classes {
+  const of = each(images, (file) => {
+    const label = labels.get(file)
     if (label === undefined) throw wrong(file, `a label for each image is expected, ${shown(file)} has none`)
     if (typeof label !== 'number' || !Number.isInteger(label) || label < 0) {
       throw wrong(file, `the label of ${shown(file)} must be a whole number from 0, got ${said(label)}`)
@@ -102,9 +124,9 @@ function listedClasses({ labels, wrong }: Listed, paths: readonly string[][]): C
   return { names: Array.from({ length: count }, (_, i) => String(i)), of }
 }
 
-function listedAttributes({ labels, wrong }: Listed, names: readonly string[], paths: readonly string[][]): Classes {
-  const of = paths.map((path) => {
-    const [file, label] = [path.join('/'), labels.get(path.join('/'))]
+function listedAttributes({ labels, wrong }: Listed, names: readonly string[], images: Names): Classes {
+  const of = each(images, (file) => {
+    const label = labels.get(file)
     if (!Array.isArray(label) || label.length !== names.length || label.some((value) => value !== 0 && value !== 1)) {
       const expected = `${names.length} times 0 or 1, one for each attribute`
       throw wrong(file, `the label of ${shown(file)} must be ${expected}, got ${said(label)}`)

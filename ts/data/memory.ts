@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shown, shownValue } from '../files/shown.ts'
 import type { Classes } from './labels.ts'
-import { planFiles, type PreparingOptions, type Plan } from './prepare.ts'
+import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
 import { DataError, encodePng } from '../native/index.ts'
 
 /** Images of one size in memory, such as those that a generator draws. */
@@ -63,11 +63,13 @@ export async function planImages(images: ImageSet, options: PreparingOptions): P
   try {
     const known = await readImages(images, isStored(images) ? undefined : files, signal)
     if (options.labels && !known.classes) throw new DataError(noLabels)
-    const plan = planFiles(options, {
+    const read = (first: number, count: number) =>
+      Promise.resolve(Array.from({ length: count }, (_, i) => fileOf(files, first + i)))
+    const plan = planKnown(options, {
       ...known,
       source: 'images in memory',
       name: 'images',
-      files: Array.from({ length: known.count }, (_, i) => fileOf(files, i)),
+      images: { count: known.count, read },
       noLabels: known.classes ? undefined : noLabels,
       ready: async () => {
         if (isStored(images)) await readImages(images, files, signal)

@@ -1,12 +1,12 @@
 /** Preparing data sets: each image once, into one file a resolution. */
-import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { namingOptions } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
-import { checksum, hot, labelsIn, type Classes } from './labels.ts'
-import { DataError, Levels, LevelWriter, listImages, writeNpy } from '../native/index.ts'
+import { checksum, hot, type Classes } from './labels.ts'
+import type { Source } from './sources/index.ts'
+import { DataError, Levels, LevelWriter, writeNpy } from '../native/index.ts'
 
 export const avatarCount = 4000
 export const defaultMaxMegapixels = 100
@@ -30,7 +30,7 @@ export interface PreparingOptions {
 }
 
 export interface PrepareOptions extends PreparingOptions {
-  /** Folder of images, prepared dataset, or `builtin:avatars`. */
+  /** A {@link Source}, a prepared dataset, or `builtin:avatars`. */
   readonly data: string
   /** Take pictures for images that this program drew; they are left out by default. */
   readonly keepDrawn?: boolean | undefined
@@ -64,20 +64,19 @@ interface Preparing {
 /** Files decoded between two looks at the clock: enough for all cores, little to lose. */
 const chunkSize = 64
 
-/** @throws DataError if the folder has no images, or one that cannot be read, or no labels where they are needed */
-export async function planFolder(options: PrepareOptions): Promise<Plan> {
-  const { data, skipBad } = options
-  const { images: files, sizes, modifiedMs, leftOut } = await listImages(data, options.keepDrawn ?? false)
+/** @throws DataError if it has no images, or one that cannot be read, or no labels where they are needed */
+export async function planSource(source: Source, options: PreparingOptions): Promise<Plan> {
+  const { path: name, leftOut } = source
+  const { skipBad } = options
   const bad = leftOut.flatMap(({ path, bad }) => (bad === undefined ? [] : [shownLine(`${path}: ${bad}`)]))
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
-  if (files.length === 0) throw new DataError(`${data}: none of the ${bad.length} images can be read`)
-  const labelling = await labelsIn(data, files)
+  if (source.count === 0) throw new DataError(`${name}: none of the ${bad.length} images can be read`)
+  const labelling = await source.labels()
   const classes = 'names' in labelling ? labelling : undefined
   const noLabels = 'names' in labelling ? undefined : labelling.noLabels
   if (noLabels !== undefined && options.labels) throw new DataError(noLabels)
   if ('isBroken' in labelling && labelling.isBroken) options.onNote?.(`Labels are not used: ${labelling.noLabels}`)
-  const hash = createHash('sha256')
-  files.forEach((file, i) => hash.update(`${relative(data, file)}\0${sizes[i]}\0${modifiedMs[i]}\n`))
+  const hash = source.hash()
   if (classes) hash.update(JSON.stringify(classes))
   if (bad.length > 0) hash.update(JSON.stringify(bad))
   if (skipBad && options.maxMegapixels !== undefined) hash.update(`${options.maxMegapixels} megapixels`)
@@ -86,15 +85,15 @@ export async function planFolder(options: PrepareOptions): Promise<Plan> {
   for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
   const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
   const left = { bad, kinds, leftOut: Object.keys(counts).length > 0 ? counts : undefined }
-  return planFiles(options, { source: resolve(data), name: data, files, classes, fingerprint, noLabels, ...left })
+  return planImages(options, { source: resolve(name), name, images: source, classes, fingerprint, noLabels, ...left })
 }
 
 /** What is to become a prepared data set. */
-interface Files {
+interface Given {
   readonly source: string
   /** What messages call it. */
   readonly name: string
-  readonly files: readonly string[]
+  readonly images: Pick<Source, 'count' | 'read'>
   readonly classes: Classes | undefined
   readonly fingerprint: string
   readonly noLabels: string | undefined
@@ -103,14 +102,14 @@ interface Files {
   readonly bad?: readonly string[]
   /** Lines about files that are no images of the data set. */
   readonly kinds?: readonly string[]
-  /** Called before the files are read. */
+  /** Called before the images are read. */
   readonly ready?: () => Promise<void>
   /** A message in which a file has the name that its user knows. */
   readonly named?: (message: string) => string
 }
 
-/** The plan of a list of files. */
-export function planFiles(options: PreparingOptions, given: Files): Plan {
+/** The plan of images whose classes and fingerprint are known. */
+export function planImages(options: PreparingOptions, given: Given): Plan {
   const { source, fingerprint, noLabels, leftOut, kinds = [], classes } = given
   const details = { leftOut, noLabels }
   const list = async (dir: string, skipped: readonly string[]) => {
@@ -136,35 +135,35 @@ const refusal = (message: string) =>
     (name) => `${message}; mend or remove it, or leave such files out with ${name('skipBad')}`,
   )
 
-type Images = PreparingOptions & Files & Required<Pick<Files, 'bad' | 'named'>>
+type Images = PreparingOptions & Given & Required<Pick<Given, 'bad' | 'named'>>
 
 /** The levels and labels of the images in a folder. */
 async function prepareImages(dir: string, options: Images): Promise<{ count: number; skipped: readonly string[] }> {
-  const { name, files, classes, fingerprint, resolution, channels, skipBad, named } = options
+  const { name, images, classes, fingerprint, resolution, channels, skipBad, named } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   // Interrupted while the files were being closed, they are made again.
-  const resumed = found?.fingerprint === fingerprint && found.files < files.length
+  const resumed = found?.fingerprint === fingerprint && found.files < images.count
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: options.bad, bad: [] }
-  const writer = LevelWriter[resumed ? 'open' : 'create'](dir, files.length, resolution, channels)
-  while (done.files < files.length) {
+  const writer = LevelWriter[resumed ? 'open' : 'create'](dir, images.count, resolution, channels)
+  while (done.files < images.count) {
     options.signal?.throwIfAborted()
-    const chunk = files.slice(done.files, done.files + chunkSize)
+    const chunk = await images.read(done.files, Math.min(chunkSize, images.count - done.files))
     const { written, bad } = await writer.prepare(done.written, chunk, options.maxMegapixels ?? defaultMaxMegapixels)
     if (bad.length > 0 && !skipBad) throw refusal(shownLine(named(bad[0]!.message)))
     await writer.sync()
     done = {
       fingerprint,
-      files: Math.min(done.files + chunkSize, files.length),
+      files: done.files + chunk.length,
       written: done.written + written,
       skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(named(message)))],
       bad: [...done.bad, ...bad.map(({ path }) => done.files + chunk.indexOf(path))],
     }
     await writeJson(join(dir, 'preparing.json'), done)
-    options.onProgress?.(done.files, files.length)
+    options.onProgress?.(done.files, images.count)
   }
-  if (done.written === 0) throw new DataError(`${name}: none of the ${files.length} files could be decoded`)
+  if (done.written === 0) throw new DataError(`${name}: none of the ${images.count} files could be decoded`)
   await writer.finish(done.written)
   const bad = new Set(done.bad)
   const kept = classes?.of.filter((_, file) => !bad.has(file))

@@ -4,9 +4,10 @@ import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { avatarCount } from '../data/prepare.ts'
+import { openSource } from '../data/sources/index.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { formatTime } from '../files/units.ts'
-import { Device, listImages } from '../native/index.ts'
+import { Device } from '../native/index.ts'
 import { chooseAugmentation } from '../training/ada.ts'
 import {
   checkOption,
@@ -232,7 +233,11 @@ async function plan(
 
 async function imagesIn(data: string): Promise<{ count: number; resolution?: number }> {
   if (data === BUILTIN_AVATARS) return { count: avatarCount }
-  return (await readInfo(data)) ?? { count: (await listImages(data, false)).images.length }
+  const info = await readInfo(data)
+  if (info) return info
+  const source = await openSource(data)
+  await source.close()
+  return { count: source.count }
 }
 
 /** The options that a run is measured with: where `aug` is left to the number of images, what it will be. */

@@ -1,0 +1,27 @@
+/** A folder of image files, with all folders in it. */
+import { createHash } from 'node:crypto'
+import { relative, sep } from 'node:path'
+import type { Source, SourceOptions } from './source.ts'
+import { labelsIn } from '../labels.ts'
+import { listImages } from '../../native/index.ts'
+
+/** @throws DataError if it holds no image, or cannot be read */
+export async function openFolder(path: string, { keepDrawn = false }: SourceOptions): Promise<Source> {
+  const { images, sizes, modifiedMs, leftOut } = await listImages(path, keepDrawn)
+  const nameOf = (file: string) => relative(path, file)
+  const names = { count: images.length, name: (index: number) => nameOf(images[index]!).replaceAll(sep, '/') }
+  return {
+    kind: 'folder',
+    path,
+    leftOut,
+    ...names,
+    hash: () => {
+      const hash = createHash('sha256')
+      images.forEach((file, i) => hash.update(`${nameOf(file)}\0${sizes[i]}\0${modifiedMs[i]}\n`))
+      return hash
+    },
+    labels: () => labelsIn(path, names),
+    read: (first, count) => Promise.resolve(images.slice(first, first + count)),
+    close: () => Promise.resolve(),
+  }
+}
