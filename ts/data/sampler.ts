@@ -47,4 +47,6 @@ export const streams = {
   classifier: 6,
   metrics: 7,
   projector: 8,
+  /** From here on a stream for each image that training shows. */
+  images: 2 ** 32,
 } as const

@@ -49,7 +49,8 @@ export async function estimateRun(
   const began = performance.now()
   const phases = timeline(schedule, config.kimg)
   const resolutions = [...new Set(phases.map((phase) => phase.resolution))]
-  const measurement = new Measurement(createState(device, config), config)
+  // A measured step may have fewer images than parts.
+  const measurement = new Measurement(createState(device, config), { ...config, gpus: 1 })
   const costs: ResolutionCost[] = []
   const share = resolutions.length > 1 ? budgetSec / 2 : budgetSec
   measurement.leftSec = share

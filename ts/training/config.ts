@@ -231,7 +231,7 @@ const mayHaveR1 = (value: unknown): boolean =>
 /** Options that contradict each other; both are named. */
 function checkPairs(config: TrainConfig): void {
   const { traditional } = configurationOf(config)
-  const { gamma, r2Gamma, loss, mappingLayers, batch, gpus } = config
+  const { gamma, r2Gamma, loss, mappingLayers } = config
   const refuse = (key: ConfigKey, other: ConfigKey, advice: (name: NameOf) => string) =>
     optionError(
       (name) =>
@@ -284,8 +284,6 @@ function checkPairs(config: TrainConfig): void {
       (name) => `layers keep the weights of a trained network: name one with ${name('resume')}`,
     )
   }
-  if (batch !== 'auto' && gpus > 1)
-    throw refuse('batch', 'gpus', (name) => `${name('gpus')} picks official minibatches: set ${name('batch')} to auto`)
 }
 
 /** What no single option can tell. */
@@ -308,6 +306,7 @@ function checkTogether(config: TrainConfig): void {
   const { minibatchBase, minibatchDict } = scheduleOptions(config)
   for (let s = lodInitialResolution; s <= resolution; s *= 2) {
     const minibatch = minibatchDict[s] ?? minibatchBase
+    checkShards(config, minibatch)
     if (minibatch % Math.min(mbstdGroup, minibatch) !== 0) {
       const fits = Math.ceil(minibatch / mbstdGroup) * mbstdGroup
       const where = config.batch === 'auto' ? ` at ${s}x${s}` : ''
@@ -326,6 +325,16 @@ function checkTogether(config: TrainConfig): void {
     )
   }
   checkFours(config)
+}
+
+/** Each part of a divided minibatch is made of whole groups. */
+function checkShards({ gpus, mbstdGroup, batch }: TrainConfig, minibatch: number): void {
+  if (gpus === 1 || minibatch % (gpus * mbstdGroup) === 0) return
+  const fits = Math.ceil(minibatch / (gpus * mbstdGroup)) * gpus * mbstdGroup
+  throw optionError(
+    (name) =>
+      `${name('batch')} and ${name('gpus')}: options that fit together are expected, got ${batch === 'auto' ? minibatch : batch} and ${gpus}; a minibatch has ${gpus} parts of a multiple of ${name('mbstdGroup')}, ${mbstdGroup}: use a ${name('batch')} of ${fits}, or another ${name('gpus')} or ${name('mbstdGroup')}`,
+  )
 }
 
 /** Kernels read feature maps of 16 bits in runs of four. */

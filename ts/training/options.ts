@@ -24,6 +24,7 @@ import {
   words,
   type Rule,
 } from './rules.ts'
+import { shardCounts } from './shards.ts'
 
 export interface Option<T> {
   readonly rule: Rule<T>
@@ -185,12 +186,12 @@ export const options = {
     flag: '--batch <n>',
     help: "images a step; 'auto' as the official code for each resolution",
   }),
-  /** Whose official minibatches `auto` takes: those for 1, 2, 4 or 8 GPUs. */
+  /** Parts of a minibatch, which as many processes may compute; `batch: auto` takes the official minibatches for as many GPUs. */
   gpus: option({
-    rule: oneNumberOf([1, 2, 4, 8], '1, 2, 4 or 8'),
+    rule: oneNumberOf(shardCounts, '1, 2, 4 or 8'),
     default: 1, // official train.py has a row each for 1, 2, 4 and 8
     flag: '--gpus <n>',
-    help: 'whose official minibatches auto takes: 1, 2, 4 or 8 GPUs; training uses one device',
+    help: 'parts of a minibatch, for as many processes: 1, 2, 4 or 8; auto minibatches are the official ones for as many GPUs',
   }),
   /** Steps between two looks at the schedule. */
   minibatchRepeats: option({ rule: whole(1, 1024), default: 4 }), // official training_loop.py
