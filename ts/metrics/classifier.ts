@@ -9,7 +9,7 @@ import type { Dataset } from '../data/dataset.ts'
 import { Sampler, streams } from '../data/sampler.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { grad, Rng, scope, type Device, type Tensor } from '../native/index.ts'
-import { discriminator, discriminatorSpecs } from '../networks/discriminator.ts'
+import { discriminator, discriminatorFeatures, discriminatorSpecs } from '../networks/discriminator.ts'
 import { checkSaved, loadTensor } from '../networks/load.ts'
 import { createNetwork, frozen, tracked, type Network, type NetworkOptions } from '../networks/params.ts'
 import { checkOption } from '../training/config.ts'
@@ -121,6 +121,15 @@ export function classify({ network, info }: Classifier, images: Tensor): Tensor 
     const logits = discriminator(network.params, images, undefined, 0, architecture(info.options))
     return logits.reshape([images.shape[0]!])
   })
+}
+
+/**
+ * What leads to the answer of {@link classify}: the feature maps of each convolution, from the finest to 4×4.
+ *
+ * @param images as {@link classify} takes them
+ */
+export function classifierMaps({ network, info }: Classifier, images: Tensor): Tensor[] {
+  return discriminatorFeatures(network.params, images, 0, architecture(info.options))
 }
 
 /** Writes `classifier-<attribute>.safetensors`. */

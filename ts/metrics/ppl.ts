@@ -127,7 +127,8 @@ export async function ppl(measurement: Measurement, options: PathOptions): Promi
   return { results: { [name]: trimmedMean(await rows.all()) }, details }
 }
 
-async function lengthsOf(
+/** Lengths of the paths of batch `index`, `[N]`. */
+export async function lengthsOf(
   sampled: Sampled,
   index: number,
   N: number,
@@ -165,7 +166,7 @@ export function sampledOf({ name, sampled }: Measurement): Sampled {
 }
 
 /** @throws RangeError if the network has Z alone */
-export function requireW(name: string, { generator }: Sampled): void {
+function requireW(name: string, { generator }: Sampled): void {
   if (generator.options.mappingLayers > 0) return
   throw new RangeError(`${name}: a network with a mapping network is expected, got one that has Z alone; measure in Z`)
 }

@@ -8,24 +8,24 @@ import { classify, type LoadedClassifier } from './classifier.ts'
 import type { Rows } from './feature-cache.ts'
 import { batchSizeOf, drawLabels, floatsOf, networkKey, rngOf, type Sampled } from './images.ts'
 import type { Measured, Measurement } from './metric.ts'
-import { requireW, sampledOf } from './ppl.ts'
+import { sampledOf } from './ppl.ts'
 
 /**
- * `2^Σ H(Y|X)` over attributes: how much of a classifier's answer Y a linear SVM on latents leaves open, in Z and in W.
+ * `2^Σ H(Y|X)` over attributes: how much of a classifier's answer Y a linear SVM on latents leaves open, in Z and in W; in Z
+ * alone if there is no mapping network (StyleGAN, Table 4).
  */
 export async function separability(measurement: Measurement): Promise<Measured> {
   const { name, num, networks, warn } = measurement
   const sampled = sampledOf(measurement)
-  requireW(name, sampled)
   const classifiers = await networks.classifiers()
   checkSizes(name, sampled, classifiers)
   const rows = await classifiedLatents(measurement, sampled, classifiers)
-  const { latentSize, dlatentSize } = sampled.generator.options
+  const { latentSize, dlatentSize, mappingLayers } = sampled.generator.options
   const spaces = [
     { space: 'z', from: 0, width: latentSize },
-    { space: 'w', from: latentSize, width: dlatentSize },
+    ...(mappingLayers > 0 ? [{ space: 'w', from: latentSize, width: dlatentSize }] : []),
   ]
-  const totals: Record<string, number> = { z: 0, w: 0 }
+  const totals = Object.fromEntries(spaces.map(({ space }) => [space, 0]))
   const attributes: Record<string, unknown>[] = []
   for (const [i, { info }] of classifiers.entries()) {
     measurement.progress('support vector machines', i, classifiers.length)
@@ -48,7 +48,7 @@ export async function separability(measurement: Measurement): Promise<Measured> 
     attributes.push(found)
   }
   measurement.progress('support vector machines', classifiers.length, classifiers.length)
-  const results = { [`${name}_z`]: 2 ** totals['z']!, [`${name}_w`]: 2 ** totals['w']! }
+  const results = Object.fromEntries(Object.entries(totals).map(([space, bits]) => [`${name}_${space}`, 2 ** bits]))
   return { results, details: { num_fakes: num, num_kept: Math.ceil(num / 2), attributes } }
 }
 

@@ -1,0 +1,159 @@
+/** Trainings that differ in a few options: each is trained to its length, measured and drawn once, however often this is stopped. */
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { openDataset } from '../ts/data/dataset.ts'
+import { BUILTIN_AVATARS } from '../ts/data/info.ts'
+import { parseJson } from '../ts/files/json.ts'
+import { writeAtomic } from '../ts/files/write-atomic.ts'
+import { panel, rgbPicture } from '../ts/figures/panel.ts'
+import { tileImages, type Picture } from '../ts/figures/grid.ts'
+import { listClassifiers, loadClassifier, type LoadedClassifier } from '../ts/metrics/classifier.ts'
+import { hashNetwork, measure } from '../ts/metrics/measure.ts'
+import { Device, encodePng } from '../ts/native/index.ts'
+import { loadGenerator } from '../ts/runs/load-generator.ts'
+import { train, type TrainHooks } from '../ts/runs/loop.ts'
+import { snapshotsIn } from '../ts/runs/snapshots.ts'
+import { runName, type TrainConfig } from '../ts/training/config.ts'
+import { readGenerator } from '../ts/training/state.ts'
+import { ownMetrics } from './own-metrics.ts'
+
+/** One training. Its `desc` is the name, so that two runs never share a folder. */
+export interface Trial {
+  readonly name: string
+  readonly config: TrainConfig
+  readonly images?: TrainHooks['images']
+}
+
+/** A training that is done. */
+export interface Trained {
+  readonly name: string
+  readonly snapshot: string
+  readonly kimg: number
+  /** Seconds that training took of one processor, over all its starts: the load of a machine does not change them much. */
+  readonly processorSec: number
+}
+
+/** What a start of a training adds to `processor.jsonl`. */
+interface Start {
+  readonly kimg: number
+  readonly processorSec: number
+}
+
+/** Trains to the end, or goes on with it; undefined if the signal came first. */
+export async function trainTrial({ name, config, images }: Trial, signal?: AbortSignal): Promise<Trained | undefined> {
+  const dir = join(config.outdir, runName(config))
+  const log = join(dir, 'processor.jsonl')
+  if (!(await isDone(dir, config))) {
+    console.log(`${name}: ${config.kimg} kimg in ${dir}`)
+    const before = process.cpuUsage()
+    let nimg = 0
+    for await (const event of train(config, { signal, ...(images && { images }) })) {
+      if (event.type === 'tick') console.log(`${name}: ${event.line}`)
+      if (event.type === 'end') nimg = event.nimg
+    }
+    const { user, system } = process.cpuUsage(before)
+    const start: Start = { kimg: nimg / 1000, processorSec: (user + system) / 1e6 }
+    await appendFile(log, `${JSON.stringify(start)}\n`)
+    if (!(await isDone(dir, config))) return undefined
+  }
+  const lines = (await readFile(log, 'utf8')).trim().split('\n')
+  const processorSec = lines.reduce((sum, line) => sum + (parseJson(line) as Start).processorSec, 0)
+  return { name, snapshot: (await snapshotsIn(dir))[0]!.path, kimg: config.kimg, processorSec }
+}
+
+const isDone = async (dir: string, { kimg }: TrainConfig) =>
+  ((await snapshotsIn(dir))[0]?.kimg ?? -1) >= Math.floor(kimg)
+
+/** How much is measured. */
+export interface Amounts {
+  /** Images of `swd`, pairs of `ms_ssim`. */
+  readonly pixels: number
+  /** Images of separability. */
+  readonly separability: number
+  /** Images of precision and recall, paths of path lengths. */
+  readonly own: number
+}
+
+/** Every number of a trained network; those in `numbers.json` beside it are not computed again. */
+export async function numbersOf(
+  { name, snapshot }: Trained,
+  { classifiers, cache, amounts, signal }: MeasuringOptions,
+): Promise<Record<string, number>> {
+  const path = join(snapshot, '..', 'numbers.json')
+  const device = Device.open('cpu')
+  const loaded: LoadedClassifier[] = []
+  for (const file of await listClassifiers(classifiers)) loaded.push(await loadClassifier(file, device))
+  if (loaded.length === 0) throw new Error(`${classifiers}: classifiers are expected, there are none`)
+  const of = { snapshot: basename(snapshot), amounts, classifiers: loaded.map(({ sha256 }) => sha256) }
+  const known = await readFile(path, 'utf8').then(parseJson, () => undefined)
+  const { numbers, ...rest } = (known ?? {}) as { numbers?: Record<string, number> }
+  if (numbers && JSON.stringify(rest) === JSON.stringify(of)) return numbers
+  console.log(`${name}: measuring ${snapshot}`)
+  const measured = async (metrics: ('swd' | 'ms_ssim' | 'ls')[], num: number) => {
+    const options = { network: snapshot, data: BUILTIN_AVATARS, mirror: true, metrics, num, classifiers, cache }
+    const lines = await measure({ ...options, seed: 0, mode: 'legacy_tensorflow', device: 'cpu' }, { device, signal })
+    return Object.fromEntries(lines.flatMap(({ results }) => Object.entries(results)))
+  }
+  const generator = await readGenerator(snapshot, device)
+  const { resolution, numChannels } = generator.options
+  const prepare = { data: BUILTIN_AVATARS, cache: join(cache, 'datasets'), resolution, channels: numChannels }
+  const dataset = await openDataset({ ...prepare, skipBad: false })
+  const sampled = { generator, hash: await hashNetwork(generator.Gs), seed: 0 }
+  const found = {
+    ...(await measured(['swd', 'ms_ssim'], amounts.pixels)),
+    ...(await measured(['ls'], amounts.separability)),
+    ...(await ownMetrics(sampled, { classifiers: loaded, dataset, num: amounts.own, paths: amounts.own, signal })),
+  }
+  await writeAtomic(path, Buffer.from(JSON.stringify({ ...of, numbers: found }, null, 2)))
+  return found
+}
+
+export interface MeasuringOptions {
+  /** Folder of the classifiers that judge. */
+  readonly classifiers: string
+  /** Folder of prepared data sets and features. */
+  readonly cache: string
+  readonly amounts: Amounts
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The first images of a network, not chosen and not truncated, side by side. */
+async function strip(snapshot: string, count: number, columns: number): Promise<Picture> {
+  const generator = await loadGenerator(snapshot)
+  const { pixels, width, height, channels } = await generator.images({ seeds: `0-${count - 1}`, psi: 1 })
+  const tiled = tileImages(pixels, { n: count, h: height, w: width, c: channels }, columns, 1)
+  return rgbPicture(tiled.pixels, tiled.width, tiled.height, channels)
+}
+
+/** Pictures of the same seeds of several networks, a block of rows each, with its name. */
+export async function drawTrials(path: string, trained: readonly Trained[], { count = 40, columns = 20 } = {}) {
+  const rows: Picture[][] = []
+  for (const { snapshot } of trained) rows.push([await strip(snapshot, count, columns)])
+  const { pixels, width, height } = panel(rows, { rowLabels: trained.map(({ name }) => name), gap: 6 })
+  await writeFile(path, await encodePng(pixels, width, height, 3))
+}
+
+/** A table in Markdown, a row a network. */
+export function tableOf(columns: readonly Column[], rows: readonly Row[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const value = ({ trained, numbers }: Row, { key, digits }: Column) => {
+    const found = key === 'processorSec' || key === 'kimg' ? trained[key] : numbers[key]
+    return found === undefined ? '–' : found.toFixed(digits)
+  }
+  return [
+    line(['', ...columns.map(({ title }) => title)]),
+    line(['---', ...columns.map(() => '---')]),
+    ...rows.map((row) => line([row.trained.name, ...columns.map((column) => value(row, column))])),
+  ].join('\n')
+}
+
+export interface Row {
+  readonly trained: Trained
+  readonly numbers: Readonly<Record<string, number>>
+}
+
+export interface Column {
+  readonly key: string
+  readonly title: string
+  readonly digits: number
+}
