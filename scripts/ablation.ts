@@ -9,6 +9,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { configurations, type ConfigurationName } from '../ts/networks/configurations.ts'
+import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { interruptible } from '../ts/cli/signals.ts'
 import { resolveConfig, type ConfigOverrides } from '../ts/training/config.ts'
 import {
@@ -23,15 +24,14 @@ import {
 } from './trials.ts'
 
 const outdir = 'results/ablation'
-const classifiers = 'results/classifiers'
 
 /** Every network's, so that only what Table 1 names differs. The weight of R1 is that of the paper's FFHQ. */
 const common: ConfigOverrides = {
-  resolution: 32,
-  kimg: 72,
+  resolution: 16,
+  kimg: 64,
   glr: 0.002,
   dlr: 0.002,
-  lodTrainingKimg: 8,
+  lodTrainingKimg: 6,
   lodTransitionKimg: 4,
   tick: 8,
   metrics: 'none',
@@ -84,11 +84,11 @@ export async function ablation(names: readonly string[]): Promise<void> {
       if (one === undefined) return
       trained.push(one)
     }
+    const classifiers = await classifiersOf(16, 'results', signal)
     const amounts = { pixels: 4000, separability: 20_000, own: 2000 }
+    const measuring = { data: BUILTIN_AVATARS, classifiers, cache: 'results', amounts, signal }
     const table: Row[] = []
-    for (const one of trained) {
-      table.push({ trained: one, numbers: await numbersOf(one, { classifiers, cache: 'results', amounts, signal }) })
-    }
+    for (const one of trained) table.push({ trained: one, numbers: await numbersOf(one, measuring) })
     console.log(tableOf(columns, table))
     const picture = join(outdir, 'ablation.png')
     await drawTrials(picture, trained)

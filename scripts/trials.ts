@@ -1,8 +1,10 @@
 /** Trainings that differ in a few options: each is trained to its length, measured and drawn once, however often this is stopped. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { openDataset } from '../ts/data/dataset.ts'
-import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { parseJson } from '../ts/files/json.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
 import { panel, rgbPicture } from '../ts/figures/panel.ts'
@@ -61,8 +63,32 @@ export async function trainTrial({ name, config, images }: Trial, signal?: Abort
   return { name, snapshot: (await snapshotsIn(dir))[0]!.path, kimg: config.kimg, processorSec }
 }
 
+/** Lengths of trials are whole numbers, and snapshots are named by whole kimg. */
 const isDone = async (dir: string, { kimg }: TrainConfig) =>
   ((await snapshotsIn(dir))[0]?.kimg ?? -1) >= Math.floor(kimg)
+
+/** Attributes that classifiers learn well at 16×16 and 32×32. */
+const attributes = ['eyeglasses', 'facial-hair', 'hat', 'long-hair']
+
+/** Classifiers of the built-in avatars, by the command that users have: those that are trained are not trained again. */
+export async function classifiersOf(resolution: number, outdir: string, signal?: AbortSignal): Promise<string> {
+  const folder = join(outdir, `classifiers-${resolution}`)
+  const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+  const flags = [
+    '--mirror',
+    '--resolution',
+    resolution,
+    '--attributes',
+    attributes,
+    '--outdir',
+    folder,
+    '--cache',
+    outdir,
+  ]
+  const command = [main, 'classifier', 'train', ...flags.map(String)]
+  await once(spawn(process.execPath, command, { stdio: 'inherit', ...(signal && { signal }) }), 'exit')
+  return folder
+}
 
 /** How much is measured. */
 export interface Amounts {
@@ -77,7 +103,7 @@ export interface Amounts {
 /** Every number of a trained network; those in `numbers.json` beside it are not computed again. */
 export async function numbersOf(
   { name, snapshot }: Trained,
-  { classifiers, cache, amounts, signal }: MeasuringOptions,
+  { data, classifiers, cache, amounts, signal }: MeasuringOptions,
 ): Promise<Record<string, number>> {
   const path = join(snapshot, '..', 'numbers.json')
   const device = Device.open('cpu')
@@ -90,13 +116,13 @@ export async function numbersOf(
   if (numbers && JSON.stringify(rest) === JSON.stringify(of)) return numbers
   console.log(`${name}: measuring ${snapshot}`)
   const measured = async (metrics: ('swd' | 'ms_ssim' | 'ls')[], num: number) => {
-    const options = { network: snapshot, data: BUILTIN_AVATARS, mirror: true, metrics, num, classifiers, cache }
+    const options = { network: snapshot, data, mirror: true, metrics, num, classifiers, cache }
     const lines = await measure({ ...options, seed: 0, mode: 'legacy_tensorflow', device: 'cpu' }, { device, signal })
     return Object.fromEntries(lines.flatMap(({ results }) => Object.entries(results)))
   }
   const generator = await readGenerator(snapshot, device)
   const { resolution, numChannels } = generator.options
-  const prepare = { data: BUILTIN_AVATARS, cache: join(cache, 'datasets'), resolution, channels: numChannels }
+  const prepare = { data, cache: join(cache, 'datasets'), resolution, channels: numChannels }
   const dataset = await openDataset({ ...prepare, skipBad: false })
   const sampled = { generator, hash: await hashNetwork(generator.Gs), seed: 0 }
   const found = {
@@ -109,6 +135,8 @@ export async function numbersOf(
 }
 
 export interface MeasuringOptions {
+  /** Real images that the networks are compared with. */
+  readonly data: string
   /** Folder of the classifiers that judge. */
   readonly classifiers: string
   /** Folder of prepared data sets and features. */

@@ -225,6 +225,9 @@ test('separability of a network needs classifiers of its size, and goes on after
   await t.throwsAsync(measure(of, stopAfter(2)), { any: true, name: 'AbortError' })
   const [resumed] = await measure(of, { device })
   t.deepEqual(resumed!.results, whole!.results)
+  const traditional = await snapshot({ config: 'B', mappingLayers: 0 })
+  const [inZ] = await measure({ ...of, network: traditional }, { device })
+  t.deepEqual(Object.keys(inZ!.results), ['ls_z'], 'without a mapping network there is Z alone')
   const small = await snapshot({ resolution: 8 })
   await t.throwsAsync(measure({ ...of, network: small }, { device }), {
     message: /a classifier of at most 8x8 images with 3 channels is expected, 'bright' is for 16x16/,
