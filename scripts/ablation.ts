@@ -13,6 +13,7 @@ import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { interruptible } from '../ts/cli/signals.ts'
 import { resolveConfig, type ConfigOverrides } from '../ts/training/config.ts'
 import {
+  classifiersOf,
   drawTrials,
   numbersOf,
   tableOf,
