@@ -29,7 +29,7 @@ const outdir = 'results/ablation'
 /** Every network's, so that only what Table 1 names differs. The weight of R1 is that of the paper's FFHQ. */
 const common: ConfigOverrides = {
   resolution: 16,
-  kimg: 64,
+  kimg: 40,
   glr: 0.002,
   dlr: 0.002,
   lodTrainingKimg: 6,

@@ -1,9 +1,10 @@
 /** Trainings that differ in a few options: each is trained to its length, measured and drawn once, however often this is stopped. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { avatar } from '../ts/data/avatars.ts'
 import { openDataset } from '../ts/data/dataset.ts'
 import { parseJson } from '../ts/files/json.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
@@ -13,7 +14,7 @@ import { listClassifiers, loadClassifier, type LoadedClassifier } from '../ts/me
 import { hashNetwork, measure } from '../ts/metrics/measure.ts'
 import { Device, encodePng } from '../ts/native/index.ts'
 import { loadGenerator } from '../ts/runs/load-generator.ts'
-import { train, type TrainHooks } from '../ts/runs/loop.ts'
+import { train } from '../ts/runs/loop.ts'
 import { snapshotsIn } from '../ts/runs/snapshots.ts'
 import { runName, type TrainConfig } from '../ts/training/config.ts'
 import { readGenerator } from '../ts/training/state.ts'
@@ -23,7 +24,6 @@ import { ownMetrics } from './own-metrics.ts'
 export interface Trial {
   readonly name: string
   readonly config: TrainConfig
-  readonly images?: TrainHooks['images']
 }
 
 /** A training that is done. */
@@ -42,14 +42,14 @@ interface Start {
 }
 
 /** Trains to the end, or goes on with it; undefined if the signal came first. */
-export async function trainTrial({ name, config, images }: Trial, signal?: AbortSignal): Promise<Trained | undefined> {
+export async function trainTrial({ name, config }: Trial, signal?: AbortSignal): Promise<Trained | undefined> {
   const dir = join(config.outdir, runName(config))
   const log = join(dir, 'processor.jsonl')
   if (!(await isDone(dir, config))) {
     console.log(`${name}: ${config.kimg} kimg in ${dir}`)
     const before = process.cpuUsage()
     let nimg = 0
-    for await (const event of train(config, { signal, ...(images && { images }) })) {
+    for await (const event of train(config, { signal })) {
       if (event.type === 'tick') console.log(`${name}: ${event.line}`)
       if (event.type === 'end') nimg = event.nimg
     }
@@ -66,6 +66,17 @@ export async function trainTrial({ name, config, images }: Trial, signal?: Abort
 /** Lengths of trials are whole numbers, and snapshots are named by whole kimg. */
 const isDone = async (dir: string, { kimg }: TrainConfig) =>
   ((await snapshotsIn(dir))[0]?.kimg ?? -1) >= Math.floor(kimg)
+
+/** PNG files of the first avatars: fewer or more than the built-in ones. */
+export async function drawAvatars(folder: string, count: number, side: number): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const drawn = (await readdir(folder)).length
+  // The last one may be cut off.
+  for (let seed = Math.max(0, drawn - 1); seed < count; seed++) {
+    const name = `${String(seed).padStart(5, '0')}.png`
+    await writeFile(join(folder, name), await encodePng(avatar(seed, side).pixels, side, side, 3))
+  }
+}
 
 /** Attributes that classifiers learn well at 16×16 and 32×32. */
 const attributes = ['eyeglasses', 'facial-hair', 'hat', 'long-hair']
@@ -100,12 +111,12 @@ export interface Amounts {
   readonly own: number
 }
 
-/** Every number of a trained network; those in `numbers.json` beside it are not computed again. */
+/** Every number of a trained network; those in a file beside it are not computed again. */
 export async function numbersOf(
-  { name, snapshot }: Trained,
+  { name, snapshot }: Pick<Trained, 'name' | 'snapshot'>,
   { data, classifiers, cache, amounts, signal }: MeasuringOptions,
 ): Promise<Record<string, number>> {
-  const path = join(snapshot, '..', 'numbers.json')
+  const path = snapshot.replace(/network-snapshot-(\d+)\.safetensors$/, 'numbers-$1.json')
   const device = Device.open('cpu')
   const loaded: LoadedClassifier[] = []
   for (const file of await listClassifiers(classifiers)) loaded.push(await loadClassifier(file, device))

@@ -85,7 +85,7 @@ test('a trial that was stopped goes on, and one that is done is neither trained 
   const keys = ['swd', 'swd_16', 'ms_ssim', 'ls_z', 'classifier_precision', 'classifier_recall', 'classifier_path_z']
   t.deepEqual(Object.keys(numbers), keys)
   t.true(numbers['classifier_path_z']! > 0)
-  const file = join(trained!.snapshot, '../numbers.json')
+  const file = join(trained!.snapshot, '../numbers-000001.json')
   const { mtimeMs } = await stat(file)
   t.deepEqual(await numbersOf(trained!, measuring), numbers)
   t.is((await stat(file)).mtimeMs, mtimeMs)
