@@ -57,6 +57,7 @@ function short(command: string, data: string, place: number): string[] {
   if (/ train .*--resume/.test(command)) return [...small, '--kimg', '0.128']
   if (command.includes(' train --data')) return small
   if (command.includes(' project')) return ['--num-steps', '3']
+  if (command.includes(' directions ')) return ['--num', '64']
   if (command.includes(' classifier train')) {
     return ['--attributes', 'hat', '--resolution', '16', '--kimg', '0.008', '--fmap-max', '4']
   }
@@ -107,6 +108,7 @@ test('every option that README and docs/ name is one of a command', async (t) =>
     'noise',
     'video',
     'project',
+    'directions',
     'metrics',
     'classifier train',
     'info',

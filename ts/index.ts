@@ -26,10 +26,14 @@ export { loadGenerator, type LoadOptions } from './runs/load-generator.ts'
 export type { ImageGenerator, Images, ImagesOptions, MappingOptions, SynthesisOptions } from './figures/generator.ts'
 export { Styles } from './figures/styles.ts'
 export { readProjected, type Projected } from './figures/projected.ts'
-export { principalComponents, type Components, type Shift } from './figures/components.ts'
+export { principalComponents, type Components } from './figures/components.ts'
+export { readDirections, type AttributeDirection, type Shift } from './figures/directions.ts'
 export { drawLook, stylesOfLook, type Copied, type Look } from './figures/look.ts'
 export type { Seeds } from './data/seeds.ts'
 export type { Origin } from './training/imported.ts'
+
+// Where attributes grow in W.
+export { findDirections, type DirectionsEvent, type DirectionsOptions } from './runs/directions.ts'
 
 // The w of a picture.
 export { project, type ProjectEvent, type ProjectHooks, type ProjectOptions } from './runs/project.ts'

@@ -121,7 +121,7 @@ test('what cannot be projected is told in one sentence', async (t) => {
 
 test('options of seeds do not go with the w of a file', async (t) => {
   const args = ['--network', 'avatars', '--projected-w', 'w.npz']
-  for (const more of [['--seeds', '1'], ['--trunc', '0.5'], ['--mix', '1:0-3'], ['--grid', '1x1'], ['--uncurated']]) {
+  for (const more of [['--seeds', '1'], ['--trunc', '0.5'], ['--class', '0'], ['--grid', '1x1'], ['--uncurated']]) {
     await t.throwsAsync(generateWith(...args, ...more), {
       message: `${more[0]}: --projected-w draws the w of a file as it is; leave it out`,
     })

@@ -33,7 +33,7 @@ test('a picture is what its copied command writes, byte for byte', async (t) => 
     lookOf(network, {
       ...{ seed: 3, psi: -0.5, cutoff: 2, noise: 'random', noiseSeed: 9, noiseStrength: [1, 0, 0.5, 2] },
       mix: [{ seed: 5, layers: [0, 1, 3] }],
-      shifts: [{ component: 1, by: -1.5, layers: [0, 1] }],
+      shifts: [{ direction: 1, by: -1.5, layers: [0, 1] }],
     }),
   ] as Look[]
   for (const look of looks) {
@@ -159,7 +159,7 @@ test('options that cannot be are refused by name', async (t) => {
   t.is(await error({ seed: -1 }), 'seed: a whole number from 0 to 4294967295 is expected, got -1')
   t.is(await error({ noise: 'loud' }), 'noise: one of const, random, none is expected, got "loud"')
   t.regex(await error({ mix: [{ seed: 1, layers: [9] }] }), /layers from 0 to 3/)
-  t.regex(await error({ shifts: [{ component: 50, by: 1, layers: [0] }] }), /component from 0 to/)
+  t.regex(await error({ shifts: [{ direction: 50, by: 1, layers: [0] }] }), /component from 0 to/)
   t.regex(await error({ noiseStrength: [1] }), /^noiseStrength: one number or 4/)
   t.regex(await error({ class: 1 }), /^class: /)
 })

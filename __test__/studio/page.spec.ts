@@ -155,7 +155,7 @@ test('styles move along directions of W', (t) =>
     const slider = page.getByRole('slider', { name: /^Component 1,/ })
     await slider.fill('2')
     await page.waitForURL(/shift=0%3A2%3A0-3/)
-    const shifts = [{ component: 0, by: 2, layers: [0, 1, 2, 3] }]
+    const shifts = [{ direction: 0, by: 2, layers: [0, 1, 2, 3] }]
     t.deepEqual(await pictureOf(page), await expected({ seed: 4, shifts }))
     await page.getByText('Reset').click()
     t.deepEqual(await pictureOf(page), await expected({ seed: 4 }))

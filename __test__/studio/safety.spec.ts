@@ -10,8 +10,14 @@ import { told, Place } from '../../ts/studio/server/place.ts'
 import { folder } from '../support/folder.ts'
 import { Client, json, lookOf, send, studioFor } from '../support/studio.ts'
 
-const routes = ['about', 'live?page=a', 'run?id=a', 'picture', 'networks', 'network', 'components', 'train', 'nothing']
-const posts = ['draw', 'frame', 'video', 'train/estimate', 'train/start', 'train/go-on', 'train/stop']
+const routes = [
+  ...['about', 'live?page=a', 'run?id=a', 'picture', 'networks', 'network', 'components', 'directions', 'train'],
+  ...['projections', 'projection', 'nothing'],
+]
+const posts = [
+  ...['draw', 'frame', 'video', 'train/estimate', 'train/start', 'train/go-on', 'train/stop'],
+  ...['directions/find', 'project/start', 'project/go-on', 'project/stop'],
+]
 
 test('the page itself needs no token, everything else does', async (t) => {
   const studio = await studioFor(t)

@@ -2,13 +2,13 @@
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import test from 'ava'
 import { acquireLock, holderOf } from '../../ts/files/lock.ts'
 import { lockRun } from '../../ts/runs/run-lock.ts'
 import type { Job, Run, RunSummary } from '../../ts/studio/protocol.ts'
 import { flagsOf } from '../../ts/studio/server/trainings.ts'
-import { presets, resolveConfig } from '../../ts/training/config.ts'
+import { presets, resolveConfig, runName } from '../../ts/training/config.ts'
 import { presetNames } from '../../ts/training/options.ts'
 import { folder } from '../support/folder.ts'
 import { Client, studioFor, tinyRun, until } from '../support/studio.ts'
@@ -196,6 +196,23 @@ test('a training that cannot start says why', async (t) => {
   await start({ preset: 'demo', metrics: 'fid50k' })
   const failed = await until('the failure', () => live.jobs()?.find(({ state }) => state === 'failed'))
   t.regex(failed.lines.at(-1)!, /^stylegan: .*weights/)
+})
+
+test('a second start by hours is refused at once where the run that it would go on with is held', async (t) => {
+  const [outdir, dataRoot] = [await folder(), await folder()]
+  await mkdir(join(dataRoot, 'photos'))
+  const data = join(dataRoot, 'photos')
+  const chosenFor = JSON.stringify({ data: resolve(data), hours: 2 })
+  const config = resolveConfig('demo', { data, outdir, hours: 2, chosenFor })
+  const run = join(outdir, runName(config))
+  await mkdir(run)
+  await writeFile(join(run, 'training_options.json'), JSON.stringify(config))
+  const lock = await lockRun(run)
+  t.teardown(() => lock.release())
+  const client = await Client.open(await studioFor(t, { outdir, dataRoot }))
+  const { status, json } = await client.post('/api/train/start', { options: { data: 'photos', hours: '2' } })
+  t.is(status, 409)
+  t.is(json['error'], `${runName(config)} is being trained already`)
 })
 
 test('the flags of every preset, and of options that differ from it, give the configuration again', (t) => {

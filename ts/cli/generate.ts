@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
 import { defaultCutoff, type ImageGenerator, type Images } from '../figures/generator.ts'
-import type { Shift } from '../figures/components.ts'
+import type { Shift } from '../figures/directions.ts'
 import { drawLook, type Copied } from '../figures/look.ts'
 import { enlargeImages, tileImages } from '../figures/grid.ts'
 import { checkPixels } from '../figures/panel.ts'
@@ -35,6 +35,7 @@ interface Options extends DrawOptions {
   projectedW?: string
   mix?: Copied[]
   shift?: Shift[]
+  directions?: string
   noiseMode?: 'const' | 'random' | 'none'
   noiseSeed?: number
   noiseStrength?: number[]
@@ -63,8 +64,12 @@ export function generateCommand(): Command {
     .option('--mix <list>', 'styles of other seeds in some layers, such as 12:0-3,40:4+6', parseCopied)
     .option(
       '--shift <list>',
-      'moves along principal components of W: component:deviations:layers, such as 0:2.5:0-3,4:-1:4+6',
+      'moves along directions of W, principal components or attributes: direction:deviations:layers, such as 0:2.5:0-3,eyeglasses:2:0-7',
       parseShifts,
+    )
+    .option(
+      '--directions <file>',
+      "attributes of --shift, as 'stylegan directions' finds them (default: beside the network)",
     )
     .option('--grid <CxR>', 'one grid.png of C columns and R rows instead of a file for each seed', parseGrid)
     .option(
@@ -104,6 +109,7 @@ async function run(options: Options): Promise<void> {
     ['--lods', lods !== undefined && !uncurated, belongs],
     ['--mix', mix !== undefined && uncurated === true, '--uncurated draws seeds alone'],
     ['--shift', shift !== undefined && uncurated === true, '--uncurated draws seeds alone'],
+    ['--directions', options.directions !== undefined && !isNamed(shift), 'it belongs to attributes of --shift'],
     ['--noise-strength', noiseStrength !== undefined && uncurated === true, '--uncurated draws all of the noise'],
     ['--noise-seed', noiseSeed !== undefined && noiseMode !== 'random', 'it belongs to --noise-mode random'],
     ['--noise-mode', noiseMode !== undefined && uncurated === true, '--uncurated draws the noise of each seed'],
@@ -129,12 +135,14 @@ async function run(options: Options): Promise<void> {
   await writePicture(join(outdir, 'uncurated.png'), picture)
 }
 
+const isNamed = (shifts: readonly Shift[] = []) => shifts.some(({ direction }) => typeof direction === 'string')
+
 /** One file for each seed, or a grid of all. */
 async function drawSeeds(G: ImageGenerator, options: Options & { seeds: number[] }): Promise<void> {
-  const { seeds, grid, outdir, scale = 1, mix, shift: shifts, height } = options
+  const { seeds, grid, outdir, scale = 1, mix, shift: shifts, directions, height } = options
   const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed } = options
   const noiseStrength = strengthOf(options)
-  const look = { psi, cutoff, class: options.class, noise, noiseSeed, noiseStrength, mix, shifts, height }
+  const look = { psi, cutoff, class: options.class, noise, noiseSeed, noiseStrength, mix, shifts, directions, height }
   if (grid) return drawGrid(grid, seeds, scale, join(outdir, 'grid.png'), (seed) => drawLook(G, { seed, ...look }))
   for (const seed of seeds) {
     const path = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
@@ -179,25 +187,32 @@ const strengthOf = ({ noiseStrength: factors }: Options) => (factors?.length ===
 
 /** One file for each w of a file. */
 async function drawProjected(options: Options & { projectedW: string }): Promise<void> {
-  const { projectedW, outdir, scale = 1, height, noiseMode: noise, noiseSeed } = options
-  const why = '--projected-w draws the w of a file as it is'
-  const ofSeeds = [
-    ...(['seeds', 'trunc', 'truncCutoff', 'class', 'mix', 'shift'] as const),
-    ...(['grid', 'uncurated', 'uncuratedRows', 'lods', 'paper'] as const),
-  ]
-  refuseIgnored(...ofSeeds.map((key) => [flagOf(key), options[key] !== undefined, why] as const), [
-    '--noise-seed',
-    noiseSeed !== undefined && noise !== 'random',
-    'it belongs to --noise-mode random',
-  ])
+  const { projectedW, outdir, scale = 1, height, noiseMode: noise, noiseSeed, mix, shift: shifts, directions } = options
+  const { trunc: psi, truncCutoff: cutoff } = options
+  const given = (keys: readonly (keyof Options)[], why: string) =>
+    keys.map((key) => [flagOf(key), options[key] !== undefined, why] as const)
+  refuseIgnored(
+    ...given(
+      ['seeds', 'grid', 'uncurated', 'uncuratedRows', 'lods', 'paper'],
+      '--projected-w draws the w of a file as it is',
+    ),
+    ...(mix ? [] : given(['trunc', 'truncCutoff', 'class'], '--projected-w draws the w of a file as it is')),
+    ['--directions', directions !== undefined && !isNamed(shifts), 'it belongs to attributes of --shift'],
+    ['--noise-seed', noiseSeed !== undefined && noise !== 'random', 'it belongs to --noise-mode random'],
+  )
   const { w, noiseMaps } = await readProjected(projectedW)
   const { G } = await openGenerator(options)
   refuseNoise(noise, G)
   const noiseStrength = strengthOf(options)
-  const noiseSeeds = noiseSeed === undefined ? undefined : Array.from({ length: w.count }, (_, i) => noiseSeed + i)
-  const images = await G.synthesis(w, { noise, noiseMaps, noiseSeeds, noiseStrength, height })
+  const look = { psi, cutoff, class: options.class, noise, noiseStrength, mix, shifts, directions, height }
   for (let i = 0; i < w.count; i++) {
-    await writeImage(join(outdir, `proj${String(i).padStart(2, '0')}.png`), images, i, scale)
+    const own = { seed: i, projected: { w: w.at(i), noiseMaps }, noiseSeed: noiseSeed && noiseSeed + i }
+    await writeImage(
+      join(outdir, `proj${String(i).padStart(2, '0')}.png`),
+      await drawLook(G, { ...look, ...own }),
+      0,
+      scale,
+    )
   }
 }
 
@@ -221,13 +236,13 @@ function parseCopied(text: string): Copied[] {
   })
 }
 
-/** `0:2.5:0-3` as 2.5 deviations along component 0 in layers 0 to 3. */
+/** `0:2.5:0-3` as 2.5 deviations along component 0 in layers 0 to 3; `hat:2:0-3` along an attribute. */
 function parseShifts(text: string): Shift[] {
   return text.split(',').map((part) => {
-    const [, component, by, layers] = /^(\d+):(-?\d+(?:\.\d+)?):([\d+-]+)$/.exec(part.trim()) ?? []
-    if (component === undefined) {
-      throw new InvalidArgumentError(`moves such as 0:2.5:0-3,4:-1:4+6 are expected, got '${part}'.`)
+    const [, name, by, layers] = /^([\w.-]+):(-?\d+(?:\.\d+)?):([\d+-]+)$/.exec(part.trim()) ?? []
+    if (name === undefined) {
+      throw new InvalidArgumentError(`moves such as 0:2.5:0-3,eyeglasses:-1:4+6 are expected, got '${part}'.`)
     }
-    return { component: Number(component), by: Number(by), layers: parseLayers(layers!) }
+    return { direction: /^\d+$/.test(name) ? Number(name) : name, by: Number(by), layers: parseLayers(layers!) }
   })
 }

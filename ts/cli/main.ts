@@ -7,6 +7,7 @@ import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { answerOtherNames, complaintOf } from './complaints.ts'
 import { devicesCommand } from './devices.ts'
+import { directionsCommand } from './directions.ts'
 import { generateCommand } from './generate.ts'
 import { exportCommand } from './export.ts'
 import { importCommand } from './import.ts'
@@ -39,6 +40,7 @@ const program = new Command('stylegan')
   .addCommand(noiseCommand())
   .addCommand(videoCommand())
   .addCommand(projectCommand())
+  .addCommand(directionsCommand())
   .addCommand(studioCommand())
   .addCommand(metricsCommand())
   .addCommand(classifierCommand())

@@ -30,6 +30,7 @@ interface Options {
   allowUnknownWeights?: boolean
   device: string
   outdir: string
+  preview?: number
   json?: boolean
 }
 
@@ -57,6 +58,7 @@ export function projectCommand(): Command {
     .option('--allow-unknown-weights', 'take weight files with other hashes')
     .option('--device <name>', deviceHelp, 'cpu')
     .option('--outdir <dir>', 'where proj.png, target.png, projected_w.npz and proj.mp4 go', 'out')
+    .option('--preview <n>', 'also write proj.png every n steps, to watch', parseCount)
     .option('--json', 'events as lines of JSON, for programs; all else goes to standard error')
     .addHelpText(
       'after',

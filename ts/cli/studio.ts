@@ -14,6 +14,7 @@ export const studioPort = 8008
 interface Options {
   outdir: string
   dataRoot?: string
+  classifiers: string
   port: number
   host: string
   device: string
@@ -24,6 +25,7 @@ export function studioCommand(): Command {
     .description('Watch trainings and play with what they have learned, in a browser on this machine.')
     .option('--outdir <dir>', 'folder of the runs', 'results')
     .option('--data-root <dir>', 'folder whose folders of images and files of networks the page may use')
+    .option('--classifiers <dir>', "folder of 'stylegan classifier train', to find attributes", 'classifiers')
     .option('--port <n>', 'port of this machine; 0 takes a free one', parsePort, studioPort)
     .option('--host <address>', 'address to listen on; another than this reaches the network', '127.0.0.1')
     .option('--device <name>', deviceHelp, 'cpu')
@@ -40,11 +42,11 @@ Examples:
     .action(run)
 }
 
-async function run({ outdir, dataRoot, port, host, device: name }: Options): Promise<void> {
+async function run({ outdir, dataRoot, classifiers, port, host, device: name }: Options): Promise<void> {
   const { device, note } = chooseDevice(name)
   if (note) console.log(shownLine(note))
   await interruptible('The studio is closed. Trainings that it started go on.', async (signal) => {
-    const studio = await open({ outdir, dataRoot, port, host, device }, console.log)
+    const studio = await open({ outdir, dataRoot, classifiers, port, host, device }, console.log)
     try {
       await aborted(signal)
     } finally {
@@ -55,14 +57,17 @@ async function run({ outdir, dataRoot, port, host, device: name }: Options): Pro
 
 /** A training with the studio beside it, in one process; the studio stays when the training has ended. */
 export async function besideStudio(
-  { outdir, device }: TrainConfig,
+  { outdir, device, classifiers }: TrainConfig,
   port: number,
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<void> {
   const own = new AbortController()
-  const studio = await open({ outdir, port, host: '127.0.0.1', device, stopOwn: () => own.abort() }, say)
+  const studio = await open(
+    { outdir, port, host: '127.0.0.1', device, classifiers: classifiers ?? 'classifiers', stopOwn: () => own.abort() },
+    say,
+  )
   try {
     await work(AbortSignal.any([signal, own.signal]))
     if (signal.aborted) return

@@ -1,5 +1,6 @@
-/** Events of `stylegan train --json` and `project --json`: one JSON object a line. docs/json.md says what each holds. */
+/** Events of `stylegan train --json`, `project --json` and `directions --json`: one JSON object a line. docs/json.md says what each holds. */
 import type { TrainEvent } from '../runs/loop.ts'
+import type { DirectionsEvent } from '../runs/directions.ts'
 import type { ProjectEvent } from '../runs/project.ts'
 import { sayJson } from './arguments.ts'
 
@@ -9,8 +10,8 @@ const everyMs = 1000
 export class JsonLines {
   readonly #told = new Map<string, number>()
 
-  show(event: TrainEvent | ProjectEvent): void {
-    if (event.type === 'step' || event.type === 'prepare' || event.type === 'measuring') {
+  show(event: TrainEvent | ProjectEvent | DirectionsEvent): void {
+    if ('done' in event || event.type === 'step') {
       const isLast = event.type !== 'step' && event.done >= event.total
       const now = performance.now()
       if (!isLast && now - (this.#told.get(event.type) ?? -Infinity) < everyMs) return

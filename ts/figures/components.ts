@@ -3,7 +3,6 @@ import { streams } from '../data/sampler.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
 import { mapping } from '../networks/mapping.ts'
 import type { TrainedGenerator } from './render.ts'
-import { Styles } from './styles.ts'
 
 export interface Components {
   /** Of unit length, the one of the largest deviation first. */
@@ -12,16 +11,6 @@ export interface Components {
   readonly deviations: readonly number[]
   /** Share of the variance of w that each explains. */
   readonly shares: readonly number[]
-}
-
-/** A move along one of them. */
-export interface Shift {
-  /** From 0, the one of the largest deviation. */
-  readonly component: number
-  /** In standard deviations. */
-  readonly by: number
-  /** Numbers from 0, the coarsest. */
-  readonly layers: readonly number[]
 }
 
 /** w's that are drawn: 20 for each of the 512 numbers of a w. */
@@ -58,31 +47,6 @@ export async function principalComponents(generator: TrainedGenerator): Promise<
     deviations: kept.map(({ variance }) => Math.sqrt(Math.max(0, variance))),
     shares: kept.map(({ variance }) => (total > 0 ? Math.max(0, variance) / total : 0)),
   }
-}
-
-/**
- * w moved along principal components.
- *
- * @throws RangeError for a component or a layer that there is not
- */
-export function shiftStyles(w: Styles, shifts: readonly Shift[], { directions, deviations }: Components): Styles {
-  const values = w.values.slice()
-  for (const { component, by, layers } of shifts) {
-    const direction = directions[component]
-    if (direction === undefined) {
-      throw new RangeError(`shift: a component from 0 to ${directions.length - 1} is expected, got ${component}`)
-    }
-    for (const layer of layers) {
-      if (!(layer >= 0 && layer < w.layers)) {
-        throw new RangeError(`shift: layers from 0 to ${w.layers - 1} are expected, got ${layer}`)
-      }
-      for (let image = 0; image < w.count; image++) {
-        const start = (image * w.layers + layer) * w.width
-        direction.forEach((value, i) => (values[start + i]! += by * deviations[component]! * value))
-      }
-    }
-  }
-  return new Styles(values, [w.count, w.layers, w.width])
 }
 
 async function covarianceOf(generator: TrainedGenerator): Promise<{ covariance: Float64Array; width: number }> {

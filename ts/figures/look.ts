@@ -1,14 +1,20 @@
 /** One picture of a trained network, wholly described: the same description gives the same bytes to commands and to the studio. */
 import type { ImageGenerator, Images, MappingOptions, SynthesisOptions } from './generator.ts'
-import { principalComponents, shiftStyles, type Components, type Shift } from './components.ts'
+import { principalComponents, type Components } from './components.ts'
+import { directionsOf, readDirections, shiftStyles, type AttributeDirection, type Shift } from './directions.ts'
+import type { Projected } from './projected.ts'
 import type { Styles } from './styles.ts'
 
 export interface Look extends Omit<MappingOptions, 'seeds' | 'z'>, Omit<SynthesisOptions, 'noiseSeeds'> {
   readonly seed: number
+  /** A picture that was projected, with its noise, in place of that of the seed. It is not truncated. */
+  readonly projected?: Projected | undefined
   /** Styles of other seeds in some layers, one after the other (StyleGAN, section 3.1). */
   readonly mix?: readonly Copied[] | undefined
-  /** Moves along principal components of W, after mixing and truncation. */
+  /** Moves along principal components or attributes, after mixing and truncation. */
   readonly shifts?: readonly Shift[] | undefined
+  /** File of the attributes, as `stylegan directions` writes it; by default the one beside the network. */
+  readonly directions?: string | undefined
   /** Seed of random noise; by default `seed`. */
   readonly noiseSeed?: number | undefined
 }
@@ -23,11 +29,21 @@ export interface Copied {
 /** w of a look, one a layer. */
 export async function stylesOfLook(
   G: ImageGenerator,
-  { seed, mix = [], shifts = [], ...mapping }: Look,
+  { seed, projected, mix = [], shifts = [], directions, ...mapping }: Look,
 ): Promise<Styles> {
-  let w = await G.mapping({ ...mapping, seeds: seed })
+  let w = projected?.w ?? (await G.mapping({ ...mapping, seeds: seed }))
   for (const other of mix) w = w.mix(await G.mapping({ ...mapping, seeds: other.seed }), other.layers)
-  return shifts.length === 0 ? w : shiftStyles(w, shifts, await componentsOf(G))
+  const isNamed = shifts.some(({ direction }) => typeof direction === 'string')
+  const isNumbered = shifts.some(({ direction }) => typeof direction === 'number')
+  return shiftStyles(w, shifts, {
+    components: isNumbered ? await componentsOf(G) : undefined,
+    attributes: isNamed ? await attributesOf(G, directions) : undefined,
+  })
+}
+
+/** The directions of a file, or of the network's own, which must have been found in these weights. */
+function attributesOf(G: ImageGenerator, file?: string): Promise<readonly AttributeDirection[]> {
+  return file === undefined ? directionsOf(G) : readDirections(file).then(({ attributes }) => attributes)
 }
 
 const known = new WeakMap<ImageGenerator, Promise<Components>>()
@@ -41,6 +57,7 @@ export function componentsOf(G: ImageGenerator): Promise<Components> {
 
 /** The picture of a look. */
 export async function drawLook(G: ImageGenerator, look: Look): Promise<Images> {
-  const { seed, noise, noiseSeed = seed, noiseStrength, height } = look
-  return G.synthesis(await stylesOfLook(G, look), { noise, noiseSeeds: noiseSeed, noiseStrength, height })
+  const { seed, projected, noise, noiseSeed = seed, noiseStrength, height } = look
+  const noises = { noise, noiseMaps: projected?.noiseMaps, noiseSeeds: noiseSeed, noiseStrength }
+  return G.synthesis(await stylesOfLook(G, look), { ...noises, height })
 }

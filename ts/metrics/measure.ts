@@ -7,7 +7,8 @@ import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { readLabels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
 import { DataError, Device } from '../native/index.ts'
-import type { CustomLayer, Network } from '../networks/params.ts'
+import { hashNetwork } from '../networks/hash.ts'
+import type { CustomLayer } from '../networks/params.ts'
 import { shown, shownValue } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
@@ -292,16 +293,6 @@ function realSide(dataset: Dataset, of: { side: number; mirror: boolean; seed: n
       return realImages(dataset, { ...of, count, mirror: mirror && of.mirror, hash: await hash })
     },
   }
-}
-
-/** SHA-256 of a network's weights: a snapshot also holds when it was made. */
-export async function hashNetwork({ params }: Network): Promise<string> {
-  const hash = createHash('sha256')
-  for (const [name, tensor] of params) {
-    const { buffer, byteOffset, byteLength } = await tensor.data()
-    hash.update(`${name}[${tensor.shape.join()}]`).update(new Uint8Array(buffer, byteOffset, byteLength))
-  }
-  return hash.digest('hex')
 }
 
 /** @throws RangeError if the labels are not those that the network was trained with */

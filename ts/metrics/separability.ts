@@ -1,5 +1,5 @@
 /** Linear separability (StyleGAN, Section 4.2; official linear_separability.py). */
-import { concat, linearSvm, scope } from '../native/index.ts'
+import { concat, linearSvm, scope, type Tensor } from '../native/index.ts'
 import { draw } from '../networks/generator.ts'
 import { downscale } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
@@ -92,27 +92,14 @@ function classifiedLatents(
   sampled: Sampled,
   classifiers: readonly LoadedClassifier[],
 ): Promise<Rows> {
-  const { Gs, options } = sampled.generator
+  const { options } = sampled.generator
   const batchSize = batchSizeOf(options.resolution)
   return cache.rows({
     key: { separability: classifiers.map(({ sha256 }) => sha256), batchSize, ...networkKey(sampled) },
     width: options.latentSize + options.dlatentSize + classifiers.length,
     count: num,
     batchSize,
-    async compute(index) {
-      const rows = scope(() => {
-        const labels = drawLabels(sampled, rngOf(sampled, index, 'labels'), batchSize)
-        const z = rngOf(sampled, index, 'latents').normal(Gs.device, [batchSize, options.latentSize])
-        const w = mapping(Gs.params, z, labels, options)
-        const styles = Array.from({ length: numLayers(options.resolution) }, () => w)
-        let images = draw(Gs.params, styles, rngOf(sampled, index, 'noise'), 0, options)
-        // Averaged to 256 pixels at most (official linear_separability.py).
-        images = downscale(images, Math.max(1, options.resolution / 256))
-        const logits = classifiers.map((classifier) => classify(classifier, images).reshape([batchSize, 1]))
-        return concat([z, w, ...logits], 1)
-      })
-      return floatsOf(rows)
-    },
+    compute: (index) => floatsOf(classifiedBatch(sampled, classifiers, index, batchSize)),
     describe: (row) => `${name}, generated image ${row}`,
     keep: false,
     onProgress: (done, total) => progress('classified images', done, total),
@@ -120,8 +107,29 @@ function classifiedLatents(
   })
 }
 
+/** Batch `index` of generated images: rows (z, w, one logit a classifier), `[batchSize, latentSize + dlatentSize + classifiers]`. */
+export function classifiedBatch(
+  sampled: Sampled,
+  classifiers: readonly LoadedClassifier[],
+  index: number,
+  batchSize: number,
+): Tensor {
+  const { Gs, options } = sampled.generator
+  return scope(() => {
+    const labels = drawLabels(sampled, rngOf(sampled, index, 'labels'), batchSize)
+    const z = rngOf(sampled, index, 'latents').normal(Gs.device, [batchSize, options.latentSize])
+    const w = mapping(Gs.params, z, labels, options)
+    const styles = Array.from({ length: numLayers(options.resolution) }, () => w)
+    let images = draw(Gs.params, styles, rngOf(sampled, index, 'noise'), 0, options)
+    // Averaged to 256 pixels at most (official linear_separability.py).
+    images = downscale(images, Math.max(1, options.resolution / 256))
+    const logits = classifiers.map((classifier) => classify(classifier, images).reshape([batchSize, 1]))
+    return concat([z, w, ...logits], 1)
+  })
+}
+
 /** @throws RangeError if a classifier cannot look at the network's images */
-function checkSizes(name: string, { generator }: Sampled, classifiers: readonly LoadedClassifier[]): void {
+export function checkSizes(name: string, { generator }: Sampled, classifiers: readonly LoadedClassifier[]): void {
   const { resolution, numChannels } = generator.options
   for (const { info } of classifiers) {
     const { resolution: side, numChannels: channels } = info.options

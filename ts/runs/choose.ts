@@ -60,11 +60,10 @@ export async function chooseConfig(
   }
   const alone = preset === undefined && data !== undefined
   if (hours == null && given.resume == null && !alone) return { config: plain(given), lines: [] }
-  const key = keyOf({ ...given, ...(alone && { hours: hours ?? defaultHours }) })
-  const runs: Saved[] = []
-  for await (const run of savedConfigs(given.outdir ?? options.outdir.default)) runs.push(run)
+  const key = keyOfChoice(given)
+  const runs = await savedIn(given)
   const desc = given.desc ?? options.desc.default
-  const found = runs.find(({ config }) => config.chosenFor === key && config.desc === desc)
+  const found = begunAmong(runs, given)
   if (found) {
     const lines = [`Chosen         when this run began, in ${found.dir}; nothing is measured again`]
     return { config: resolveConfig(found.config.preset, { ...found.config, ...changes(given) }), lines }
@@ -83,6 +82,30 @@ export async function chooseConfig(
   }
   await refuseOtherRun(runs, { ...given, desc, hours: planned }, key)
   return plan(planned, { ...named, hours: planned, chosenFor: key }, given, taken && sizeOf(named), onMeasuring)
+}
+
+/**
+ * The folder of the run that {@link chooseConfig} goes on with for these options; undefined where it would choose anew.
+ */
+export async function begunRun(given: ConfigOverrides): Promise<string | undefined> {
+  return begunAmong(await savedIn(given), given)?.dir
+}
+
+function begunAmong(runs: readonly Saved[], given: ConfigOverrides): Saved | undefined {
+  const [key, desc] = [keyOfChoice(given), given.desc ?? options.desc.default]
+  return runs.find(({ config }) => config.chosenFor === key && config.desc === desc)
+}
+
+async function savedIn(given: ConfigOverrides): Promise<Saved[]> {
+  const runs: Saved[] = []
+  for await (const run of savedConfigs(given.outdir ?? options.outdir.default)) runs.push(run)
+  return runs
+}
+
+/** {@link keyOf} with the hours that data alone are given. */
+function keyOfChoice(given: ConfigOverrides): string {
+  const alone = given.preset === undefined && given.data !== undefined
+  return keyOf({ ...given, ...(alone && { hours: given.hours ?? defaultHours }) })
 }
 
 const plain = ({ preset = 'stylegan', ...given }: ConfigOverrides) => resolveConfig(preset, given)

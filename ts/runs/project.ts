@@ -10,7 +10,7 @@ import { scaleOf } from '../figures/figures.ts'
 import type { ImageGenerator, Images } from '../figures/generator.ts'
 import type { Picture } from '../figures/grid.ts'
 import { blank, enlarge, place, rgbPicture } from '../figures/panel.ts'
-import { encodeProjected } from '../figures/projected.ts'
+import { encodeProjected, type Projected } from '../figures/projected.ts'
 import {
   createProjector,
   project as projectStep,
@@ -18,6 +18,7 @@ import {
   type Distance,
   type ProjectionSpace,
 } from '../figures/projector.ts'
+import type { Styles } from '../figures/styles.ts'
 import { animatedPng, encodeVideo, hasFfmpeg } from '../figures/video.ts'
 import { checkNeeds, featureNetworks, type WeightOptions } from '../metrics/feature-networks.ts'
 import { discriminatorDistance, leastLpipsSide, lpipsDistance, pixelDistance, sumOf } from '../metrics/nearness.ts'
@@ -46,6 +47,8 @@ export interface ProjectOptions extends Pick<WeightOptions, 'weights' | 'vgg' | 
   readonly class?: number | string | readonly (number | string)[] | undefined
   /** A name, or an open device; `cpu` by default. */
   readonly device?: string | Device | undefined
+  /** `proj.png` is also written every so many steps, to watch; by default only at the end. */
+  readonly preview?: number | undefined
 }
 
 export interface ProjectHooks {
@@ -81,12 +84,15 @@ export async function* project(
   options: ProjectOptions,
   { signal }: ProjectHooks = {},
 ): AsyncGenerator<ProjectEvent, void> {
-  const { space = 'w', numSteps = 1000, device } = options
+  const { space = 'w', numSteps = 1000, device, preview } = options
   if (!projectionSpaces.includes(space)) {
     throw new RangeError(`space: one of ${projectionSpaces.join(', ')} is expected, got '${space}'`)
   }
   if (!(Number.isInteger(numSteps) && numSteps > 0)) {
     throw new RangeError(`numSteps: a whole number above 0 is expected, got ${numSteps}`)
+  }
+  if (preview !== undefined && !(Number.isInteger(preview) && preview > 0)) {
+    throw new RangeError(`preview: a whole number above 0 is expected, got ${preview}`)
   }
   const G = await loadGenerator(options.network, device === undefined ? {} : { device })
   try {
@@ -102,7 +108,7 @@ async function* projectInto(
   { space, numSteps, seed }: Pick<ProjectionKey, 'numSteps' | 'seed'> & { space: ProjectionSpace },
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ProjectEvent, void> {
-  const { outdir = 'out', target } = options
+  const { outdir = 'out', target, preview } = options
   const { resolution, numChannels } = G.options
   for (const name of Object.values(outputs)) {
     const inputs = [target, G.path, ...[options.vgg, options.lpips].filter((file) => file !== undefined)]
@@ -124,7 +130,10 @@ async function* projectInto(
     const other = await projection.load()
     for (const line of [lock.warning, notice, other]) if (line !== undefined) yield { type: 'notice', line }
     yield { type: 'start', network: G.path, distance: name, step: projection.step, total: numSteps }
-    const steps = stepsOf(projection, distance, numSteps, signal)
+    const onStep = async () => {
+      if (preview !== undefined && projection.step % preview === 0) await writeDrawn(G, projection, outdir)
+    }
+    const steps = stepsOf(projection, distance, numSteps, onStep, signal)
     const aborted = yield* ifLeft(steps, () => projection.save())
     if (!aborted) yield* results(G, projection, { pixels, outdir })
     yield { type: 'end', step: projection.step, aborted }
@@ -138,6 +147,7 @@ async function* stepsOf(
   projection: Projection,
   distance: Distance,
   total: number,
+  onStep: () => Promise<void>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ProjectEvent, boolean> {
   const frameEvery = Math.ceil(total / mostFrames)
@@ -153,6 +163,7 @@ async function* stepsOf(
     const found = await projectStep(projection.projector, projection.step, total, distance)
     projection.step++
     if (projection.step % frameEvery === 0 || projection.step === total) await projection.keepFrame()
+    await onStep()
     yield { type: 'step', step: projection.step, total, distance: found }
     if (projection.step % stepsBetweenSaves === 0 || projection.step === total) yield await save()
   }
@@ -170,16 +181,14 @@ async function* results(
   const write = (name: string, data: Uint8Array | Iterable<Uint8Array>) => writeAtomic(join(outdir, name), data)
   await write(outputs.target, await encodeDrawnPng(pixels, side, side, channels))
   yield written(outputs.target)
-  const projected = await projection.projected()
-  const drawn = (w = projected.w): Promise<Images> => G.synthesis(w, { ...projected, height: side })
-  await write(outputs.picture, await (await drawn()).png(0))
+  const projected = await writeDrawn(G, projection, outdir)
   yield written(outputs.picture)
   await write(outputs.w, encodeProjected(projected))
   yield written(outputs.w)
   const wanted = rgbPicture(pixels, side, side, channels)
   // As in the official video, every frame has the noise of the last.
   const frames = async function* (): AsyncGenerator<Picture, void> {
-    for (const w of projection.frames()) yield beside(wanted, (await drawn(w)).picture(0))
+    for (const w of projection.frames()) yield beside(wanted, (await drawnWhole(G, w, projected)).picture(0))
   }
   if (await hasFfmpeg()) {
     await encodeVideo(frames(), framesPerSecond, join(outdir, outputs.mp4))
@@ -194,6 +203,17 @@ async function* results(
   }
   await projection.remove()
 }
+
+/** Writes the picture that was found so far. */
+async function writeDrawn(G: ImageGenerator, projection: Projection, outdir: string): Promise<Projected> {
+  const projected = await projection.projected()
+  await writeAtomic(join(outdir, outputs.picture), await (await drawnWhole(G, projected.w, projected)).png(0))
+  return projected
+}
+
+/** A picture of all rows, with the noise that was found. */
+const drawnWhole = (G: ImageGenerator, w: Styles, projected: Projected): Promise<Images> =>
+  G.synthesis(w, { ...projected, height: G.options.resolution })
 
 /** Two pictures side by side, at least 128 pixels wide each. */
 function beside(left: Picture, right: Picture): Picture {

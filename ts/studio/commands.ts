@@ -21,7 +21,7 @@ export function layersText(layers: readonly number[]): string {
 
 const mixText = (mix: readonly Copied[]) => mix.map(({ seed, layers }) => `${seed}:${layersText(layers)}`).join(',')
 const shiftsText = (shifts: readonly Shift[]) =>
-  shifts.map(({ component, by, layers }) => `${component}:${by}:${layersText(layers)}`).join(',')
+  shifts.map(({ direction, by, layers }) => `${direction}:${by}:${layersText(layers)}`).join(',')
 
 /** Flags of truncation and class; a value that begins with a minus is no flag of its own. */
 function sampling({ psi, cutoff, class: one }: Look | Walk, { canTruncate, labelSize }: NetworkInfo): string[] {
@@ -30,10 +30,16 @@ function sampling({ psi, cutoff, class: one }: Look | Walk, { canTruncate, label
   return labelSize > 0 && one !== undefined ? [...words, '--class', String(one)] : words
 }
 
+/** The w of a projection. */
+const wFile = (projected: string, { outdir }: NetworkInfo) => `${outdir}/${projected}/projected_w.npz`
+
 /** The command that writes the picture of a look. */
 export function lookCommand(look: Look, info: NetworkInfo): string {
-  const { seed, mix, shifts, noise, noiseSeed, noiseStrength } = look
-  const words = ['generate', '--network', info.path, '--seeds', String(seed), ...sampling(look, info)]
+  const { seed, projected, mix, shifts, noise, noiseSeed, noiseStrength } = look
+  const words = ['generate', '--network', info.path]
+  if (projected === undefined) words.push('--seeds', String(seed), ...sampling(look, info))
+  // Only what is mixed in is truncated.
+  else words.push('--projected-w', wFile(projected, info), ...(mix.length > 0 ? sampling(look, info) : []))
   if (mix.length > 0) words.push('--mix', mixText(mix))
   if (shifts.length > 0) words.push('--shift', shiftsText(shifts))
   if (info.hasNoise) {
@@ -46,7 +52,7 @@ export function lookCommand(look: Look, info: NetworkInfo): string {
 
 /** The program that writes the picture of a look. */
 export function lookCode(look: Look, info: NetworkInfo): string {
-  const { seed, psi, cutoff, class: one, mix, shifts, noise, noiseSeed, noiseStrength } = look
+  const { seed, projected, psi, cutoff, class: one, mix, shifts, noise, noiseSeed, noiseStrength } = look
   const values = { seed, ...(info.canTruncate && { psi, cutoff }), ...(info.labelSize > 0 && { class: one }) }
   const noises = {
     noise,
@@ -59,16 +65,18 @@ export function lookCode(look: Look, info: NetworkInfo): string {
     ...(shifts.length > 0 && { shifts }),
     ...(info.hasNoise && noises),
   }
-  const lines = Object.entries(all).map(([key, value]) => `  ${key}: ${literal(value)},`)
+  const own = projected === undefined ? [] : [`  projected: await readProjected(${literal(wFile(projected, info))}),`]
+  const lines = [...own, ...Object.entries(all).map(([key, value]) => `  ${key}: ${literal(value)},`)]
+  const name = projected === undefined ? `seed${String(seed).padStart(4, '0')}` : 'proj00'
   return [
     "import { writeFile } from 'node:fs/promises'",
-    "import { drawLook, loadGenerator } from 'stylegan'",
+    `import { drawLook, loadGenerator${projected === undefined ? '' : ', readProjected'} } from 'stylegan'`,
     '',
     `const G = await loadGenerator(${literal(info.path)})`,
     'const images = await drawLook(G, {',
     ...lines,
     '})',
-    `await writeFile('seed${String(seed).padStart(4, '0')}.png', await images.png(0))`,
+    `await writeFile('${name}.png', await images.png(0))`,
     '',
   ].join('\n')
 }

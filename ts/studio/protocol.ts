@@ -85,6 +85,8 @@ export interface NetworkFile {
 export interface NetworkInfo {
   readonly network: string
   readonly path: string
+  /** How a command names the folder of the runs. */
+  readonly outdir: string
   readonly resolution: number
   readonly height: number
   readonly layers: number
@@ -107,10 +109,10 @@ export interface Copied {
 
 export type NoiseMode = 'const' | 'random' | 'none'
 
-/** Styles moved along a principal component of W. */
+/** Styles moved along a direction of W. */
 export interface Shift {
-  /** Number of the component, from 0. */
-  readonly component: number
+  /** Number of a principal component, from 0, or name of an attribute. */
+  readonly direction: number | string
   /** In standard deviations. */
   readonly by: number
   readonly layers: readonly number[]
@@ -120,6 +122,8 @@ export interface Shift {
 export interface Look {
   readonly network: string
   readonly seed: number
+  /** A projection in place of the seed's picture: its folder below outdir. */
+  readonly projected?: string | undefined
   readonly psi: number
   readonly cutoff: number
   /** Number of the class; undefined for a network without classes. */
@@ -199,9 +203,19 @@ export interface Job {
   readonly id: string
   readonly command: string
   readonly state: 'running' | 'done' | 'failed'
+  readonly kind: 'training' | 'estimate' | 'projection' | 'directions'
   /** What it has printed; of a failure, the reason is last. */
   readonly lines: readonly string[]
+  /** How far a projection or a search for directions is. */
+  readonly progress?: JobProgress | undefined
   readonly seconds: number
+}
+
+export interface JobProgress {
+  readonly done: number
+  readonly total: number
+  /** Of the picture before the last step from the target. */
+  readonly distance?: number | undefined
 }
 
 export interface Started {
@@ -216,29 +230,69 @@ export interface GoOnRequest {
   readonly kimg?: number | undefined
 }
 
+/** A picture that is projected into a network. */
+export interface ProjectRequest {
+  readonly network: string
+  /** What its folder is named after. */
+  readonly name: string
+  /** The square that was cut out, as PNG in base64. */
+  readonly target: string
+  readonly space: 'w' | 'w+'
+  readonly steps: number
+  readonly seed: number
+  readonly class?: number | undefined
+}
+
+/** A projection in the folder of the runs. */
+export interface Projection {
+  /** Its folder below outdir: what a look names. */
+  readonly id: string
+  readonly network: string
+  readonly state: 'running' | 'done' | 'stopped'
+  readonly space: 'w' | 'w+'
+  readonly steps: number
+  /** The command that makes it, or goes on with it. */
+  readonly command: string
+  /** The studio's job that makes it, while that is known. */
+  readonly job?: string | undefined
+  /** Grows when its picture changes; 0 before there is one. */
+  readonly version: number
+}
+
 /** What is known of the studio itself. */
 export interface About {
   readonly version: string
   readonly outdir: string
   readonly hasDataRoot: boolean
   readonly hasFfmpeg: boolean
+  /** Attribute classifiers that it was started with. */
+  readonly classifiers: number
   readonly device: string
 }
 
 /** Principal components of W. */
-export interface Directions {
+export interface Components {
   /** Share of the variance of w that each explains. */
   readonly shares: readonly number[]
 }
 
-/** What GET of a path answers. Beside these, `api/picture` is a picture of a run, and `api/live` is {@link LiveEvents}. */
+/** Attributes of a network whose directions were found. */
+export interface Directions {
+  readonly attributes: readonly { readonly name: string; readonly agreement: number }[]
+  /** The command that finds them, where there are classifiers and the network's folder is one of the studio's. */
+  readonly command?: string | undefined
+}
+
+/** What GET of a path answers. Beside these, `api/picture` is a picture of a run, `api/projection` one of a projection, and `api/live` is {@link LiveEvents}. */
 export interface Answers {
   readonly 'api/about': About
   readonly 'api/run': Run
   readonly 'api/networks': readonly NetworkFile[]
   readonly 'api/network': NetworkInfo
-  readonly 'api/components': Directions
+  readonly 'api/components': Components
+  readonly 'api/directions': Directions
   readonly 'api/train': TrainChoices
+  readonly 'api/projections': readonly Projection[]
 }
 
 /** What POST to a path takes and answers. */
@@ -248,6 +302,10 @@ export interface Exchanges {
   readonly 'api/train/start': { readonly takes: StartRequest; readonly gives: Started }
   readonly 'api/train/go-on': { readonly takes: GoOnRequest; readonly gives: Job }
   readonly 'api/train/stop': { readonly takes: { readonly run: string }; readonly gives: object }
+  readonly 'api/directions/find': { readonly takes: { readonly network: string }; readonly gives: Job }
+  readonly 'api/project/start': { readonly takes: ProjectRequest; readonly gives: { readonly id: string } }
+  readonly 'api/project/go-on': { readonly takes: { readonly id: string }; readonly gives: object }
+  readonly 'api/project/stop': { readonly takes: { readonly id: string }; readonly gives: object }
 }
 
 /** What POST to a path takes that answers a picture or a video. */

@@ -5,6 +5,7 @@ import { useLive } from './live.ts'
 import { Directions } from './panels/directions.tsx'
 import { Explore } from './panels/explore.tsx'
 import { Mix } from './panels/mix.tsx'
+import { Project } from './panels/project.tsx'
 import { Run } from './panels/run.tsx'
 import { Runs } from './panels/runs.tsx'
 import { Start } from './panels/start.tsx'
@@ -18,9 +19,13 @@ const places = [
   ['mix', 'Mix'],
   ['walk', 'Walk'],
   ['directions', 'Directions'],
+  ['project', 'Project'],
 ] as const
 
-const panels = { runs: Runs, run: Run, start: Start, explore: Explore, mix: Mix, walk: Walk, directions: Directions }
+const panels = {
+  ...{ runs: Runs, run: Run, start: Start },
+  ...{ explore: Explore, mix: Mix, walk: Walk, directions: Directions, project: Project },
+}
 
 export function App() {
   const link = useLink()

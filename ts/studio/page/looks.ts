@@ -39,8 +39,9 @@ function readMix(text: string | undefined): Copied[] {
 
 function readShifts(text: string | undefined): Shift[] {
   return (text ?? '').split(',').flatMap((part) => {
-    const [component = '', by = '', layers = ''] = part.split(':')
-    return component === '' ? [] : [{ component: Number(component), by: Number(by) || 0, layers: readLayers(layers) }]
+    const [name = '', by = '', layers = ''] = part.split(':')
+    const direction = /^\d+$/.test(name) ? Number(name) : name
+    return name === '' ? [] : [{ direction, by: Number(by) || 0, layers: readLayers(layers) }]
   })
 }
 
@@ -49,11 +50,13 @@ export function readLook(params: Params, info: NetworkInfo): Look {
   const noises: readonly NoiseMode[] = ['const', 'random', 'none']
   const strengths = (params['strength'] ?? '').split(',').map(Number)
   const fits = strengths.length === info.layers && strengths.every((value) => value >= 0 && value <= 100)
+  const projected = info.hasStyles ? params['w'] : undefined
   const inside = <T extends { readonly layers: readonly number[] }>(list: T[]) =>
     list.map((one) => ({ ...one, layers: one.layers.filter((layer) => layer < info.layers) }))
   return {
     network: info.network,
-    seed: seedIn(params, 'seed', 0),
+    seed: projected === undefined ? seedIn(params, 'seed', 0) : 0,
+    projected,
     psi: info.canTruncate ? numberIn(params, 'psi', info.defaultPsi) : 1,
     cutoff: numberIn(params, 'cutoff', 8),
     class: info.labelSize > 0 ? Math.min(seedIn(params, 'class', 0), info.labelSize - 1) : undefined,
@@ -67,15 +70,16 @@ export function readLook(params: Params, info: NetworkInfo): Look {
 
 /** The parameters of a link that differ from a plain picture. */
 export function lookParams(look: Look): Record<string, string | number | undefined> {
-  const { network, seed, psi, cutoff, mix, shifts, noise, noiseSeed, noiseStrength } = look
+  const { network, seed, projected, psi, cutoff, mix, shifts, noise, noiseSeed, noiseStrength } = look
   return {
     network,
-    seed,
+    seed: projected === undefined ? seed : undefined,
+    w: projected,
     psi,
     cutoff,
     class: look.class,
     mix: mix.map((one) => `${one.seed}:${layersText(one.layers)}`).join(','),
-    shift: shifts.map((one) => `${one.component}:${one.by}:${layersText(one.layers)}`).join(','),
+    shift: shifts.map((one) => `${one.direction}:${one.by}:${layersText(one.layers)}`).join(','),
     noise: noise === 'const' ? undefined : noise,
     noiseSeed,
     strength: noiseStrength.join(','),
@@ -86,4 +90,4 @@ export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]! % 100_000
 }
 
-export const plain = (look: Look): Look => ({ ...look, mix: [], shifts: [] })
+export const plain = (look: Look): Look => ({ ...look, projected: undefined, mix: [], shifts: [] })

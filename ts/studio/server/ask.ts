@@ -27,7 +27,7 @@ export class Ask {
   }
 
   /** The JSON of the body. */
-  async body(): Promise<Fields> {
+  async body(mostBytes = 64 << 10): Promise<Fields> {
     const { headers } = this.request
     // Forms of other pages cannot send this type.
     if (!headers['content-type']?.startsWith('application/json')) throw new Refused(415, 'JSON is expected')
@@ -41,8 +41,6 @@ export class Ask {
     return Fields.parse(Buffer.concat(chunks).toString('utf8'))
   }
 }
-
-const mostBytes = 64 << 10
 
 /** What a route gives back; nothing if it has answered by itself. */
 export type Answer = { readonly json: unknown } | { readonly bytes: Uint8Array; readonly type: string } | undefined

@@ -1,17 +1,21 @@
 /** Looks and walks of requests, and their pictures. */
+import { directionName } from '../../figures/directions.ts'
 import { drawLook, type Look as Drawn } from '../../figures/look.ts'
 import type { ImageGenerator } from '../../figures/generator.ts'
 import type { Picture } from '../../figures/grid.ts'
 import { enlarge } from '../../figures/panel.ts'
+import type { Projected } from '../../figures/projected.ts'
 import { easings, frames, spaces } from '../../figures/video.ts'
 import { encodeDrawnPng } from '../../native/index.ts'
 import type { Copied, Look, Shift, Walk } from '../protocol.ts'
 import { Fields } from './fields.ts'
+import { Refused } from './refused.ts'
 
 const seeds = { least: 0, most: 2 ** 32 - 1, whole: true }
 const layers = { least: 0, most: 63, whole: true }
 const psis = { least: -10, most: 10 }
 const cutoffs = { least: 0, most: 64, whole: true }
+const components = { least: 0, most: 63, whole: true }
 const classes = { least: 0, most: 2 ** 14, whole: true }
 export const scales = { least: 1, most: 16, whole: true }
 
@@ -21,6 +25,7 @@ export function readLook(value: unknown): Look {
   return {
     network: fields.text('network'),
     seed: fields.number('seed', seeds),
+    projected: fields.has('projected') ? fields.text('projected') : undefined,
     psi: fields.number('psi', psis),
     cutoff: fields.number('cutoff', cutoffs),
     class: fields.has('class') ? fields.number('class', classes) : undefined,
@@ -39,11 +44,19 @@ function readCopied(value: unknown): Copied {
 
 function readShift(value: unknown): Shift {
   const fields = new Fields(value)
+  const direction = fields.get('direction')
   return {
-    component: fields.number('component', { least: 0, most: 63, whole: true }),
+    direction: typeof direction === 'string' ? directionIn(fields) : fields.number('direction', components),
     by: fields.number('by', { least: -20, most: 20 }),
     layers: fields.numbers('layers', 64, layers),
   }
+}
+
+function directionIn(fields: Fields): string {
+  const name = fields.text('direction', 200)
+  if (name !== directionName(name))
+    throw new Refused(400, 'direction: a number or the name of an attribute is expected')
+  return name
 }
 
 /** @throws Refused naming the field that is wrong */
@@ -63,10 +76,15 @@ export function readWalk(value: unknown): Walk {
 }
 
 /** A look as PNG: what `stylegan generate` writes for it, and with a scale each pixel so often. */
-export async function pngOfLook(G: ImageGenerator, look: Look, scale: number): Promise<Uint8Array> {
-  const { noiseStrength: strengths, shifts, ...rest } = look
+export async function pngOfLook(
+  G: ImageGenerator,
+  look: Look,
+  scale: number,
+  projected?: Projected,
+): Promise<Uint8Array> {
+  const { noiseStrength: strengths, ...rest } = look
   const noiseStrength = strengths.length === 0 ? undefined : strengths
-  const images = await drawLook(G, { ...rest, noiseStrength, shifts } satisfies Drawn)
+  const images = await drawLook(G, { ...rest, projected, noiseStrength } satisfies Drawn)
   return scale === 1 ? images.png(0) : pngOf(enlarge(images.picture(0), scale))
 }
 

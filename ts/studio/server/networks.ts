@@ -1,6 +1,7 @@
 /** Networks to explore: snapshots of runs, and files that `stylegan import` reads. */
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { isDirectionsFile } from '../../figures/directions.ts'
 import { defaultPsi, type ImageGenerator } from '../../figures/generator.ts'
 import { configurationOf } from '../../networks/configurations.ts'
 import { numLayers } from '../../networks/params.ts'
@@ -16,6 +17,8 @@ const DATA = 'data:'
 const BUILT_IN = 'built-in:'
 /** How files of networks of other programs end. */
 const importable = /\.(pkl|pth|pt|model|npz|safetensors)$/i
+/** Files of ours that are no networks to draw with. */
+const isOther = (name: string) => isDirectionsFile(name) || /^(classifier-.*|projection)\.safetensors$/.test(name)
 const mostFiles = 500
 
 export class Networks {
@@ -34,6 +37,11 @@ export class Networks {
     if (!network.startsWith(DATA)) return this.#outdir.inside(network)
     if (!this.#dataRoot) throw new Refused(404, `${network}: the studio was started without --data-root`)
     return this.#dataRoot.inside(network.slice(DATA.length))
+  }
+
+  /** Whether it lies in a folder of the studio, where files may be put beside it. */
+  isOwn(network: string): boolean {
+    return !network.startsWith(BUILT_IN)
   }
 
   /** How a command names it. */
@@ -69,6 +77,7 @@ export class Networks {
     return {
       network,
       path: this.pathOf(network),
+      outdir: this.#outdir.given,
       resolution: options.resolution,
       height,
       layers: numLayers(options.resolution),
@@ -89,11 +98,11 @@ async function filesIn(root: string): Promise<string[]> {
   const found: string[] = []
   for (const entry of await readdir(root, { withFileTypes: true }).catch(() => [])) {
     if (entry.name.startsWith('.')) continue
-    if (entry.isFile() && importable.test(entry.name)) found.push(entry.name)
+    if (entry.isFile() && importable.test(entry.name) && !isOther(entry.name)) found.push(entry.name)
     if (!entry.isDirectory()) continue
     for (const inner of await readdir(join(root, entry.name), { withFileTypes: true }).catch(() => [])) {
       const { name } = inner
-      if (!inner.isFile() || name.startsWith('network-snapshot-')) continue
+      if (!inner.isFile() || name.startsWith('network-snapshot-') || isOther(name)) continue
       if (importable.test(name)) found.push(`${entry.name}/${name}`)
     }
   }

@@ -1,14 +1,29 @@
 /** What the page may ask: one route a line, each a check of its arguments and a call. */
 import { readFile } from 'node:fs/promises'
+import { directionsOf } from '../../figures/directions.ts'
 import { componentsOf } from '../../figures/look.ts'
 import { hasFfmpeg } from '../../figures/video.ts'
-import type { About, Directions, Job, LiveEvents, NetworkFile, NetworkInfo, Run, TrainChoices } from '../protocol.ts'
+import { commandLine } from '../commands.ts'
+import type {
+  About,
+  Components,
+  Directions,
+  Job,
+  LiveEvents,
+  NetworkFile,
+  NetworkInfo,
+  Projection,
+  Run,
+  TrainChoices,
+} from '../protocol.ts'
 import type { Answer, Ask, Route } from './ask.ts'
 import type { Drawing } from './drawing.ts'
 import type { Fields } from './fields.ts'
+import type { Jobs } from './jobs.ts'
 import type { Live } from './live.ts'
 import { frameOf, pngOf, pngOfLook, readLook, readWalk, scales } from './looks.ts'
 import type { Networks } from './networks.ts'
+import { mostRequest, readProjection, type Projections } from './projections.ts'
 import { Refused } from './refused.ts'
 import { pictureName, type Runs } from './runs.ts'
 import type { Trainings } from './trainings.ts'
@@ -21,6 +36,10 @@ export interface Parts {
   readonly networks: Networks
   readonly drawing: Drawing
   readonly trainings: Trainings
+  readonly projections: Projections
+  readonly jobs: Jobs
+  /** Folder of attribute classifiers, where there are any. */
+  readonly classifiers: string | undefined
   readonly videos: Videos
   readonly live: Live
 }
@@ -37,7 +56,7 @@ function nameIn(fields: Fields, name: string): string {
 }
 
 export function routesOf(parts: Parts): ReadonlyMap<string, Route> {
-  const { about, runs, networks, trainings, live } = parts
+  const { about, runs, networks, trainings, projections, live } = parts
   const ffmpeg = hasFfmpeg()
   const runNames = async () => (await runs.list()).map(({ id }) => id)
   return new Map<string, Route>([
@@ -48,6 +67,16 @@ export function routesOf(parts: Parts): ReadonlyMap<string, Route> {
     ['GET /api/networks', async () => json((await networks.list(await runNames())) satisfies NetworkFile[])],
     ['GET /api/network', async (ask) => json(await infoOf(ask, parts))],
     ['GET /api/components', async (ask) => json(await sharesOf(ask, parts))],
+    ['GET /api/directions', async (ask) => json(await attributesOf(ask, parts))],
+    ['POST /api/directions/find', async (ask) => said(live, findDirections(await ask.body(), parts))],
+    ['GET /api/projections', async () => json((await projections.list()) satisfies Projection[])],
+    ['GET /api/projection', async (ask) => png(await projections.picture(ask.query('id'), ask.query('name')))],
+    [
+      'POST /api/project/start',
+      async (ask) => said(live, await projections.start(readProjection(await ask.body(mostRequest)))),
+    ],
+    ['POST /api/project/go-on', async (ask) => said(live, await goOnProjecting(await ask.body(), projections))],
+    ['POST /api/project/stop', async (ask) => said(live, await stopProjecting(await ask.body(), projections))],
     ['POST /api/draw', async (ask) => draw(await ask.body(), ask, parts)],
     ['POST /api/frame', async (ask) => frame(await ask.body(), ask, parts)],
     ['POST /api/video', async (ask) => video(await ask.body(), ask, parts)],
@@ -105,18 +134,53 @@ async function infoOf(ask: Ask, { networks, drawing }: Parts): Promise<NetworkIn
   return drawing.draw(`info ${network}`, file, async (G) => networks.infoOf(network, G))
 }
 
-async function sharesOf(ask: Ask, { networks, drawing }: Parts): Promise<Directions> {
+async function sharesOf(ask: Ask, { networks, drawing }: Parts): Promise<Components> {
   const network = ask.query('network')
   const file = await networks.fileOf(network)
   return drawing.draw(`components ${network}`, file, async (G) => ({ shares: (await componentsOf(G)).shares }))
 }
 
-async function draw(fields: Fields, ask: Ask, { networks, drawing }: Parts): Promise<Answer> {
+async function attributesOf(ask: Ask, parts: Parts): Promise<Directions> {
+  const network = ask.query('network')
+  const file = await parts.networks.fileOf(network)
+  const found = await parts.drawing.draw(`directions ${network}`, file, directionsOf)
+  const words = wordsToFind(network, parts)
+  return {
+    attributes: found.map(({ name, agreement }) => ({ name, agreement })),
+    command: words && commandLine(words),
+  }
+}
+
+/** The command that finds the directions of a network, where that is possible. */
+function wordsToFind(network: string, { networks, classifiers, about }: Parts): string[] | undefined {
+  if (classifiers === undefined || !networks.isOwn(network)) return undefined
+  const device = about.device === 'cpu' ? [] : ['--device', about.device]
+  return ['directions', '--network', networks.pathOf(network), '--classifiers', classifiers, ...device]
+}
+
+function findDirections(fields: Fields, parts: Parts): Job {
+  const words = wordsToFind(fields.text('network'), parts)
+  if (!words) throw new Refused(409, 'directions: classifiers and a network of this studio are expected')
+  return parts.jobs.start([...words, '--json'], 'directions')
+}
+
+async function goOnProjecting(fields: Fields, projections: Projections): Promise<object> {
+  await projections.goOn(fields.text('id'))
+  return {}
+}
+
+async function stopProjecting(fields: Fields, projections: Projections): Promise<object> {
+  await projections.stop(fields.text('id'))
+  return {}
+}
+
+async function draw(fields: Fields, ask: Ask, { networks, drawing, projections }: Parts): Promise<Answer> {
   const look = readLook(fields.get('look'))
   const scale = fields.number('scale', scales)
   const slot = `${nameIn(fields, 'page')} ${nameIn(fields, 'slot')}`
   const file = await networks.fileOf(look.network)
-  return png(await drawing.draw(slot, file, (G) => pngOfLook(G, look, scale), ask.gone))
+  const projected = look.projected === undefined ? undefined : await projections.projected(look.projected)
+  return png(await drawing.draw(slot, file, (G) => pngOfLook(G, look, scale, projected), ask.gone))
 }
 
 async function frame(fields: Fields, ask: Ask, { networks, drawing }: Parts): Promise<Answer> {

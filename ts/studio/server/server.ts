@@ -5,13 +5,16 @@ import type { AddressInfo } from 'node:net'
 import { SnapshotError } from '../../files/safetensors.ts'
 import { WeightsError } from '../../files/weights.ts'
 import { diskError } from '../../files/write-atomic.ts'
+import { listClassifiers } from '../../metrics/classifier.ts'
 import { Ask, type Answer, type Route } from './ask.ts'
 import { Drawing } from './drawing.ts'
 import { Guard, tokenOf } from './guard.ts'
+import { Jobs } from './jobs.ts'
 import { Live } from './live.ts'
 import { Networks } from './networks.ts'
 import { readPage, type PageFile } from './page-files.ts'
 import { Place, told } from './place.ts'
+import { Projections } from './projections.ts'
 import { Refused } from './refused.ts'
 import { routesOf } from './routes.ts'
 import { Runs } from './runs.ts'
@@ -23,6 +26,8 @@ export interface StudioOptions {
   readonly outdir: string
   /** Folder of images and networks that the page may use. */
   readonly dataRoot?: string | undefined
+  /** Folder of attribute classifiers; one that is not there has none. */
+  readonly classifiers?: string | undefined
   /** 0 takes a free one. */
   readonly port: number
   /** Address to listen on. */
@@ -60,17 +65,22 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
   const dataRoot = options.dataRoot === undefined ? undefined : await openDataRoot(options.dataRoot)
   const token = await tokenOf(options.outdir)
   const runs = new Runs(outdir)
-  const trainings = new Trainings({ outdir, dataRoot, cli, device, stopOwn })
-  const live = new Live({ runs: () => runs.list(), jobs: async () => trainings.jobs() })
+  const places = dataRoot ? [outdir, dataRoot] : [outdir]
+  const jobs = new Jobs({ cli, places })
+  const trainings = new Trainings({ outdir, dataRoot, jobs, device, stopOwn })
+  const live = new Live({ runs: () => runs.list(), jobs: async () => jobs.list() })
   const [drawing, videos, networks] = [new Drawing(device), new Videos(), new Networks(outdir, dataRoot)]
-  const about = { version, outdir: options.outdir, hasDataRoot: dataRoot !== undefined, device }
-  const routes = routesOf({ about, runs, networks, drawing, trainings, videos, live })
+  const projections = new Projections({ outdir, networks, jobs, device })
+  const found = options.classifiers === undefined ? [] : await listClassifiers(options.classifiers).catch(() => [])
+  const classifiers = found.length > 0 ? options.classifiers : undefined
+  const hasDataRoot = dataRoot !== undefined
+  const about = { version, outdir: options.outdir, hasDataRoot, classifiers: found.length, device }
+  const routes = routesOf({ about, runs, networks, drawing, trainings, projections, videos, live, jobs, classifiers })
 
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16 << 10 })
   server.maxConnections = 256
   const { port } = await listening(server, options)
   const guard = new Guard({ token, host, port })
-  const places = dataRoot ? [outdir, dataRoot] : [outdir]
   server.on('request', (request, response) => {
     answerTo(request, response, guard, page, routes).catch((error: unknown) => refuse(response, error, places))
   })
@@ -79,7 +89,7 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
     port,
     token,
     async close() {
-      for (const part of [live, drawing, videos, trainings]) part.close()
+      for (const part of [live, drawing, videos, jobs]) part.close()
       server.close()
       server.closeAllConnections()
     },

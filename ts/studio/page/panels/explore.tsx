@@ -114,9 +114,9 @@ function Grid({ look, set, first }: Part & { readonly first: number }) {
             <button
               type="button"
               class="tile"
-              aria-pressed={seed === look.seed}
+              aria-pressed={look.projected === undefined && seed === look.seed}
               aria-label={`Seed ${seed}`}
-              onClick={() => set({ seed })}
+              onClick={() => set({ seed, projected: undefined })}
             >
               <Picture slot={`grid-${i}`} look={{ ...plain(look), seed }} alt="" />
               <span>{seed}</span>

@@ -57,7 +57,7 @@ export function Start() {
     />
   )
   const job = jobs.find(({ id }) => id === estimate)
-  const started = jobs.filter(({ command }) => !command.includes('--dry-run'))
+  const started = jobs.filter(({ kind }) => kind === 'training')
   return (
     <>
       <header class="panel-head">

@@ -4,7 +4,7 @@ import { sideOfLayer } from '../../commands.ts'
 import type { Look, NetworkInfo } from '../../protocol.ts'
 import { made, messageOf, pageName, save } from '../api.ts'
 import { sameLook, useFavourites } from '../favourites.ts'
-import { change, useLink } from '../link.ts'
+import { change, linkTo, useLink } from '../link.ts'
 import { lookParams, mostSeed, randomSeed, readLook } from '../looks.ts'
 import { Fault, NumberBox, Select, Slider } from './controls.tsx'
 import { Icon } from './icon.tsx'
@@ -26,7 +26,7 @@ export function useLook(info: NetworkInfo): Part & { readonly params: Readonly<R
 export function Large({
   look,
   info,
-  name = `seed${String(look.seed).padStart(4, '0')}`,
+  name = look.projected === undefined ? `seed${String(look.seed).padStart(4, '0')}` : 'proj00',
 }: {
   readonly look: Look
   readonly info: NetworkInfo
@@ -44,7 +44,12 @@ export function Large({
   }
   return (
     <div class="stage">
-      <Picture slot="large" look={look} alt={`Image of seed ${look.seed}`} isFirst />
+      <Picture
+        slot="large"
+        look={look}
+        alt={look.projected === undefined ? `Image of seed ${look.seed}` : `Image of ${look.projected}`}
+        isFirst
+      />
       <div class="row">
         <button type="button" onClick={keep}>
           Save PNG
@@ -88,6 +93,21 @@ export function SeedBox({ label, seed, onInput }: SeedBoxProps) {
 }
 
 export function SeedRow({ look, set }: Part) {
+  if (look.projected !== undefined) {
+    return (
+      <div class="row spread">
+        <span>{`Projected: ${look.projected.replace(/^.*\//, '')}`}</span>
+        <span class="row">
+          <a class="button" href={linkTo('project', '', { network: look.network, of: look.projected })}>
+            Its projection
+          </a>
+          <button type="button" onClick={() => set({ projected: undefined })}>
+            Back to seeds
+          </button>
+        </span>
+      </div>
+    )
+  }
   return (
     <div class="row end">
       <SeedBox label="Seed" seed={look.seed} onInput={(seed) => set({ seed })} />
@@ -107,18 +127,22 @@ export function SeedRow({ look, set }: Part) {
   )
 }
 
-interface TruncationProps<T extends { readonly psi: number; readonly cutoff: number }> {
+/** What truncation reads: of a projected picture only what is mixed in is truncated. */
+interface Truncated {
+  readonly psi: number
+  readonly cutoff: number
+  readonly projected?: string | undefined
+  readonly mix?: readonly object[]
+}
+
+interface TruncationProps<T extends Truncated> {
   readonly look: T
   readonly info: NetworkInfo
   readonly set: (part: { readonly psi?: number; readonly cutoff?: number }) => void
 }
 
-export function Truncation<T extends { readonly psi: number; readonly cutoff: number }>({
-  look,
-  info,
-  set,
-}: TruncationProps<T>) {
-  if (!info.canTruncate) return null
+export function Truncation<T extends Truncated>({ look, info, set }: TruncationProps<T>) {
+  if (!info.canTruncate || (look.projected !== undefined && look.mix?.length === 0)) return null
   const { layers } = info
   const upTo = (cutoff: number) =>
     cutoff === 0

@@ -12,9 +12,11 @@ export function useAsked<P extends keyof Answers>(
   path: P,
   params: Readonly<Record<string, string | number>> | undefined = {},
   isReady = true,
+  /** Asked for again when this changes, while the older answer stays. */
+  version = '',
 ): { value: Answers[P] | undefined; error: string | undefined } {
   const [got, setGot] = useState<{ key?: string; value?: Answers[P]; error?: string }>({})
-  const key = JSON.stringify(params)
+  const key = JSON.stringify([params, version])
   useEffect(() => {
     if (!isReady) return
     let isOpen = true
