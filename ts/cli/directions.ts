@@ -33,7 +33,7 @@ Each direction is the normal of the hyperplane of linear separability (StyleGAN,
 
 Examples:
   $ stylegan directions --network results
-  $ stylegan generate --network results --seeds 7 --shift eyeglasses:2:0-7`,
+  $ stylegan generate --network results --seeds 7 --shift eyeglasses:5:0-7`,
     )
     .action(run)
 }

@@ -64,7 +64,7 @@ export function generateCommand(): Command {
     .option('--mix <list>', 'styles of other seeds in some layers, such as 12:0-3,40:4+6', parseCopied)
     .option(
       '--shift <list>',
-      'moves along directions of W, principal components or attributes: direction:deviations:layers, such as 0:2.5:0-3,eyeglasses:2:0-7',
+      'moves along directions of W, principal components or attributes: direction:deviations:layers, such as 0:2.5:0-3,eyeglasses:5:0-7',
       parseShifts,
     )
     .option(

@@ -146,12 +146,14 @@ interface MoveProps extends Moves {
 
 /** A slider along one direction, in some layers. */
 function Move({ look, set, layers, direction, label }: MoveProps) {
+  // Along the normal of a hyperplane w varies little: it takes more deviations to see something.
+  const most = typeof direction === 'number' ? 4 : 8
   return (
     <Slider
       label={label}
       value={byOf(look.shifts, direction, layers)}
-      min={-4}
-      max={4}
+      min={-most}
+      max={most}
       step={0.1}
       text={(v) => (v > 0 ? `+${v.toFixed(1)}` : v.toFixed(1))}
       onInput={(by) => set({ shifts: moved(look.shifts, { direction, by, layers }) })}
