@@ -131,6 +131,14 @@ test('a loss that gives something else than its tensors is named, with what is e
       { D: (...given: Parameters<typeof D>) => ({ ...D(...given), realScores: D(...given).realScores.mean() }) },
       /^loss 'lsgan': a tensor \[8, 1\], as the critic gives, is expected as D's realScores, got \[\]; /,
     ],
+    [
+      { G: (scores: Tensor) => scores.detach().mean() },
+      /^loss 'lsgan': a loss computed from the scores .* expected from G, got one without a path to G's weights; /,
+    ],
+    [
+      { D: (...given: Parameters<typeof D>) => ({ ...D(...given), loss: given[1].mean() }) },
+      /^loss 'lsgan': a loss computed from the critic's scores .* got one without a path to D's weights; /,
+    ],
   ]
   for (const [loss, message] of wrong) {
     const given = { ...leastSquares, ...loss }

@@ -291,6 +291,11 @@ export class Tensor {
     return (await this.data())[0]!
   }
 
+  /** Whether this was computed from one of `inputs`, so that `grad` can find a gradient. */
+  dependsOn(inputs: readonly Tensor[]): boolean {
+    return call(() => native.dependsOn(Tensor.handle(this), inputs.map(Tensor.handle)))
+  }
+
   /** The same elements as the start of a history: `grad` can ask for this tensor. */
   tracked(): Tensor {
     return this.#op(native.tracked)

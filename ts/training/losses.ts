@@ -262,6 +262,15 @@ export function lossOf(name: LossName | CustomLossName, given?: CustomLoss): Los
   )
 }
 
+/** @throws RangeError if a program's loss was not computed from what it shall train, which would stay as it is */
+export function checkPath(loss: Tensor, name: string, network: 'G' | 'D', inputs: readonly Tensor[]): void {
+  if (!isCustomLoss(name) || loss.dependsOn(inputs)) return
+  const scores = network === 'G' ? 'the scores that it is given' : "the critic's scores"
+  throw new RangeError(
+    `loss '${name.slice('custom:'.length)}': a loss computed from ${scores} by tensor ops is expected from ${network}, got one without a path to ${network}'s weights; leave out detach() and tensors made of numbers`,
+  )
+}
+
 /** A program's loss, whose results are looked at: types do not know shapes, and not every program has types. */
 function checkedLoss({ name, penalty: penaltyName = 'gradient_penalty', ...loss }: CustomLoss): Loss {
   const check = (of: string, value: unknown, expected: string, fits: (shape: readonly number[]) => boolean) => {

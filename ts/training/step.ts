@@ -2,7 +2,7 @@
 import { adapt } from './ada.ts'
 import { augment } from './augment.ts'
 import { type TrainConfig } from './config.ts'
-import { fadeReals } from './losses.ts'
+import { checkPath, fadeReals } from './losses.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { concat, grad, scope, type Rng, type Tensor } from '../native/index.ts'
 import { discriminator } from '../networks/discriminator.ts'
@@ -201,6 +201,7 @@ function discriminatorPass(
     const scaling = scalingOf(state.dOptimizer)
     const penalties = { gamma, r2Gamma, resolution, drawMix, scaling }
     const { loss, realScores, fakeScores, penalty } = state.loss.D(critic, reals, fakes, penalties)
+    checkPath(loss, config.loss, 'D', inputs)
     const signs = state.position.augment ? [signsOf(realScores).mean()] : []
     const stats = stack([loss, realScores.mean(), fakeScores.mean(), penalty, ...signs])
     return { gradients: grad(scaling.up(loss), inputs), dlatentAvg, stats }
@@ -227,6 +228,7 @@ function generatorPass(
     const seen = transformed(fakes, state, rng, config)
     const scores = discriminator(state.D.params, seen, labels, lod, state.options)
     const loss = state.loss.G(scores)
+    checkPath(loss, config.loss, 'G', inputs)
     const gradients = grad(scalingOf(state.gOptimizer).up(loss), inputs)
     return { gradients, dlatentAvg, stats: stack([loss, scores.mean()]) }
   })

@@ -38,6 +38,12 @@ pub fn grad(outputs: &[&Tensor], inputs: &[&Tensor], options: Options) -> Result
     }
 }
 
+/// Whether a path leads from `output` to one of `inputs`: where none does, every gradient is zero.
+pub fn depends_on(output: &Tensor, inputs: &[&Tensor]) -> bool {
+    let targets = inputs.iter().filter_map(|x| x.node()).map(|node| node.id).collect();
+    output.node().is_some_and(|node| paths(std::iter::once(node), &targets).contains(&node.id))
+}
+
 /// The cotangents that wait at nodes, by node number: the largest has all its contributions.
 type Cotangents = BTreeMap<u64, (Rc<Node>, Tensor)>;
 

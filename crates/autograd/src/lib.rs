@@ -27,7 +27,7 @@ mod optimizer;
 mod tensor;
 
 pub use arena::Arena;
-pub use grad::{Options, grad};
+pub use grad::{Options, depends_on, grad};
 pub use node::Edge;
 pub use optimizer::adam;
 pub use tensor::{Device, Tensor};

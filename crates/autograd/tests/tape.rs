@@ -1,6 +1,6 @@
 //! What the tape promises: sums over uses, no needless work, no stale values, no deep recursion.
 
-use stylegan_autograd::{Device, Options, Tensor, grad, ops};
+use stylegan_autograd::{Device, Options, Tensor, depends_on, grad, ops};
 use stylegan_tensor::{Conv2d, DType, Error, Reference};
 
 fn device() -> Device {
@@ -27,6 +27,15 @@ fn an_input_that_no_path_reaches_has_zeros() {
     let (x, z) = (tensor(&device, &[1.0], &[1]).tracked(), tensor(&device, &[4.0, 5.0], &[2]).tracked());
     let gradients = grad(&[&ops::square(&x).unwrap()], &[&x, &z], Options::default()).unwrap();
     assert_eq!(gradients[1].to_vec().unwrap(), [0.0, 0.0]);
+}
+
+#[test]
+fn a_tensor_depends_on_what_it_was_computed_from() {
+    let device = device();
+    let (x, z) = (tensor(&device, &[1.0], &[1]).tracked(), tensor(&device, &[2.0], &[1]).tracked());
+    let y = ops::square(&ops::add(&x, &tensor(&device, &[3.0], &[1])).unwrap()).unwrap();
+    assert!(depends_on(&y, &[&x]) && depends_on(&y, &[&z, &x]) && depends_on(&x, &[&x]));
+    assert!(!depends_on(&y, &[&z]) && !depends_on(&y.detach(), &[&x]) && !depends_on(&y, &[]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One line an op: handles in, handle out.
 
 use napi_derive::napi;
-use stylegan_autograd::{Options, Tensor, adam as adam_step, grad as gradients, ops};
+use stylegan_autograd::{Options, Tensor, adam as adam_step, depends_on as has_path, grad as gradients, ops};
 use stylegan_tensor::{AdamStep, AffineResample, Algorithm, Conv2d, Upfirdn2d};
 
 use crate::device::{dtype_of, sizes};
@@ -275,6 +275,12 @@ pub fn grad(outputs: Vec<Handle>, inputs: Vec<Handle>, create_graph: bool) -> Re
     let (outputs, inputs): (Vec<_>, Vec<_>) = (outputs.iter().collect(), inputs.iter().collect());
     let found = gradients(&outputs, &inputs, Options { create_graph }).map_err(native)?;
     Ok(found.into_iter().map(table::insert).collect())
+}
+
+#[napi(catch_unwind)]
+pub fn depends_on(output: Handle, inputs: Vec<Handle>) -> Result<bool> {
+    let (output, inputs) = (get("depends_on", output)?, get_all("depends_on", &inputs)?);
+    Ok(has_path(&output, &inputs.iter().collect::<Vec<_>>()))
 }
 
 /// Numbers of an Adam step.
