@@ -63,7 +63,7 @@ async function fewImages(names: readonly string[]): Promise<void> {
       }
       console.log(tableOf(columns, rows))
       const drawn = rows.map(({ trained }) => ({ ...trained, name: `${trained.kimg}` }))
-      await drawTrials(join(outdir, `${aug}.png`), drawn, { count: 16, columns: 16 })
+      await drawTrials(join(outdir, `${aug}.png`), drawn, { rows: 1, columns: 16 })
     }
   })
 }

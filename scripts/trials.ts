@@ -8,8 +8,8 @@ import { avatar } from '../ts/data/avatars.ts'
 import { openDataset } from '../ts/data/dataset.ts'
 import { parseJson } from '../ts/files/json.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
-import { panel, rgbPicture } from '../ts/figures/panel.ts'
-import { tileImages, type Picture } from '../ts/figures/grid.ts'
+import { enlarge, panel } from '../ts/figures/panel.ts'
+import type { Picture } from '../ts/figures/grid.ts'
 import { listClassifiers, loadClassifier, type LoadedClassifier } from '../ts/metrics/classifier.ts'
 import { measure } from '../ts/metrics/measure.ts'
 import { Device, encodePng } from '../ts/native/index.ts'
@@ -157,19 +157,30 @@ export interface MeasuringOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** The first images of a network, not chosen and not truncated, side by side. */
-async function strip(snapshot: string, count: number, columns: number): Promise<Picture> {
+/** The first images of a network, not chosen and not truncated; small ones about as large as one looks at them. */
+async function firstImages(snapshot: string, count: number): Promise<Picture[]> {
   const generator = await loadGenerator(snapshot)
-  const { pixels, width, height, channels } = await generator.images({ seeds: `0-${count - 1}`, psi: 1 })
-  const tiled = tileImages(pixels, { n: count, h: height, w: width, c: channels }, columns, 1)
-  return rgbPicture(tiled.pixels, tiled.width, tiled.height, channels)
+  const images = await generator.images({ seeds: `0-${count - 1}`, psi: 1 })
+  const factor = Math.max(1, Math.round(48 / images.width))
+  return Array.from({ length: count }, (_, i) => enlarge(images.picture(i), factor))
 }
 
-/** Pictures of the same seeds of several networks, a block of rows each, with its name. */
-export async function drawTrials(path: string, trained: readonly Trained[], { count = 40, columns = 20 } = {}) {
-  const rows: Picture[][] = []
-  for (const { snapshot } of trained) rows.push([await strip(snapshot, count, columns)])
-  const { pixels, width, height } = panel(rows, { rowLabels: trained.map(({ name }) => name), gap: 6 })
+/** Pictures of the same seeds of several networks, some rows each, with the network's name. */
+export async function drawTrials(
+  path: string,
+  trained: readonly Pick<Trained, 'name' | 'snapshot'>[],
+  { rows = 2, columns = 20 } = {},
+): Promise<void> {
+  const pictures: Picture[][] = []
+  const rowLabels: string[] = []
+  for (const { name, snapshot } of trained) {
+    const images = await firstImages(snapshot, rows * columns)
+    for (const row of Array(rows).keys()) {
+      pictures.push(images.slice(row * columns, (row + 1) * columns))
+      rowLabels.push(row === 0 ? name : '')
+    }
+  }
+  const { pixels, width, height } = panel(pictures, { rowLabels, gap: 4 })
   await writeFile(path, await encodePng(pixels, width, height, 3))
 }
 
