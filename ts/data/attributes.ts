@@ -5,6 +5,7 @@ import { BUILTIN_AVATARS } from './info.ts'
 import type { Dataset } from './dataset.ts'
 import { requireLabels } from './labels.ts'
 
+/** What images are told apart by: names, and which of them each image has. */
 export interface Attributes {
   /** The names that {@link of} knows; a column of the labels can be named too. */
   readonly names: readonly string[]

@@ -24,13 +24,14 @@ export interface PreparingOptions {
   /** Labels are needed: a data set without them is refused before it is prepared. */
   readonly labels?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+  /** Called with images done and images in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** A line for the user: what was left out, what is waited for. */
   readonly onNote?: ((line: string) => void) | undefined
 }
 
 export interface PrepareOptions extends PreparingOptions {
-  /** A {@link Source}, a prepared dataset, or `builtin:avatars`. */
+  /** A `Source`, a prepared dataset, or `builtin:avatars`. */
   readonly data: string
   /** Take pictures for images that this program drew; they are left out by default. */
   readonly keepDrawn?: boolean | undefined

@@ -4,6 +4,7 @@ import { Rng, scope, type Tensor } from '../native/index.ts'
 import { mapping } from '../networks/mapping.ts'
 import type { TrainedGenerator } from './render.ts'
 
+/** Principal components of W: the directions along which w varies most. */
 export interface Components {
   /** Of unit length, the one of the largest deviation first. */
   readonly directions: readonly Float64Array[]

@@ -19,6 +19,7 @@ function visible(picture: Picture, scale = scaleOf(picture.width)): Picture {
 /** The least whole factor that makes images at least 128 pixels wide. */
 export const scaleOf = (width: number): number => Math.ceil(128 / Math.min(width, 128))
 
+/** Styles of some seeds copied onto others (Figure 3 of the paper). */
 export interface MixingFigure extends FigureOptions {
   /** Seeds that most styles come from, a row each. */
   readonly rows: readonly number[]
@@ -102,6 +103,7 @@ export async function truncationFigure(
   return panel(cells, { columnLabels: psis.map((psi) => `ψ = ${psi}`), rowLabels: seeds.map((seed) => `seed ${seed}`) })
 }
 
+/** What noise adds to the images of some seeds (Figures 4 and 5 of the paper). */
 export interface NoiseFigure extends FigureOptions {
   readonly seeds: readonly number[]
 }

@@ -40,6 +40,7 @@ export interface SynthesisOptions {
   readonly height?: number | undefined
 }
 
+/** Which images are drawn, and how. */
 export type ImagesOptions = MappingOptions & SynthesisOptions
 
 /** Images of one size, as bytes. */
@@ -256,6 +257,7 @@ export class ImageGenerator implements TrainedGenerator {
     disposeNetwork(this.Gs)
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

@@ -5,6 +5,7 @@ import { directionsOf, readDirections, shiftStyles, type AttributeDirection, typ
 import type { Projected } from './projected.ts'
 import type { Styles } from './styles.ts'
 
+/** One picture of a generator, with all that changes it. */
 export interface Look extends Omit<MappingOptions, 'seeds' | 'z'>, Omit<SynthesisOptions, 'noiseSeeds'> {
   readonly seed: number
   /** A picture that was projected, with its noise, in place of that of the seed. It is not truncated. */

@@ -14,6 +14,7 @@ import { labelOf, type TrainedGenerator } from './render.ts'
 
 /** What is looked for: one w for all layers, or one for each (W+), which fits more pictures and edits less well. */
 export const projectionSpaces = ['w', 'w+'] as const
+/** One w for all layers, or one for each. */
 export type ProjectionSpace = (typeof projectionSpaces)[number]
 
 /** How far an image −1 … 1 `[1, H, W, C]` is from the target: a number, differentiable. */

@@ -26,6 +26,7 @@ export interface TrainedGenerator {
   readonly onPicture?: (() => void) | undefined
 }
 
+/** What all figures have in common. */
 export interface FigureOptions {
   /** Classes of a conditional network's images, by number or name: those whose label is 1. */
   readonly classes?: readonly (number | string)[] | undefined

@@ -21,12 +21,15 @@ import { encodeDrawnPng, scope, type Tensor } from '../native/index.ts'
 import { blank, enlarge, place } from './panel.ts'
 
 export const easings = ['cubic', 'linear', 'smooth'] as const
+/** How time passes between two key frames. */
 export type Easing = (typeof easings)[number]
 
 /** What is interpolated: w, or z, whose length does not matter. Ways through W are straighter (StyleGAN, section 4.1). */
 export const spaces = ['w', 'z'] as const
+/** The space that is walked through. */
 export type Space = (typeof spaces)[number]
 
+/** A way through key frames, in a grid of cells. */
 export interface Walk extends FigureOptions {
   /** Key frames: in a grid, seed i is key frame ⌊i / cells⌋ of cell i mod cells. */
   readonly seeds: readonly number[]

@@ -14,6 +14,7 @@ export interface HostTensor {
   values: Values
 }
 
+/** What a safetensors file holds. */
 export interface TensorFile {
   tensors: Map<string, HostTensor>
   /** Text by name; ours holds JSON. */

@@ -20,6 +20,7 @@ import type { Measurement, Side } from './metric.ts'
 /** An array of square images, a folder (or statistics, .npz), or a network. */
 export type Compared = ImageArray | string | ImageGenerator
 
+/** How two sets of images are compared. */
 export interface CompareOptions
   extends
     Partial<Omit<MeasureOptions, 'network' | 'images' | 'data' | 'metrics' | 'device' | 'mirror' | 'outdir'>>,

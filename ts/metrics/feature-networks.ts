@@ -12,6 +12,7 @@ import { loadLpips } from './networks/lpips.ts'
 import type { FeatureNetworks } from './metric.ts'
 import { loadVgg } from './networks/vgg.ts'
 
+/** Where weights of Inception-v3, VGG-16 and LPIPS are. */
 export interface WeightOptions {
   /** Folder with weight files under the names that they are published with. */
   readonly weights?: string | undefined

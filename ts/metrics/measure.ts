@@ -32,6 +32,7 @@ import { noNetwork, ppl } from './ppl.ts'
 import type { ResizeMode } from './networks/resize.ts'
 import { separability } from './separability.ts'
 
+/** What is measured, of which images. */
 export interface MeasureOptions
   extends WeightOptions, Partial<Pick<PrepareOptions, 'skipBad' | 'maxMegapixels' | 'verify'>> {
   /** Snapshot. */
@@ -70,10 +71,14 @@ export interface MetricLine {
   readonly [detail: string]: unknown
 }
 
+/** Following a measurement, and stopping it. */
 export interface MeasureHooks {
   readonly signal?: AbortSignal | undefined
+  /** Called with the metric, what it is doing, and how much of that is done and there in all. */
   readonly onProgress?: (metric: MetricName, what: string, done: number, total: number) => void
+  /** Called with a line about what may be wrong. */
   readonly onWarning?: (line: string) => void
+  /** Called with each result, as it is written to `metric-<name>.jsonl`. */
   readonly onLine?: (line: MetricLine) => void
   /** In place of opening `device`. */
   readonly device?: Device | undefined

@@ -22,6 +22,7 @@ export class Rng {
     this.#state = { seed, stream, offset }
   }
 
+  /** Goes on from a state. */
   static from({ seed, stream, offset }: RngState): Rng {
     return new Rng(seed, stream, offset)
   }

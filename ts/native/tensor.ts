@@ -46,6 +46,7 @@ export interface Cost {
   readonly bytes: number
 }
 
+/** How a device is opened. */
 export interface DeviceOptions {
   /** Most bytes that may be live, default: the machine's memory. */
   memoryLimit?: number
@@ -108,14 +109,17 @@ export class Device {
     return make(this, () => this.#native.tensor(bytes, sizes('tensor', shape), dtype))
   }
 
+  /** A tensor whose elements are all `value`. */
   full(shape: Shape, value: number): Tensor {
     return make(this, () => this.#native.full(sizes('full', shape), number('full', value)))
   }
 
+  /** A tensor of zeros. */
   zeros(shape: Shape): Tensor {
     return this.full(shape, 0)
   }
 
+  /** A tensor of shape `[]`. */
   scalar(value: number): Tensor {
     return this.full([], value)
   }
@@ -132,6 +136,7 @@ export class Device {
     return wait(() => this.#native.synchronize())
   }
 
+  /** Bytes of this device. */
   memory(): Memory {
     return this.#native.memory()
   }
@@ -316,19 +321,24 @@ export class Tensor {
     native.dispose(this.#handle)
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
 
+  /** `x + y`, elementwise with broadcasting, as all ops of two tensors. */
   add(b: Tensor | number): Tensor {
     return typeof b === 'number' ? this.affine(1, b) : this.#with(b, native.add)
   }
+  /** `x − y`. */
   sub(b: Tensor | number): Tensor {
     return typeof b === 'number' ? this.affine(1, -b) : this.#with(b, native.sub)
   }
+  /** `x · y`. */
   mul(b: Tensor | number): Tensor {
     return typeof b === 'number' ? this.affine(b, 0) : this.#with(b, native.mul)
   }
+  /** `x / y`. */
   div(b: Tensor | number): Tensor {
     return this.#withNumber(b, native.div)
   }
@@ -336,9 +346,11 @@ export class Tensor {
   greater(b: Tensor | number): Tensor {
     return this.#withNumber(b, native.greater)
   }
+  /** 1 where `x ≥ y`, else 0; no gradient. */
   greaterEqual(b: Tensor | number): Tensor {
     return this.#withNumber(b, native.greaterEqual)
   }
+  /** 1 where `x = y`, else 0; no gradient. */
   equal(b: Tensor | number): Tensor {
     return this.#withNumber(b, native.equal)
   }
@@ -351,21 +363,27 @@ export class Tensor {
     return this.#op((x) => native.select(x, Tensor.handle(a), Tensor.handle(b)))
   }
 
+  /** `−x`. */
   neg(): Tensor {
     return this.#op(native.neg)
   }
+  /** `eˣ`. */
   exp(): Tensor {
     return this.#op(native.exp)
   }
+  /** The natural logarithm. */
   log(): Tensor {
     return this.#op(native.log)
   }
+  /** `√x`. */
   sqrt(): Tensor {
     return this.#op(native.sqrt)
   }
+  /** `1 / √x`. */
   rsqrt(): Tensor {
     return this.#op(native.rsqrt)
   }
+  /** `x²`. */
   square(): Tensor {
     return this.#op(native.square)
   }
@@ -373,15 +391,19 @@ export class Tensor {
   softplus(): Tensor {
     return this.#op(native.softplus)
   }
+  /** `1 / (1 + e⁻ˣ)`. */
   sigmoid(): Tensor {
     return this.#op(native.sigmoid)
   }
+  /** The sine of radians. */
   sin(): Tensor {
     return this.#op(native.sin)
   }
+  /** The cosine of radians. */
   cos(): Tensor {
     return this.#op(native.cos)
   }
+  /** The angle 0 … π whose cosine this is. */
   acos(): Tensor {
     return this.#op(native.acos)
   }
@@ -389,6 +411,7 @@ export class Tensor {
   affine(scale: number, shift: number): Tensor {
     return this.#op((x) => native.affine(x, number('affine', scale), number('affine', shift)))
   }
+  /** `x` kept between `low` and `high`; no gradient flows where it is outside. */
   clamp(low: number, high: number): Tensor {
     return this.#op((x) => native.clamp(x, number('clamp', low), number('clamp', high)))
   }
@@ -401,9 +424,11 @@ export class Tensor {
   sum(axes?: Shape, keep = false): Tensor {
     return this.#op((x) => native.sum(x, this.#axes('sum', axes), keep))
   }
+  /** Mean over `axes` (all by default), which stay with size 1 if `keep`. */
   mean(axes?: Shape, keep = false): Tensor {
     return this.#op((x) => native.mean(x, this.#axes('mean', axes), keep))
   }
+  /** Largest element over `axes` (all by default), which stay with size 1 if `keep`. */
   max(axes?: Shape, keep = false): Tensor {
     return this.#op((x) => native.max(x, this.#axes('max', axes), keep))
   }
@@ -416,6 +441,7 @@ export class Tensor {
   permute(axes: Shape): Tensor {
     return this.#op((x) => native.permute(x, sizes('permute', axes)))
   }
+  /** The part that begins at `starts` and has `lengths`, a number for each axis. */
   slice(starts: Shape, lengths: Shape): Tensor {
     return this.#op((x) => native.slice(x, sizes('slice', starts), sizes('slice', lengths)))
   }
@@ -426,9 +452,11 @@ export class Tensor {
     }
     return this.#op((x) => native.pad(x, sizes('pad', pairs.flat())))
   }
+  /** The order along `axes` reversed. */
   flip(axes: Shape): Tensor {
     return this.#op((x) => native.flip(x, sizes('flip', axes)))
   }
+  /** Repeated along axes of size 1, and along new axes in front. */
   broadcastTo(shape: Shape): Tensor {
     return this.#op((x) => native.broadcastTo(x, sizes('broadcast_to', shape)))
   }

@@ -27,6 +27,7 @@ import { checkStart } from './resume.ts'
 import { checkOutdir, hasDiverged, savedConfigs } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
+/** What was chosen for the hours that there are, and why. */
 export interface Choice {
   readonly config: TrainConfig
   /** What was chosen and why, for the screen. */

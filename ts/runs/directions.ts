@@ -11,6 +11,7 @@ import { emitting } from './emitting.ts'
 import { loadGenerator } from './load-generator.ts'
 import { checkOutput } from './outputs.ts'
 
+/** What `findDirections` reads. */
 export interface DirectionsOptions {
   /** As `loadGenerator` takes it. */
   readonly network: string

@@ -17,6 +17,7 @@ export interface ResolutionCost {
   readonly memory: number
 }
 
+/** How long a run will take on this machine. */
 export interface Estimate {
   readonly costs: readonly ResolutionCost[]
   readonly phases: readonly (Phase & { readonly seconds: number })[]

@@ -30,6 +30,7 @@ import { checkOutput } from './outputs.ts'
 import { Projection, type ProjectionKey } from './projection.ts'
 import { makeOutdir } from './run-dir.ts'
 
+/** What `project` reads, and how it looks for w. */
 export interface ProjectOptions extends Pick<WeightOptions, 'weights' | 'vgg' | 'lpips' | 'allowUnknownWeights'> {
   /** As `loadGenerator` takes it. */
   readonly network: string
@@ -51,6 +52,7 @@ export interface ProjectOptions extends Pick<WeightOptions, 'weights' | 'vgg' | 
   readonly preview?: number | undefined
 }
 
+/** How a projection is stopped. */
 export interface ProjectHooks {
   /** Stops after the step under way, and saves; `break` out of the loop does the same. */
   readonly signal?: AbortSignal | undefined

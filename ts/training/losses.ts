@@ -8,7 +8,9 @@ export type Critic = (images: Tensor) => Tensor
 
 /** How a loss is brought up before it is differentiated, and its gradients down again: see loss scaling in optimizer.ts. */
 export interface Scaling {
+  /** Before the gradient. */
   readonly up: (loss: Tensor) => Tensor
+  /** After it. */
   readonly down: (gradient: Tensor) => Tensor
 }
 

@@ -20,6 +20,7 @@ export const metricNames = [
   'ms_ssim',
 ] as const
 
+/** The name of a metric, as `--metrics` takes it. */
 export type MetricName = (typeof metricNames)[number]
 
 export const isMetric = (name: string): name is MetricName => metricNames.some((one) => one === name)

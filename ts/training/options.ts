@@ -50,6 +50,7 @@ export const presetNames = [
   ...(['stylegan', 'ffhq', 'ffhq512', 'ffhq256', 'celebahq', 'bedroom', 'car', 'cat'] as const),
   'demo',
 ] as const
+/** The name of a preset: options that belong together. */
 export type PresetName = (typeof presetNames)[number]
 
 const official = oneOf(Object.keys(losses) as LossName[])
@@ -439,6 +440,7 @@ export const options = {
   dlatentAvgBeta: option({ rule: from0Below1, default: 0.995 }), // official networks_stylegan.py
 } as const
 
+/** The name of an option of training. */
 export type ConfigKey = keyof typeof options
 
 /** The options of a training run. */
