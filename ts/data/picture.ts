@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { whyNoFile } from '../files/kind.ts'
 import { DataError, Levels, LevelWriter } from '../native/index.ts'
-import { defaultMaxMegapixels } from './prepare.ts'
 
 /**
  * The centre square of an image, resized by Lanczos-3.
@@ -18,8 +17,8 @@ export async function readSquare(path: string, resolution: number, channels: num
   const dir = await mkdtemp(join(tmpdir(), 'stylegan-'))
   try {
     const writer = LevelWriter.create(dir, 1, resolution, channels)
-    const { bad } = await writer.prepare(0, [path], defaultMaxMegapixels)
-    if (bad[0]) throw new DataError(`${bad[0].message}; give another image`)
+    const { leftOut } = await writer.prepare(0, [path], {})
+    if (leftOut[0]) throw new DataError(`${leftOut[0].message}; give another image`)
     await writer.finish(1)
     return await Levels.open(dir).batch(resolution, [0], [false])
   } finally {

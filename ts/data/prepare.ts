@@ -9,7 +9,6 @@ import type { Source } from './sources/index.ts'
 import { DataError, Levels, LevelWriter, writeNpy } from '../native/index.ts'
 
 export const avatarCount = 4000
-export const defaultMaxMegapixels = 100
 
 /** How images become a prepared data set. */
 export interface PreparingOptions {
@@ -151,15 +150,16 @@ async function prepareImages(dir: string, options: Images): Promise<{ count: num
   while (done.files < images.count) {
     options.signal?.throwIfAborted()
     const chunk = await images.read(done.files, Math.min(chunkSize, images.count - done.files))
-    const { written, bad } = await writer.prepare(done.written, chunk, options.maxMegapixels ?? defaultMaxMegapixels)
-    if (bad.length > 0 && !skipBad) throw refusal(shownLine(named(bad[0]!.message)))
+    const { written, leftOut } = await writer.prepare(done.written, chunk, options)
+    const bad = leftOut.find(({ isBad }) => isBad)
+    if (bad && !skipBad) throw refusal(shownLine(named(bad.message)))
     await writer.sync()
     done = {
       fingerprint,
       files: done.files + chunk.length,
       written: done.written + written,
-      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(named(message)))],
-      bad: [...done.bad, ...bad.map(({ path }) => done.files + chunk.indexOf(path))],
+      skipped: [...done.skipped, ...leftOut.map(({ message }) => shownLine(named(message)))],
+      bad: [...done.bad, ...leftOut.map(({ place }) => done.files + place)],
     }
     await writeJson(join(dir, 'preparing.json'), done)
     options.onProgress?.(done.files, images.count)

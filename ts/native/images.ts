@@ -51,6 +51,75 @@ export function writeNpy(path: string, shape: Shape, values: Float32Array): Prom
   return wait(() => native.writeNpy(path, sizes('writeNpy', shape), values))
 }
 
+/** An image that is not decoded yet. Messages call it by its name, or by its path if that is all. */
+export type ImageInput =
+  | string
+  /** An image file with another name than its own, or inside a larger file. */
+  | {
+      readonly name: string
+      readonly path: string
+      readonly offset?: number | undefined
+      readonly length?: number | undefined
+    }
+  /** The bytes of an image file. */
+  | { readonly name: string; readonly bytes: Uint8Array }
+  /** Bytes `[height, width, channels]`. */
+  | {
+      readonly name: string
+      readonly pixels: Uint8Array
+      readonly width: number
+      readonly height: number
+      readonly channels: number
+    }
+  /** None: why it cannot be decoded. */
+  | { readonly name: string; readonly bad: string }
+
+function nativeInput(input: ImageInput): Native.NativeInput {
+  if (typeof input === 'string') return { path: input }
+  if ('path' in input) {
+    const { name, path, offset = 0, length } = input
+    return { name, path, offset, ...(length === undefined ? {} : { length }) }
+  }
+  if (!('pixels' in input)) return input
+  const { name, pixels: bytes } = input
+  const [width, height, channels] = [input.width, input.height, input.channels].map((size) => whole(name, size, 1))
+  return { name, bytes, width: width!, height: height!, channels: channels! }
+}
+
+/** How an image becomes one of a data set. */
+export interface Recipe {
+  /** Larger images are refused; 100 by default. */
+  readonly maxMegapixels?: number | undefined
+  /**
+   * Which part of an image is shown: its centre square (default), or as StyleGAN3's `center-crop-wide` so many rows of a square that is
+   * black above and below.
+   */
+  readonly wideHeight?: number | undefined
+  /** What images are resized with; PIL's filters. */
+  readonly resizeFilter?: ResizeFilter | undefined
+  /** `convert` makes sRGB of images with other colour profiles; `ignore`, the default, takes their numbers as they are. */
+  readonly colourProfile?: 'convert' | 'ignore' | undefined
+  /** The colour under transparency, 0 … 255; white by default. */
+  readonly background?: readonly [number, number, number] | undefined
+}
+
+export type ResizeFilter = 'box' | 'lanczos' | 'bicubic'
+
+export const defaultMaxMegapixels = 100
+
+function nativeRecipe(recipe: Recipe): Native.NativeRecipe {
+  const { maxMegapixels = defaultMaxMegapixels, wideHeight, resizeFilter = 'lanczos', background = white } = recipe
+  return {
+    maxMegapixels: number('maxMegapixels', maxMegapixels),
+    ...(wideHeight === undefined ? {} : { wideHeight: whole('wideHeight', wideHeight, 1) }),
+    filter: resizeFilter,
+    convertProfiles: recipe.colourProfile === 'convert',
+    background: background.map((value) => whole('background', value)),
+  }
+}
+
+const white = [255, 255, 255] as const
+
 /** Writes the levels of a prepared dataset: one `.npy` file a resolution, each box-filtered from the one above. */
 export class LevelWriter {
   readonly #native: Native.NativeWriter
@@ -71,10 +140,10 @@ export class LevelWriter {
     return new LevelWriter(call(() => native.NativeWriter.open(dir, size[0]!, size[1]!, size[2]!)))
   }
 
-  /** Decodes, crops and resizes files on all cores; the good ones take consecutive places from `first`. */
-  prepare(first: number, paths: string[], maxMegapixels: number): Promise<Native.NativePrepared> {
+  /** Decodes, crops and resizes images on all cores; the good ones take consecutive places from `first`. */
+  prepare(first: number, images: readonly ImageInput[], recipe: Recipe): Promise<Native.NativePrepared> {
     return wait(async () =>
-      this.#native.prepareChunk(whole('LevelWriter: first', first), paths, number('maxMegapixels', maxMegapixels)),
+      this.#native.prepareChunk(whole('LevelWriter: first', first), images.map(nativeInput), nativeRecipe(recipe)),
     )
   }
 

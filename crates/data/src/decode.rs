@@ -1,19 +1,19 @@
 //! Decoding one image file to 8-bit pixels.
 
 use std::error::Error as _;
-use std::fs;
 use std::io::Cursor;
-use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{
+    ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage,
+};
 
 use crate::format::{self, Format};
-use crate::{Error, Result, check_channels};
+use crate::profile::to_srgb;
+use crate::{Error, Input, Recipe, Result, check_channels};
 
 /// The most megapixels of an image unless the user allows more, against files whose header asks for all memory.
 pub const MAX_MEGAPIXELS: f64 = 100.0;
-const MAX_FILE_BYTES: u64 = 1 << 30;
 /// What a decoder may take beside four times the larger of file and image.
 const SPARE_BYTES: u64 = 256 << 20;
 /// Pixels that are converted at once.
@@ -65,36 +65,47 @@ impl Image {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
+
+    /// The same image with the recipe's number of channels.
+    fn with_channels(&self, recipe: &Recipe) -> Result<Image, String> {
+        if self.channels == recipe.channels {
+            return Ok(self.clone());
+        }
+        let (width, height, raw) = (self.width as u32, self.height as u32, self.pixels.clone());
+        let image = match self.channels {
+            1 => GrayImage::from_raw(width, height, raw).map(DynamicImage::from),
+            3 => RgbImage::from_raw(width, height, raw).map(DynamicImage::from),
+            _ => RgbaImage::from_raw(width, height, raw).map(DynamicImage::from),
+        };
+        image_of(image.ok_or("its sides are too long")?, recipe)
+    }
 }
 
-/// Decodes a PNG, JPEG, GIF, WebP, BMP or TIFF file (its first frame or page) to `channels` 8-bit channels.
+/// Decodes a PNG, JPEG, GIF, WebP, BMP or TIFF file (its first frame or page) to the recipe's 8-bit channels.
 ///
 /// It takes at most 256 MiB and four times the larger of the file and its decoded image.
 ///
 /// The format is told by the content, whatever the name. The EXIF orientation is applied; 16 bits become 8 by
-/// rounding; for 1 and 3 channels, transparency is laid over white; gray is the luma of BT.601, as in PIL. Colour
-/// profiles are not applied, as in the official tool.
+/// rounding; for 1 and 3 channels, transparency is laid over the background; gray is the luma of BT.601, as in PIL.
 ///
 /// # Errors
 ///
-/// [`Error::Image`], naming the file and the cause, if it is empty, not an image, of another format, truncated,
-/// damaged, or of more than `max_megapixels`; [`Error::Io`] if it cannot be read; [`Error::Argument`] for a number of
-/// channels other than 1, 3, 4.
-pub fn decode(path: &Path, channels: usize, max_megapixels: f64) -> Result<Image> {
-    check_channels(channels)?;
-    let refuse = |reason| Error::Image { path: path.to_owned(), reason };
-    let length = fs::metadata(path).map_err(Error::io(path))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(refuse(format!("a file of {length} bytes is too large, the limit is {MAX_FILE_BYTES}")));
-    }
-    let bytes = fs::read(path).map_err(Error::io(path))?;
+/// [`crate::Error::Image`], naming the file and the cause, if it is empty, not an image, of another format, truncated,
+/// damaged, or of more than the recipe's megapixels; [`crate::Error::Io`] if it cannot be read;
+/// [`crate::Error::Argument`] for a number of channels other than 1, 3, 4.
+pub fn decode(input: &Input, recipe: &Recipe) -> Result<Image> {
+    check_channels(recipe.channels)?;
+    let bytes = input.bytes()?;
     // One hostile file must not end the preparation of a whole dataset, so a decoder's panic counts as damage.
-    std::panic::catch_unwind(|| decode_bytes(&bytes, channels, max_megapixels))
-        .unwrap_or_else(|_| Err("damaged: the decoder gave up".into()))
-        .map_err(refuse)
+    let decoded = std::panic::catch_unwind(|| match input {
+        Input::Pixels { image, .. } => image.with_channels(recipe),
+        _ => decode_bytes(&bytes, recipe),
+    });
+    decoded.unwrap_or_else(|_| Err("damaged: the decoder gave up".into())).map_err(|reason| input.refuse(reason))
 }
 
-fn decode_bytes(bytes: &[u8], channels: usize, max_megapixels: f64) -> Result<Image, String> {
+fn decode_bytes(bytes: &[u8], recipe: &Recipe) -> Result<Image, String> {
+    let max_megapixels = recipe.max_megapixels;
     if bytes.is_empty() {
         return Err("the file is empty (0 bytes)".into());
     }
@@ -124,10 +135,13 @@ fn decode_bytes(bytes: &[u8], channels: usize, max_megapixels: f64) -> Result<Im
     decoder.set_limits(limits).map_err(explain)?;
     // Unreadable EXIF is no reason to lose an image: it is taken as it stands.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = if recipe.convert_profiles { decoder.icc_profile().ok().flatten() } else { None };
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;
+    if let Some(profile) = profile {
+        decoded = to_srgb(decoded, &profile)?;
+    }
     decoded.apply_orientation(orientation);
-    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    Image::new(width, height, channels, to_channels(decoded, channels)).map_err(|error| error.to_string())
+    image_of(decoded, recipe)
 }
 
 fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
@@ -176,32 +190,39 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     false
 }
 
+fn image_of(decoded: DynamicImage, recipe: &Recipe) -> Result<Image, String> {
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    Image::new(width, height, recipe.channels, to_channels(decoded, recipe)).map_err(|error| error.to_string())
+}
+
 /// Band by band, so that no second copy of a large image is made on the way.
-fn to_channels(decoded: DynamicImage, channels: usize) -> Vec<u8> {
-    match (decoded, channels) {
+fn to_channels(decoded: DynamicImage, recipe: &Recipe) -> Vec<u8> {
+    match (decoded, recipe.channels) {
         (DynamicImage::ImageLuma8(gray), 1) => gray.into_raw(),
         (DynamicImage::ImageRgb8(rgb), 3) => rgb.into_raw(),
         (DynamicImage::ImageRgba8(rgba), 4) => rgba.into_raw(),
-        (decoded, _) => {
+        (decoded, channels) => {
             let (width, height) = (decoded.width(), decoded.height());
             let rows = (BAND_PIXELS / width as usize).max(1);
             let mut pixels = Vec::with_capacity(width as usize * height as usize * channels);
             for y in (0..height).step_by(rows) {
                 let band = decoded.crop_imm(0, y, width, (rows as u32).min(height - y));
-                pixels.extend(band_to_channels(band, channels));
+                pixels.extend(band_to_channels(band, recipe));
             }
             pixels
         }
     }
 }
 
-fn band_to_channels(decoded: DynamicImage, channels: usize) -> Vec<u8> {
-    if channels == 4 {
+fn band_to_channels(decoded: DynamicImage, recipe: &Recipe) -> Vec<u8> {
+    if recipe.channels == 4 {
         return decoded.into_rgba8().into_raw();
     }
-    let rgb =
-        if decoded.color().has_alpha() { over_white(&decoded.into_rgba8()) } else { decoded.into_rgb8().into_raw() };
-    if channels == 3 {
+    let rgb = match decoded.color().has_alpha() {
+        true => over(recipe.background, &decoded.into_rgba8()),
+        false => decoded.into_rgb8().into_raw(),
+    };
+    if recipe.channels == 3 {
         return rgb;
     }
     // BT.601 luma in 16-bit fixed point; the weights sum to 65536, so a gray pixel keeps its value.
@@ -211,11 +232,12 @@ fn band_to_channels(decoded: DynamicImage, channels: usize) -> Vec<u8> {
     rgb.as_chunks::<3>().0.iter().map(luma).collect()
 }
 
-fn over_white(rgba: &[u8]) -> Vec<u8> {
+fn over(background: [u8; 3], rgba: &[u8]) -> Vec<u8> {
     let mut rgb = Vec::with_capacity(rgba.len() / 4 * 3);
     for &[r, g, b, a] in rgba.as_chunks::<4>().0 {
-        let (a, white) = (u32::from(a), 255 * (255 - u32::from(a)));
-        rgb.extend([r, g, b].map(|c| ((u32::from(c) * a + white + 127) / 255) as u8));
+        let (a, rest) = (u32::from(a), u32::from(255 - a));
+        let laid = |colour: u8, under: u8| ((u32::from(colour) * a + u32::from(under) * rest + 127) / 255) as u8;
+        rgb.extend([laid(r, background[0]), laid(g, background[1]), laid(b, background[2])]);
     }
     rgb
 }

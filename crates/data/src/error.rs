@@ -40,6 +40,9 @@ pub enum Error {
         /// What was expected and what was found.
         reason: String,
     },
+    /// An image that a transformation leaves out.
+    #[error("{0}")]
+    TooSmall(String),
     /// An argument that no file could make right.
     #[error("{0}")]
     Argument(String),

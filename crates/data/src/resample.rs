@@ -5,41 +5,86 @@ use std::borrow::Cow;
 use fast_image_resize::images::{CroppedImage, Image as Resized, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::{Error, Image, Result, log2_resolution};
+use crate::{Error, Filter, Image, Recipe, Result, Transform, log2_resolution};
 
-/// The centre square of `image`, resized to `resolution` x `resolution` with an antialiased Lanczos filter (a = 3),
-/// as the official dataset_tool does for LSUN.
+/// The part of `image` that the recipe shows, in `resolution` x `resolution` pixels.
 ///
-/// If an odd number of pixels is cut, the larger part goes at the right or bottom. Colours are weighted by alpha
-/// where there are 4 channels. A square of the right size is copied unchanged.
+/// The centre square: if an odd number of pixels is cut, the larger part goes at the right or bottom. A square of the
+/// right size is copied unchanged. The wide form follows StyleGAN3's dataset_tool.
 ///
 /// # Errors
 ///
-/// [`Error::Argument`] if `resolution` is not a power of two from 4 to 16384.
-pub fn fit(image: &Image, resolution: usize) -> Result<Image> {
+/// [`Error::Argument`] if `resolution` is not a power of two from 4 to 16384; [`Error::TooSmall`] for the wide form.
+pub fn fit(image: &Image, resolution: usize, recipe: &Recipe) -> Result<Image> {
     log2_resolution(resolution)?;
-    let (width, height, channels) = (image.width(), image.height(), image.channels());
-    if (width, height) == (resolution, resolution) {
-        return Ok(image.clone());
+    let (width, height) = (image.width(), image.height());
+    match recipe.transform {
+        Transform::CenterCrop if (width, height) == (resolution, resolution) => Ok(image.clone()),
+        Transform::CenterCrop => {
+            let side = width.min(height);
+            let part = Part { left: (width - side) / 2, top: (height - side) / 2, width: side, height: side };
+            resized(image, part, (resolution, resolution), recipe.filter)
+        }
+        Transform::CenterCropWide { height: rows } => wide(image, resolution, rows, recipe.filter),
     }
+}
+
+/// `center-crop-wide`: rows in the middle, resized to `resolution` x `rows` and laid on a black square. The number of
+/// rows that are taken is the official tool's: the height that the image would have at the new width.
+fn wide(image: &Image, resolution: usize, rows: usize, filter: Filter) -> Result<Image> {
+    if rows == 0 || rows > resolution {
+        return Err(Error::Argument(format!("a height from 1 to {resolution} is expected, got {rows}")));
+    }
+    let (width, height, channels) = (image.width(), image.height(), image.channels());
+    let taken = (resolution as f64 * height as f64 / width as f64).round_ties_even() as usize;
+    if width < resolution || taken < rows {
+        return Err(Error::TooSmall(format!(
+            "{width}x{height} is too small or too flat for center-crop-wide to {resolution}x{rows}"
+        )));
+    }
+    let part = Part { left: 0, top: (height - taken) / 2, width, height: taken };
+    let strip = resized(image, part, (resolution, rows), filter)?;
+    let mut square = vec![0; resolution * resolution * channels];
+    let start = (resolution - rows) / 2 * resolution * channels;
+    square[start..][..strip.pixels().len()].copy_from_slice(strip.pixels());
+    Image::new(resolution, resolution, channels, square)
+}
+
+/// A rectangle of an image.
+#[derive(Clone, Copy)]
+struct Part {
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+}
+
+/// A part of an image with other sides. Colours are weighted by alpha where there are 4 channels.
+fn resized(image: &Image, part: Part, (width, height): (usize, usize), filter: Filter) -> Result<Image> {
+    let channels = image.channels();
     let wrong = |error: &dyn std::error::Error| {
-        Error::Argument(format!("cannot resize {width}x{height} to {resolution}x{resolution}: {error}"))
+        let [from_width, from_height] = [image.width(), image.height()];
+        Error::Argument(format!("cannot resize {from_width}x{from_height} to {width}x{height}: {error}"))
     };
-    let side = width.min(height);
     let pixels = padded(image);
-    let whole = ImageRef::new(width as u32, height as u32, &pixels, PixelType::U8x4).map_err(|e| wrong(&e))?;
-    // Not the resizer's own crop option: its filter reads beyond the square's border.
-    let (left, top) = ((width - side) / 2, (height - side) / 2);
-    let centre = CroppedImage::new(&whole, left as u32, top as u32, side as u32, side as u32).map_err(|e| wrong(&e))?;
-    let mut square = Resized::new(resolution as u32, resolution as u32, PixelType::U8x4);
-    let lanczos =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(channels == 4);
-    Resizer::new().resize(&centre, &mut square, &lanczos).map_err(|e| wrong(&e))?;
-    let pixels = match channels {
-        4 => square.into_vec(),
-        _ => square.buffer().chunks_exact(4).flat_map(|pixel| &pixel[..channels]).copied().collect(),
+    let whole = ImageRef::new(image.width() as u32, image.height() as u32, &pixels, PixelType::U8x4);
+    let whole = whole.map_err(|e| wrong(&e))?;
+    let [left, top, wide, high] = [part.left, part.top, part.width, part.height].map(|value| value as u32);
+    // Not the resizer's own crop option: its filter reads beyond the part's border.
+    let part = CroppedImage::new(&whole, left, top, wide, high).map_err(|e| wrong(&e))?;
+    let mut out = Resized::new(width as u32, height as u32, PixelType::U8x4);
+    let filter = match filter {
+        Filter::Box => FilterType::Box,
+        Filter::Lanczos => FilterType::Lanczos3,
+        Filter::Bicubic => FilterType::CatmullRom,
     };
-    Image::new(resolution, resolution, channels, pixels)
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(channels == 4);
+    Resizer::new().resize(&part, &mut out, &options).map_err(|e| wrong(&e))?;
+    let pixels = match channels {
+        4 => out.into_vec(),
+        _ => out.buffer().chunks_exact(4).flat_map(|pixel| &pixel[..channels]).copied().collect(),
+    };
+    Image::new(width, height, channels, pixels)
 }
 
 /// Four channels a pixel. The resizer is built for these alone (`only_u8x4`): other forms are 3 MB of code, a fifth of the addon.

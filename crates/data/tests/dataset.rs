@@ -5,7 +5,9 @@ mod folder;
 use std::fs;
 
 use folder::Folder;
-use stylegan_data::{Dataset, Image, MAX_MEGAPIXELS, Writer, crc32c, encode_png, prepare_chunk, pyramid, write_pixels};
+use stylegan_data::{
+    Dataset, Image, Input, NotWritten, Recipe, Writer, crc32c, encode_png, prepare_chunk, pyramid, write_pixels,
+};
 
 /// A pattern in which every byte depends on image, row, column and channel.
 fn pixels(image: usize, side: usize, channels: usize) -> Vec<u8> {
@@ -93,16 +95,15 @@ fn bad_files_are_reported_and_the_good_ones_stay_together_in_order() {
     ];
     let dir = folder.path("out");
     let writer = Writer::create(&dir, 6, 8, 3).unwrap();
-    let first = prepare_chunk(&writer, 0, &paths[..2], MAX_MEGAPIXELS).unwrap();
+    let inputs: Vec<Input> = paths.iter().map(Input::from).collect();
+    let first = prepare_chunk(&writer, 0, &inputs[..2], &Recipe::new(3)).unwrap();
     assert_eq!(first.written, 1);
     drop(writer); // an interruption
     let writer = Writer::open(&dir, 6, 8, 3).unwrap();
-    let second = prepare_chunk(&writer, first.written, &paths[2..], MAX_MEGAPIXELS).unwrap();
+    let second = prepare_chunk(&writer, first.written, &inputs[2..], &Recipe::new(3)).unwrap();
     assert_eq!(second.written, 2);
-    assert_eq!(
-        second.bad,
-        [(paths[3].clone(), format!("{}: not an image (starts with \"text\")", paths[3].display()))]
-    );
+    let message = format!("{}: not an image (starts with \"text\")", paths[3].display());
+    assert_eq!(second.left_out, [NotWritten { place: 1, message, is_bad: true }]);
     writer.finish(3).unwrap();
     let dataset = Dataset::open(&dir).unwrap();
     assert_eq!(dataset.len(), 3);

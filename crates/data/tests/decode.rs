@@ -11,10 +11,10 @@ use image::{
     DynamicImage, Frame, GrayAlphaImage, GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba,
     RgbaImage,
 };
-use stylegan_data::{Error, Image, MAX_MEGAPIXELS};
+use stylegan_data::{Error, Image, Recipe};
 
 fn decode(path: &Path, channels: usize) -> Result<Image, Error> {
-    stylegan_data::decode(path, channels, MAX_MEGAPIXELS)
+    stylegan_data::decode(&path.into(), &Recipe::new(channels))
 }
 
 /// A file that `fixtures/make.py` made.
@@ -248,9 +248,13 @@ fn a_header_that_asks_for_all_memory_is_refused_before_any_is_taken() {
 fn an_image_above_the_limit_is_decoded_where_the_limit_is_raised() {
     let folder = Folder::new();
     let path = save(&folder, "a.png", quadrants(), ImageFormat::Png);
-    let message = stylegan_data::decode(&path, 3, 20e-6).unwrap_err().to_string();
+    let decode = |max_megapixels| {
+        let recipe = Recipe { max_megapixels, ..Recipe::new(3) };
+        stylegan_data::decode(&path.as_path().into(), &recipe)
+    };
+    let message = decode(20e-6).unwrap_err().to_string();
     assert!(message.contains("6x4 is 0 megapixels, the limit is 0.00002: "), "{message}");
-    assert!(stylegan_data::decode(&path, 3, 24e-6).is_ok());
+    assert!(decode(24e-6).is_ok());
 }
 
 #[test]

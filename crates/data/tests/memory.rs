@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use folder::Folder;
-use stylegan_data::decode;
+use stylegan_data::{Recipe, decode};
 
 /// The system's allocator, which remembers the most that was held.
 struct Counting;
@@ -51,7 +51,7 @@ fn an_image_of_16_bits_takes_its_size_and_that_of_the_result() {
     drop(bytes);
     let before = HELD.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
-    let image = decode(&path, 3, 100.0).unwrap();
+    let image = decode(&path.into(), &Recipe::new(3)).unwrap();
     assert_eq!(image.pixels().len(), pixels * 3);
     let peak = PEAK.load(Ordering::Relaxed) - before;
     // Beside them the decoder's window and a band of rows.
@@ -87,7 +87,8 @@ fn damaged_files_of_every_format_end_no_process_and_take_a_bounded_amount() {
             let before = HELD.load(Ordering::Relaxed);
             PEAK.store(before, Ordering::Relaxed);
             // Any result will do. One megapixel is at most 16 MB: 4 values of 32 bits.
-            let _ = decode(&folder.write("damaged", &bytes), 3, 1.0);
+            let recipe = Recipe { max_megapixels: 1.0, ..Recipe::new(3) };
+            let _ = decode(&folder.write("damaged", &bytes).into(), &recipe);
             let peak = PEAK.load(Ordering::Relaxed) - before;
             assert!(peak < (256 << 20) + 4 * (16 << 20), "{}: {peak} bytes for {bytes:?}", path.display());
         }

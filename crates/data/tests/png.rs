@@ -3,7 +3,7 @@
 mod folder;
 
 use folder::Folder;
-use stylegan_data::{decode, encode_drawn_png, encode_png};
+use stylegan_data::{Recipe, decode, encode_drawn_png, encode_png};
 
 #[test]
 fn a_png_decodes_to_the_pixels_it_was_made_of() {
@@ -11,7 +11,7 @@ fn a_png_decodes_to_the_pixels_it_was_made_of() {
     for channels in [1, 3, 4] {
         let data: Vec<u8> = (0..8 * 4 * channels).map(|i| i as u8 * 7).collect();
         let path = folder.write("a.png", &encode_png(&data, 8, 4, channels).unwrap());
-        let image = decode(&path, channels, 1.0).unwrap();
+        let image = decode(&path.as_path().into(), &Recipe::new(channels)).unwrap();
         assert_eq!((image.width(), image.height(), image.pixels()), (8, 4, &data[..]));
     }
     let message = encode_png(&[0; 10], 2, 2, 3).unwrap_err().to_string();

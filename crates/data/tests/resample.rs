@@ -1,6 +1,10 @@
 //! Cropping, resizing and the levels of a dataset.
 
-use stylegan_data::{Image, fit, pyramid};
+use stylegan_data::{Error, Image, Recipe, pyramid};
+
+fn fit(image: &Image, resolution: usize) -> Result<Image, Error> {
+    stylegan_data::fit(image, resolution, &Recipe::new(image.channels()))
+}
 
 #[test]
 fn levels_average_the_unrounded_level_before_and_round_half_to_even() {

@@ -73,18 +73,84 @@ pub fn json_fault(text: String) -> Option<String> {
     data::json_fault(&text)
 }
 
-/// A file that could not be used, and why.
+/// An image that is not decoded yet: `path`, where `offset` and `length` may be given; `bytes` of an image file; `bytes`
+/// as pixels with `width`, `height` and `channels`; or `bad`, why there is none.
 #[napi(object)]
-pub struct NativeBadImage {
-    pub path: String,
+pub struct NativeInput {
+    pub name: Option<String>,
+    pub path: Option<String>,
+    pub offset: Option<f64>,
+    pub length: Option<f64>,
+    pub bytes: Option<Uint8Array>,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    pub channels: Option<u32>,
+    pub bad: Option<String>,
+}
+
+fn input(given: NativeInput) -> data::Result<data::Input> {
+    let path = PathBuf::from(given.path.unwrap_or_default());
+    let Some(name) = given.name.map(PathBuf::from) else { return Ok(data::Input::File(path)) };
+    if let Some(reason) = given.bad {
+        return Ok(data::Input::Bad { name, reason });
+    }
+    Ok(match (given.bytes, given.width, given.height, given.channels) {
+        (Some(pixels), Some(width), Some(height), Some(channels)) => {
+            let image = data::Image::new(width as usize, height as usize, channels as usize, pixels.to_vec())?;
+            data::Input::Pixels { name, image }
+        }
+        (Some(bytes), ..) => data::Input::Bytes { name, bytes: bytes.to_vec() },
+        _ => {
+            let (offset, length) = (given.offset.unwrap_or(0.0) as u64, given.length.map(|length| length as u64));
+            data::Input::Part { name, path, offset, length }
+        }
+    })
+}
+
+fn inputs(given: Vec<NativeInput>) -> Result<Vec<data::Input>> {
+    given.into_iter().map(input).collect::<data::Result<_>>().map_err(refused)
+}
+
+/// How an image becomes one of a data set.
+#[napi(object)]
+pub struct NativeRecipe {
+    pub max_megapixels: f64,
+    /// Rows of center-crop-wide; without them the centre square.
+    pub wide_height: Option<u32>,
+    pub filter: String,
+    pub convert_profiles: bool,
+    /// Three bytes.
+    pub background: Vec<u8>,
+}
+
+fn recipe(given: NativeRecipe, channels: usize) -> Result<data::Recipe> {
+    Ok(data::Recipe {
+        channels,
+        max_megapixels: given.max_megapixels,
+        transform: given
+            .wide_height
+            .map_or(data::Transform::CenterCrop, |height| data::Transform::CenterCropWide { height: height as usize }),
+        filter: data::Filter::named(&given.filter).map_err(refused)?,
+        convert_profiles: given.convert_profiles,
+        background: given.background.first_chunk().copied().unwrap_or([255; 3]),
+    })
+}
+
+/// An image of a chunk that was not written, and why.
+#[napi(object)]
+pub struct NativeNotWritten {
+    /// Its place in the chunk.
+    pub place: u32,
     pub message: String,
+    /// It cannot be used at all, rather than left out by the recipe.
+    pub is_bad: bool,
 }
 
 /// What became of a chunk of files.
 #[napi(object)]
 pub struct NativePrepared {
     pub written: u32,
-    pub bad: Vec<NativeBadImage>,
+    pub left_out: Vec<NativeNotWritten>,
 }
 
 /// Writes a prepared dataset.
@@ -109,19 +175,20 @@ impl NativeWriter {
     pub fn prepare_chunk(
         &self,
         first: u32,
-        paths: Vec<String>,
-        max_megapixels: f64,
-    ) -> AsyncTask<Work<NativePrepared>> {
+        images: Vec<NativeInput>,
+        how: NativeRecipe,
+    ) -> Result<AsyncTask<Work<NativePrepared>>> {
         let writer = Arc::clone(&self.0);
-        background(move || {
-            let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
-            let prepared = data::prepare_chunk(&writer, first as usize, &paths, max_megapixels)?;
-            let bad = prepared
-                .bad
-                .into_iter()
-                .map(|(path, message)| NativeBadImage { path: path.to_string_lossy().into_owned(), message });
-            Ok(NativePrepared { written: prepared.written as u32, bad: bad.collect() })
-        })
+        let (inputs, recipe) = (inputs(images)?, recipe(how, writer.channels())?);
+        Ok(background(move || {
+            let prepared = data::prepare_chunk(&writer, first as usize, &inputs, &recipe)?;
+            let left_out = prepared.left_out.into_iter().map(|image| NativeNotWritten {
+                place: image.place as u32,
+                message: image.message,
+                is_bad: image.is_bad,
+            });
+            Ok(NativePrepared { written: prepared.written as u32, left_out: left_out.collect() })
+        }))
     }
 
     #[napi(ts_return_type = "Promise<void>", catch_unwind)]

@@ -1,9 +1,9 @@
 /** What training data come from: a folder, an archive, records; each is an ordered list of named images. */
 import type { Hash } from 'node:crypto'
 import type { Labelling } from '../labels.ts'
+import type { ImageInput } from '../../native/index.ts'
 
-/** An image as preparing takes it: the path of its file. */
-export type ImageInput = string
+export type { ImageInput }
 
 /** A file of the source that is not among its images. */
 export interface LeftOut {
