@@ -1,9 +1,11 @@
 /** Images and labels at a resolution, as bytes: opening prepared folders, preparing them first if need be. */
 import { createHash } from 'node:crypto'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
+import { shown } from '../files/shown.ts'
+import { codeOf, diskError } from '../files/write-atomic.ts'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
 import { BUILTIN_AVATARS, leftOutName, readInfo, type PreparedFolder } from './info.ts'
 import { planImages, type ImageSet } from './memory.ts'
@@ -17,7 +19,7 @@ import {
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
-import { openSource } from './sources/index.ts'
+import { openSource, type Source } from './sources/index.ts'
 import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
@@ -51,6 +53,52 @@ export async function openImages(images: ImageSet, options: PreparingOptions): P
   } finally {
     await done()
   }
+}
+
+/**
+ * Prepares a dataset into a folder that its user names, which `data` then opens. Run again it goes on, or finds it whole.
+ *
+ * @throws DataError if something else is in the folder; as {@link openDataset}
+ */
+export async function prepareDataset(output: string, options: PrepareOptions): Promise<Dataset> {
+  const dir = resolve(output)
+  const { data } = options
+  const isAvatars = data === BUILTIN_AVATARS
+  const source = isAvatars ? undefined : await openUnprepared(data, options)
+  try {
+    await checkOutputFolder(dir, source ? resolve(data) : data)
+    const plan = source ? await planSource(source, options) : planAvatars(options.resolution, options)
+    await prepared(basename(dir), plan, { ...options, cache: dirname(dir) })
+  } finally {
+    await source?.close()
+  }
+  return openPrepared(dir, { ...options, data: dir })
+}
+
+async function openUnprepared(data: string, options: PrepareOptions): Promise<Source> {
+  await checkData(data)
+  if ((await readInfo(data)) === undefined) return openSource(data, options)
+  throw new DataError(
+    `${data}: images that are not prepared are expected, got a prepared dataset; train --data opens it`,
+  )
+}
+
+/** @throws DataError unless a data set of this source may be written to the folder */
+async function checkOutputFolder(dir: string, source: string): Promise<void> {
+  if (dir === source || source.startsWith(dir + sep)) {
+    throw new DataError(`${dir}: a folder outside of the images is expected, got one that holds them; name another`)
+  }
+  const entries = await readdir(dir).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return []
+    throw diskError(dir, error)
+  })
+  if (entries.length === 0) return
+  const info = await readInfo(dir)
+  if (info?.source === source) return
+  const found = info ? `one of ${shown(info.source)}` : `${shown(entries[0]!)}${entries.length > 1 ? ' and more' : ''}`
+  throw new DataError(
+    `${dir}: an empty folder, or a prepared dataset of ${shown(source)}, is expected, got ${found}; name another folder`,
+  )
 }
 
 async function openPrepared(dir: string, options: PrepareOptions): Promise<Dataset> {
@@ -91,9 +139,10 @@ async function openPrepared(dir: string, options: PrepareOptions): Promise<Datas
 
 /** What is no image of the data set, in one line; undefined if nothing was left out. */
 export function describeLeftOut({ dir, info }: PreparedFolder): string | undefined {
-  const { skipped, leftOut = {} } = info
+  const { skipped, unused = [], leftOut = {} } = info
   const kinds = Object.entries({
     ...(skipped.length > 0 ? { 'image that cannot be read': skipped.length } : {}),
+    ...(unused.length > 0 ? { 'image that is too small or repeats another': unused.length } : {}),
     ...leftOut,
   })
   if (kinds.length === 0) return undefined

@@ -21,6 +21,8 @@ export interface DatasetInfo {
   readonly transform: string
   /** Images that could not be read and were left out. */
   readonly skipped: readonly string[]
+  /** Images that the options left out: those that repeat others, or are too small; why. */
+  readonly unused?: readonly string[]
   /** How many files are no images of the data set, by kind; `left-out.txt` lists them. */
   readonly leftOut?: Readonly<Record<string, number>> | undefined
   /** Names of the columns of `labels.npy`. */
@@ -54,12 +56,12 @@ const isTexts = (value: unknown) => Array.isArray(value) && value.every((text) =
 
 /** Whether a file that anybody may have edited has the parts of a prepared data set. */
 function isInfo(info: Readonly<Partial<Record<keyof DatasetInfo, unknown>>>): boolean {
-  const { source, fingerprint, transform, count, resolution, channels, skipped, labels, leftOut, noLabels, crc32c } =
-    info
+  const { source, fingerprint, transform, count, resolution, channels, skipped } = info
+  const { labels, unused, leftOut, noLabels, crc32c } = info
   return (
     [source, fingerprint, transform, noLabels ?? ''].every((text) => typeof text === 'string') &&
     [count, resolution, channels].every(Number.isSafeInteger) &&
-    [skipped, labels ?? []].every(isTexts) &&
+    [skipped, unused ?? [], labels ?? []].every(isTexts) &&
     [leftOut ?? {}, crc32c ?? {}].every(isRecord)
   )
 }

@@ -1,25 +1,28 @@
 /** Preparing data sets: each image once, into one file a resolution. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { namingOptions } from '../files/option-names.ts'
+import { namingOptions, optionError } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import { checksum, hot, type Classes } from './labels.ts'
 import type { Source } from './sources/index.ts'
-import { DataError, Levels, LevelWriter, writeNpy } from '../native/index.ts'
+import { DataError, Levels, LevelWriter, SeenImages, writeNpy, type Recipe } from '../native/index.ts'
 
 export const avatarCount = 4000
 
 /** How images become a prepared data set. */
-export interface PreparingOptions {
+export interface PreparingOptions extends Recipe {
   /** Where prepared datasets are kept. */
   readonly cache: string
   readonly resolution: number
   readonly channels: number
   /** Leave out images that cannot be read instead of stopping at the first. */
   readonly skipBad: boolean
-  /** Larger images are refused; 100 by default. */
-  readonly maxMegapixels?: number | undefined
+  /** So many of the first images alone. */
+  readonly maxImages?: number | undefined
+  /** Leaves out images that repeat others: the same file, or `near`: one that also looks the same. */
+  readonly dedupe?: 'exact' | 'near' | undefined
   /** Labels are needed: a data set without them is refused before it is prepared. */
   readonly labels?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -49,7 +52,24 @@ export interface Plan {
   prepare(dir: string): Promise<void>
 }
 
-const transform = 'centre square, Lanczos-3 resize, then 2x2 box means a level'
+/** What becomes of an image, as dataset.json says it. */
+function transformOf({ wideHeight, resizeFilter, resolution, colourProfile, background }: PreparingOptions): string {
+  const part = wideHeight === undefined ? 'centre square' : `centre rows on black ${resolution}x${wideHeight}`
+  const filter = resizeFilter === undefined ? 'Lanczos-3' : `Pillow's ${resizeFilter}`
+  const colours = [
+    ...(colourProfile === 'convert' ? ['colour profiles to sRGB'] : []),
+    ...(background ? [`background ${background.join(' ')}`] : []),
+  ]
+  return [...colours, part, `${filter} resize`, 'then 2x2 box means a level'].join(', ')
+}
+
+/** The fingerprint of images that are prepared in a certain way; sets of versions before had one way. */
+function fingerprintOf(images: string, options: PreparingOptions): string {
+  const { wideHeight, resizeFilter, background, maxImages, dedupe } = options
+  const colourProfile = options.colourProfile === 'convert' ? 'convert' : undefined
+  const way = JSON.stringify({ wideHeight, resizeFilter, colourProfile, background, maxImages, dedupe })
+  return way === '{}' ? images : createHash('sha256').update(`${images} ${way}`).digest('hex')
+}
 
 /** How far a preparation has come: everything before is on disk. */
 interface Preparing {
@@ -57,7 +77,9 @@ interface Preparing {
   readonly files: number
   readonly written: number
   readonly skipped: readonly string[]
-  /** Places of the skipped files in the list. */
+  /** Messages about images that the options leave out; not there before there were such options. */
+  readonly unused?: readonly string[]
+  /** Places of all of these in the source. */
   readonly bad: readonly number[]
 }
 
@@ -72,7 +94,9 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
   if (source.count === 0) throw new DataError(`${name}: none of the ${bad.length} images can be read`)
   const labelling = await source.labels()
-  const classes = 'names' in labelling ? labelling : undefined
+  const count = Math.min(source.count, options.maxImages ?? Infinity)
+  const images = { count, read: source.read.bind(source), name: source.name.bind(source) }
+  const classes = 'names' in labelling ? { ...labelling, of: labelling.of.slice(0, count) } : undefined
   const noLabels = 'names' in labelling ? undefined : labelling.noLabels
   if (noLabels !== undefined && options.labels) throw new DataError(noLabels)
   if ('isBroken' in labelling && labelling.isBroken) options.onNote?.(`Labels are not used: ${labelling.noLabels}`)
@@ -85,7 +109,7 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
   const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
   const left = { bad, kinds, leftOut: Object.keys(counts).length > 0 ? counts : undefined }
-  return planImages(options, { source: resolve(name), name, images: source, classes, fingerprint, noLabels, ...left })
+  return planImages(options, { source: resolve(name), name, images, classes, fingerprint, noLabels, ...left })
 }
 
 /** What is to become a prepared data set. */
@@ -93,7 +117,7 @@ interface Given {
   readonly source: string
   /** What messages call it. */
   readonly name: string
-  readonly images: Pick<Source, 'count' | 'read'>
+  readonly images: Pick<Source, 'count' | 'read'> & Partial<Pick<Source, 'name'>>
   readonly classes: Classes | undefined
   readonly fingerprint: string
   readonly noLabels: string | undefined
@@ -110,7 +134,9 @@ interface Given {
 
 /** The plan of images whose classes and fingerprint are known. */
 export function planImages(options: PreparingOptions, given: Given): Plan {
-  const { source, fingerprint, noLabels, leftOut, kinds = [], classes } = given
+  checkOptions(options)
+  const { source, noLabels, leftOut, kinds = [], classes } = given
+  const fingerprint = fingerprintOf(given.fingerprint, options)
   const details = { leftOut, noLabels }
   const list = async (dir: string, skipped: readonly string[]) => {
     const path = join(dir, leftOutName)
@@ -119,14 +145,36 @@ export function planImages(options: PreparingOptions, given: Given): Plan {
   }
   const prepare = async (dir: string) => {
     await given.ready?.()
-    const { count, skipped } = await prepareImages(dir, { named: (message) => message, bad: [], ...given, ...options })
-    await list(dir, skipped)
+    const { unused, ...made } = await prepareImages(dir, {
+      named: (message) => message,
+      bad: [],
+      ...given,
+      ...options,
+      fingerprint,
+    })
+    await list(dir, [...made.skipped, ...unused])
     const { resolution, channels } = options
     const labels = classes && { labels: classes.names }
-    const info = { source, fingerprint, count, resolution, channels, transform, skipped }
-    await finish(dir, { ...info, ...details, ...labels })
+    const transform = transformOf(options)
+    const info = { source, fingerprint, resolution, channels, transform, ...made }
+    await finish(dir, { ...info, ...details, ...labels, ...(unused.length > 0 ? { unused } : {}) })
   }
   return { fingerprint, details, list, prepare }
+}
+
+/** @throws RangeError for values that programs without types give, or that flags cannot check alone */
+function checkOptions({ maxMegapixels, maxImages, wideHeight, resolution }: PreparingOptions): void {
+  const refuse = (key: string, expected: string, value: number) =>
+    optionError((name) => `${name(key)}: ${expected} is expected, got ${value}`)
+  if (maxMegapixels !== undefined && !(maxMegapixels > 0)) {
+    throw refuse('maxMegapixels', 'a number above 0', maxMegapixels)
+  }
+  if (maxImages !== undefined && !(Number.isSafeInteger(maxImages) && maxImages > 0)) {
+    throw refuse('maxImages', 'a whole number from 1', maxImages)
+  }
+  if (wideHeight !== undefined && !(Number.isSafeInteger(wideHeight) && wideHeight > 0 && wideHeight <= resolution)) {
+    throw refuse('wideHeight', `a whole number from 1 to the resolution, ${resolution},`, wideHeight)
+  }
 }
 
 const refusal = (message: string) =>
@@ -138,40 +186,86 @@ const refusal = (message: string) =>
 type Images = PreparingOptions & Given & Required<Pick<Given, 'bad' | 'named'>>
 
 /** The levels and labels of the images in a folder. */
-async function prepareImages(dir: string, options: Images): Promise<{ count: number; skipped: readonly string[] }> {
-  const { name, images, classes, fingerprint, resolution, channels, skipBad, named } = options
+async function prepareImages(dir: string, options: Images): Promise<Made> {
+  const { name, images, fingerprint, resolution, channels, skipBad, named, dedupe } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
+  const keys = join(dir, 'preparing.keys')
   // Interrupted while the files were being closed, they are made again.
   const resumed = found?.fingerprint === fingerprint && found.files < images.count
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: options.bad, bad: [] }
+  const seen = dedupe && new SeenImages(resumed ? await keysOf(keys, done.written) : undefined)
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, images.count, resolution, channels)
   while (done.files < images.count) {
     options.signal?.throwIfAborted()
     const chunk = await images.read(done.files, Math.min(chunkSize, images.count - done.files))
-    const { written, leftOut } = await writer.prepare(done.written, chunk, options)
-    const bad = leftOut.find(({ isBad }) => isBad)
-    if (bad && !skipBad) throw refusal(shownLine(named(bad.message)))
+    const repeats = seen && { seen, number: done.files, near: dedupe === 'near' }
+    const { written, leftOut } = await writer.prepare(done.written, chunk, options, repeats)
+    const bad = leftOut.filter(({ isBad }) => isBad)
+    if (bad[0] && !skipBad) throw refusal(shownLine(named(bad[0].message)))
     await writer.sync()
+    if (seen) await writeKeys(keys, done.written, seen)
+    const original = (index: number) => images.name?.(index) ?? `images[${index}]`
+    const unused = leftOut.flatMap(({ isBad, message, sameAs }) =>
+      isBad ? [] : [shownLine(named(sameAs === undefined ? message : `${message} ${original(sameAs)}`))],
+    )
     done = {
       fingerprint,
       files: done.files + chunk.length,
       written: done.written + written,
-      skipped: [...done.skipped, ...leftOut.map(({ message }) => shownLine(named(message)))],
+      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(named(message)))],
+      ...(unused.length + (done.unused?.length ?? 0) > 0 ? { unused: [...(done.unused ?? []), ...unused] } : {}),
       bad: [...done.bad, ...leftOut.map(({ place }) => done.files + place)],
     }
     await writeJson(join(dir, 'preparing.json'), done)
     options.onProgress?.(done.files, images.count)
   }
-  if (done.written === 0) throw new DataError(`${name}: none of the ${images.count} files could be decoded`)
-  await writer.finish(done.written)
-  const bad = new Set(done.bad)
-  const kept = classes?.of.filter((_, file) => !bad.has(file))
-  if (classes && kept) {
-    await writeNpy(join(dir, 'labels.npy'), [done.written, classes.names.length], hot(kept, classes.names))
+  if (done.written === 0) {
+    const why = done.unused?.[0] ? `; the options leave them out: ${done.unused[0]}` : ''
+    throw new DataError(`${name}: none of the ${images.count} files could be ${why ? 'used' : 'decoded'}${why}`)
   }
-  return { count: done.written, skipped: done.skipped }
+  await writer.finish(done.written)
+  await rm(keys, { force: true })
+  await writeLabels(dir, options.classes, done)
+  return { count: done.written, skipped: done.skipped, unused: done.unused ?? [] }
+}
+
+interface Made {
+  readonly count: number
+  readonly skipped: readonly string[]
+  readonly unused: readonly string[]
+}
+
+async function writeLabels(dir: string, classes: Classes | undefined, { written, bad }: Preparing): Promise<void> {
+  if (classes === undefined) return
+  const left = new Set(bad)
+  const kept = classes.of.filter((_, file) => !left.has(file))
+  await writeNpy(join(dir, 'labels.npy'), [written, classes.names.length], hot(kept, classes.names))
+}
+
+/** Bytes of an image in {@link SeenImages.rows}. */
+const keyBytes = 20
+
+/** Appends the keys of the images since the one of number `first`. */
+async function writeKeys(path: string, first: number, seen: SeenImages): Promise<void> {
+  const file = await open(path, first === 0 ? 'w' : 'r+')
+  try {
+    const rows = seen.rows(first)
+    await file.write(rows, 0, rows.length, first * keyBytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Keys of the images that are written; those of a chunk that was not are cut off. */
+async function keysOf(path: string, count: number): Promise<Uint8Array> {
+  const rows = await readFile(path).catch(() => new Uint8Array())
+  if (rows.length < count * keyBytes) {
+    throw new DataError(`${path}: ${count * keyBytes} bytes are expected, got ${rows.length}; delete its folder`)
+  }
+  return rows.subarray(0, count * keyBytes)
 }
 
 /** The built-in avatars, at `side` pixels. */
@@ -228,6 +322,6 @@ export function isUpToDate({ leftOut, noLabels }: DatasetInfo, { details }: Plan
 
 /** Writes what may change without preparing images again. */
 export async function update(dir: string, info: DatasetInfo, plan: Plan): Promise<void> {
-  await plan.list(dir, info.skipped)
+  await plan.list(dir, [...info.skipped, ...(info.unused ?? [])])
   await writeInfo(dir, { ...info, ...plan.details })
 }

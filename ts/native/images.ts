@@ -95,7 +95,7 @@ export interface Recipe {
    * black above and below.
    */
   readonly wideHeight?: number | undefined
-  /** What images are resized with; PIL's filters. */
+  /** What images are resized with: Pillow's filter of that name, to the bit; by default a fast Lanczos whose values differ a little. */
   readonly resizeFilter?: ResizeFilter | undefined
   /** `convert` makes sRGB of images with other colour profiles; `ignore`, the default, takes their numbers as they are. */
   readonly colourProfile?: 'convert' | 'ignore' | undefined
@@ -108,17 +108,60 @@ export type ResizeFilter = 'box' | 'lanczos' | 'bicubic'
 export const defaultMaxMegapixels = 100
 
 function nativeRecipe(recipe: Recipe): Native.NativeRecipe {
-  const { maxMegapixels = defaultMaxMegapixels, wideHeight, resizeFilter = 'lanczos', background = white } = recipe
+  const { maxMegapixels = defaultMaxMegapixels, wideHeight, resizeFilter, background = white } = recipe
   return {
     maxMegapixels: number('maxMegapixels', maxMegapixels),
     ...(wideHeight === undefined ? {} : { wideHeight: whole('wideHeight', wideHeight, 1) }),
-    filter: resizeFilter,
+    ...(resizeFilter === undefined ? {} : { filter: resizeFilter }),
     convertProfiles: recipe.colourProfile === 'convert',
     background: background.map((value) => whole('background', value)),
   }
 }
 
 const white = [255, 255, 255] as const
+
+/** Images that were met, to find those that repeat them; a new one remembers nothing. */
+export class SeenImages {
+  readonly #native: Native.NativeSeen
+
+  constructor(rows: Uint8Array = new Uint8Array()) {
+    this.#native = call(() => native.NativeSeen.restore(rows))
+    natives.set(this, this.#native)
+  }
+
+  /** The images from the one that was remembered as number `first`, for another `SeenImages`. */
+  rows(first: number): Uint8Array {
+    return call(() => this.#native.rows(whole('SeenImages: first', first)))
+  }
+}
+
+const natives = new WeakMap<SeenImages, Native.NativeSeen>()
+const seenBy = (seen: SeenImages | undefined) => seen && natives.get(seen)
+
+/** How images that repeat others are left out. */
+export interface Dedupe {
+  readonly seen: SeenImages
+  readonly number: number
+  /** Those that only look the same are left out too. */
+  readonly near: boolean
+}
+
+/** What images are; `number` is the first one's in `seen`. Those that cannot be decoded have `bad`. */
+export function inspectImages(
+  images: readonly ImageInput[],
+  number: number,
+  recipe: Recipe,
+  seen: SeenImages,
+): Promise<Native.NativeFacts[]> {
+  return wait(async () =>
+    native.inspectImages(
+      images.map(nativeInput),
+      whole('inspectImages: number', number),
+      nativeRecipe(recipe),
+      seenBy(seen)!,
+    ),
+  )
+}
 
 /** Writes the levels of a prepared dataset: one `.npy` file a resolution, each box-filtered from the one above. */
 export class LevelWriter {
@@ -140,11 +183,29 @@ export class LevelWriter {
     return new LevelWriter(call(() => native.NativeWriter.open(dir, size[0]!, size[1]!, size[2]!)))
   }
 
-  /** Decodes, crops and resizes images on all cores; the good ones take consecutive places from `first`. */
-  prepare(first: number, images: readonly ImageInput[], recipe: Recipe): Promise<Native.NativePrepared> {
-    return wait(async () =>
-      this.#native.prepareChunk(whole('LevelWriter: first', first), images.map(nativeInput), nativeRecipe(recipe)),
-    )
+  /**
+   * Decodes, crops and resizes images on all cores; the good ones take consecutive places from `first`.
+   *
+   * @param dedupe leaves out those that were seen; `number` is that of the chunk's first image in the source
+   */
+  prepare(
+    first: number,
+    images: readonly ImageInput[],
+    recipe: Recipe,
+    dedupe?: Dedupe,
+  ): Promise<Native.NativePrepared> {
+    return wait(async () => {
+      const [place, number] = [first, dedupe?.number ?? 0].map((value) => whole('LevelWriter: first and number', value))
+      const inputs = images.map(nativeInput)
+      return this.#native.prepareChunk(
+        place!,
+        inputs,
+        nativeRecipe(recipe),
+        seenBy(dedupe?.seen),
+        number!,
+        dedupe?.near ?? false,
+      )
+    })
   }
 
   /** Images that are in memory: `[count, width, width, channels]`. */

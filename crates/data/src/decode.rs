@@ -95,11 +95,15 @@ impl Image {
 /// [`crate::Error::Argument`] for a number of channels other than 1, 3, 4.
 pub fn decode(input: &Input, recipe: &Recipe) -> Result<Image> {
     check_channels(recipe.channels)?;
-    let bytes = input.bytes()?;
+    decode_read(input, &input.bytes()?, recipe)
+}
+
+/// [`decode`] of an input whose bytes are read already.
+pub(crate) fn decode_read(input: &Input, bytes: &[u8], recipe: &Recipe) -> Result<Image> {
     // One hostile file must not end the preparation of a whole dataset, so a decoder's panic counts as damage.
     let decoded = std::panic::catch_unwind(|| match input {
         Input::Pixels { image, .. } => image.with_channels(recipe),
-        _ => decode_bytes(&bytes, recipe),
+        _ => decode_bytes(bytes, recipe),
     });
     decoded.unwrap_or_else(|_| Err("damaged: the decoder gave up".into())).map_err(|reason| input.refuse(reason))
 }
@@ -144,7 +148,7 @@ fn decode_bytes(bytes: &[u8], recipe: &Recipe) -> Result<Image, String> {
     image_of(decoded, recipe)
 }
 
-fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
+pub(crate) fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {
     match format::sniff(bytes) {
         Some(Format::Read(format, name)) => Ok((format, name)),
         Some(Format::Foreign(name)) => {

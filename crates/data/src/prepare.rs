@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::{Error, Image, Input, Recipe, Result, Writer, decode, fit, pyramid};
+use crate::decode::decode_read;
+use crate::{Error, Image, Input, Key, Recipe, Result, Same, Seen, Writer, fit, pyramid};
 
 /// What became of a chunk of images.
 #[derive(Debug, Default)]
@@ -22,6 +23,19 @@ pub struct NotWritten {
     pub message: String,
     /// Whether it cannot be used at all, rather than left out by the recipe.
     pub is_bad: bool,
+    /// The number of the image that it repeats.
+    pub same_as: Option<u32>,
+}
+
+/// How images that repeat others are left out.
+#[derive(Debug)]
+pub struct Dedupe<'a> {
+    /// Those that were met.
+    pub seen: &'a mut Seen,
+    /// The number of the chunk's first image.
+    pub first: usize,
+    /// Whether images that only look the same are left out too.
+    pub near: bool,
 }
 
 /// Decodes, fits and writes `inputs` in parallel; the good ones take consecutive places from `first_index`, in order.
@@ -32,32 +46,49 @@ pub struct NotWritten {
 ///
 /// A bad image is reported in [`Prepared::left_out`]; an error is returned if `writer` cannot write, or if the recipe
 /// has other channels.
-pub fn prepare_chunk(writer: &Writer, first_index: usize, inputs: &[Input], recipe: &Recipe) -> Result<Prepared> {
+pub fn prepare_chunk(
+    writer: &Writer,
+    first_index: usize,
+    inputs: &[Input],
+    recipe: &Recipe,
+    mut dedupe: Option<Dedupe>,
+) -> Result<Prepared> {
     if recipe.channels != writer.channels() {
         let (expected, found) = (writer.channels(), recipe.channels);
         return Err(Error::Argument(format!("images of {expected} channels are expected, got {found}")));
     }
-    let levels = |input: &Input| pyramid(&fitted(input, writer.resolution(), recipe)?);
-    let decoded: Vec<Result<Vec<Vec<u8>>>> = inputs.par_iter().map(levels).collect();
+    let needs_key = dedupe.is_some();
+    let levels = |input: &Input| {
+        let bytes = input.bytes()?;
+        let image = decode_read(input, &bytes, recipe)?;
+        let key = if needs_key { Some(Key::of(&bytes, &image)?) } else { None };
+        Ok((key, pyramid(&fit(&image, writer.resolution(), recipe)?)?))
+    };
+    let decoded: Vec<Result<(Option<Key>, Vec<Vec<u8>>)>> = inputs.par_iter().map(levels).collect();
     let mut good = Vec::with_capacity(decoded.len());
     let mut left_out = Vec::new();
     for (place, result) in decoded.into_iter().enumerate() {
+        let named = |reason: &str| format!("{}: {reason}", inputs[place].name().display());
         match result {
-            Ok(levels) => good.push(levels),
+            Ok((key, levels)) => match (key, &mut dedupe) {
+                (Some(key), Some(Dedupe { seen, first, near })) => match seen.meet(key, (*first + place) as u32, *near)
+                {
+                    None => good.push(levels),
+                    Some(Same { number, is_exact }) => {
+                        let message = named(if is_exact { "the same file as" } else { "looks the same as" });
+                        left_out.push(NotWritten { place, message, is_bad: false, same_as: Some(number) });
+                    }
+                },
+                _ => good.push(levels),
+            },
             Err(Error::TooSmall(reason)) => {
-                let message = format!("{}: {reason}", inputs[place].name().display());
-                left_out.push(NotWritten { place, message, is_bad: false });
+                left_out.push(NotWritten { place, message: named(&reason), is_bad: false, same_as: None });
             }
-            Err(error) => left_out.push(NotWritten { place, message: error.to_string(), is_bad: true }),
+            Err(error) => left_out.push(NotWritten { place, message: error.to_string(), is_bad: true, same_as: None }),
         }
     }
     good.par_iter().enumerate().try_for_each(|(offset, levels)| writer.write(first_index + offset, levels))?;
     Ok(Prepared { written: good.len(), left_out })
-}
-
-/// An image as a data set of `resolution` x `resolution` pixels has it.
-fn fitted(input: &Input, resolution: usize, recipe: &Recipe) -> Result<Image> {
-    fit(&decode(input, recipe)?, resolution, recipe)
 }
 
 /// Fits and writes `count` square images that are already in memory, `[count, width, width, C]` with the writer's

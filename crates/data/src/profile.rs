@@ -33,3 +33,17 @@ pub(crate) fn to_srgb(image: DynamicImage, profile: &[u8]) -> Result<DynamicImag
     };
     converted.ok_or_else(|| "its colour profile gave another number of pixels".into())
 }
+
+/// Whether colours with this profile look other than the same numbers in sRGB, by more than two levels.
+pub(crate) fn changes_colours(profile: &[u8]) -> bool {
+    let levels = [0u8, 64, 128, 192, 255];
+    let grid = RgbImage::from_fn(25, 5, |x, y| {
+        image::Rgb([levels[x as usize % 5], levels[x as usize / 5], levels[y as usize]])
+    });
+    let gray = image::GrayImage::from_fn(5, 1, |x, _| image::Luma([levels[x as usize]]));
+    [DynamicImage::from(grid), DynamicImage::from(gray)].into_iter().any(|image| {
+        let before = image.to_rgb8();
+        let after = to_srgb(image, profile).map(DynamicImage::into_rgb8);
+        after.is_ok_and(|after| before.iter().zip(after.iter()).any(|(a, b)| a.abs_diff(*b) > 2))
+    })
+}

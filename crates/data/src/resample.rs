@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use fast_image_resize::images::{CroppedImage, Image as Resized, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use crate::pillow;
 use crate::{Error, Filter, Image, Recipe, Result, Transform, log2_resolution};
 
 /// The part of `image` that the recipe shows, in `resolution` x `resolution` pixels.
@@ -61,6 +62,20 @@ struct Part {
 
 /// A part of an image with other sides. Colours are weighted by alpha where there are 4 channels.
 fn resized(image: &Image, part: Part, (width, height): (usize, usize), filter: Filter) -> Result<Image> {
+    match filter {
+        Filter::Default => fast(image, part, (width, height), FilterType::Lanczos3),
+        _ => pillow::resize(&cropped(image, part)?, (width, height), filter),
+    }
+}
+
+fn cropped(image: &Image, part: Part) -> Result<Image> {
+    let channels = image.channels();
+    let rows = image.pixels().chunks_exact(image.width() * channels).skip(part.top).take(part.height);
+    let pixels = rows.flat_map(|row| &row[part.left * channels..][..part.width * channels]).copied().collect();
+    Image::new(part.width, part.height, channels, pixels)
+}
+
+fn fast(image: &Image, part: Part, (width, height): (usize, usize), filter: FilterType) -> Result<Image> {
     let channels = image.channels();
     let wrong = |error: &dyn std::error::Error| {
         let [from_width, from_height] = [image.width(), image.height()];
@@ -73,11 +88,6 @@ fn resized(image: &Image, part: Part, (width, height): (usize, usize), filter: F
     // Not the resizer's own crop option: its filter reads beyond the part's border.
     let part = CroppedImage::new(&whole, left, top, wide, high).map_err(|e| wrong(&e))?;
     let mut out = Resized::new(width as u32, height as u32, PixelType::U8x4);
-    let filter = match filter {
-        Filter::Box => FilterType::Box,
-        Filter::Lanczos => FilterType::Lanczos3,
-        Filter::Bicubic => FilterType::CatmullRom,
-    };
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(channels == 4);
     Resizer::new().resize(&part, &mut out, &options).map_err(|e| wrong(&e))?;
     let pixels = match channels {
@@ -85,6 +95,21 @@ fn resized(image: &Image, part: Part, (width, height): (usize, usize), filter: F
         _ => out.buffer().chunks_exact(4).flat_map(|pixel| &pixel[..channels]).copied().collect(),
     };
     Image::new(width, height, channels, pixels)
+}
+
+/// The luma of a whole image in `side` x `side` pixels, whatever its aspect.
+///
+/// # Errors
+///
+/// [`Error::Argument`] if it is too large to be resized.
+pub(crate) fn thumbnail(image: &Image, side: usize) -> Result<Vec<f64>> {
+    let whole = Part { left: 0, top: 0, width: image.width(), height: image.height() };
+    let small = fast(image, whole, (side, side), FilterType::Box)?;
+    let luma = |pixel: &[u8]| match *pixel {
+        [r, g, b, ..] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
+        _ => f64::from(pixel[0]),
+    };
+    Ok(small.pixels().chunks_exact(small.channels()).map(luma).collect())
 }
 
 /// Four channels a pixel. The resizer is built for these alone (`only_u8x4`): other forms are 3 MB of code, a fifth of the addon.

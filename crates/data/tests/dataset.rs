@@ -96,14 +96,14 @@ fn bad_files_are_reported_and_the_good_ones_stay_together_in_order() {
     let dir = folder.path("out");
     let writer = Writer::create(&dir, 6, 8, 3).unwrap();
     let inputs: Vec<Input> = paths.iter().map(Input::from).collect();
-    let first = prepare_chunk(&writer, 0, &inputs[..2], &Recipe::new(3)).unwrap();
+    let first = prepare_chunk(&writer, 0, &inputs[..2], &Recipe::new(3), None).unwrap();
     assert_eq!(first.written, 1);
     drop(writer); // an interruption
     let writer = Writer::open(&dir, 6, 8, 3).unwrap();
-    let second = prepare_chunk(&writer, first.written, &inputs[2..], &Recipe::new(3)).unwrap();
+    let second = prepare_chunk(&writer, first.written, &inputs[2..], &Recipe::new(3), None).unwrap();
     assert_eq!(second.written, 2);
     let message = format!("{}: not an image (starts with \"text\")", paths[3].display());
-    assert_eq!(second.left_out, [NotWritten { place: 1, message, is_bad: true }]);
+    assert_eq!(second.left_out, [NotWritten { place: 1, message, is_bad: true, same_as: None }]);
     writer.finish(3).unwrap();
     let dataset = Dataset::open(&dir).unwrap();
     assert_eq!(dataset.len(), 3);

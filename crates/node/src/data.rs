@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName, Uint8Array};
 use napi_derive::napi;
@@ -117,7 +117,8 @@ pub struct NativeRecipe {
     pub max_megapixels: f64,
     /// Rows of center-crop-wide; without them the centre square.
     pub wide_height: Option<u32>,
-    pub filter: String,
+    /// Pillow's filter; without one the default.
+    pub filter: Option<String>,
     pub convert_profiles: bool,
     /// Three bytes.
     pub background: Vec<u8>,
@@ -130,7 +131,7 @@ fn recipe(given: NativeRecipe, channels: usize) -> Result<data::Recipe> {
         transform: given
             .wide_height
             .map_or(data::Transform::CenterCrop, |height| data::Transform::CenterCropWide { height: height as usize }),
-        filter: data::Filter::named(&given.filter).map_err(refused)?,
+        filter: given.filter.map_or(Ok(data::Filter::Default), |name| data::Filter::named(&name)).map_err(refused)?,
         convert_profiles: given.convert_profiles,
         background: given.background.first_chunk().copied().unwrap_or([255; 3]),
     })
@@ -144,6 +145,8 @@ pub struct NativeNotWritten {
     pub message: String,
     /// It cannot be used at all, rather than left out by the recipe.
     pub is_bad: bool,
+    /// The number of the image that it repeats.
+    pub same_as: Option<u32>,
 }
 
 /// What became of a chunk of files.
@@ -151,6 +154,81 @@ pub struct NativeNotWritten {
 pub struct NativePrepared {
     pub written: u32,
     pub left_out: Vec<NativeNotWritten>,
+}
+
+/// Images that were met, to find those that repeat them.
+#[napi]
+pub struct NativeSeen(Arc<Mutex<data::Seen>>);
+
+fn locked(seen: &Mutex<data::Seen>) -> MutexGuard<'_, data::Seen> {
+    // Each image is remembered whole or not at all, whatever happened to another thread.
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[napi]
+impl NativeSeen {
+    /// What [`NativeSeen::rows`] gave; empty at the start.
+    #[napi(factory, catch_unwind)]
+    pub fn restore(rows: &[u8]) -> Result<Self> {
+        data::Seen::restore(rows).map(|seen| Self(Arc::new(Mutex::new(seen)))).map_err(refused)
+    }
+
+    /// The images from the one that was remembered as number `first`.
+    #[napi(catch_unwind)]
+    pub fn rows(&self, first: u32) -> Uint8Array {
+        Uint8Array::new(locked(&self.0).rows(first as usize))
+    }
+}
+
+/// What is known of an image; with `bad`, why it cannot be used, alone.
+#[napi(object)]
+pub struct NativeFacts {
+    pub bad: Option<String>,
+    pub format: String,
+    pub width: u32,
+    pub height: u32,
+    pub colours: String,
+    pub has_profile: bool,
+    /// The number of the image that it repeats, and whether their files are the same.
+    pub same_as: Option<u32>,
+    pub is_exact: bool,
+}
+
+/// Decodes images; `first` is the number of the first one in `seen`.
+#[napi(ts_return_type = "Promise<Array<NativeFacts>>", catch_unwind)]
+pub fn inspect_images(
+    images: Vec<NativeInput>,
+    first: u32,
+    how: NativeRecipe,
+    seen: &NativeSeen,
+) -> Result<AsyncTask<Work<Vec<NativeFacts>>>> {
+    let (inputs, recipe, seen) = (inputs(images)?, recipe(how, 3)?, Arc::clone(&seen.0));
+    Ok(background(move || {
+        let facts = data::inspect_chunk(&inputs, first as usize, &recipe, &mut locked(&seen))?;
+        let of = |found: data::Result<data::Facts, String>| match found {
+            Ok(facts) => NativeFacts {
+                bad: None,
+                format: facts.format.into(),
+                width: facts.width as u32,
+                height: facts.height as u32,
+                colours: facts.colours.into(),
+                has_profile: facts.has_profile,
+                same_as: facts.same.map(|same| same.number),
+                is_exact: facts.same.is_some_and(|same| same.is_exact),
+            },
+            Err(bad) => NativeFacts {
+                bad: Some(bad),
+                format: String::new(),
+                width: 0,
+                height: 0,
+                colours: String::new(),
+                has_profile: false,
+                same_as: None,
+                is_exact: false,
+            },
+        };
+        Ok(facts.into_iter().map(of).collect())
+    }))
 }
 
 /// Writes a prepared dataset.
@@ -177,15 +255,21 @@ impl NativeWriter {
         first: u32,
         images: Vec<NativeInput>,
         how: NativeRecipe,
+        dedupe: Option<&NativeSeen>,
+        number: u32,
+        near: bool,
     ) -> Result<AsyncTask<Work<NativePrepared>>> {
-        let writer = Arc::clone(&self.0);
+        let (writer, seen) = (Arc::clone(&self.0), dedupe.map(|seen| Arc::clone(&seen.0)));
         let (inputs, recipe) = (inputs(images)?, recipe(how, writer.channels())?);
         Ok(background(move || {
-            let prepared = data::prepare_chunk(&writer, first as usize, &inputs, &recipe)?;
+            let mut seen = seen.as_ref().map(|seen| locked(seen));
+            let dedupe = seen.as_mut().map(|seen| data::Dedupe { seen, first: number as usize, near });
+            let prepared = data::prepare_chunk(&writer, first as usize, &inputs, &recipe, dedupe)?;
             let left_out = prepared.left_out.into_iter().map(|image| NativeNotWritten {
                 place: image.place as u32,
                 message: image.message,
                 is_bad: image.is_bad,
+                same_as: image.same_as,
             });
             Ok(NativePrepared { written: prepared.written as u32, left_out: left_out.collect() })
         }))

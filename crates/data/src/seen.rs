@@ -1,0 +1,186 @@
+//! Which images are the same, or nearly.
+
+use std::collections::HashMap;
+
+use crc32c::crc32c;
+
+use crate::resample::thumbnail;
+use crate::{Error, Image, Result};
+
+/// Bits by which the hashes of nearly equal images may differ. Of two unrelated images as few differ once in 10^13.
+const NEAR_BITS: u32 = 4;
+/// Of hashes that differ in at most [`NEAR_BITS`] bits, one of so many parts is the same.
+const BANDS: usize = NEAR_BITS as usize + 1;
+const ROW_BYTES: usize = 20;
+
+/// What an image is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// CRC-32C of its file.
+    checksum: u32,
+    /// Bytes of its file.
+    length: u32,
+    /// Of what it shows.
+    looks: u64,
+}
+
+impl Key {
+    /// The key of an image whose file has these bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of resizing it.
+    pub fn of(bytes: &[u8], image: &Image) -> Result<Key> {
+        Ok(Key { checksum: crc32c(bytes), length: bytes.len() as u32, looks: perceptual_hash(image)? })
+    }
+}
+
+/// 64 bits that stay nearly the same when an image is resized or compressed again: the signs of the low frequencies of
+/// its luma in 32x32 pixels, around their median (pHash: C. Zauner, "Implementation and benchmarking of perceptual
+/// image hash functions", 2010).
+///
+/// # Errors
+///
+/// Those of resizing it.
+pub fn perceptual_hash(image: &Image) -> Result<u64> {
+    const SIDE: usize = 32;
+    const LOW: usize = 8;
+    let luma = thumbnail(image, SIDE)?;
+    let cosine = |k: usize, x: usize| ((2 * x + 1) as f64 * k as f64 * std::f64::consts::PI / (2 * SIDE) as f64).cos();
+    // Frequencies 1 to 8 along each axis: 0 is the mean, which light and shade change.
+    let basis: [[f64; SIDE]; LOW] = std::array::from_fn(|k| std::array::from_fn(|x| cosine(k + 1, x)));
+    let rows: Vec<[f64; LOW]> = luma
+        .chunks_exact(SIDE)
+        .map(|row| basis.map(|wave| wave.iter().zip(row).map(|(wave, value)| wave * value).sum()))
+        .collect();
+    let mut frequencies = [0.0; LOW * LOW];
+    for (v, wave) in basis.iter().enumerate() {
+        for u in 0..LOW {
+            frequencies[v * LOW + u] = wave.iter().zip(&rows).map(|(wave, row)| wave * row[u]).sum();
+        }
+    }
+    let mut sorted = frequencies;
+    sorted.sort_by(f64::total_cmp);
+    let median = (sorted[LOW * LOW / 2 - 1] + sorted[LOW * LOW / 2]) / 2.0;
+    Ok(frequencies.iter().enumerate().fold(0, |bits, (i, &value)| bits | u64::from(value > median) << i))
+}
+
+/// Images that were met, each with a number.
+#[derive(Debug, Default)]
+pub struct Seen {
+    rows: Vec<(Key, u32)>,
+    exact: HashMap<Key, u32>,
+    /// Rows by the value of each part of their hashes.
+    bands: [HashMap<u16, Vec<u32>>; BANDS],
+}
+
+/// An image that was met before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Same {
+    /// The first one's number.
+    pub number: u32,
+    /// Whether the files are the same, rather than what they show.
+    pub is_exact: bool,
+}
+
+impl Seen {
+    /// The image that `key` repeats; `near` if one that looks the same counts. A new one is remembered.
+    pub fn meet(&mut self, key: Key, number: u32, near: bool) -> Option<Same> {
+        let same = self.exact.get(&key).map(|&number| Same { number, is_exact: true });
+        let same = same.or_else(|| if near { self.near(key) } else { None });
+        if same.is_none() {
+            self.add(key, number);
+        }
+        same
+    }
+
+    fn near(&self, key: Key) -> Option<Same> {
+        let candidates = self.bands.iter().enumerate().filter_map(|(i, band)| band.get(&part(key.looks, i))).flatten();
+        let near = candidates.filter(|&&row| (self.rows[row as usize].0.looks ^ key.looks).count_ones() <= NEAR_BITS);
+        near.min().map(|&row| Same { number: self.rows[row as usize].1, is_exact: false })
+    }
+
+    fn add(&mut self, key: Key, number: u32) {
+        let row = self.rows.len() as u32;
+        self.rows.push((key, number));
+        self.exact.insert(key, number);
+        for (i, band) in self.bands.iter_mut().enumerate() {
+            band.entry(part(key.looks, i)).or_default().push(row);
+        }
+    }
+
+    /// The images from the one that was remembered as number `first`, as bytes for [`Seen::restore`].
+    #[must_use]
+    pub fn rows(&self, first: usize) -> Vec<u8> {
+        let row = |(key, number): &(Key, u32)| {
+            let Key { checksum, length, looks } = key;
+            [&checksum.to_le_bytes()[..], &length.to_le_bytes(), &looks.to_le_bytes(), &number.to_le_bytes()].concat()
+        };
+        self.rows[first.min(self.rows.len())..].iter().flat_map(row).collect()
+    }
+
+    /// What [`Seen::rows`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] if it is no whole number of images.
+    pub fn restore(bytes: &[u8]) -> Result<Seen> {
+        let (rows, rest) = bytes.as_chunks::<ROW_BYTES>();
+        if !rest.is_empty() {
+            return Err(Error::Argument(format!("rows of {ROW_BYTES} bytes are expected, got {}", bytes.len())));
+        }
+        let mut seen = Seen::default();
+        let word =
+            |row: &[u8; ROW_BYTES], at: usize| u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
+        for row in rows {
+            let looks = u64::from(word(row, 8)) | u64::from(word(row, 12)) << 32;
+            seen.add(Key { checksum: word(row, 0), length: word(row, 4), looks }, word(row, 16));
+        }
+        Ok(seen)
+    }
+}
+
+/// The part of a hash that belongs to a band: 13 bits, the last 12.
+fn part(hash: u64, band: usize) -> u16 {
+    (hash >> (13 * band) & 0x1fff) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(checksum: u32, looks: u64) -> Key {
+        Key { checksum, length: 1, looks }
+    }
+
+    #[test]
+    fn hashes_of_at_most_four_other_bits_are_near_wherever_they_differ() {
+        for start in 0..60 {
+            let mut seen = Seen::default();
+            assert_eq!(seen.meet(key(1, 0), 7, true), None);
+            let four = 0b1111 << start;
+            assert_eq!(seen.meet(key(2, four), 8, true), Some(Same { number: 7, is_exact: false }), "{start}");
+            let apart = 1 << start | 1 << (start + 13) % 64 | 1 << (start + 26) % 64 | 1 << (start + 39) % 64;
+            assert_eq!(seen.meet(key(3, apart), 9, true), Some(Same { number: 7, is_exact: false }), "{start}");
+            assert_eq!(seen.meet(key(4, apart | 0b11111 << start), 10, true), None, "{start}");
+        }
+    }
+
+    #[test]
+    fn files_are_the_same_only_if_their_bytes_are() {
+        let mut seen = Seen::default();
+        seen.meet(key(1, 5), 0, false);
+        assert_eq!(seen.meet(key(2, 5), 1, false), None);
+        assert_eq!(seen.meet(key(1, 5), 2, false), Some(Same { number: 0, is_exact: true }));
+    }
+
+    #[test]
+    fn what_was_seen_is_restored_from_its_rows() {
+        let mut seen = Seen::default();
+        seen.meet(key(1, u64::MAX), 3, true);
+        seen.meet(key(2, 5), 900, true);
+        let mut again = Seen::restore(&[seen.rows(0)[..20].to_vec(), seen.rows(1)].concat()).unwrap();
+        assert_eq!(again.meet(key(2, 5), 1000, true), Some(Same { number: 900, is_exact: true }));
+        assert_eq!(again.meet(key(9, u64::MAX - 2), 1000, true), Some(Same { number: 3, is_exact: false }));
+    }
+}
