@@ -7,6 +7,7 @@ import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { answerOtherNames, complaintOf } from './complaints.ts'
 import { devicesCommand } from './devices.ts'
+import { datasetCommand } from './dataset.ts'
 import { directionsCommand } from './directions.ts'
 import { generateCommand } from './generate.ts'
 import { exportCommand } from './export.ts'
@@ -44,6 +45,7 @@ const program = new Command('stylegan')
   .addCommand(studioCommand())
   .addCommand(metricsCommand())
   .addCommand(classifierCommand())
+  .addCommand(datasetCommand())
   .addCommand(infoCommand())
   .addCommand(importCommand())
   .addCommand(exportCommand())
@@ -54,6 +56,7 @@ const program = new Command('stylegan')
     `
 Examples:
   $ stylegan train --preset demo                     faces in minutes, from nothing
+  $ stylegan dataset inspect ./photos                what is in a folder, before hours are spent on it
   $ stylegan train --data ./photos                   your own images; run it again to go on
   $ stylegan generate --network results --seeds 0-9  pictures of what was learned
 

@@ -20,6 +20,16 @@ const drawing: Answers = {
   '--batch-size': leaveOut('images are drawn one at a time'),
 }
 
+const noFlag = 'the source stands without a flag, behind the name of the command'
+/** Of StyleGAN3's and StyleGAN2-ADA's dataset_tool. */
+const datasetTool: Answers = {
+  '--source': noFlag,
+  '--dest': here('--output'),
+  '--width': here('--resolution'),
+  '--height': here('--resolution'),
+  '--color-profile': here('--colour-profile'),
+}
+
 const flags: Readonly<Record<string, Answers>> = {
   train: {
     '--cfg': 'networks of StyleGAN2 and 3 are not trained here; --config chooses a row of Table 1, --preset a data set',
@@ -68,6 +78,9 @@ const flags: Readonly<Record<string, Answers>> = {
     '--save-video': leaveOut('a video is always written'),
     '--steps': here('--num-steps'),
   },
+  'dataset inspect': { '--source': noFlag, '--dest': leaveOut('nothing is prepared here') },
+  'dataset prepare': datasetTool,
+  'dataset export': datasetTool,
   'classifier train': { '--rate': here('--lr'), '--glr': here('--lr'), '--dlr': here('--lr') },
 }
 
@@ -82,7 +95,8 @@ export const otherCommands: Answers = {
   gen_video: 'its name here is stylegan video',
   style_mixing: 'its name here is stylegan mix',
   calc_metrics: 'its name here is stylegan metrics',
-  dataset_tool: 'train reads folders of images as they are: stylegan train --data <folder>',
+  dataset_tool:
+    'its name here is stylegan dataset prepare, or export for PNG files; train --data takes images as they are',
   legacy: 'its name here is stylegan import',
   sample: 'its name here is stylegan generate',
   projector: 'its name here is stylegan project',

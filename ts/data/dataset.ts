@@ -60,15 +60,16 @@ export async function openImages(images: ImageSet, options: PreparingOptions): P
  *
  * @throws DataError if something else is in the folder; as {@link openDataset}
  */
-export async function prepareDataset(output: string, options: PrepareOptions): Promise<Dataset> {
+export async function prepareDataset(output: string, given: Omit<PrepareOptions, 'cache'>): Promise<Dataset> {
   const dir = resolve(output)
-  const { data } = options
+  const { data } = given
+  const options = { ...given, cache: dirname(dir) }
   const isAvatars = data === BUILTIN_AVATARS
   const source = isAvatars ? undefined : await openUnprepared(data, options)
   try {
     await checkOutputFolder(dir, source ? resolve(data) : data)
     const plan = source ? await planSource(source, options) : planAvatars(options.resolution, options)
-    await prepared(basename(dir), plan, { ...options, cache: dirname(dir) })
+    await prepared(basename(dir), plan, options)
   } finally {
     await source?.close()
   }

@@ -1,0 +1,73 @@
+/** What `dataset inspect` prints and draws. */
+import type { Inspection, Repeat, Sample } from '../data/inspect.ts'
+import { shown } from '../files/shown.ts'
+import { formatBytes, formatTime } from '../files/units.ts'
+import { tileImages } from '../figures/grid.ts'
+import { encodeDrawnPng } from '../native/index.ts'
+import { makeFolder } from './arguments.ts'
+import { writeAtomic } from '../files/write-atomic.ts'
+
+/** Entries of a list that are printed; `--json` has more. */
+const mostPrinted = 5
+
+/** An inspection as lines of text. */
+export function report(found: Inspection): string[] {
+  const { count, kind, classes, noLabels, resolution, below, profiles } = found
+  const line = (name: string, text: string) => `${name.padEnd(18)} ${text}`
+  const list = (items: readonly string[], total: number) => [
+    ...items.slice(0, mostPrinted).map((item) => `  ${shown(item)}`),
+    ...(total > mostPrinted ? [`  and ${total - mostPrinted} more`] : []),
+  ]
+  const repeats = (images: readonly Repeat[]) => images.map(({ image, of }) => `${image} is ${of}`)
+  const some = (name: string, counted: { count: number; images: readonly string[] }) => [
+    line(name, String(counted.count)),
+    ...list(counted.images, counted.count),
+  ]
+  const lines = [
+    line('Source', `${shown(found.source)} (${kind})`),
+    line('Images', String(count)),
+    line('Formats', counts(found.formats)),
+    line('Sizes', counts(found.sizes)),
+    line('Aspects', counts(found.aspects)),
+    line(
+      'Colours',
+      counts(found.colours) + (profiles > 0 ? `; ${profiles} with a colour profile, see --colour-profile` : ''),
+    ),
+    ...some('Duplicates', { ...found.duplicates, images: repeats(found.duplicates.images) }),
+    ...some('Near duplicates', { ...found.nearDuplicates, images: repeats(found.nearDuplicates.images) }),
+    ...some('Unreadable', found.unreadable),
+    ...(Object.keys(found.leftOut).length > 0 ? [line('Other files', counts(found.leftOut))] : []),
+    line('Classes', classes ? `${Object.keys(classes).length}: ${counts(classes)}` : 'none'),
+    ...(classes || noLabels === null ? [] : [`  ${shown(noLabels)}`]),
+  ]
+  if (count === 0) return lines
+  const share = ((100 * below) / count).toFixed(1)
+  return [
+    ...lines,
+    line(`Below ${resolution}`, `${below} images (${share} %) have a shorter side`),
+    line(
+      'Prepared',
+      `${formatBytes(found.bytes)} at ${resolution}x${resolution}, in about ${formatTime(found.seconds)}`,
+    ),
+  ]
+}
+
+/** `3 JPEG, 1 PNG`, from the most frequent. */
+function counts(of: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(of)
+  if (entries.length === 0) return 'none'
+  const most = 8
+  const listed = entries.slice(0, most).map(([name, count]) => `${count} × ${shown(name)}`)
+  return listed.join(', ') + (entries.length > most ? `, and ${entries.length - most} more kinds` : '')
+}
+
+/** Columns of a contact sheet. */
+const columns = 8
+
+/** Writes some images as training would see them. */
+export async function writeContactSheet(path: string, { pixels, count, side, channels }: Sample): Promise<void> {
+  const shape = { n: count, h: side, w: side, c: channels }
+  const sheet = tileImages(pixels, shape, Math.min(columns, count), 4)
+  await makeFolder(path)
+  await writeAtomic(path, await encodeDrawnPng(sheet.pixels, sheet.width, sheet.height, channels))
+}
