@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import anyTest, { type ExecutionContext } from 'ava'
 import type { Download, Page } from 'playwright-core'
 import { drawLook } from '../../ts/figures/look.ts'
+import { readProjected } from '../../ts/figures/projected.ts'
+import { encodePng } from '../../ts/native/index.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { browser, withPage } from '../support/browser.ts'
+import { tinyClassifier } from '../support/classifier.ts'
 import { folder } from '../support/folder.ts'
 import { studioFor, tinyRun } from '../support/studio.ts'
 import { tinyDataset, tinyConfig } from '../support/tiny.ts'
@@ -38,8 +41,8 @@ async function inStudio(
 }
 
 /** Runs in the page, whose types are not those of tests. */
-const pixels = `(async () => {
-  const img = document.querySelector('.picture.large img')
+const pixelsOf = (selector: string) => `(async () => {
+  const img = document.querySelector('${selector}')
   await img.decode()
   const canvas = new OffscreenCanvas(img.naturalWidth, img.naturalHeight)
   const context = canvas.getContext('2d')
@@ -50,7 +53,7 @@ const pixels = `(async () => {
 /** The pixels of the large picture once it is drawn: RGBA. */
 async function pictureOf(page: Page): Promise<number[]> {
   await page.locator('.picture.large:not(.waiting) img').waitFor()
-  return page.evaluate<number[]>(pixels)
+  return page.evaluate<number[]>(pixelsOf('.picture.large img'))
 }
 
 /** A look of the trained network, drawn by the library. */
@@ -160,6 +163,98 @@ test('styles move along directions of W', (t) =>
     await page.getByText('Reset').click()
     t.deepEqual(await pictureOf(page), await expected({ seed: 4 }))
   }))
+
+test('attributes are found from the page, and become sliders', async (t) => {
+  const [outdir, classifiers] = [await folder(), await folder()]
+  await tinyRun(outdir)
+  await tinyClassifier(classifiers, 'hat')
+  const studio = await studioFor(t, { outdir, classifiers })
+  await withPage(async ({ page, problems }) => {
+    await page.goto(studio.url)
+    await page.getByRole('link', { name: 'Directions' }).click()
+    await page.getByRole('button', { name: 'Find attributes' }).click()
+    await page.getByText(/^\d+ of \d+ images classified/).waitFor()
+    const slider = page.getByRole('slider', { name: /^hat, \d+ % told apart/ })
+    await slider.focus()
+    for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowRight')
+    await page.waitForURL(/shift=hat%3A0\.3%3A0-3/)
+    await pictureOf(page)
+    const command = await page.locator('.copy pre').textContent()
+    t.regex(command!, /--shift hat:0\.3:0-3$/)
+    t.deepEqual(problems, [])
+  })
+})
+
+test('a picture is chosen, cut by pointer and keys, projected, stopped, gone on with, and explored as w', (t) =>
+  inStudio(t, '#/project', async (page) => {
+    const file = { name: 'my face.png', mimeType: 'image/png', buffer: await photo() }
+    await page.getByLabel('Image', { exact: true }).setInputFiles(file)
+    await page.getByText('40×40 pixels from 10, 0.').waitFor()
+    const square = page.getByRole('group', { name: 'Square that is projected' })
+    const box = (await square.boundingBox())!
+    const pixel = box.width / 40
+    // The bottom right corner, then the whole square.
+    await page.mouse.move(box.x + box.width - 2, box.y + box.height - 2)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 20.5 * pixel, box.y + 20.5 * pixel, { steps: 3 })
+    await page.mouse.up()
+    await page.getByText('20×20 pixels from 10, 0.').waitFor()
+    await page.mouse.move(box.x + 10 * pixel, box.y + 10 * pixel)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 15 * pixel, box.y + 13 * pixel, { steps: 3 })
+    await page.mouse.up()
+    await page.getByText('20×20 pixels from 15, 3.').waitFor()
+    await square.focus()
+    for (const key of ['ArrowLeft', 'ArrowDown', 'Shift+ArrowRight', '-']) await page.keyboard.press(key)
+    await page.getByText('18×18 pixels from 19, 5.').waitFor()
+
+    await page.getByLabel('Steps').fill('600')
+    await page.getByRole('button', { name: 'Project it' }).click()
+    await page.waitForURL(/of=projections%2Fmy-face-1/)
+    await page.getByText(/^\d+ of 600 steps/).waitFor()
+    // What was cut out is what the file has there.
+    const cut = await page.evaluate<number[]>(pixelsOf('.target-and-found img'))
+    t.deepEqual([cut.length, ...cut.slice(0, 4)], [18 * 18 * 4, 19 * 4, 5 * 4, 0, 255])
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.getByRole('button', { name: 'Go on' }).click()
+    await page.getByRole('link', { name: 'Explore it' }).click()
+    await page.waitForURL(/explore.*w=projections%2Fmy-face-1/)
+    const { outdir } = await trained()
+    const projected = await readProjected(join(outdir, 'projections/my-face-1/projected_w.npz'))
+    t.deepEqual(await pictureOf(page), await expected({ projected }))
+    t.regex((await page.locator('.copy pre').textContent())!, /--projected-w \S+my-face-1\/projected_w\.npz$/)
+    await page.getByRole('link', { name: 'Directions' }).click()
+    await page.goBack()
+    await page.getByRole('button', { name: 'Back to seeds' }).click()
+    t.deepEqual(await pictureOf(page), await expected({}))
+  }))
+
+test('a picture is dropped, and one that is no image is told', (t) =>
+  inStudio(t, '#/project', async (page) => {
+    const drop = async (name: string, type: string, base64: string) => {
+      const data = await page.evaluateHandle<object>(`(() => {
+        const bytes = Uint8Array.from(atob('${base64}'), (letter) => letter.charCodeAt(0))
+        const data = new DataTransfer()
+        data.items.add(new File([bytes], '${name}', { type: '${type}' }))
+        return data
+      })()`)
+      await page.dispatchEvent('.projector', 'drop', { dataTransfer: data })
+    }
+    await drop('notes.txt', 'text/plain', 'aGVsbG8=')
+    await page.getByRole('alert').filter({ hasText: 'notes.txt: an image that this browser can show' }).waitFor()
+    await drop('face.png', 'image/png', (await photo()).toString('base64'))
+    await page.getByText('40×40 pixels from 10, 0.').waitFor()
+    t.is(await page.getByRole('alert').count(), 0)
+  }))
+
+/** 60×40 pixels whose colours say where they are. */
+async function photo(): Promise<Buffer> {
+  const colours = Uint8Array.from({ length: 60 * 40 * 3 }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % 60, Math.floor(i / 180)]
+    return [4 * x, 4 * y, 0][i % 3]!
+  })
+  return Buffer.from(await encodePng(colours, 60, 40, 3))
+}
 
 test('a run has curves to zoom with drag and keys, pictures to scrub, snapshots, options and a log', (t) =>
   inStudio(t, '', async (page) => {
@@ -320,6 +415,9 @@ const panels = (run: string) => ({
   mix: '#/mix?each=1&mix=4:0-1',
   walk: '#/walk',
   directions: '#/directions',
+  attributes: '#/directions?network=built-in:avatars',
+  project: '#/project',
+  moved: '#/directions?w=projections/my-face-1',
 })
 
 for (const [theme, width] of [

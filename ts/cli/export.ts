@@ -1,7 +1,7 @@
 /** `stylegan export`: a generator for other programs. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../files/package-files.ts'
 import { Command, Option } from 'commander'
 import { writeGenerator, writeOnnx, type NetworkMetadata, type OnnxChoices } from '../checkpoints/index.ts'
 import { defaultCutoff, defaultPsi } from '../figures/generator.ts'
@@ -87,7 +87,7 @@ async function run({ network, format, output = join('out', `network.${format}`),
   const snapshot = await findSnapshot(network)
   await checkOutput(output, [`.${format}`], [snapshot])
   const module = join(dirname(output), torchModule)
-  const source = await readFile(fileURLToPath(new URL(`../../export/${torchModule}`, import.meta.url)))
+  const source = await readFile(packageFile(`export/${torchModule}`))
   if (format === 'safetensors') await checkModule(module, source)
   const { Gs, options, classes, lod, origin } = await readGenerator(snapshot, Device.open('cpu'))
   const { what, licence } = origin ?? { what: 'stylegan, trained with it', licence: 'none is stated' }

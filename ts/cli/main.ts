@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { flagOf } from './arguments.ts'
 import { benchCommand } from './bench.ts'
@@ -19,6 +18,7 @@ import { noiseCommand } from './noise.ts'
 import { clearBar } from './progress.ts'
 import { watchScreen } from './signals.ts'
 import { messageOf } from '../files/option-names.ts'
+import { packageVersion } from '../files/package-files.ts'
 import { shownLine } from '../files/shown.ts'
 import { diskError } from '../files/write-atomic.ts'
 import { projectCommand } from './project.ts'
@@ -27,13 +27,9 @@ import { trainCommand } from './train.ts'
 import { truncateCommand } from './truncate.ts'
 import { videoCommand } from './video.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
-
 const program = new Command('stylegan')
   .description('StyleGAN (Karras, Laine, Aila 2018): train it on a folder of images, then draw from it')
-  .version(version)
+  .version(packageVersion())
   .addCommand(trainCommand())
   .addCommand(generateCommand())
   .addCommand(mixCommand())

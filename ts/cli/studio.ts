@@ -1,7 +1,7 @@
 /** `stylegan studio`: runs and networks in a browser; and the same beside a training. */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import { packageVersion } from '../files/package-files.ts'
 import { shownLine } from '../files/shown.ts'
 import { chooseDevice } from '../native/index.ts'
 import { openStudio, type Studio, type StudioOptions } from '../studio/server/server.ts'
@@ -79,10 +79,8 @@ export async function besideStudio(
 }
 
 async function open(options: Omit<StudioOptions, 'version' | 'cli'>, say: (line: string) => void): Promise<Studio> {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  const { version } = JSON.parse(manifest) as { version: string }
   const cli = [process.execPath, ...process.execArgv, process.argv[1]!]
-  const studio = await openStudio({ ...options, version, cli })
+  const studio = await openStudio({ ...options, version: packageVersion(), cli })
   say(shownLine(`Studio         ${studio.url}`))
   return studio
 }

@@ -1,7 +1,7 @@
 /** Trained networks that the package carries, by name. */
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../files/package-files.ts'
 
-const files: Readonly<Record<string, string>> = { avatars: '../../weights/avatars.safetensors' }
+const files: Readonly<Record<string, string>> = { avatars: 'weights/avatars.safetensors' }
 
 export const builtInNames = Object.keys(files)
 
@@ -10,5 +10,5 @@ export const builtInNames = Object.keys(files)
  * module's does in Node.js: a file or folder of that name is written `./avatars`.
  */
 export function builtInNetwork(name: string): string | undefined {
-  return Object.hasOwn(files, name) ? fileURLToPath(new URL(files[name]!, import.meta.url)) : undefined
+  return Object.hasOwn(files, name) ? packageFile(files[name]!) : undefined
 }

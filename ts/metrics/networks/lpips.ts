@@ -2,7 +2,7 @@
  * LPIPS v0.1 on VGG-16 (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"): the
  * distance of the perceptual path length.
  */
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../../files/package-files.ts'
 import { concat, type Device, scope, ShapeError, type Tensor } from '../../native/index.ts'
 import { get, type Params } from '../../networks/params.ts'
 import { knownWeights, readWeightFile, weight, type WeightFileOptions } from '../../files/weight-file.ts'
@@ -18,7 +18,7 @@ export interface Lpips {
 }
 
 /** The published heads, which this package carries. */
-const ownHeads = fileURLToPath(new URL('../../../weights/lpips-v0.1-vgg.pth', import.meta.url))
+const ownHeads = packageFile('weights/lpips-v0.1-vgg.pth')
 
 /** LPIPS's ScalingLayer, for pixels in −1 to 1. */
 const scaling = { shift: [-0.03, -0.088, -0.188], scale: [0.458, 0.448, 0.45] }

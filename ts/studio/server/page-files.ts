@@ -1,7 +1,7 @@
 /** The built page: a few files that are read once, so that no request can lead elsewhere. */
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageFile } from '../../files/package-files.ts'
 
 export interface PageFile {
   readonly bytes: Uint8Array
@@ -19,7 +19,7 @@ const types: Readonly<Record<string, string>> = {
 }
 
 /** Where `npm run build` puts the page, also for code that runs from ts/. */
-const built = fileURLToPath(new URL('../../../dist/studio/page/', import.meta.url))
+const built = packageFile('dist/studio/page/')
 
 /** @throws Error if the page is not built */
 export async function readPage(folder = built): Promise<ReadonlyMap<string, PageFile>> {

@@ -65,7 +65,7 @@ function Projector({ info }: { readonly info: NetworkInfo }) {
   }
   return (
     <section
-      class={isOver ? 'drop over' : 'drop'}
+      class={isOver ? 'projector over' : 'projector'}
       aria-label="A new projection"
       onDragOver={(event) => (event.preventDefault(), setOver(true))}
       onDragLeave={() => setOver(false)}
@@ -203,7 +203,7 @@ function Shown({ projection }: { readonly projection: Projection }) {
     <section aria-label={nameOf(projection)}>
       <h2>{nameOf(projection)}</h2>
       <div class="bench">
-        <div class="pair">
+        <div class="target-and-found">
           <figure>
             <img src={pictureOf(projection, 'cut')} alt="The square that was cut out" />
             <figcaption>Target</figcaption>

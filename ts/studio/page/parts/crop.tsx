@@ -19,6 +19,9 @@ const leastSide = 16
 /** Pixels of a square that is cut out, along each side. */
 const mostSide = 2048
 
+/** Height of the picture on the page, in rem. */
+const mostHeight = 27
+
 const corners = [
   ['top left', 0, 0],
   ['top right', 1, 0],
@@ -109,7 +112,7 @@ export function Crop({ image, square, onChange }: CropProps) {
   }
   return (
     <div class="crop-area">
-      <div class="crop">
+      <div class="crop" style={{ width: `min(100%, ${(mostHeight * width) / height}rem)` }}>
         <canvas ref={canvas} {...{ width, height }} role="img" aria-label="The chosen image" />
         <div
           class="square-cut"
