@@ -2,9 +2,9 @@
  * How long commands take to start: whole processes, over the start of Node itself.
  *
  *     npm run build
- *     node --import @oxc-node/core/register benchmark/start.ts
+ *     chrt -r 1 node --import @oxc-node/core/register benchmark/start.ts
  *
- * Each round runs Node alone and every command once, so that all see the same machine. Numbers go to `results/start.json`, with the
+ * `chrt` keeps a core for it where other work runs. Each round runs Node alone and every command once, so that all see the same machine. Numbers go to `results/start.json`, with the
  * load of the machine; processor time says more than the clock where other work runs.
  */
 import { spawnSync } from 'node:child_process'

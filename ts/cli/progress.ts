@@ -1,7 +1,11 @@
 /** One bar at a time, where there is a terminal. */
-import { Presets, SingleBar } from 'cli-progress'
+import { createRequire } from 'node:module'
+import type { SingleBar } from 'cli-progress'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
+
+/** Loaded with the first bar: most commands draw none, and start the sooner. */
+const bars = () => createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress')
 
 let drawn: SingleBar | undefined
 
@@ -38,6 +42,7 @@ export class Progress {
         stopOnComplete: false,
         formatTime: left,
       }
+      const { Presets, SingleBar } = bars()
       this.#bar = new SingleBar(options, Presets.shades_classic)
       this.#bar.start(total, value, payload)
       this.#format = format
