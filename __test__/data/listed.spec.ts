@@ -1,21 +1,14 @@
 /** What may stand in dataset.json, and the line that is named where something else does. */
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import test from 'ava'
-import { readListed } from '../../ts/data/listed.ts'
+import { parseListed } from '../../ts/data/listed.ts'
 import { DataError } from '../../ts/native/index.ts'
-import { folder } from '../support/images.ts'
 
-async function listed(content: string | Uint8Array) {
-  const path = join(await folder(), 'dataset.json')
-  await writeFile(path, content)
-  return readListed(path)
-}
+const listed = (content: string | Uint8Array) => parseListed('dataset.json', Buffer.from(content))
 
-test('labels are read with a byte-order mark and without, and null is none', async (t) => {
+test('labels are read with a byte-order mark and without, and null is none', (t) => {
   const text = '{"labels": [["a.png", 0], ["b.png", 1], ["a.png", 0]], "attributes": ["hat"]}'
   for (const mark of ['', '\ufeff']) {
-    const { labels, attributes } = (await listed(mark + text))!
+    const { labels, attributes } = listed(mark + text)!
     t.deepEqual(
       [[...labels], attributes],
       [
@@ -27,9 +20,8 @@ test('labels are read with a byte-order mark and without, and null is none', asy
       ],
     )
   }
-  t.is(await listed('{"labels": null}'), undefined)
-  t.is(await listed('{"name": "photos"}'), undefined)
-  t.is(await readListed(join(await folder(), 'dataset.json')), undefined)
+  t.is(listed('{"labels": null}'), undefined)
+  t.is(listed('{"name": "photos"}'), undefined)
 })
 
 const faults: readonly (readonly [what: string, content: string | Uint8Array, message: RegExp])[] = [
@@ -62,8 +54,8 @@ const faults: readonly (readonly [what: string, content: string | Uint8Array, me
 ]
 
 for (const [what, content, message] of faults) {
-  test(`${what} is refused with its place`, async (t) => {
-    const error = await t.throwsAsync(listed(content), { instanceOf: DataError })
+  test(`${what} is refused with its place`, (t) => {
+    const error = t.throws(() => listed(content), { instanceOf: DataError })
     t.regex(error.message, message)
   })
 }

@@ -2,8 +2,20 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shown } from '../files/shown.ts'
+import {
+  classLimit,
+  columnClasses,
+  each,
+  namedClasses,
+  numberedClasses,
+  offenders,
+  type Classes,
+  type Labelling,
+  type Names,
+} from './classes.ts'
+import { readCsv } from './csv.ts'
 import type { PreparedFolder } from './info.ts'
-import { readListed, type Listed } from './listed.ts'
+import { parseListed, type Listed } from './listed.ts'
 import { crc32c, DataError, readNpy } from '../native/index.ts'
 
 /** The classes of the images of a data set. */
@@ -44,36 +56,35 @@ export function checksum(bytes: Uint8Array): string {
   return crc32c(bytes).toString(16).padStart(8, '0')
 }
 
-/** What the files of a folder show: the numbers of each one's classes; one, or any number of attributes. */
-export interface Classes {
-  readonly names: readonly string[]
-  readonly of: readonly (number | readonly number[])[]
-}
+/** Files beside images that may hold labels, the first one first. */
+export const labelFiles = ['dataset.json', 'labels.csv', 'metadata.csv']
 
-/** Classes, or why there are none; `isBroken` if they were meant to be there. */
-export type Labelling = Classes | { readonly noLabels: string; readonly isBroken: boolean }
-
-/** Names of images, with `/` between folders. */
-export interface Names {
-  readonly count: number
-  name(index: number): string
+/** Files beside images. */
+export interface Beside {
+  /** What messages call a file. */
+  place(name: string): string
+  read(name: string): Promise<Uint8Array | undefined>
 }
 
 /**
  * Classes from `dataset.json`, as StyleGAN2-ADA and StyleGAN3 write it: `{"labels": [["a/b.png", 6], …]}`; or attributes, of which
- * an image has any number: `{"attributes": ["smiling", "hat"], "labels": [["a/b.png", [0, 1]], …]}`; else classes from folders, if
- * there are at least two and every file lies in one.
+ * an image has any number: `{"attributes": ["smiling", "hat"], "labels": [["a/b.png", [0, 1]], …]}`; else from `labels.csv` or
+ * `metadata.csv`; else from folders, if there are at least two and every file lies in one.
  */
-export async function labelsIn(data: string, names: Names): Promise<Labelling> {
+export async function labelsIn(data: string, images: Names, files: Beside): Promise<Labelling> {
   try {
-    const listed = await readListed(join(data, 'dataset.json'))
-    if (listed?.attributes) return listedAttributes(listed, listed.attributes, names)
-    if (listed) return listedClasses(listed, names)
+    for (const name of labelFiles) {
+      const bytes = await files.read(name)
+      if (bytes === undefined) continue
+      const of = name.endsWith('.csv') ? readCsv : listedIn
+      const classes = of(files.place(name), bytes, images)
+      if (classes) return classes
+    }
   } catch (error) {
-    if (!(error instanceof DataError)) throw error
+    if (!(error instanceof DataError || error instanceof RangeError)) throw error
     return { noLabels: error.message, isBroken: true }
   }
-  return folderClasses(data, names)
+  return folderClasses(data, images)
 }
 
 /** The outermost folder of a name, if it has one. */
@@ -82,58 +93,65 @@ function folderOf(name: string): string | undefined {
   return end < 0 ? undefined : name.slice(0, end)
 }
 
-/** What is made of each image. */
-function each<T>(images: Names, of: (name: string) => T): T[] {
-  return Array.from({ length: images.count }, (_, i) => of(images.name(i)))
-}
-
 function folderClasses(data: string, images: Names): Labelling {
-  const number = new Map<string, number>()
+  const folders = new Set<string>()
   let [strays, first] = [0, '']
   for (let i = 0; i < images.count; i++) {
     const folder = folderOf(images.name(i))
-    if (folder !== undefined) number.set(folder, 0)
+    if (folder !== undefined) folders.add(folder)
     else if (strays++ === 0) first = images.name(i)
   }
-  const names = [...number.keys()].sort()
-  if (names.length < 2) return { noLabels: noLabelsIn(data), isBroken: false }
+  if (folders.size < 2) return { noLabels: noLabelsIn(data), isBroken: false }
   if (strays > 0) {
     const more = strays > 1 ? ` and ${strays - 1} more` : ''
-    const reason = `${data}: folders are classes if every image lies in one, but ${shown(first)}${more} lies beside them; move it into one of ${shown(names.join(', '))}, or remove it`
+    const names = shown([...folders].sort().join(', '))
+    const reason = `${data}: folders are classes if every image lies in one, but ${shown(first)}${more} lies beside them; move it into one of ${names}, or remove it`
     return { noLabels: reason, isBroken: false }
   }
-  names.forEach((name, i) => number.set(name, i))
-  return { names, of: each(images, (name) => number.get(folderOf(name)!)!) }
+  return namedClasses(images.count, (i) => folderOf(images.name(i))!)
 }
 
-function noLabelsIn(data: string): string {
+/** What a data set without labels says where some are needed. */
+export function noLabelsIn(data: string): string {
   return `${data}: labels are expected for a training with classes and for a classifier, got none; put each class into a folder of its own, or list labels in dataset.json`
+}
+
+/** The classes of a `dataset.json`. */
+function listedIn(path: string, bytes: Uint8Array, images: Names): Classes | undefined {
+  const listed = parseListed(path, bytes)
+  if (listed === undefined) return undefined
+  const { labels, wrong } = listed
+  const without = offenders(images, (file) => labels.get(file) === undefined)
+  if (without !== undefined) throw wrong('', `a label for each image is expected, ${without} none`)
+  const first = images.count > 0 ? labels.get(images.name(0)) : undefined
+  return Array.isArray(first) || listed.attributes ? listedColumns(listed, images) : listedClasses(listed, images)
 }
 
 function listedClasses({ labels, wrong }: Listed, images: Names): Classes {
   const of = each(images, (file) => {
     const label = labels.get(file)
-    if (label === undefined) throw wrong(file, `a label for each image is expected, ${shown(file)} has none`)
     if (typeof label !== 'number' || !Number.isInteger(label) || label < 0) {
       throw wrong(file, `the label of ${shown(file)} must be a whole number from 0, got ${said(label)}`)
     }
-    if (label >= 16_384) throw wrong(file, `at most 16384 classes are expected, got label ${label}`)
+    if (label >= classLimit) throw wrong(file, `at most ${classLimit} classes are expected, got label ${label}`)
     return label
   })
-  const count = of.reduce((most, label) => Math.max(most, label), 0) + 1
-  return { names: Array.from({ length: count }, (_, i) => String(i)), of }
+  return numberedClasses(of)
 }
 
-function listedAttributes({ labels, wrong }: Listed, names: readonly string[], images: Names): Classes {
-  const of = each(images, (file) => {
+/** Lists of 0 and 1: attributes, or a class where each has one 1 and none has a name. */
+function listedColumns({ labels, attributes, wrong }: Listed, images: Names): Classes {
+  const columns = attributes?.length ?? (labels.get(images.name(0)) as unknown[]).length
+  const rows = each(images, (file) => {
     const label = labels.get(file)
-    if (!Array.isArray(label) || label.length !== names.length || label.some((value) => value !== 0 && value !== 1)) {
-      const expected = `${names.length} times 0 or 1, one for each attribute`
+    if (!Array.isArray(label) || label.length !== columns || label.some((value) => value !== 0 && value !== 1)) {
+      const expected = `${columns} times 0 or 1${attributes ? ', one for each attribute' : ''}`
       throw wrong(file, `the label of ${shown(file)} must be ${expected}, got ${said(label)}`)
     }
-    return names.flatMap((_, column) => (label[column] === 1 ? [column] : []))
+    return label as number[]
   })
-  return { names, of }
+  if (attributes === undefined) return columnClasses(rows.length, columns, (row, column) => rows[row]![column]!)
+  return { names: attributes, of: rows.map((row) => row.flatMap((value, column) => (value === 1 ? [column] : []))) }
 }
 
 const said = (value: unknown): string => (value === undefined ? 'none' : shown(JSON.stringify(value)))

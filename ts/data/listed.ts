@@ -1,5 +1,4 @@
 /** `dataset.json` beside images: reading it, and naming the line of what is wrong in it. */
-import { readFile } from 'node:fs/promises'
 import { shown } from '../files/shown.ts'
 import { DataError, jsonFault } from '../native/index.ts'
 
@@ -17,16 +16,11 @@ const form = '{"labels": [["folder/a.png", 0], …]}'
 /**
  * Reads labels as StyleGAN2-ADA and StyleGAN3 write them: `{"labels": [["a/b.png", 6], …]}`, and `{"labels": null}` for none.
  *
- * @returns undefined if there is no such file, or no labels are in it
+ * @returns undefined if no labels are in it
  * @throws DataError with the line of what is wrong
  */
-export async function readListed(path: string): Promise<Listed | undefined> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new DataError(`${path}: ${(error as Error).message}`)
-  })
-  if (bytes === undefined) return undefined
-  const text = decode(path, bytes)
+export function parseListed(path: string, bytes: Uint8Array): Listed | undefined {
+  const text = decodeText(path, bytes, form)
   const value = parse(path, text)
   if (!isObject(value)) throw new DataError(`${path}, line 1: ${form} is expected, got ${kindOf(value)}`)
   const { labels, attributes } = value
@@ -58,7 +52,8 @@ export async function readListed(path: string): Promise<Listed | undefined> {
   return { labels: found, attributes, wrong }
 }
 
-function decode(path: string, bytes: Buffer): string {
+/** @throws DataError if it is no UTF-8 */
+export function decodeText(path: string, bytes: Uint8Array, form: string): string {
   if (bytes.length === 0) throw new DataError(`${path}: ${form} is expected, the file is empty (0 bytes)`)
   const [first, second] = bytes
   if (first === 0 || second === 0 || (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {

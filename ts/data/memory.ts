@@ -3,7 +3,7 @@ import { createHash, randomUUID, type Hash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { shown, shownValue } from '../files/shown.ts'
-import type { Classes } from './labels.ts'
+import { classLimit, namedClasses, numberedClasses, type Classes } from './classes.ts'
 import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
 import { DataError, encodePng } from '../native/index.ts'
 
@@ -238,13 +238,9 @@ function classesOf(labels: readonly (number | string | undefined)[]): Classes | 
     )
   }
   if (kind === 'undefined') return undefined
-  if (kind === 'string') {
-    const names = [...new Set(labels as string[])].sort()
-    const number = new Map(names.map((name, i) => [name, i]))
-    return { names, of: (labels as string[]).map((name) => number.get(name)!) }
-  }
-  const largest = labels.findIndex((label) => Number(label) >= 16_384)
-  if (largest >= 0) throw new DataError(`${place(largest)}: a label below 16384 is expected, got ${labels[largest]}`)
-  const count = (labels as number[]).reduce((most, label) => Math.max(most, label), 0) + 1
-  return { names: Array.from({ length: count }, (_, i) => String(i)), of: labels as number[] }
+  if (kind === 'string') return namedClasses(labels.length, (i) => labels[i] as string)
+  const largest = labels.findIndex((label) => Number(label) >= classLimit)
+  if (largest >= 0)
+    throw new DataError(`${place(largest)}: a label below ${classLimit} is expected, got ${labels[largest]}`)
+  return numberedClasses(labels as number[])
 }

@@ -1,5 +1,6 @@
 /** NumPy's `.npz`: `.npy` files (numpy.lib.format) in a zip archive, stored as they are. */
 import { crc32 } from 'node:zlib'
+import { readNpyHeader } from './npy.ts'
 import { shown } from './shown.ts'
 import { rowMajor, stridedWeight, type Weight } from './weights.ts'
 import { readZip } from './zip.ts'
@@ -90,16 +91,7 @@ export function readNpz(bytes: Uint8Array): { arrays: Map<string, Weight>; texts
 }
 
 function weightOf(name: string, bytes: Uint8Array): Weight {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const start = bytes.length > 10 ? 10 + view.readUInt16LE(8) : Infinity
-  const header = view.toString('latin1', 0, Math.min(start, bytes.length))
-  const found = /'descr': '<f4', 'fortran_order': False, 'shape': \(([\d, ]*)\)/.exec(header)
-  if (!header.startsWith(`${magic}\x01`) || !found) {
-    throw new TypeError(`'${shown(name)}' must be an array of float32 in C order`)
-  }
-  const shape = found[1]!
-    .split(',')
-    .filter((axis) => axis.trim() !== '')
-    .map(Number)
+  const { descr, isFortran, shape, start } = readNpyHeader(bytes)
+  if (descr !== '<f4' || isFortran) throw new TypeError(`'${shown(name)}' must be an array of float32 in C order`)
   return stridedWeight({ dtype: 'f32', bytes: bytes.subarray(start) }, 0, shape, rowMajor(shape))
 }

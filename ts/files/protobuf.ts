@@ -1,6 +1,6 @@
 /**
- * Protocol Buffers, as much of them as it takes to write a message (protobuf.dev/programming-guides/encoding). A message is never
- * whole in memory: its large parts are read when they are written.
+ * Protocol Buffers, as much of them as it takes to write a message and to read one (protobuf.dev/programming-guides/encoding). A
+ * message that is written is never whole in memory: its large parts are read when they are written.
  */
 
 /** Bytes that are made when they are written. */
@@ -68,4 +68,47 @@ export function nested(field: number, ...fields: readonly Fields[]): Fields {
 /** The bytes of a message, piece by piece. */
 export async function* streamed({ pieces }: Fields): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) yield piece instanceof Uint8Array ? piece : await piece.read()
+}
+
+const cutOff = () => new RangeError('a message is cut off or damaged')
+
+/** A field as it was read: a number, or bytes that are a view of the message's. */
+export interface ReadField {
+  readonly field: number
+  readonly value: number | Buffer
+}
+
+/**
+ * The fields of a message in their order; floats and 64-bit numbers of fixed width are passed over.
+ *
+ * @throws RangeError if it is damaged
+ */
+export function* readFields(bytes: Buffer): Generator<ReadField> {
+  for (let at = 0; at < bytes.length;) {
+    const [tag, start] = readVarint(bytes, at)
+    const [field, type] = [Math.floor(tag / 8), tag % 8]
+    if (type === wire.varint) {
+      const [value, next] = readVarint(bytes, start)
+      yield { field, value }
+      at = next
+    } else if (type === wire.delimited) {
+      const [length, first] = readVarint(bytes, start)
+      at = first + length
+      if (at > bytes.length) throw cutOff()
+      yield { field, value: bytes.subarray(first, at) }
+    } else if (type === wire.fixed32 || type === 1) at = start + (type === 1 ? 8 : 4)
+    else throw cutOff()
+  }
+}
+
+/** A whole number from 0, and where the next byte stands. */
+export function readVarint(bytes: Buffer, at: number): [value: number, next: number] {
+  let value = 0
+  for (let i = 0; i < 10; i++) {
+    const byte = bytes[at + i]
+    if (byte === undefined) throw cutOff()
+    value += (byte & 0x7f) * 2 ** (7 * i)
+    if (byte < 0x80) return [value, at + i + 1]
+  }
+  throw cutOff()
 }

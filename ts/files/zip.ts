@@ -1,33 +1,150 @@
-/** Zip archives in memory (PKWARE's APPNOTE.TXT, sections 4.3.7, 4.3.12, 4.3.16): PyTorch's files, NumPy's `.npz`. */
+/** Zip archives (PKWARE's APPNOTE.TXT, sections 4.3.7, 4.3.12 to 4.3.16, 4.5.3), of any size: PyTorch's files, NumPy's `.npz`, images. */
 import { crc32, inflateRawSync } from 'node:zlib'
 
 const [localHeader, centralHeader, endRecord] = [0x04034b50, 0x02014b50, 0x06054b50]
+const [endRecord64, locator64, extra64] = [0x06064b50, 0x07064b50, 1]
 /** Lengths without names and comments. */
-const [localLength, centralLength, endLength] = [30, 46, 22]
+export const localLength = 30
+const [centralLength, endLength, endLength64, locatorLength] = [46, 22, 56, 20]
+
+/** Bytes from the end of an archive in which its end records are: a comment may follow them. */
+export const tailLength = endLength64 + locatorLength + endLength + 0xffff
 
 /** Whether a file begins as a zip archive. */
 export function isZip(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && viewOf(bytes).getUint32(0, true) === localHeader
+  return bytes.length >= 4 && [localHeader, endRecord].includes(viewOf(bytes).readUInt32LE(0))
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 const damaged = () => new RangeError('the zip archive is cut off or damaged')
+
+/** A file of an archive, as the directory describes it. */
+export interface ZipEntry {
+  readonly isEncrypted: boolean
+  /** 0 is stored, 8 deflated. */
+  readonly method: number
+  readonly checksum: number
+  /** Bytes in the archive. */
+  readonly packed: number
+  readonly size: number
+  /** Where its local header begins. */
+  readonly header: number
+}
+
+/** Where the directory of an archive is. */
+interface Directory {
+  readonly at: number
+  readonly size: number
+  readonly count: number
+}
+
+/**
+ * @param tail the last {@link tailLength} bytes of an archive, or all of it
+ * @param tailAt where they begin
+ * @throws RangeError if the archive is cut off or damaged
+ */
+export function findDirectory(tail: Buffer, tailAt: number): Directory {
+  const end = endOf(tail)
+  let directory = {
+    count: tail.readUInt16LE(end + 10),
+    size: tail.readUInt32LE(end + 12),
+    at: tail.readUInt32LE(end + 16),
+  }
+  let before = end
+  const locator = end - locatorLength
+  if (locator >= 0 && tail.readUInt32LE(locator) === locator64) {
+    before = Number(tail.readBigUInt64LE(locator + 8)) - tailAt
+    if (!(before >= 0 && before + endLength64 <= locator) || tail.readUInt32LE(before) !== endRecord64) throw damaged()
+    const [count, size, at] = [32, 40, 48].map((i) => Number(tail.readBigUInt64LE(before + i)))
+    directory = { count: count!, size: size!, at: at! }
+  }
+  const { at, size, count } = directory
+  if (at + size > tailAt + before || count * centralLength > size) throw damaged()
+  return directory
+}
+
+/** The end record is last, but for a comment. */
+function endOf(tail: Buffer): number {
+  for (let at = tail.length - endLength; at >= Math.max(tail.length - endLength - 0xffff, 0); at--) {
+    if (tail.readUInt32LE(at) === endRecord) return at
+  }
+  throw damaged()
+}
+
+/** Where each entry of a directory begins. */
+export function entriesOf(directory: Buffer, count: number): Uint32Array {
+  const places = new Uint32Array(count)
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    if (at + centralLength > directory.length || directory.readUInt32LE(at) !== centralHeader) throw damaged()
+    places[i] = at
+    at += centralLength + [28, 30, 32].reduce((sum, field) => sum + directory.readUInt16LE(at + field), 0)
+  }
+  if (at > directory.length) throw damaged()
+  return places
+}
+
+/** Where the name of an entry stands in the directory. */
+export function nameAt(directory: Buffer, at: number): [start: number, end: number] {
+  const start = at + centralLength
+  return [start, start + directory.readUInt16LE(at + 28)]
+}
+
+export function readEntry(directory: Buffer, at: number): ZipEntry {
+  const fields = [20, 24, 42].map((i) => directory.readUInt32LE(at + i))
+  // What does not fit into 32 bits stands in an extra field, in this order.
+  const wide = extraField(directory, at)
+  let next = 0
+  const [size, packed, header] = [1, 0, 2].map((field) => {
+    if (fields[field] !== 0xffffffff || wide === undefined) return fields[field]!
+    if (next + 8 > wide.length) throw damaged()
+    next += 8
+    return Number(wide.readBigUInt64LE(next - 8))
+  })
+  return {
+    isEncrypted: (directory.readUInt16LE(at + 8) & 1) === 1,
+    method: directory.readUInt16LE(at + 10),
+    checksum: directory.readUInt32LE(at + 16),
+    packed: packed!,
+    size: size!,
+    header: header!,
+  }
+}
+
+function extraField(directory: Buffer, at: number): Buffer | undefined {
+  let [, start] = nameAt(directory, at)
+  const end = start + directory.readUInt16LE(at + 30)
+  while (start + 4 <= end) {
+    const length = directory.readUInt16LE(start + 2)
+    if (start + 4 + length > end) throw damaged()
+    if (directory.readUInt16LE(start) === extra64) return directory.subarray(start + 4, start + 4 + length)
+    start += 4 + length
+  }
+  return undefined
+}
+
+/** Where the bytes of a file begin, by its local header. */
+export function dataAt({ header }: ZipEntry, local: Buffer): number {
+  if (local.length < localLength || local.readUInt32LE(0) !== localHeader) throw damaged()
+  return header + localLength + local.readUInt16LE(26) + local.readUInt16LE(28)
+}
 
 /** Bytes that an archive may unpack to: a thousandth of them can be enough to hold them. */
 const unpackedLimit = (bytes: Uint8Array) => 2 ** 28 + 4 * bytes.length
 
 /**
- * The files of an archive by name; a stored one is no copy.
+ * The files of an archive in memory by name; a stored one is no copy.
  *
  * @throws RangeError if the archive is cut off or damaged, or unpacks to much more than it has; now, or when a file is read (its
  *   checksum is compared then)
  */
 export function readZip(bytes: Uint8Array): Map<string, () => Uint8Array> {
   const view = viewOf(bytes)
-  const end = endOf(view)
+  const { at, size, count } = findDirectory(view, 0)
+  const directory = view.subarray(at, at + size)
   const files = new Map<string, () => Uint8Array>()
   let left = unpackedLimit(bytes)
   const take = (size: number) => {
@@ -35,40 +152,27 @@ export function readZip(bytes: Uint8Array): Map<string, () => Uint8Array> {
     if (left >= 0) return
     throw new RangeError(`the zip archive unpacks to more than ${unpackedLimit(bytes)} bytes, from ${bytes.length}`)
   }
-  let at = view.getUint32(end + 16, true)
-  for (let count = view.getUint16(end + 10, true); count > 0; count--) {
-    if (at + centralLength > end || view.getUint32(at, true) !== centralHeader) throw damaged()
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((i) => view.getUint16(at + i, true))
-    const name = Buffer.from(bytes.subarray(at + centralLength, at + centralLength + nameLength!)).toString('utf8')
-    const entry = at
-    files.set(name, () => readEntry(bytes, view, entry, take))
-    at += centralLength + nameLength! + extraLength! + commentLength!
+  for (const place of entriesOf(directory, count)) {
+    files.set(directory.toString('utf8', ...nameAt(directory, place)), () => {
+      const entry = readEntry(directory, place)
+      const start = dataAt(entry, view.subarray(entry.header))
+      if (start + entry.packed > bytes.length) throw damaged()
+      if (entry.method !== 0) take(entry.size)
+      return unpack(bytes.subarray(start, start + entry.packed), entry)
+    })
   }
   return files
 }
 
-/** The end record is last, but for a comment. */
-function endOf(view: DataView): number {
-  const first = Math.max(view.byteLength - endLength - 0xffff, 0)
-  for (let at = view.byteLength - endLength; at >= first; at--) {
-    if (view.getUint32(at, true) === endRecord) return at
-  }
-  throw damaged()
-}
-
-function readEntry(bytes: Uint8Array, view: DataView, entry: number, take: (size: number) => void): Uint8Array {
-  const [method, checksum] = [view.getUint16(entry + 10, true), view.getUint32(entry + 16, true)]
-  const [packed, size, header] = [20, 24, 42].map((i) => view.getUint32(entry + i, true)) as [number, number, number]
-  if (header + localLength > bytes.length || view.getUint32(header, true) !== localHeader) throw damaged()
-  const start = header + localLength + view.getUint16(header + 26, true) + view.getUint16(header + 28, true)
-  if (start + packed > bytes.length) throw damaged()
-  if (method !== 0) take(size)
-  const file = unpack(bytes.subarray(start, start + packed), method, size)
+/** @throws RangeError if the file is damaged, encrypted, or packed in another way */
+export function unpack(packed: Uint8Array, { isEncrypted, method, size, checksum }: ZipEntry): Uint8Array {
+  if (isEncrypted) throw new RangeError('the zip archive is encrypted; pack it again without a password')
+  const file = inflated(packed, method, size)
   if (file.length !== size || crc32(file) !== checksum) throw damaged()
   return file
 }
 
-function unpack(packed: Uint8Array, method: number, size: number): Uint8Array {
+function inflated(packed: Uint8Array, method: number, size: number): Uint8Array {
   if (method === 0) return packed
   if (method !== 8) throw new RangeError(`the zip archive uses method ${method}; stored and deflated files are read`)
   try {

@@ -1,6 +1,8 @@
 /** Means and covariances of features: ours, and files of pytorch-fid. */
 import { readFile } from 'node:fs/promises'
 import { DataError } from '../native/index.ts'
+import { readNpyHeader } from '../files/npy.ts'
+import { shown } from '../files/shown.ts'
 import { readZip } from '../files/zip.ts'
 
 export interface Moments {
@@ -48,19 +50,11 @@ interface FloatArray {
 
 /** An array of `<f4` or `<f8` in C order (numpy.lib.format). */
 function readNpyBytes(bytes: Buffer): FloatArray {
-  if (bytes.toString('latin1', 1, 6) !== 'NUMPY') throw new RangeError('it holds something that is no .npy file')
-  const long = bytes[6]! > 1
-  const start = (long ? 12 : 10) + (long ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8))
-  const header = bytes.toString('latin1', 10, start)
-  const found = /'descr': '<f([48])', 'fortran_order': (False|True), 'shape': \(([\d, ]*)\)/.exec(header)
-  if (!found) throw new RangeError(`arrays of float32 or float64 are expected, got ${header.trim()}`)
-  const shape = found[3]!
-    .split(',')
-    .filter((size) => size.trim() !== '')
-    .map(Number)
+  const { descr, shape, start } = readNpyHeader(bytes)
+  if (descr !== '<f4' && descr !== '<f8') throw new RangeError(`float32 or float64 is expected, got ${shown(descr)}`)
   // A covariance is symmetric, and a mean has one axis: their order in memory does not matter.
   const size = shape.reduce((product, axis) => product * axis, 1)
-  const width = Number(found[1])
+  const width = Number(descr.at(-1))
   if (bytes.length - start !== size * width)
     throw new RangeError(`${size * width} bytes are expected, got ${bytes.length - start}`)
   const read =

@@ -1,13 +1,16 @@
 /** A folder of image files, with all folders in it. */
 import { createHash } from 'node:crypto'
-import { relative, sep } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
 import type { Source, SourceOptions } from './source.ts'
-import { labelsIn } from '../labels.ts'
-import { listImages } from '../../native/index.ts'
+import { labelFiles, labelsIn } from '../labels.ts'
+import { DataError, listImages } from '../../native/index.ts'
 
 /** @throws DataError if it holds no image, or cannot be read */
 export async function openFolder(path: string, { keepDrawn = false }: SourceOptions): Promise<Source> {
-  const { images, sizes, modifiedMs, leftOut } = await listImages(path, keepDrawn)
+  const { images, sizes, modifiedMs, leftOut: others } = await listImages(path, keepDrawn)
+  const beside = new Set(labelFiles.map((name) => join(path, name)))
+  const leftOut = others.filter((file) => !beside.has(file.path))
   const nameOf = (file: string) => relative(path, file)
   const names = { count: images.length, name: (index: number) => nameOf(images[index]!).replaceAll(sep, '/') }
   return {
@@ -20,8 +23,16 @@ export async function openFolder(path: string, { keepDrawn = false }: SourceOpti
       images.forEach((file, i) => hash.update(`${nameOf(file)}\0${sizes[i]}\0${modifiedMs[i]}\n`))
       return hash
     },
-    labels: () => labelsIn(path, names),
+    labels: () =>
+      labelsIn(path, names, {
+        place: (name) => join(path, name),
+        read: (name) => readFile(join(path, name)).catch(unlessMissing),
+      }),
     read: (first, count) => Promise.resolve(images.slice(first, first + count)),
     close: () => Promise.resolve(),
   }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw new DataError(error.message)
 }

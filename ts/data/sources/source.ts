@@ -1,9 +1,12 @@
 /** What training data come from: a folder, an archive, records; each is an ordered list of named images. */
 import type { Hash } from 'node:crypto'
-import type { Labelling } from '../labels.ts'
+import type { Labelling } from '../classes.ts'
 import type { ImageInput } from '../../native/index.ts'
 
 export type { ImageInput }
+
+/** An image in memory. */
+export type PixelInput = Extract<ImageInput, { readonly pixels: Uint8Array }>
 
 /** A file of the source that is not among its images. */
 export interface LeftOut {

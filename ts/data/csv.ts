@@ -1,0 +1,82 @@
+/** `labels.csv` beside images: a file's name and its class, or a column for each attribute. */
+import { shown } from '../files/shown.ts'
+import { classLimit, each, namedClasses, numberedClasses, offenders, type Classes, type Names } from './classes.ts'
+import { decodeText } from './listed.ts'
+import { DataError } from '../native/index.ts'
+
+/** Names of columns that say which file a row is of, and which class it has. */
+const fileColumn = /^(?:file_?name|file|image(?:_?id|_?name|_?path)?|path|id)$/i
+const classColumn = /^(?:labels?|class(?:_?(?:id|name))?|category|target|y)$/i
+
+const form = 'a row for each image, such as folder/a.png,cat,'
+
+/** Rows of cells (RFC 4180), with the line where each begins. */
+export function* csvRows(text: string): Generator<{ cells: string[]; line: number }> {
+  let [cells, line, start]: [string[], number, number] = [[], 1, 1]
+  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\r|$)/g)) {
+    cells.push(quoted === undefined ? plain!.trim() : quoted.replaceAll('""', '"'))
+    line += quoted?.split('\n').length ?? 1
+    line -= 1
+    if (end === ',') continue
+    if (cells.length > 1 || cells[0] !== '') yield { cells, line: start }
+    if (end === '') return
+    start = line += 1
+    cells = []
+  }
+}
+
+/**
+ * The classes in a CSV file. The first row may name the columns; files are named by their path, their name, or their name
+ * without suffix. A class is a name, or a number from 0; columns of 0 (or -1) and 1 are attributes.
+ *
+ * @returns undefined if no column is known to be one of labels
+ * @throws DataError with the line of what is wrong, or the first images without a label
+ */
+export function readCsv(path: string, bytes: Uint8Array, images: Names): Classes | undefined {
+  const rows = [...csvRows(decodeText(path, bytes, form))]
+  if (rows.length === 0) throw new DataError(`${path}: ${form} is expected, got an empty file`)
+  const known = new Set(each(images, (name) => name).flatMap(namesOf))
+  const isHeader = !known.has(rows[0]!.cells[0]!)
+  const header = isHeader ? rows.shift()!.cells : undefined
+  const width = rows[0]?.cells.length ?? 0
+  const odd = rows.find(({ cells }) => cells.length !== width)
+  if (odd || width < 2) {
+    const found = odd ? `${odd.cells.length}` : `${width}`
+    throw new DataError(`${path}, line ${odd?.line ?? 1}: ${Math.max(width, 2)} columns are expected, got ${found}`)
+  }
+  const file = Math.max(header?.findIndex((name) => fileColumn.test(name)) ?? 0, 0)
+  const rest = Array.from({ length: width }, (_, i) => i).filter((column) => column !== file)
+  const column = rest.length === 1 ? rest[0] : rest.find((column) => classColumn.test(header?.[column] ?? ''))
+  const isFlags = () => rows.every(({ cells }) => rest.every((column) => /^(?:-1|0|1)$/.test(cells[column]!)))
+  if (column === undefined && !(header && isFlags())) return undefined
+  const place = new Map(rows.map(({ cells }, i) => [cells[file]!, i]))
+  const rowOf = (name: string) =>
+    namesOf(name)
+      .map((known) => place.get(known))
+      .find((row) => row !== undefined)
+  const without = offenders(images, (name) => rowOf(name) === undefined)
+  if (without !== undefined) {
+    const first = shown(rows[0]!.cells[file]!)
+    throw new DataError(`${path}: a label for each image is expected, ${without} none; its first row is of ${first}`)
+  }
+  const found = each(images, (name) => rows[rowOf(name)!]!.cells)
+  if (column !== undefined) return classes(path, (i) => found[i]![column]!, found.length)
+  const of = found.map((cells) => rest.flatMap((column, i) => (cells[column] === '1' ? [i] : [])))
+  return { names: rest.map((column) => header![column]!), of }
+}
+
+/** What a row may call an image: its path, its name, its name without suffix. */
+function namesOf(name: string): string[] {
+  const file = name.slice(name.lastIndexOf('/') + 1)
+  return [name, file, file.replace(/\.[^.]*$/, '')]
+}
+
+function classes(path: string, label: (index: number) => string, count: number): Classes {
+  let isNumbers = true
+  for (let i = 0; i < count; i++) {
+    if (label(i) === '') throw new DataError(`${path}: a class for each image is expected, row ${i + 1} has none`)
+    isNumbers &&= /^\d+$/.test(label(i)) && Number(label(i)) < classLimit
+  }
+  if (!isNumbers) return namedClasses(count, label)
+  return numberedClasses(Array.from({ length: count }, (_, i) => Number(label(i))))
+}

@@ -1,0 +1,109 @@
+/** A zip archive on disk: its directory is in memory as it is, files are read when they are asked for. */
+import { createInflateRaw } from 'node:zlib'
+import {
+  dataAt,
+  entriesOf,
+  findDirectory,
+  localLength,
+  nameAt,
+  readEntry,
+  tailLength,
+  unpack,
+  type ZipEntry,
+} from '../../files/zip.ts'
+import { shown } from '../../files/shown.ts'
+import { DataFile, fileLimit, Stream, type Bytes } from './file.ts'
+import { DataError } from '../../native/index.ts'
+
+export class ZipFile {
+  readonly file: DataFile
+  readonly count: number
+  readonly #directory: Buffer
+  readonly #places: Uint32Array
+
+  private constructor(file: DataFile, directory: Buffer, places: Uint32Array) {
+    this.file = file
+    this.count = places.length
+    this.#directory = directory
+    this.#places = places
+  }
+
+  /** @throws DataError if it is cut off or damaged */
+  static async open(file: DataFile): Promise<ZipFile> {
+    const tailAt = Math.max(file.size - tailLength, 0)
+    const tail = await file.read(tailAt, file.size - tailAt)
+    const { at, size, count } = inFile(file, () => findDirectory(tail, tailAt))
+    const directory = await file.read(at, size)
+    return new ZipFile(
+      file,
+      directory,
+      inFile(file, () => entriesOf(directory, count)),
+    )
+  }
+
+  /** @throws DataError if it leads out of the archive */
+  name(index: number): string {
+    const name = this.#directory
+      .toString('utf8', ...nameAt(this.#directory, this.#places[index]!))
+      .replaceAll('\\', '/')
+    if (/^(?:\/|[a-z]:)|(?:^|\/)\.\.(?:\/|$)/i.test(name)) {
+      throw new DataError(
+        `${this.file.path}: names of files within the archive are expected, got ${shown(name)}; pack it again from its folder`,
+      )
+    }
+    return name
+  }
+
+  /** The order of two names, byte by byte, as Python sorts them. */
+  compare(a: number, b: number): number {
+    const [[start, end], [otherStart, otherEnd]] = [a, b].map((i) => nameAt(this.#directory, this.#places[i]!)) as [
+      [number, number],
+      [number, number],
+    ]
+    return this.#directory.compare(this.#directory, otherStart, otherEnd, start, end)
+  }
+
+  entry(index: number): ZipEntry {
+    return inFile(this.file, () => readEntry(this.#directory, this.#places[index]!))
+  }
+
+  /**
+   * The whole content of a file.
+   *
+   * @throws RangeError if it is damaged or too large
+   */
+  async content(index: number): Promise<Uint8Array> {
+    const entry = this.entry(index)
+    const most = Math.max(entry.size, entry.packed)
+    if (most > fileLimit) throw new RangeError(`a file of ${most} bytes is too large, the limit is ${fileLimit}`)
+    const at = await this.#dataAt(entry)
+    if (at + entry.packed > this.file.size) throw new RangeError('the zip archive is cut off or damaged')
+    return unpack(await this.file.read(at, entry.packed), entry)
+  }
+
+  /** The content of a file of any size, and where in it the first byte is. */
+  async bytes(index: number): Promise<{ bytes: Bytes; start: number; size: number }> {
+    const entry = this.entry(index)
+    const { size, packed, method, isEncrypted } = entry
+    if (isEncrypted || (method !== 0 && method !== 8)) inFile(this.file, () => unpack(new Uint8Array(), entry))
+    const at = await this.#dataAt(entry)
+    if (method === 0) return { bytes: this.file, start: at, size }
+    const start = () => this.file.stream(at, packed).pipe(createInflateRaw())
+    return { bytes: new Stream(this.file.path, start), start: 0, size }
+  }
+
+  async #dataAt(entry: ZipEntry): Promise<number> {
+    const local = await this.file.read(entry.header, localLength)
+    return inFile(this.file, () => dataAt(entry, local))
+  }
+}
+
+/** An error of a format, with the file and what to do. */
+function inFile<T>({ path }: DataFile, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new DataError(`${path}: ${error.message}${error.message.includes(';') ? '' : '; get it again'}`)
+  }
+}
