@@ -183,12 +183,9 @@ async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | unde
 
 /** @throws DataError if there is nothing to prepare images from */
 export async function checkData(data: string): Promise<void> {
-  if (data === BUILTIN_AVATARS) return
-  const entry = await stat(data).catch(() => undefined)
-  if (!entry?.isDirectory()) {
-    const nothing = `nothing; ${data.startsWith('builtin:') ? `did you mean ${BUILTIN_AVATARS}?` : 'check the path'}`
-    throw new DataError(`${data}: a folder of images is expected, got ${entry ? 'a file; give its folder' : nothing}`)
-  }
+  if (data === BUILTIN_AVATARS || (await stat(data).catch(() => undefined))) return
+  const remedy = data.startsWith('builtin:') ? `did you mean ${BUILTIN_AVATARS}?` : 'check the path'
+  throw new DataError(`${data}: a folder of images is expected, got nothing; ${remedy}`)
 }
 
 async function preparedDir(options: PrepareOptions): Promise<string> {

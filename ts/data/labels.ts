@@ -127,7 +127,7 @@ function listedIn(path: string, bytes: Uint8Array, images: Names): Classes | und
   return Array.isArray(first) || listed.attributes ? listedColumns(listed, images) : listedClasses(listed, images)
 }
 
-function listedClasses({ labels, wrong }: Listed, images: Names): Classes {
+function listedClasses({ labels, classes, wrong }: Listed, images: Names): Classes {
   const of = each(images, (file) => {
     const label = labels.get(file)
     if (typeof label !== 'number' || !Number.isInteger(label) || label < 0) {
@@ -136,7 +136,7 @@ function listedClasses({ labels, wrong }: Listed, images: Names): Classes {
     if (label >= classLimit) throw wrong(file, `at most ${classLimit} classes are expected, got label ${label}`)
     return label
   })
-  return numberedClasses(of)
+  return numberedClasses(of, classes)
 }
 
 /** Lists of 0 and 1: attributes, or a class where each has one 1 and none has a name. */

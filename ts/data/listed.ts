@@ -7,6 +7,8 @@ export interface Listed {
   readonly labels: ReadonlyMap<string, unknown>
   /** Names of the attributes, where labels are lists of 0 and 1. */
   readonly attributes: readonly string[] | undefined
+  /** Names of the classes, as our exports give them; other programs pass over them. */
+  readonly classes: readonly string[] | undefined
   /** An error about the label of a file. */
   readonly wrong: (file: string, what: string) => DataError
 }
@@ -23,13 +25,16 @@ export function parseListed(path: string, bytes: Uint8Array): Listed | undefined
   const text = decodeText(path, bytes, form)
   const value = parse(path, text)
   if (!isObject(value)) throw new DataError(`${path}, line 1: ${form} is expected, got ${kindOf(value)}`)
-  const { labels, attributes } = value
+  const { labels, attributes, classes } = value
   if (labels === undefined || labels === null) return undefined
   if (!Array.isArray(labels)) {
     throw new DataError(`${path}, line ${lineOf(text, 0)}: labels must be a list as in ${form}, got ${kindOf(labels)}`)
   }
   if (attributes !== undefined && !isNames(attributes)) {
     throw new DataError(`${path}: attributes must be a list of names, got ${kindOf(attributes)}`)
+  }
+  if (classes !== undefined && !isNames(classes)) {
+    throw new DataError(`${path}: classes must be a list of names, got ${kindOf(classes)}`)
   }
   const [found, places] = [new Map<string, unknown>(), new Map<string, number>()]
   for (const [i, entry] of (labels as unknown[]).entries()) {
@@ -49,7 +54,7 @@ export function parseListed(path: string, bytes: Uint8Array): Listed | undefined
     const place = places.get(file)
     return new DataError(`${path}${place === undefined ? '' : `, line ${lineOf(text, place)}`}: ${what}`)
   }
-  return { labels: found, attributes, wrong }
+  return { labels: found, attributes, classes, wrong }
 }
 
 /** @throws DataError if it is no UTF-8 */

@@ -21,7 +21,7 @@ import { type MetricName } from '../training/metric-names.ts'
 import { FeatureCache } from './feature-cache.ts'
 import { generatedImages, hashFile, levelFile, realImages, type LabelTable, type Sampled } from './images.ts'
 import type { Measured, Measurement, Side } from './metric.ts'
-import { readMoments } from './moments.ts'
+import { isStatistics, readMoments } from './moments.ts'
 import { featureNetworks, checkNeeds, type WeightOptions } from './feature-networks.ts'
 import { densityCoverage, precisionRecall } from './precision-recall.ts'
 import { fid } from './fid.ts'
@@ -124,8 +124,8 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
   const { metrics, network, cache: root, seed, mode, num } = options
   checkTogether(options)
   // Statistics hold features already.
-  const statistics = [options.images, options.data].every((path) => path?.endsWith('.npz'))
-  if (!statistics) await checkNeeds(metrics, options)
+  const sides = [options.images, options.data].map(async (path) => path !== undefined && isStatistics(path))
+  if ((await Promise.all(sides)).includes(false)) await checkNeeds(metrics, options)
   const device = hooks.device ?? Device.open(options.device)
   const subject = await openSides(options, device, hooks)
   const networks = featureNetworks(device, options)
@@ -232,7 +232,7 @@ async function openSides(options: MeasureOptions, device: Device, hooks: Measure
   let labels: LabelTable | undefined
   if (needsData && data !== undefined) {
     const given = { ...options, resolution, mirror, channels: numChannels }
-    if (data.endsWith('.npz')) reals = await readMoments(data)
+    if (await isStatistics(data)) reals = await readMoments(data)
     else {
       if (options.data === undefined) await checkTrainedOn(data, network)
       const dataset = await openReals(data, given, hooks)
@@ -269,9 +269,9 @@ interface SideOptions extends MeasureOptions {
   readonly keepDrawn?: boolean
 }
 
-/** Images of a folder, or statistics. */
+/** Images of a source, or statistics. */
 export async function sideOf(path: string, options: SideOptions, hooks: MeasureHooks): Promise<Side> {
-  if (path.endsWith('.npz')) return readMoments(path)
+  if (await isStatistics(path)) return readMoments(path)
   const { resolution, mirror, seed } = options
   if (resolution === undefined) {
     throw optionError((name) => `${path}: the side of the images is expected, got none; give ${name('resolution')}`)

@@ -1,5 +1,6 @@
 /** Means and covariances of features: ours, and files of pytorch-fid. */
 import { readFile } from 'node:fs/promises'
+import { openSource } from '../data/sources/index.ts'
 import { DataError } from '../native/index.ts'
 import { readNpyHeader } from '../files/npy.ts'
 import { shown } from '../files/shown.ts'
@@ -14,6 +15,14 @@ export interface Moments {
   readonly name: string
   /** Images, where it is known. */
   readonly count?: number | undefined
+}
+
+/** Whether a file is one of statistics: a `.npz` may hold images too. */
+export async function isStatistics(path: string): Promise<boolean> {
+  if (!path.endsWith('.npz')) return false
+  const images = await openSource(path).catch(() => undefined)
+  await images?.close()
+  return images === undefined
 }
 
 /**

@@ -1,11 +1,11 @@
 /** CIFAR-10 and CIFAR-100 (www.cs.toronto.edu/~kriz/cifar.html), the images for training: versions for Python and in plain binary. */
 import { createHash } from 'node:crypto'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { numberedClasses } from '../classes.ts'
 import { readPickle, type Globals, type PickleValue } from '../../files/pickle.ts'
 import { shown } from '../../files/shown.ts'
 import { numbered } from './arrays.ts'
-import { fileLimit, type Bytes } from './file.ts'
+import { DataFile, fileLimit, type Bytes } from './file.ts'
 import type { PixelInput, Source } from './source.ts'
 import { tarEntries } from './tar.ts'
 import { DataError } from '../../native/index.ts'
@@ -15,7 +15,8 @@ const [side, plane] = [32, 32 * 32]
 const imageBytes = 3 * plane
 
 /** The files that are read: of CIFAR-10 five batches, of CIFAR-100 one. */
-const wanted = /^(?:data_batch_\d(?:\.bin)?|train(?:\.bin)?|(?:batches\.)?meta|batches\.meta\.txt|fine_label_names\.txt)$/
+const wanted =
+  /^(?:data_batch_\d(?:\.bin)?|train(?:\.bin)?|(?:batches\.)?meta|batches\.meta\.txt|fine_label_names\.txt)$/
 
 /** Whether a folder holds the unpacked files. */
 export const isCifarFile = (name: string): boolean => /^data_batch_1(?:\.bin)?$/.test(name)
@@ -26,26 +27,52 @@ interface Batch {
   readonly labels: readonly number[]
 }
 
-/** The files of an archive by name, without their folder. */
-export async function cifarFiles(path: string, bytes: Bytes): Promise<Map<string, Buffer>> {
+const tooLarge = (path: string) => new DataError(`${path}: at most ${fileLimit} bytes of images are expected, got more`)
+
+/** @throws DataError if it is an archive of neither of them, or damaged */
+export async function openCifarArchive(file: DataFile, bytes: Bytes): Promise<Source> {
   const files = new Map<string, Buffer>()
   let left = fileLimit
   for await (const { name, at, size } of tarEntries(bytes)) {
     if (!wanted.test(basename(name))) continue
     left -= size
-    if (left < 0) throw new DataError(`${path}: at most ${fileLimit} bytes of images are expected, got more`)
+    if (left < 0) throw tooLarge(file.path)
     files.set(basename(name), await bytes.read(at, size))
   }
-  return files
+  const source = openCifar(file.path, files, file.stamp)
+  if (bytes !== file) await bytes.close()
+  await file.close()
+  return source
+}
+
+/** The files of an archive, unpacked. */
+export async function openCifarFolder(dir: string, names: readonly string[]): Promise<Source> {
+  const files = new Map<string, Buffer>()
+  let [left, stamp] = [fileLimit, '']
+  for (const name of names.filter((name) => wanted.test(name))) {
+    const file = await DataFile.open(join(dir, name))
+    try {
+      left -= file.size
+      if (left < 0) throw tooLarge(dir)
+      files.set(name, await file.read(0, file.size))
+      stamp += file.stamp
+    } finally {
+      await file.close()
+    }
+  }
+  return openCifar(dir, files, stamp)
 }
 
 /** @throws DataError if it is neither of them, or damaged */
-export function openCifar(path: string, files: ReadonlyMap<string, Buffer>, stamp: string): Source {
-  const named = (pattern: RegExp) => [...files].filter(([name]) => pattern.test(name)).sort(([a], [b]) => (a < b ? -1 : 1))
+function openCifar(path: string, files: ReadonlyMap<string, Buffer>, stamp: string): Source {
+  const named = (pattern: RegExp) =>
+    [...files].filter(([name]) => pattern.test(name)).sort(([a], [b]) => (a < b ? -1 : 1))
   const pickles = named(/^(?:data_batch_\d|train)$/)
   const binaries = named(/^(?:data_batch_\d|train)\.bin$/)
   if (pickles.length + binaries.length === 0) {
-    throw new DataError(`${path}: an archive of CIFAR-10 or CIFAR-100 is expected, got one without data_batch_1 and train`)
+    throw new DataError(
+      `${path}: an archive of CIFAR-10 or CIFAR-100 is expected, got one without data_batch_1 and train`,
+    )
   }
   const batches = [
     ...pickles.map(([name, bytes]) => inFile(path, name, () => unpickled(bytes))),
@@ -90,10 +117,15 @@ function rgb(planes: Uint8Array): Omit<PixelInput, 'name'> {
 
 function checked({ planes, labels }: Batch): Batch {
   if (labels.length === 0 || planes.length !== labels.length * imageBytes) {
-    throw new RangeError(`it has ${planes.length} bytes of images and ${labels.length} labels, and ${imageBytes} bytes an image are expected`)
+    throw new RangeError(
+      `it has ${planes.length} bytes of images and ${labels.length} labels, and ${imageBytes} bytes an image are expected`,
+    )
   }
-  const wrong = labels.flatMap((label, i) => (Number.isInteger(label) && label >= 0 && label < 100 ? [] : [`${label} for image ${i}`]))
-  if (wrong.length > 0) throw new RangeError(`labels from 0 to 99 are expected, got ${shown(wrong.slice(0, 3).join(', '))}`)
+  const wrong = labels.flatMap((label, i) =>
+    Number.isInteger(label) && label >= 0 && label < 100 ? [] : [`${label} for image ${i}`],
+  )
+  if (wrong.length > 0)
+    throw new RangeError(`labels from 0 to 99 are expected, got ${shown(wrong.slice(0, 3).join(', '))}`)
   return { planes, labels }
 }
 
@@ -120,7 +152,8 @@ class ByteArray {
   /** `(version, shape, dtype, fortran, bytes)`. */
   setState(state: PickleValue): void {
     const [, , type, isFortran, bytes] = Array.isArray(state) ? (state as PickleValue[]) : []
-    if (!(type instanceof ByteType) || isFortran === true) throw new TypeError('it has an array of other than uint8 in C order')
+    if (!(type instanceof ByteType) || isFortran === true)
+      throw new TypeError('it has an array of other than uint8 in C order')
     if (bytes instanceof Uint8Array) this.bytes = bytes
     else if (typeof bytes === 'string') this.bytes = Buffer.from(bytes, 'latin1')
     else throw new TypeError('it has an array without bytes')
@@ -140,7 +173,8 @@ const refused = () => {
 const globals: Globals = {
   'numpy.ndarray': refused,
   'numpy.dtype': ([name]) => {
-    if (name !== 'u1') throw new TypeError(`it has an array of ${shown(String(name))}, uint8 is expected`)
+    if (name !== 'u1')
+      throw new TypeError(`it has an array of ${typeof name === 'string' ? shown(name) : 'no name'}, uint8 is expected`)
     return new ByteType()
   },
   '_codecs.encode': ([text]) => {

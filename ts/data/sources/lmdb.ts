@@ -12,7 +12,7 @@ import { DataError } from '../../native/index.ts'
 
 /** Bytes before what a page holds, and before the key of a node. */
 const [pageHeader, nodeHeader] = [16, 8]
-const [branch, leaf, overflow] = [1, 2, 4]
+const [branch, leaf] = [1, 2]
 const [bigData, subData, duplicates] = [1, 2, 4]
 /** Levels of a tree that LMDB itself reads. */
 const deepest = 32
@@ -63,7 +63,8 @@ async function entriesOf(file: DataFile): Promise<Entries> {
   const { pageSize, root, entries: expected } = await newestMeta(file)
   const [names, places, sizes] = [new Names(), new Column(Float64Array), new Column(Uint32Array)]
   const leftOut: LeftOut[] = []
-  const damaged = (what: string) => new DataError(`${file.path}: the database is damaged or cut off: ${what}; get it again`)
+  const damaged = (what: string) =>
+    new DataError(`${file.path}: the database is damaged or cut off: ${what}; get it again`)
   const pages: [page: number, depth: number][] = root === undefined ? [] : [[root, 1]]
   for (let left = Math.ceil(file.size / pageSize); pages.length > 0; left--) {
     const [number, depth] = pages.pop()!

@@ -1,5 +1,5 @@
 /** A Parquet file, by hyparquet: its footer, and columns of one row group at a time. */
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import type { AsyncBuffer, Compressors, FileMetaData, RowGroup } from 'hyparquet'
 import { shown } from '../../files/shown.ts'
 import { DataFile, fileLimit } from './file.ts'
@@ -124,7 +124,9 @@ function bufferOf(file: DataFile): AsyncBuffer {
     byteLength: file.size,
     async slice(start, end = file.size) {
       if (end - start > fileLimit) {
-        throw new RangeError(`row groups of at most ${fileLimit} bytes are read; write smaller ones, as with row_group_size=100`)
+        throw new RangeError(
+          `row groups of at most ${fileLimit} bytes are read; write smaller ones, as with row_group_size=100`,
+        )
       }
       const { buffer, byteOffset, length } = await file.read(start, end - start)
       return buffer.slice(byteOffset, byteOffset + length) as ArrayBuffer
@@ -132,14 +134,16 @@ function bufferOf(file: DataFile): AsyncBuffer {
   }
 }
 
-/** SNAPPY is the library's own; the others are Node's, the last one of its newer versions. */
+/** Node has it from version 22.15 on. */
+const { zstdDecompressSync } = zlib as { zstdDecompressSync?: typeof zlib.gunzipSync }
+
+/** SNAPPY is the library's own. */
 const compressors: Compressors = {
-  GZIP: (bytes, length) => gunzipSync(bytes, { maxOutputLength: Math.max(length, 1) }),
-  BROTLI: (bytes, length) => brotliDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) }),
+  GZIP: (bytes, length) => zlib.gunzipSync(bytes, { maxOutputLength: Math.max(length, 1) }),
+  BROTLI: (bytes, length) => zlib.brotliDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) }),
   ZSTD: (bytes, length) => {
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- Node before 22.15
-    if (zstdDecompressSync === undefined) throw new RangeError('it is packed by zstd, which Node reads from version 22.15 on')
-    return zstdDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) })
+    if (zstdDecompressSync) return zstdDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) })
+    throw new RangeError('it is packed by zstd, which takes Node 22.15; write it again with compression="snappy"')
   },
 }
 
@@ -149,6 +153,8 @@ async function inFile<T>(path: string, work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     if (error instanceof DataError || !(error instanceof Error)) throw error
-    throw new DataError(`${path}: a Parquet file is expected, but ${shown(error.message)}; get it again`)
+    throw new DataError(
+      `${path}: a Parquet file is expected, but ${shown(error.message)}${error.message.includes(';') ? '' : '; get it again'}`,
+    )
   }
 }

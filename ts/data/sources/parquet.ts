@@ -29,7 +29,8 @@ interface Shard {
   readonly groups: readonly number[]
 }
 
-export const isParquetFile = (name: string): boolean => name.endsWith('.parquet')
+/** Whether a folder holds such files; one of metadata belongs to images beside it. */
+export const isParquetFile = (name: string): boolean => /^(?!metadata\.).*\.parquet$/.test(name)
 
 export const isParquet = (head: Buffer): boolean => head.toString('latin1', 0, 4) === 'PAR1'
 
@@ -43,7 +44,11 @@ export function shardsIn(names: readonly string[]): { shards: string[]; others: 
 }
 
 /** @throws DataError if a file is damaged, or has no column of images */
-export async function openParquet(path: string, files: readonly string[], leftOut: readonly LeftOut[] = []): Promise<Source> {
+export async function openParquet(
+  path: string,
+  files: readonly string[],
+  leftOut: readonly LeftOut[] = [],
+): Promise<Source> {
   const shards: Shard[] = []
   let [columns, count]: [Columns | undefined, number] = [undefined, 0]
   for (const file of files) {
@@ -51,7 +56,12 @@ export async function openParquet(path: string, files: readonly string[], leftOu
     try {
       columns ??= columnsOf(opened)
       if (!opened.columns.some(({ name }) => name === columns!.image)) throw noImages(opened)
-      shards.push({ path: file, stamp: opened.file.stamp, first: count, groups: opened.groups.map((rows) => rows + count) })
+      shards.push({
+        path: file,
+        stamp: opened.file.stamp,
+        first: count,
+        groups: opened.groups.map((rows) => rows + count),
+      })
       count += opened.groups.at(-1)!
     } finally {
       await opened.close()
@@ -67,7 +77,8 @@ export async function openParquet(path: string, files: readonly string[], leftOu
     leftOut,
     name: numbered,
     hash: () => shards.reduce((hash, { stamp }) => hash.update(stamp), createHash('sha256')),
-    labels: () => (label ? labelsOf(reader, shards, label) : Promise.resolve({ noLabels: noLabelsIn(path), isBroken: false })),
+    labels: () =>
+      label ? labelsOf(reader, shards, label) : Promise.resolve({ noLabels: noLabelsIn(path), isBroken: false }),
     async read(first, some) {
       const images: ImageInput[] = []
       for (let i = first, left = readBudget; i < first + some; i++) {
@@ -91,7 +102,8 @@ interface Columns {
 function columnsOf(file: ParquetFile): Columns {
   const features = featuresOf(file)
   const has = (name: string) => file.columns.some((column) => column.name === name)
-  const image = features.find(({ type, name }) => type === 'Image' && has(name))?.name ?? file.columns.find(isImageColumn)?.name
+  const image =
+    features.find(({ type, name }) => type === 'Image' && has(name))?.name ?? file.columns.find(isImageColumn)?.name
   if (image === undefined) throw noImages(file)
   const label = features.find(({ type, name }) => type === 'ClassLabel' && has(name))
   const plain = labelColumns.find(has)
@@ -120,12 +132,12 @@ function featuresOf({ notes }: ParquetFile): Feature[] {
     if (!isRecord(feature)) return []
     const names = feature['names']
     const isNames = Array.isArray(names) && names.every((name) => typeof name === 'string')
-    return [{ name, type: String(feature['_type']), classes: isNames ? (names as string[]) : undefined }]
+    return [{ name, type: String(feature['_type']), classes: isNames ? names : undefined }]
   })
 }
 
-function imageOf(row: unknown, name: string): ImageInput {
-  const bytes = isRecord(row) ? row['bytes'] : row
+function imageOf(row: unknown, name: string): Exclude<ImageInput, string> {
+  const bytes = row instanceof Uint8Array || !isRecord(row) ? row : row['bytes']
   if (bytes instanceof Uint8Array) return { name, bytes }
   const found = isRecord(row) && typeof row['path'] === 'string' ? `only its path ${shown(row['path'])}` : 'nothing'
   return { name, bad: `the bytes of an image file are expected, got ${found}` }
@@ -151,7 +163,8 @@ async function labelsOf(reader: Reader, shards: readonly Shard[], { name, classe
   }
   const isNamed = typeof values[0] === 'string'
   const other = values.findIndex((value) => (typeof value === 'string') !== isNamed)
-  if (other >= 0) return { noLabels: `${place}: labels of one kind are expected, image ${other} has another one`, isBroken: true }
+  if (other >= 0)
+    return { noLabels: `${place}: labels of one kind are expected, image ${other} has another one`, isBroken: true }
   if (isNamed) return namedClasses(values.length, (i) => values[i] as string)
   const most = values.flat().reduce<number>((most, value) => Math.max(most, Number(value)), -1)
   const { names } = numberedClasses([most], classes)
@@ -189,7 +202,9 @@ class Reader {
       const file = await this.#fileOf(shard)
       const rows = await file.column(column, index)
       if (rows.length !== end - start) {
-        throw new DataError(`${shard.path}: ${end - start} rows are expected in row group ${index}, got ${rows.length}; get it again`)
+        throw new DataError(
+          `${shard.path}: ${end - start} rows are expected in row group ${index}, got ${rows.length}; get it again`,
+        )
       }
       this.#group = { start, end, column, rows }
     }
@@ -209,4 +224,3 @@ class Reader {
     this.#open = undefined
   }
 }
-

@@ -19,7 +19,7 @@ export const isTar = (head: Buffer): boolean => head.length >= block && head.toS
  * @throws DataError if it is cut off
  */
 export async function* tarEntries(bytes: Bytes): AsyncGenerator<TarEntry, void> {
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const header = await bytes.read(at, block)
     if (header[0] === 0) return
     const text = (start: number, length: number) => header.toString('utf8', start, start + length).replace(/\0.*/s, '')

@@ -6,7 +6,8 @@ import type { ImageInput, LeftOut, Source } from './source.ts'
 import type { ZipFile } from './zip-file.ts'
 import { DataError } from '../../native/index.ts'
 
-const imageSuffix = /\.(?:a?png|jpe?g|jpe|jfif|jif|webp|gif|bmp|dib|tiff?)$/i
+/** Names that say that a file is an image of a kind that is read. */
+export const imageSuffix = /\.(?:a?png|jpe?g|jpe|jfif|jif|webp|gif|bmp|dib|tiff?)$/i
 /** What no one takes for data: hidden files, and what macOS adds. */
 const hidden = /(?:^|\/)(?:\.|__MACOSX\/)/
 
