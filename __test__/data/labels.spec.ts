@@ -46,6 +46,25 @@ test('labels come from dataset.json as StyleGAN3 writes it, and each image needs
   })
 })
 
+test('the first three images without a label are named, and how many more there are', async (t) => {
+  const data = await images(6)
+  await writeFile(join(data, 'dataset.json'), '{"labels": [["0002.png", 1]]}')
+  await t.throwsAsync(openDataset(await options(data, { labels: true })), {
+    instanceOf: DataError,
+    message: /expected, 0000\.png, 0004\.png, nested\/0001\.png and 2 more have none$/,
+  })
+})
+
+test('a label may be a list of 0 and 1, and classes may have names', async (t) => {
+  const data = await classFolders()
+  const write = (text: string) => writeFile(join(data, 'dataset.json'), text)
+  await write('{"labels": [["a/x.png", [0, 1]], ["b/x.png", [1.0, 0.0]]]}')
+  const prepare = await options(data)
+  t.deepEqual([...(await readLabels(await openDataset(prepare)))!.values], [0, 1, 1, 0])
+  await write('{"labels": [["a/x.png", 1], ["b/x.png", 0]], "classes": ["cat", "dog"]}')
+  t.deepEqual((await readLabels(await openDataset(prepare)))!.names, ['cat', 'dog'])
+})
+
 /** What is said where labels are needed, and where they are not. */
 async function refusals(data: string): Promise<{ needed: string; notes: string[]; required: string }> {
   const failure = async (work: Promise<unknown>) =>

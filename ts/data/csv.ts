@@ -54,13 +54,15 @@ export function readCsv(path: string, bytes: Uint8Array, images: Names): Classes
     namesOf(name)
       .map((known) => place.get(known))
       .find((row) => row !== undefined)
-  const without = offenders(images, (name) => rowOf(name) === undefined)
+  const isWithout = (row: number | undefined) =>
+    row === undefined || (column !== undefined && rows[row]!.cells[column] === '')
+  const without = offenders(images, (name) => isWithout(rowOf(name)))
   if (without !== undefined) {
     const first = shown(rows[0]!.cells[file]!)
     throw new DataError(`${path}: a label for each image is expected, ${without} none; its first row is of ${first}`)
   }
   const found = each(images, (name) => rows[rowOf(name)!]!.cells)
-  if (column !== undefined) return classes(path, (i) => found[i]![column]!, found.length)
+  if (column !== undefined) return classesOf(images, (i) => found[i]![column]!)
   const of = found.map((cells) => rest.flatMap((column, i) => (cells[column] === '1' ? [i] : [])))
   return { names: rest.map((column) => header![column]!), of }
 }
@@ -71,12 +73,9 @@ function namesOf(name: string): string[] {
   return [name, file, file.replace(/\.[^.]*$/, '')]
 }
 
-function classes(path: string, label: (index: number) => string, count: number): Classes {
-  let isNumbers = true
-  for (let i = 0; i < count; i++) {
-    if (label(i) === '') throw new DataError(`${path}: a class for each image is expected, row ${i + 1} has none`)
-    isNumbers &&= /^\d+$/.test(label(i)) && Number(label(i)) < classLimit
-  }
-  if (!isNumbers) return namedClasses(count, label)
-  return numberedClasses(Array.from({ length: count }, (_, i) => Number(label(i))))
+function classesOf(images: Names, label: (index: number) => string): Classes {
+  const labels = Array.from({ length: images.count }, (_, i) => label(i))
+  const numbers = labels.map(Number)
+  const isNumber = (text: string, i: number) => /^\d+$/.test(text) && numbers[i]! < classLimit
+  return labels.every(isNumber) ? numberedClasses(numbers) : namedClasses(labels.length, label)
 }
