@@ -6,10 +6,11 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
+import { precisions, type Precision } from '../ts/networks/precision.ts'
 import { machine, type NetworkShape } from '../ts/performance/benchmark.ts'
 import { readSafetensors } from '../ts/files/safetensors.ts'
 import { Side, SideError, type Answer } from './side.ts'
-import { markdown, median, type Row } from './table.ts'
+import { label, markdown, median, type Row } from './table.ts'
 
 /** Rows of the comparison: resolution, fmap base, fmap max, batch; and how many iterations of each side. */
 const shapes: readonly (NetworkShape & { runs: number })[] = [
@@ -18,21 +19,25 @@ const shapes: readonly (NetworkShape & { runs: number })[] = [
   { resolution: 64, fmapBase: 8192, fmapMax: 512, batch: 8, runs: 3 },
   { resolution: 128, fmapBase: 8192, fmapMax: 512, batch: 4, runs: 3 },
 ]
-const label = ({ resolution, fmapBase, fmapMax, batch }: NetworkShape) =>
-  [resolution, fmapBase, fmapMax, batch].join('/')
 
 const modes = ['eager', 'eager-fused', 'compiled', 'compiled-fused'] as const
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const latentSize = 512
 const generationBatches = [1, 8] as const
-/** Sums of thousands of products in f32; losses are sums of more of them. */
-const [tolerance, lossTolerance] = [1e-4, 1e-3]
+/**
+ * How far results may be apart: sums of thousands of products in f32. On a GPU PyTorch multiplies in TF32, of 11 bits, as it
+ * does by itself; feature maps of 16 bits are rounded in every layer.
+ */
+const tolerances = { cpu: 1e-4, f32: 1e-2, bf16: 0.1, f16: 0.03 } as const
+/** Losses are sums of more of them. */
+const lossFactor = 10
 /** Layer 0 normalises what is nearly a constant, so ONNX Runtime's other order of summation moves a byte by up to 6 of 255. */
 const byteTolerance = 0.05
-/** Compiling one function takes a minute or two, longer beside other work. */
-const compileSec = 900
 
 interface Options {
+  device: string
+  precision: Precision
+  patience: number
   python: string
   configs: string[]
   modes: string[]
@@ -48,6 +53,10 @@ const program = new Command('bench:peers')
     'Compare training and generation with PyTorch and ONNX Runtime; benchmark/README.md says how to install them.',
   )
   .option('--python <path>', 'a Python that has PyTorch', 'python3')
+  .option('--device <name>', 'where we compute; PyTorch takes CUDA for any GPU', 'cpu')
+  .addOption(new Option('--precision <type>', 'of feature maps; PyTorch takes AMP').choices(precisions).default('f32'))
+  // Compiling one function takes a minute or two, longer beside other work.
+  .option('--patience <s>', 'how long one answer of a side may take', Number, 900)
   .option('--configs <list>', 'rows: resolution/fmap base/fmap max/batch', list, shapes.map(label))
   .addOption(new Option('--modes <list>', 'ways of PyTorch').argParser(list).default([...modes]))
   .option('--threads <list>', 'threads of every side', (text) => list(text).map(Number), [availableParallelism()])
@@ -59,6 +68,13 @@ const program = new Command('bench:peers')
 class Contest {
   readonly sides = new Map<string, Side>()
   readonly failures: string[] = []
+
+  /** Seconds that an answer may take. */
+  readonly patience: number
+
+  constructor(patience: number) {
+    this.patience = patience
+  }
 
   /** Asks one side; undefined if it fails. */
   async try<T>(name: string, work: (side: Side) => Promise<T>): Promise<T | undefined> {
@@ -81,7 +97,7 @@ class Contest {
     const times: Record<string, number[]> = {}
     for (let run = 0; run < runs; run++) {
       for (const name of names) {
-        const seconds = await this.try(name, (side) => side.time(op, request, compileSec))
+        const seconds = await this.try(name, (side) => side.time(op, request, this.patience))
         if (seconds !== undefined) (times[name] ??= []).push(seconds)
       }
     }
@@ -107,7 +123,8 @@ async function open(contest: Contest, shape: NetworkShape, threads: number, opti
   const file = (name: string) => join(folder, name)
   const ours = new Side('ours', process.execPath, [...oxc, here('ours.ts')], { RAYON_NUM_THREADS: String(threads) })
   contest.sides.set('ours', ours)
-  await ours.ask('open', { shape })
+  const { device, precision } = options
+  await ours.ask('open', { shape: { ...shape, precision }, device })
   const paths = { weights: file('weights.safetensors'), inputs: file('inputs.safetensors') }
   const training = await ours.ask('save', paths)
   const versions: Answer = {}
@@ -116,7 +133,16 @@ async function open(contest: Contest, shape: NetworkShape, threads: number, opti
     const env = { OMP_NUM_THREADS: String(threads), ...(preload && { LD_PRELOAD: preload }) }
     contest.sides.set(mode, new Side(mode, options.python, [here('peers/stylegan_torch.py')], env))
     const { resolution, batch } = shape
-    const request = { ...paths, mode, threads, resolution, batch, ...training }
+    const request = {
+      ...paths,
+      mode,
+      threads,
+      resolution,
+      batch,
+      device: device === 'cpu' ? 'cpu' : 'cuda',
+      precision,
+      ...training,
+    }
     Object.assign(versions, await contest.try(mode, (side) => side.ask('open', request)))
   }
   const expected = await resultsOf(ours, file('ours.safetensors'))
@@ -127,11 +153,13 @@ async function open(contest: Contest, shape: NetworkShape, threads: number, opti
       const [images, scores] = (['images', 'scores'] as const).map((key) =>
         difference(found.get(key)!.values, expected.get(key)!.values),
       )
-      differences[mode] = atMost(tolerance, Math.max(images!, scores!), side)
+      differences[mode] = atMost(toleranceOf(options), Math.max(images!, scores!), side)
     })
   }
   return { versions, differences }
 }
+
+const toleranceOf = ({ device, precision }: Options) => tolerances[device === 'cpu' ? 'cpu' : precision]
 
 /** @throws SideError if a side computes something else than the others */
 function atMost(limit: number, found: number, { name }: Side): number {
@@ -155,16 +183,16 @@ function difference(found: ArrayLike<number>, expected: ArrayLike<number>): numb
 }
 
 /** Two iterations of every side on the same latents and noise; they also warm up, and compile. */
-async function firstSteps(contest: Contest) {
+async function firstSteps(contest: Contest, tolerance: number) {
   const losses: Record<string, number[][]> = {}
   for (const name of [...contest.sides.keys()]) {
     const began = performance.now()
     for (let step = 0; step < 2; step++) {
-      const answer = await contest.try(name, (side) => side.ask('train', {}, compileSec))
+      const answer = await contest.try(name, (side) => side.ask('train', {}, contest.patience))
       if (answer) (losses[name] ??= []).push(answer['stats'] as number[])
       await contest.try(name, async (side) => {
         // Later ones part: with β1 = 0 Adam's first step is nearly the sign of the gradient.
-        if (step === 0) atMost(lossTolerance, difference(losses[name]![0]!, losses['ours']![0]!), side)
+        if (step === 0) atMost(lossFactor * tolerance, difference(losses[name]![0]!, losses['ours']![0]!), side)
       })
     }
     console.error(`${name}: two first iterations in ${((performance.now() - began) / 1000).toFixed(1)} s`)
@@ -203,11 +231,11 @@ async function openOnnx(contest: Contest, threads: number, folder: string) {
 }
 
 async function compare(shape: NetworkShape, runs: number, threads: number, options: Options): Promise<Row> {
-  const contest = new Contest()
+  const contest = new Contest(options.patience)
   const folder = await mkdtemp(join(tmpdir(), 'stylegan-peers-'))
   try {
     const { versions, differences } = await open(contest, shape, threads, options, folder)
-    const losses = await firstSteps(contest)
+    const losses = await firstSteps(contest, toleranceOf(options))
     const trainers = [...contest.sides.keys()]
     await contest.try('ours', (side) => side.ask('collect'))
     for (const side of contest.sides.values()) side.resetPeak()
@@ -216,9 +244,12 @@ async function compare(shape: NetworkShape, runs: number, threads: number, optio
     const peakMiB = Object.fromEntries(alive.map((side) => [side.name, side.peakMiB()]))
     const { seconds, enqueueSeconds } = (await contest.sides.get('ours')!.ask('train')) as Record<string, number>
     const javascriptShare = enqueueSeconds! / seconds!
-    const onnx = await openOnnx(contest, threads, folder)
-    Object.assign(versions, onnx.versions)
-    Object.assign(differences, onnx.differences)
+    // ONNX Runtime is a peer on the processor alone.
+    if (options.device === 'cpu') {
+      const onnx = await openOnnx(contest, threads, folder)
+      Object.assign(versions, onnx.versions)
+      Object.assign(differences, onnx.differences)
+    }
     console.error(`images and scores differ from ours by ${JSON.stringify(differences)}`)
     const generation: Row['generation'] = {}
     for (const batch of generationBatches) {
@@ -256,7 +287,9 @@ async function main(): Promise<void> {
       const seconds = Object.entries(row.iteration).map(([name, times]) => `${name} ${median(times).toFixed(3)} s`)
       console.error(`${label(shape)}, ${threads} threads: ${seconds.join(', ')}`)
       await mkdir(join(options.output, '..'), { recursive: true })
-      const result = { commit, date: new Date().toISOString(), machine: host, tcmalloc: tcmalloc() ?? null, rows }
+      const { device, precision } = options
+      const about = { commit, date: new Date().toISOString(), machine: host, device, precision }
+      const result = { ...about, tcmalloc: tcmalloc() ?? null, rows }
       await writeFile(options.output, JSON.stringify(result, null, 1) + '\n')
     }
   }

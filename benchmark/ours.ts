@@ -25,7 +25,7 @@ const givenSteps = 2
 const checkBatch = 4
 
 class Ours {
-  readonly device = Device.open('cpu')
+  readonly device: Device
   readonly config: TrainConfig
   readonly state: TrainingState
   readonly progress: Progress
@@ -33,7 +33,8 @@ class Ours {
   readonly latents: Tensor
   readonly #generation = new Map<number, Workload>()
 
-  constructor(shape: NetworkShape) {
+  constructor(shape: NetworkShape, device: string) {
+    this.device = Device.open(device)
     this.config = benchmarkConfig(shape)
     this.state = createState(this.device, this.config)
     this.progress = progressAt(0, scheduleOptions(this.config))
@@ -119,7 +120,7 @@ let ours: Ours | undefined
 
 async function answer({ op, ...request }: { op: string } & Record<string, unknown>): Promise<unknown> {
   if (op === 'open') {
-    ours = new Ours(request['shape'] as NetworkShape)
+    ours = new Ours(request['shape'] as NetworkShape, request['device'] as string)
     return {}
   }
   const side = ours!

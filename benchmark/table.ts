@@ -20,6 +20,11 @@ export interface Row {
   readonly failures: readonly string[]
 }
 
+/** A shape as rows and options name it. */
+export function label({ resolution, fmapBase, fmapMax, batch }: NetworkShape): string {
+  return [resolution, fmapBase, fmapMax, batch].join('/')
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -54,7 +59,6 @@ export function markdown(rows: readonly Row[]): string {
 }
 
 function cells({ shape, threads, iteration, generation, peakMiB }: Row): string[] {
-  const { resolution, fmapBase, fmapMax, batch } = shape
   const ours = median(iteration['ours']!)
   const eager = iteration['eager'] && median(iteration['eager'])
   const [memory, eagerMemory] = [peakMiB['ours'], peakMiB['eager']]
@@ -63,7 +67,7 @@ function cells({ shape, threads, iteration, generation, peakMiB }: Row): string[
     return [(Number(n) / seconds).toFixed(1), versus(bestPeer(times), seconds)]
   })
   return [
-    `${resolution}/${fmapBase}/${fmapMax}/${batch}`,
+    label(shape),
     String(threads),
     `${ours.toPrecision(3)} s`,
     eager === undefined ? '–' : (eager / ours).toFixed(2),

@@ -1,5 +1,5 @@
 // `npm run release:check`: what must not be published, and what a run of `npm test` leaves out: other package managers and
-// runtimes, the addon of another processor, and the code of other systems. `--only manifest,runtimes,arm64,check` takes some of them.
+// runtimes, the addon of other processors and C libraries, and the code of other systems. `--only manifest,check` takes some of them.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -48,36 +48,38 @@ function manifest() {
 /** A compiler of Rust that has the library of other targets, and what else `.ci/cross` brings. */
 function crossTools() {
   const { stdout, status } = spawnSync('.ci/cross', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
-  if (status !== 0) throw new Error('.ci/cross could not bring the tools for other processors, see above')
-  const tools = join(stdout.trim(), 'bin')
-  const path = [tools, process.env['PATH']].join(delimiter)
+  if (status !== 0) throw new Error('.ci/cross could not bring the tools for other systems, see above')
+  const bin = join(stdout.trim(), 'bin')
+  const path = [bin, process.env['PATH']].join(delimiter)
   // A folder of its own: another compiler's files would be built again and again.
-  const env = { ...process.env, PATH: path, RUSTC: join(tools, 'rustc'), CARGO_TARGET_DIR: 'target/cross' }
-  return { node: join(tools, 'node'), env }
+  const env = { ...process.env, PATH: path, RUSTC: join(bin, 'rustc'), CARGO_TARGET_DIR: 'target/cross' }
+  return { bin, env }
 }
 
-/** The whole addon for arm64, and on it operators, a training step and a picture in an emulator. */
-function arm64() {
-  const { node, env } = crossTools()
-  const addon = buildAddon('linux-arm64-gnu', [], env)
-  run([node, '__test__/packages/emulated.mjs', addon])
+/** The whole addon for another Linux, and on it operators, a training step and a picture in an emulator. */
+function emulated(/** @type {string} */ platform) {
+  const { bin, env } = crossTools()
+  const addon = buildAddon(platform, [], env)
+  run([join(bin, `node-${platform}`), '__test__/packages/emulated.mjs', addon])
 }
 
 /** The code of Windows and macOS, as far as a compiler without their libraries can look at it. */
 function check() {
   const { env } = crossTools()
-  // Debian's compiler has no library of these; its sources are compiled.
-  const options = { ...env, RUSTC_BOOTSTRAP: '1', CARGO_TARGET_DIR: 'target/cross' }
   for (const target of ['x86_64-pc-windows-msvc', 'aarch64-apple-darwin']) {
-    run(
-      ['cargo', 'check', '--release', '-p', 'stylegan-node', '--target', target, '-Zbuild-std=std,panic_unwind'],
-      options,
-    )
+    run(['cargo', 'check', '--release', '-p', 'stylegan-node', '--target', target], env)
   }
 }
 
 /** @type {Record<string, () => void>} */
-const checks = { manifest, runtimes: () => run([process.execPath, '__test__/packages/runtimes.mjs']), arm64, check }
+const checks = {
+  manifest,
+  runtimes: () => run([process.execPath, '__test__/packages/runtimes.mjs']),
+  'linux-arm64-gnu': () => emulated('linux-arm64-gnu'),
+  'linux-x64-musl': () => emulated('linux-x64-musl'),
+  'linux-arm64-musl': () => emulated('linux-arm64-musl'),
+  check,
+}
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   process.chdir(fileURLToPath(new URL('..', import.meta.url)))

@@ -44,6 +44,9 @@ export interface Case {
 /** Computed values by their names in `expected.safetensors`. */
 export type Results = Map<string, Tensor>
 
+/** What these functions need of ava; `npm run gpu-check` has none. */
+type Assertions = Pick<ExecutionContext, 'true' | 'deepEqual'>
+
 const folder = new URL('../fixtures/oracle/', import.meta.url)
 
 export async function openCase(name: CaseName, device: Device): Promise<Case> {
@@ -157,7 +160,7 @@ function addLoss(results: Results, name: string, loss: Tensor, network: Network,
  *   are differences of large terms (±1 of real and fake for the last bias; a deviation's second derivative), which f32 rounds
  */
 export async function differences(
-  t: ExecutionContext,
+  t: Assertions,
   results: Results,
   expected: ReadonlyMap<string, HostTensor>,
   byLoss = false,
@@ -191,7 +194,7 @@ export function largestDifference(values: ArrayLike<number>, expected: ArrayLike
 }
 
 /** Asserts that no difference is above `tolerance`. */
-export function within(t: ExecutionContext, found: ReadonlyMap<string, number>, tolerance: number): void {
+export function within(t: Assertions, found: ReadonlyMap<string, number>, tolerance: number): void {
   for (const [name, difference] of found) {
     t.true(difference <= tolerance, `${name} differs by ${difference} of the largest value`)
   }
@@ -212,7 +215,7 @@ export const f32 = 1e-4
 const jump = 1e-2
 
 /** Asserts that a device gives all numbers of a case, whichever way it computes convolutions. */
-export async function everyAlgorithmAgrees(t: ExecutionContext, name: CaseName, device: string): Promise<void> {
+export async function everyAlgorithmAgrees(t: Assertions, name: CaseName, device: string): Promise<void> {
   const opened = await Promise.all(algorithms.map((algorithm) => openCase(name, Device.open(device, { algorithm }))))
   for (const oracle of opened) within(t, await differences(t, latents(oracle), oracle.expected), f32)
   for (const lod of opened[0]!.config.lods) {

@@ -1,4 +1,4 @@
-"""StyleGAN configuration F in PyTorch, in the four ways that make PyTorch fast on a CPU: a peer of `npm run bench:peers`.
+"""StyleGAN configuration F in PyTorch, in the four ways that make PyTorch fast: a peer of `npm run bench:peers`.
 
 Reads one JSON request a line from stdin and answers each with one JSON line on stdout. Parameters come from a snapshot of
 ours by their official names, so that both sides compute the same numbers. Modes:
@@ -9,6 +9,7 @@ eager-fused     the 4x4 form at every size: the same function with 2.25x less wo
 compiled, compiled-fused    the same two through torch.compile; R1 by nested torch.func.grad, because plain autograd cannot
                 differentiate a compiled graph twice
 """
+import contextlib
 import json
 import math
 import statistics
@@ -28,10 +29,10 @@ CHANNELS_LAST = torch.channels_last
 # ---- parameters ----------------------------------------------------------------------------------------------------
 
 
-def load(path, prefix):
+def load(path, prefix, device):
     """Tensors of a file whose names begin with `prefix`, in the layouts that PyTorch likes."""
     tensors = {}
-    with safe_open(path, 'pt') as file:
+    with safe_open(path, 'pt', device=device) as file:
         for name in file.keys():
             if name.startswith(prefix):
                 tensors[name[len(prefix):]] = to_torch(name, file.get_tensor(name))
@@ -178,7 +179,7 @@ TAPS = torch.tensor([1.0, 2.0, 1.0]).outer(torch.tensor([1.0, 2.0, 1.0])) / 16
 
 def blur(x):
     C = x.shape[1]
-    return F.conv2d(x, TAPS.expand(C, 1, 3, 3), padding=1, groups=C)
+    return F.conv2d(x, TAPS.to(x).expand(C, 1, 3, 3), padding=1, groups=C)
 
 
 class Blur(torch.autograd.Function):
@@ -200,28 +201,35 @@ class Blur(torch.autograd.Function):
 class Side:
     """One open model; each method answers one request."""
 
-    def open(self, weights, inputs, mode, threads, resolution, batch, gamma, rate, averageBeta):
+    def open(self, weights, inputs, mode, threads, resolution, batch, device, precision, gamma, rate, averageBeta):
+        if device == 'cuda' and not torch.cuda.is_available():
+            raise RuntimeError('a GPU that PyTorch can use is expected, and there is none')
+        self.device = device
+        # Without a scale of the loss: less work than AMP takes in a real training.
+        dtype = {'f32': None, 'bf16': torch.bfloat16, 'f16': torch.float16}[precision]
+        self.amp = contextlib.nullcontext if dtype is None else lambda: torch.autocast(device, dtype)
+        torch.backends.cudnn.benchmark = True
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         compiled = self.compiled = mode.startswith('compiled')
         self.fused = mode.endswith('fused')
         self.batch, self.gamma, self.average_beta = batch, gamma, averageBeta
         model = self.model = Model(resolution, eager=not compiled)
-        self.G, self.D, Gs = (load(weights, f'{net}/') for net in ('G', 'D', 'Gs'))
+        self.G, self.D, Gs = (load(weights, f'{net}/', device) for net in ('G', 'D', 'Gs'))
         self.noise = [Gs[f'G_synthesis/noise{i}'] for i in range(2 * model.R - 2)]
         self.G, self.D, self.Gs = trained(self.G), trained(self.D), trained(Gs)
         adam = dict(lr=rate, betas=(0.0, 0.99), fused=True)
         self.g_adam = torch.optim.Adam(self.G.values(), **adam)
         self.d_adam = torch.optim.Adam(self.D.values(), **adam)
-        self.inputs = load(inputs, '')
+        self.inputs = load(inputs, '', device)
         self.reals, self.latents = self.inputs['reals'], self.inputs['latents']
         self.steps, self.prepared = 0, None
 
         def fakes(params, z, noise):
-            return model.generator(effective(params, self.fused), z, noise)
+            return self.generated(effective(params, self.fused), z, noise)
 
         def images(prepared, z, noise):
-            pixels = (model.generator(prepared, z, noise) * 127.5 + 128).clamp(0, 255)
+            pixels = (self.generated(prepared, z, noise) * 127.5 + 128).clamp(0, 255)
             return pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
         wrap = torch.compile(fullgraph=True, dynamic=False) if compiled else lambda f: f
@@ -229,18 +237,26 @@ class Side:
         self.gradients = (wrap(self.d_transformed), wrap(self.g_transformed)) if compiled else (self.d_eager, self.g_eager)
         return {'torch': torch.__version__, 'simd': torch.backends.cpu.get_cpu_capability()}
 
+    def generated(self, p, z, noise):
+        with self.amp():
+            return self.model.generator(p, z, noise).float()
+
+    def scored(self, p, images):
+        with self.amp():
+            return self.model.discriminator(p, images).float()
+
     # Gradients in eager mode.
 
     def d_eager(self, params, reals, fakes):
         p = effective(params, self.fused)
         reals = reals.requires_grad_()
-        fake, real = self.model.discriminator(p, fakes), self.model.discriminator(p, reals)
+        fake, real = self.scored(p, fakes), self.scored(p, reals)
         (g,) = torch.autograd.grad(real.sum(), reals, create_graph=True)
         loss, stats = self.d_loss(fake, real, g)
         return dict(zip(params, torch.autograd.grad(loss, list(params.values())))), stats
 
     def g_eager(self, params, critic, z, noise):
-        scores = self.model.discriminator(effective(critic, self.fused), self.fakes(params, z, noise))
+        scores = self.scored(effective(critic, self.fused), self.fakes(params, z, noise))
         loss = F.softplus(-scores).mean()
         return dict(zip(params, torch.autograd.grad(loss, list(params.values())))), torch.stack([loss, scores.mean()])
 
@@ -251,18 +267,18 @@ class Side:
             p = effective(params, self.fused)
 
             def total(images):
-                scores = self.model.discriminator(p, images)
+                scores = self.scored(p, images)
                 return scores.sum(), scores
 
             g, real = torch.func.grad(total, has_aux=True)(reals)
-            return self.d_loss(self.model.discriminator(p, fakes), real, g)
+            return self.d_loss(self.scored(p, fakes), real, g)
 
         return torch.func.grad(loss, has_aux=True)(params)
 
     def g_transformed(self, params, critic, z, noise):
         def loss(params):
-            images = self.model.generator(effective(params, self.fused), z, noise)
-            scores = self.model.discriminator(effective(critic, self.fused), images)
+            images = self.generated(effective(params, self.fused), z, noise)
+            scores = self.scored(effective(critic, self.fused), images)
             value = F.softplus(-scores).mean()
             return value, torch.stack([value, scores.mean()])
 
@@ -293,7 +309,12 @@ class Side:
         self.step(self.g_adam, self.G, gradients)
         stats = torch.cat([d_stats, g_stats.detach()]).tolist()
         self.steps += 1
+        self.wait()
         return {'seconds': time.perf_counter() - began, 'stats': stats}
+
+    def wait(self):
+        if self.device == 'cuda':
+            torch.cuda.synchronize()
 
     def step(self, adam, params, gradients):
         for name, x in params.items():
@@ -311,15 +332,15 @@ class Side:
         if f'{given}/z' in self.inputs:
             noise = [self.inputs[f'{given}/noise{i}'] for i in range(len(self.noise))]
             return self.inputs[f'{given}/z'], [x.reshape(x.shape[0], 1, *x.shape[1:3]) for x in noise]
-        noise = [torch.randn(self.batch, 1, *x.shape[2:]) for x in self.noise]
-        return torch.randn(self.batch, self.latents.shape[1]), noise
+        noise = [torch.randn(self.batch, 1, *x.shape[2:], device=self.device) for x in self.noise]
+        return torch.randn(self.batch, self.latents.shape[1], device=self.device), noise
 
     def check(self, output):
         """Images of the running average and their scores."""
         with torch.no_grad():
-            images = self.model.generator(effective(self.Gs, self.fused), self.latents, self.noise)
-            scores = self.model.discriminator(effective(self.D, self.fused), images)
-        save_file({'images': images.permute(0, 2, 3, 1).contiguous(), 'scores': scores}, output)
+            images = self.generated(effective(self.Gs, self.fused), self.latents, self.noise)
+            scores = self.scored(effective(self.D, self.fused), images)
+        save_file({'images': images.permute(0, 2, 3, 1).contiguous().cpu(), 'scores': scores.cpu()}, output)
         return {}
 
     def generate(self, batch, seconds):
@@ -327,11 +348,12 @@ class Side:
         if self.prepared is None:
             with torch.no_grad():
                 self.prepared = {k: v.detach() for k, v in effective(self.Gs, self.fused).items()}
-        z, times = torch.randn(batch, self.latents.shape[1]), []
+        z, times = torch.randn(batch, self.latents.shape[1], device=self.device), []
         with torch.inference_mode():
             while sum(times) < seconds or len(times) < 3:
                 began = time.perf_counter()
                 self.images(self.prepared, z, self.noise)
+                self.wait()
                 times.append(time.perf_counter() - began)
         return {'seconds': statistics.median(times)}
 

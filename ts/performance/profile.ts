@@ -25,6 +25,25 @@ export async function measurePeak(device: Device): Promise<Peak> {
 }
 
 /**
+ * How near to the device's best a cost came, by operations or by bytes, whichever is nearer. What was measured as the peak is
+ * what one kernel reached, and data that lie in the cache can be faster: 1 at most.
+ */
+export function utilisation({ flop, bytes, nanoseconds }: Work, peak: Peak): number {
+  const share = Math.max(flop / peak.flop, bytes / peak.bytes) * 1e9
+  return Math.min(1, share / (nanoseconds || Infinity))
+}
+
+type Work = Pick<Cost, 'flop' | 'bytes' | 'nanoseconds'>
+
+/** The kernels of all that a device counted, each with its shapes, the one that took longest first. */
+export function slowest(all: readonly Cost[]): Cost[] {
+  return longest(all.filter(({ kernel }) => !notKernels.includes(kernel)))
+}
+
+/** A GPU also counts what launches were made of, and how often they were sent. */
+const notKernels = ['dispatch', 'submit']
+
+/**
  * A table of costs, the largest first: the kernels, then each with its shapes.
  *
  * @param all what the device counted
@@ -33,34 +52,30 @@ export async function measurePeak(device: Device): Promise<Peak> {
  * @param rows most rows of the second part
  */
 export function profileTable(all: readonly Cost[], peak: Peak, steps: number, rows = 40): string {
-  // A GPU also counts what launches were made of, and how often they were sent.
   const sent = (kernel: string) => all.find((cost) => cost.kernel === kernel)?.launches
   const [dispatches, submissions] = [sent('dispatch'), sent('submit')]
-  const costs = all.filter(({ kernel }) => kernel !== 'dispatch' && kernel !== 'submit')
+  const costs = slowest(all)
   const total = sum(costs, 'nanoseconds')
   const byKernel = [...new Set(costs.map((cost) => cost.kernel))].map((kernel) => {
     const own = costs.filter((cost) => cost.kernel === kernel)
     const [launches, nanoseconds] = [sum(own, 'launches'), sum(own, 'nanoseconds')]
     return { kernel, shapes: '', launches, nanoseconds, flop: sum(own, 'flop'), bytes: sum(own, 'bytes') }
   })
-  const line = ({ kernel, shapes, launches, nanoseconds, flop, bytes }: (typeof byKernel)[number]) => {
-    const share = Math.max(flop / peak.flop, bytes / peak.bytes) * 1e9
+  const line = (cost: (typeof byKernel)[number]) => {
+    const { kernel, shapes, launches, nanoseconds, flop, bytes } = cost
     return [
       (nanoseconds / 1e6 / steps).toFixed(2).padStart(9),
       percent(nanoseconds / (total || Infinity)),
       (launches / steps).toFixed(0).padStart(9),
       (flop / (nanoseconds || Infinity)).toFixed(0).padStart(8),
       (bytes / (nanoseconds || Infinity)).toFixed(1).padStart(7),
-      // What was measured as the peak is what one kernel reached; data that lie in the cache can be faster.
-      percent(Math.min(1, share / (nanoseconds || Infinity))),
+      percent(utilisation(cost, peak)),
       `  ${kernel} ${shapes}`.trimEnd(),
     ].join('')
   }
   const head = '  ms/step    time launches GFLOP/s   GB/s    peak  kernel'
   const host = sum(costs, 'hostNanoseconds')
   const launches = sum(costs, 'launches')
-  const longest = <T extends { nanoseconds: number }>(list: readonly T[]) =>
-    [...list].sort((a, b) => b.nanoseconds - a.nanoseconds)
   return [
     `${(total / 1e6 / steps).toFixed(1)} ms and ${(launches / steps).toFixed(0)} launches a step on the device; ` +
       `peak: ${(peak.flop / 1e9).toFixed(0)} GFLOP/s, ${(peak.bytes / 1e9).toFixed(1)} GB/s` +
@@ -71,8 +86,12 @@ export function profileTable(all: readonly Cost[], peak: Peak, steps: number, ro
     head,
     ...longest(byKernel).map(line),
     head,
-    ...longest(costs).slice(0, rows).map(line),
+    ...costs.slice(0, rows).map(line),
   ].join('\n')
+}
+
+function longest<T extends Work>(costs: readonly T[]): T[] {
+  return [...costs].sort((a, b) => b.nanoseconds - a.nanoseconds)
 }
 
 function sum(costs: readonly Cost[], key: 'launches' | 'nanoseconds' | 'hostNanoseconds' | 'flop' | 'bytes'): number {
