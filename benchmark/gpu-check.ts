@@ -113,7 +113,10 @@ async function within(work: ReturnType<(typeof stages)[number]['run']>, left: ()
 
 async function main(): Promise<void> {
   const flags = program.parse().opts<Flags>()
-  if (flags.prepare !== undefined) return prepare(flags.prepare, await testPrograms(flags))
+  if (flags.prepare !== undefined) {
+    prepare(flags.prepare, await testPrograms(flags))
+    return
+  }
   const { results } = await check(flags)
   // A stage that hung must not keep the process.
   process.exit(results.some(({ passed }) => passed === false) ? 1 : 0)

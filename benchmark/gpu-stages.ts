@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { cases, everyAlgorithmAgrees } from '../__test__/support/oracle.ts'
-import { Device, Rng } from '../ts/native/index.ts'
+import { Device } from '../ts/native/index.ts'
 import { precisions, type Precision } from '../ts/networks/precision.ts'
 import {
   benchmarkConfig,
@@ -73,7 +73,10 @@ async function lines([program = '', ...args]: string[], left: Left, env: NodeJS.
   read(child.stdout)
   read(child.stderr)
   const code = await new Promise<number | null>((resolve) => {
-    child.on('error', (error) => (said.push(error.message), resolve(null)))
+    child.on('error', (error) => {
+      said.push(error.message)
+      resolve(null)
+    })
     child.on('close', resolve)
   })
   clearTimeout(timer)
@@ -81,6 +84,13 @@ async function lines([program = '', ...args]: string[], left: Left, env: NodeJS.
 }
 
 const suites = { conformance: 'stylegan-wgpu', gradients: 'stylegan-autograd' } as const
+
+/** What cargo says of a program that it has built. */
+interface Artifact {
+  readonly target?: { readonly name: string }
+  readonly executable?: string | null
+  readonly manifest_path?: string
+}
 
 /**
  * Paths of the Rust tests' programs by their names.
@@ -95,14 +105,9 @@ export async function testPrograms({ tests }: Pick<Options, 'tests'>): Promise<M
   const { said, code } = await lines([...build, ...names.flatMap((name) => ['--test', name])], () => 2 ** 30)
   const found = new Map<string, string>()
   for (const line of said.filter((line) => line.startsWith('{'))) {
-    const {
-      target,
-      executable,
-      manifest_path: path,
-    } = JSON.parse(line) as Record<string, string> & { target?: { name: string } }
-    const crate = suites[target?.name as keyof typeof suites]
-    if (executable && crate && path?.includes(crate.replace('stylegan-', 'crates/')))
-      found.set(target!.name, executable)
+    const { target, executable, manifest_path: path } = JSON.parse(line) as Artifact
+    const crate = (suites as Record<string, string>)[target?.name ?? '']?.replace('stylegan-', 'crates/')
+    if (target && executable && crate && path?.includes(crate)) found.set(target.name, executable)
   }
   if (found.size === names.length) return found
   throw new Error(`the Rust tests could not be built: cargo ended with ${code}: ${said.at(-1)}`)
