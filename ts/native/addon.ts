@@ -44,6 +44,12 @@ export class DataError extends Error {
   readonly code = 'ERR_DATA'
 }
 
+/** Where this process cannot work with the others any more. Its message names the rank. */
+export class ProcessesError extends Error {
+  override readonly name = 'ProcessesError'
+  readonly code = 'ERR_PROCESSES'
+}
+
 /** An error of the addon as one of the classes above. */
 function translate(error: unknown): unknown {
   if (!(error instanceof Error)) return error
@@ -55,6 +61,7 @@ function translate(error: unknown): unknown {
   if (code === 'ERR_DISPOSED') return new DisposedError(message)
   if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)
   if (code === 'ERR_DATA') return new DataError(message)
+  if (code === 'ERR_PROCESSES') return new ProcessesError(message)
   // napi's own codes are InvalidArg, StringExpected, NumberExpected and so on.
   if (code === 'ERR_ARGUMENT' || (typeof code === 'string' && /^InvalidArg$|Expected$/.test(code))) {
     return new TypeError(message)

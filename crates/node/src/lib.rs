@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod linalg;
 mod ops;
+mod processes;
 mod random;
 mod table;
 mod task;
