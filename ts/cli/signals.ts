@@ -9,7 +9,7 @@ const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal]
 const sameMs = 500
 
 /**
- * An abort signal for Ctrl-C, SIGTERM and a closed terminal, with what to say then; a second Ctrl-C or SIGTERM ends the process at once.
+ * An abort signal for Ctrl-C, SIGTERM, SIGUSR1 and a closed terminal, with what to say then; a second Ctrl-C or SIGTERM ends the process at once.
  * The process then ends with 128 plus the signal's number.
  */
 export async function interruptible(
@@ -25,9 +25,15 @@ export async function interruptible(
       process.exitCode = exitCodeOf(signal)
       stop.abort()
       say(`\n${message}`)
-    } else if (signal !== 'SIGHUP' && performance.now() - first > sameMs) process.exit(exitCodeOf(signal))
+    } else if (['SIGINT', 'SIGTERM'].includes(signal) && performance.now() - first > sameMs)
+      process.exit(exitCodeOf(signal))
   }
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', ...(hangupIsIgnored ? [] : (['SIGHUP'] as const))]
+  const signals: NodeJS.Signals[] = [
+    ...(['SIGINT', 'SIGTERM'] as const),
+    ...(hangupIsIgnored ? [] : (['SIGHUP'] as const)),
+    // Schedulers of clusters send it some time before they end a job.
+    ...(process.platform === 'win32' ? [] : (['SIGUSR1'] as const)),
+  ]
   for (const signal of signals) process.on(signal, interrupt)
   try {
     await work(stop.signal)

@@ -13,7 +13,7 @@ import {
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { estimateRun, type Estimate, type ResolutionCost } from '../runs/estimate.ts'
 import { layerTable } from '../networks/layer-table.ts'
-import { chooseDevice, Device } from '../native/index.ts'
+import { chooseDevice, Device, type Processes } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { shownLine } from '../files/shown.ts'
@@ -21,11 +21,13 @@ import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { chooseConfig, toMeasure } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
+import { checkSame, defaultTimeoutSec, joinProcesses, launchOf, ofFirst, type Neighbours } from '../runs/processes.ts'
 import { checkFiles } from '../runs/resume.ts'
 import {
   flagOf,
   imageOptions,
   parseNumber,
+  parseWhole,
   refuseIgnored,
   sayJson,
   switchOption,
@@ -33,6 +35,7 @@ import {
 } from './arguments.ts'
 import { besideStudio, parsePort, studioPort } from './studio.ts'
 import { interruptible, outliveScreen } from './signals.ts'
+import { amongOthers, ofProgram, startProcesses } from './processes.ts'
 import { deviceLine, Display, networksLine } from './train-display.ts'
 import { JsonLines } from './train-json.ts'
 
@@ -48,6 +51,13 @@ export function trainCommand(): Command {
     .option(
       '-n, --dry-run',
       'print the resolved options, the layers, the timeline and what it will take on this device, then stop',
+    )
+    .option('--processes <n>', 'train with n processes of this machine, which mpiexec starts', parseWhole)
+    .option('--mpi-library <file>', 'the MPI library of several processes, in place of those that are looked for')
+    .option(
+      '--timeout <seconds>',
+      `how long another process may give no sign of life (default: ${defaultTimeoutSec})`,
+      parseNumber,
     )
     .option('--json', 'events as lines of JSON, for programs; all else goes to standard error')
   imageOptions(command)
@@ -91,41 +101,74 @@ type Options = Record<string, unknown> &
     dryRun?: boolean
     json?: boolean
     studio?: string | true
+    processes?: number
+    mpiLibrary?: string
+    timeout?: number
   }
 
-async function run({
-  preset,
-  verbose,
-  profile,
-  dryRun,
-  json,
-  studio,
-  maxMegapixels,
-  verify,
-  ...given
-}: Options): Promise<void> {
+async function run({ processes: count, mpiLibrary: library, timeout: timeoutSec, ...options }: Options): Promise<void> {
+  if (timeoutSec !== undefined && !(timeoutSec > 0)) {
+    throw new RangeError(
+      `--timeout: a number above 0 is expected, got ${timeoutSec}; leave it out for ${defaultTimeoutSec}`,
+    )
+  }
+  if (count !== undefined && launchOf() === undefined) return startProcesses(count)
+  const processes = await joinProcesses({ library, timeoutSec })
+  if (processes === undefined) {
+    refuseIgnored(
+      ['--mpi-library', library !== undefined, 'this process is alone: mpirun, srun or --processes start several'],
+      ['--timeout', timeoutSec !== undefined, 'this process is alone: mpirun, srun or --processes start several'],
+    )
+    return runAlone(options)
+  }
+  await amongOthers(processes, async (place) => {
+    const { outdir: _, device: _device, ...course } = options
+    await checkSame(processes, { ...ofProgram(), options: JSON.stringify(course) })
+    await runAlone(options, { processes, place })
+  })
+}
+
+/** This process among others. */
+interface Others {
+  readonly processes: Processes
+  readonly place: Neighbours
+}
+
+async function runAlone(
+  { preset, verbose, profile, dryRun, json, studio, maxMegapixels, verify, ...given }: Options,
+  { processes, place }: Partial<Others> = {},
+): Promise<void> {
   outliveScreen()
-  const say = json ? console.error : console.log
-  const { device, note } = chooseDevice(typeof given['device'] === 'string' ? given['device'] : options.device.default)
+  // Of several processes the first one speaks.
+  const isFirst = processes === undefined || processes.rank === 0
+  const say = !isFirst ? () => {} : json ? console.error : console.log
+  const named = typeof given['device'] === 'string' ? given['device'] : options.device.default
+  const { device, note } = chooseDevice(named, undefined, place?.localRank)
   const onMeasuring = (seconds: number) =>
     say(
       `Measuring      training steps on ${device}, for about ${Math.ceil(seconds)} s; let the machine do nothing else`,
     )
-  const choice = await chooseConfig({ ...given, preset, device } as ConfigOverrides, { onMeasuring })
-  const { config, lines } = choice
+  const speedup = processes && place && (device === 'cpu' ? place.hosts : processes.size)
+  const choose = () =>
+    chooseConfig({ ...given, preset, device } as ConfigOverrides, { onMeasuring, processes: processes?.size, speedup })
+  const choice = await ofFirst(processes, choose)
+  const { lines } = choice
+  const config = { ...choice.config, device }
   checkFlags({ ...given, maxMegapixels }, config)
   refuseIgnored(
     ['--verbose', verbose === true && json === true, '--json prints for programs'],
     ['--studio', studio !== undefined && dryRun === true, '--dry-run trains nothing'],
   )
   const begin = () => {
-    if (!json && (dryRun || verbose)) console.log(describe(config))
+    if (!json && isFirst && (dryRun || verbose)) console.log(describe(config))
     if (note) say(shownLine(note))
+    if (processes) say(shownLine(`Processes      ${processes.size}: ${processes.names.join(', ')}`))
     for (const line of lines) say(shownLine(line))
   }
   if (dryRun) {
     await checkFiles(config)
     begin()
+    if (!isFirst) return
     const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), Device.open(config.device)))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })
     else console.log(describeEstimate(estimate))
@@ -134,7 +177,8 @@ async function run({
   const stopping = 'Stopping after this step; once more to stop at once, without a snapshot.'
   const work = async (signal: AbortSignal) => {
     let display: Pick<Display, 'show'> | undefined
-    for await (const event of train(config, { signal, profile, note, maxMegapixels, verify })) {
+    for await (const event of train(config, { signal, profile, note, maxMegapixels, verify, processes })) {
+      if (!isFirst) continue
       // Nothing is printed before it is known that training can begin.
       if (display === undefined) {
         begin()
@@ -145,7 +189,8 @@ async function run({
     }
   }
   const port = studio === undefined || studio === true ? studioPort : parsePort(studio)
-  const all = studio === undefined ? work : (signal: AbortSignal) => besideStudio(config, port, work, signal, say)
+  const all =
+    studio === undefined || !isFirst ? work : (signal: AbortSignal) => besideStudio(config, port, work, signal, say)
   await interruptible(stopping, all, say)
 }
 

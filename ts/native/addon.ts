@@ -13,6 +13,9 @@ if (process.platform === 'linux') process.env['XDG_RUNTIME_DIR'] ??= tmpdir()
 // Not every way to end a process closes its devices.
 process.on('exit', () => native.settle())
 
+/** The version of the addon, and the hash of the sources that it was built from. */
+export const addonBuilt = (): { readonly version: string; readonly sources: string } => native.built()
+
 /** Sizes of axes, outermost first. */
 export type Shape = readonly number[]
 

@@ -66,14 +66,17 @@ export interface Choice {
  * faster; where there is no GPU, it is `cpu`.
  *
  * @param list what {@link listDevices} gives, asked only where the name needs it
+ * @param turn number of this process among those of the machine: each takes the next GPU where no number is named
  * @throws RangeError listing the names that there are
  */
-export function chooseDevice(name: string, list: () => readonly (CpuInfo | GpuInfo)[] = listDevices): Choice {
+export function chooseDevice(name: string, list: () => readonly (CpuInfo | GpuInfo)[] = listDevices, turn = 0): Choice {
   if (['cpu', 'reference', 'test'].includes(name)) return { device: name }
   const devices = list()
   const gpus = devices.filter((info) => 'kind' in info)
   if (name === 'auto') {
-    const best = gpus.find(({ auto }) => auto)
+    const good = gpus.find(({ auto }) => auto)
+    const alike = gpus.filter(({ kind, backend }) => kind === good?.kind && backend === good.backend)
+    const best = turn === 0 ? good : alike[turn % alike.length]
     if (best) return { device: best.device, note: `auto chose ${best.device}: ${best.name} (${best.backend})` }
     const software = gpus.map((gpu) => `${gpu.device} is software, ${gpu.name}`)
     return {
@@ -81,6 +84,7 @@ export function chooseDevice(name: string, list: () => readonly (CpuInfo | GpuIn
       note: `auto found no GPU, so the device is cpu${software.map((text) => `; ${text}`).join('')}`,
     }
   }
+  if (name === 'wgpu' && turn > 0 && gpus.length > 0) return { device: `wgpu:${turn % gpus.length}` }
   if ((name === 'wgpu' && gpus.length > 0) || gpus.some(({ device }) => device === name)) return { device: name }
   const names = ['auto', ...devices.map(({ device }) => device), 'reference']
   throw new RangeError(`device '${name}': one of ${names.join(', ')} is expected; 'stylegan devices' tells about them`)

@@ -1,5 +1,5 @@
 /** What TypeScript knows of the addon: tensors, gradients, random numbers, image files, the mathematics of metrics. */
-export { DataError, DeviceError, DisposedError, ProcessesError, ShapeError, type Shape } from './addon.ts'
+export { addonBuilt, DataError, DeviceError, DisposedError, ProcessesError, ShapeError, type Shape } from './addon.ts'
 export * from './devices.ts'
 export * from './files.ts'
 export * from './images.ts'

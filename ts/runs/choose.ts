@@ -1,5 +1,5 @@
 /** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
-import { basename, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
@@ -21,6 +21,7 @@ import {
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { fits, optionsOf, planFor, sizes, sizesFor, type Plan, type Size } from '../training/plan.ts'
 import { timeline, type ByResolution, type Phase } from '../training/schedule.ts'
+import { fewestShards } from '../training/shards.ts'
 import { readTrained, trainedSide, type Trained } from '../training/transfer.ts'
 import { estimateFrom, estimateRun, type Estimate } from './estimate.ts'
 import { checkStart } from './resume.ts'
@@ -39,18 +40,24 @@ export interface Choice {
 /** Hours of a run on images of one's own, where neither hours nor a length nor a preset is given. */
 export const defaultHours = 8
 
+/** How options are chosen. */
+export interface ChoosingOptions {
+  /** Called before a measurement, with the seconds that it takes at most. */
+  readonly onMeasuring?: ((seconds: number) => void) | undefined
+  /** Processes that will train together: each computes parts of a minibatch, of which `gpus` says how many there are. */
+  readonly processes?: number | undefined
+  /** How many times as fast as this process they are together. */
+  readonly speedup?: number | undefined
+}
+
 /**
  * The configuration of a run from the options that are given. With `hours`, or with `data` alone, a short measurement on the
  * device chooses the others so that the run ends in about that time; with `resume`, the networks are those of the file. What is
  * given always wins. The choice is saved with the run: the same options give the same configuration, and nothing is measured again.
  *
- * @param onMeasuring called before a measurement, with the seconds that it takes at most
  * @throws RangeError as {@link resolveConfig}, DataError if there are no images
  */
-export async function chooseConfig(
-  given: ConfigOverrides,
-  { onMeasuring }: { readonly onMeasuring?: ((seconds: number) => void) | undefined } = {},
-): Promise<Choice> {
+export async function chooseConfig(given: ConfigOverrides, choosing: ChoosingOptions = {}): Promise<Choice> {
   const { preset, hours, data, kimg } = given
   for (const option of configKeys) if (given[option] !== undefined) checkOption(option, given[option])
   if (typeof hours === 'number' && preset !== undefined) {
@@ -60,7 +67,9 @@ export async function chooseConfig(
     )
   }
   const alone = preset === undefined && data !== undefined
-  if (hours == null && given.resume == null && !alone) return { config: plain(given), lines: [] }
+  const parts = { gpus: given.gpus ?? fewestShards(choosing.processes ?? 1) ?? 8 }
+  const withParts = (options: ConfigOverrides) => ofItsRun(options, given, parts)
+  if (hours == null && given.resume == null && !alone) return { config: await withParts(given), lines: [] }
   const key = keyOfChoice(given)
   const runs = await savedIn(given)
   const desc = given.desc ?? options.desc.default
@@ -73,7 +82,7 @@ export async function chooseConfig(
   const named = { ...taken?.options, ...given }
   const planned = hours ?? (alone && kimg === undefined && !taken?.goesOn ? defaultHours : undefined)
   if (planned === undefined) {
-    return { config: plain(taken ? { ...named, chosenFor: key } : named), lines: [] }
+    return { config: await withParts(taken ? { ...named, chosenFor: key } : named), lines: [] }
   }
   if (taken?.goesOn) {
     throw optionError(
@@ -82,7 +91,23 @@ export async function chooseConfig(
     )
   }
   await refuseOtherRun(runs, { ...given, desc, hours: planned }, key)
-  return plan(planned, { ...named, hours: planned, chosenFor: key }, given, taken && sizeOf(named), onMeasuring)
+  const all = { ...parts, ...named, hours: planned, chosenFor: key }
+  return plan(planned, all, given, taken && sizeOf(named), choosing)
+}
+
+/** `gpus` as the run began with, where it is not given; a run that begins has a part for each process. */
+async function ofItsRun(
+  options: ConfigOverrides,
+  { gpus }: ConfigOverrides,
+  parts: Required<Pick<ConfigOverrides, 'gpus'>>,
+): Promise<TrainConfig> {
+  const first = plain({ ...options, gpus })
+  if (gpus !== undefined) return first
+  const dir = join(first.outdir, runName(first))
+  for await (const run of savedConfigs(first.outdir)) {
+    if (run.dir === dir && (await snapshotsIn(dir)).length > 0) return plain({ ...options, gpus: run.config.gpus })
+  }
+  return plain({ ...options, ...parts })
 }
 
 /**
@@ -210,7 +235,7 @@ async function plan(
   named: ConfigOverrides,
   given: ConfigOverrides,
   fixed: Size | undefined,
-  onMeasuring: ((seconds: number) => void) | undefined,
+  { onMeasuring, speedup = 1 }: ChoosingOptions,
 ): Promise<Choice> {
   checkOption('data', named.data ?? '')
   const { data = '', outdir = options.outdir.default, device = options.device.default } = named
@@ -229,7 +254,8 @@ async function plan(
   for (const size of possible) {
     const isFirst = measured.length === 0
     const measure = async (surely: boolean): Promise<readonly [Size, ByResolution]> => {
-      const estimate = await measureSize(size, hours, { ...named, ...augmentation(named, count) }, budget, surely)
+      const options = { ...named, ...augmentation(named, count) }
+      const estimate = faster(await measureSize(size, hours, options, budget, surely), speedup)
       estimates.set(size, estimate)
       return [size, secondsPerKimg(estimate)]
     }
@@ -286,6 +312,12 @@ function measureSize(
 ): Promise<Estimate> {
   const config = plain(optionsOf(size, named.kimg ?? 1000, hours, named))
   return estimateRun(config, Device.open(config.device), budget, surely)
+}
+
+/** What several processes take, of which one was measured. */
+function faster(estimate: Estimate, speedup: number): Estimate {
+  const costs = estimate.costs.map((cost) => ({ ...cost, secPerKimg: cost.secPerKimg / speedup }))
+  return { ...estimate, costs }
 }
 
 /** Seconds of 1,000 images at each resolution. */

@@ -3,7 +3,7 @@ import type { LockRequest } from '../files/lock.ts'
 import { optionError } from '../files/option-names.ts'
 import { shownValue } from '../files/shown.ts'
 import type { OnStep } from '../files/write-atomic.ts'
-import type { Device } from '../native/index.ts'
+import type { Device, Processes } from '../native/index.ts'
 import type { CustomLayer } from '../networks/params.ts'
 import { checkSet } from '../data/memory.ts'
 import { checkKeys } from '../training/config.ts'
@@ -22,6 +22,8 @@ export interface TrainHooks extends Pick<DataOptions, 'images' | 'maxMegapixels'
   readonly device?: Device | string | undefined
   /** Counts what kernels cost, and shows it with each tick. */
   readonly profile?: boolean | undefined
+  /** This process among those that train together, see `joinProcesses`; the first one alone writes files. */
+  readonly processes?: Processes | undefined
   /** A line for the beginning of the log. */
   readonly note?: string | undefined
   /** @internal Called before each step of writing a file: for tests. */
@@ -39,6 +41,7 @@ const hookKeys = Object.keys({
   layer: 0,
   device: 0,
   profile: 0,
+  processes: 0,
   note: 0,
   onWrite: 0,
   lock: 0,

@@ -1,8 +1,9 @@
 /** Training, as an async iterable of events. */
 import { join } from 'node:path'
 import { describeLeftOut } from '../data/dataset.ts'
+import { optionError } from '../files/option-names.ts'
 import { nameOfImages } from '../data/memory.ts'
-import { Device } from '../native/index.ts'
+import { crc32c, Device, type Processes } from '../native/index.ts'
 import { withLayer } from '../networks/custom-layer.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { checkPrecision, checkProducts } from '../networks/precision.ts'
@@ -11,11 +12,13 @@ import { chooseAugmentation } from '../training/ada.ts'
 import { checkedOptions, checkOption, networkOptions, runName, type TrainConfig } from '../training/config.ts'
 import { lossOf } from '../training/losses.ts'
 import { Minibatches } from '../training/minibatches.ts'
-import { saveState } from '../training/state.ts'
+import { fewestShards } from '../training/shards.ts'
+import { saveState, type TrainingState } from '../training/state.ts'
 import { startingNimg } from '../training/transfer.ts'
 import { emitting, ifLeft } from './emitting.ts'
 import { checkHooks, type TrainHooks } from './hooks.ts'
 import { checkMetrics } from './metrics.ts'
+import { anyOf, checkSame } from './processes.ts'
 import { checkFiles, checkStart, resume } from './resume.ts'
 import { lockRun } from './run-lock.ts'
 import { makeOutdir, RunDir } from './run-dir.ts'
@@ -45,20 +48,46 @@ export async function* train(given: TrainConfig, hooks: TrainHooks = {}): AsyncG
   await checkProducts(options, device)
   if (!hooks.images) await checkFiles(options)
   await makeOutdir(options.outdir)
-  const reals = yield* ifLeft(prepare(options, hooks), () => leaveUntrained(options, device, hooks))
-  if (reals === undefined) {
-    const left = await leaveUntrained(options, device, hooks)
+  const { processes } = hooks
+  checkProcesses(options, device, processes)
+  const isFirst = processes === undefined || processes.rank === 0
+  const prepared = isFirst
+    ? yield* ifLeft(prepare(options, hooks), () => leaveUntrained(options, device, hooks))
+    : undefined
+  // The others open what the first one has prepared.
+  const isLeft = await anyOf(processes, isFirst && prepared === undefined)
+  const reals = isLeft || isFirst ? prepared : yield* prepare(options, { ...hooks, signal: undefined })
+  if (reals === undefined || isLeft) {
+    const left = isFirst ? await leaveUntrained(options, device, hooks) : undefined
     if (left?.isNew) yield { type: 'snapshot', path: left.path, nimg: left.nimg }
     yield { type: 'end', nimg: left?.nimg ?? 0, aborted: true }
     return
   }
   const { config } = reals
   if (hooks.images) await checkStart(config)
-  const lock = await lockRun(join(config.outdir, runName(config)), hooks.lock)
+  const lock = isFirst ? await lockRun(join(config.outdir, runName(config)), hooks.lock) : undefined
   try {
-    yield* trainIn(reals, device, hooks, lock.warning)
+    yield* trainIn(reals, device, hooks, lock?.warning)
   } finally {
-    lock.release()
+    lock?.release()
+  }
+}
+
+/** @throws RangeError if there are more processes than parts of a minibatch, or the device cannot share its sums */
+function checkProcesses({ gpus }: TrainConfig, device: Device, processes: Processes | undefined): void {
+  if (processes === undefined) return
+  const { size } = processes
+  if (size > gpus) {
+    throw optionError(
+      (name) =>
+        `${name('gpus')}: at least as many parts of a minibatch as processes are expected, got ${gpus} for ${size} processes; start fewer, or a new run with ${name('gpus')} ${fewestShards(size) ?? 8} in another ${name('desc')}`,
+    )
+  }
+  if (device.float !== 'f32') {
+    throw optionError(
+      (name) =>
+        `${name('device')}: cpu or wgpu is expected for ${size} processes, got ${device.name}, which computes in ${device.float}; leave it out`,
+    )
   }
 }
 
@@ -136,9 +165,12 @@ async function* trainIn(
   warning: string | undefined,
 ): AsyncGenerator<TrainEvent, void> {
   const { config: given, dataset } = reals
-  const run = await RunDir.open(given.outdir, runName(given), given, hooks.onWrite)
+  const { processes } = hooks
+  const run = await RunDir.open(given.outdir, runName(given), given, hooks.onWrite, !processes || processes.rank === 0)
   const { config, reason } = withAugmentation(given, run, dataset.info.count)
   const { state, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
+  // The first process writes only when all have read.
+  if (processes) await checkSame(processes, await startOf(reals, config, state))
   await run.begin(config)
   const { nimg } = state.position
   await run.cutBack(nimg === 0 ? -1 : nimg)
@@ -146,6 +178,7 @@ async function* trainIn(
   const leftOut = describeLeftOut(dataset)
   const lines = [
     hooks.note,
+    processes && `${processes.size} processes: ${processes.names.join(', ')}; ${processes.version}`,
     warning,
     `${count} images of ${source} (${transform}), ${skipped.length} left out`,
     leftOut,
@@ -156,7 +189,7 @@ async function* trainIn(
   for (const line of told) run.log(line)
   const peak = hooks.profile ? await measurePeak(device) : undefined
   device.profile(peak !== undefined)
-  const training = new Training(reals, config, run, state, { peak, snapshot })
+  const training = new Training(reals, config, run, state, { peak, snapshot, processes })
   const events = async function* (): AsyncGenerator<TrainEvent, void> {
     if (warning !== undefined) yield { type: 'notice', line: warning }
     for (const line of told) yield { type: 'notice', line }
@@ -164,6 +197,30 @@ async function* trainIn(
     yield* training.events(hooks.signal)
   }
   yield* ifLeft(events(), () => training.leave())
+}
+
+/** What all processes must begin with. */
+async function startOf(
+  { dataset: { info } }: Minibatches,
+  config: TrainConfig,
+  { G, D, Gs, gOptimizer, dOptimizer, position, rng }: TrainingState,
+): Promise<Record<string, string>> {
+  const { count, fingerprint, crc32c: checksums = fingerprint } = info
+  const { device: _, outdir: _outdir, ...course } = config
+  let weights = 0
+  for (const { flat } of [G, D, Gs, gOptimizer.m, gOptimizer.v, dOptimizer.m, dOptimizer.v]) {
+    const { buffer, byteOffset, byteLength } = await flat.data()
+    weights = crc32c(new Uint8Array(buffer, byteOffset, byteLength), weights)
+  }
+  const { nimg, step, augment } = position
+  const sum = (value: unknown) => crc32c(Buffer.from(JSON.stringify(value))).toString(16)
+  return {
+    options: sum(course),
+    images: `${count}, checksum ${sum(checksums)}`,
+    'images shown': String(nimg),
+    weights: `checksum ${weights.toString(16)}`,
+    position: sum([step, augment, rng.state]),
+  }
 }
 
 /** The options with what `aug: auto` is for this run: what it began with, else what fits the images, with the reason. */

@@ -69,11 +69,14 @@ export class RunDir {
   /** The options that a run began with here, if it has come to a snapshot. */
   began: TrainConfig | undefined
   readonly #onStep: OnStep
+  /** Of several processes that train together one writes. */
+  readonly #writes: boolean
   #eventsName: string | undefined
 
-  private constructor(path: string, onStep: OnStep) {
+  private constructor(path: string, onStep: OnStep, writes: boolean) {
     this.path = path
     this.#onStep = onStep
+    this.#writes = writes
   }
 
   /**
@@ -82,8 +85,14 @@ export class RunDir {
    *
    * @throws Error if the directory holds a run whose options make another training (see sameRun)
    */
-  static async open(outdir: string, name: string, config: TrainConfig, onStep: OnStep = () => {}): Promise<RunDir> {
-    const run = new RunDir(join(outdir, name), onStep)
+  static async open(
+    outdir: string,
+    name: string,
+    config: TrainConfig,
+    onStep: OnStep = () => {},
+    writes = true,
+  ): Promise<RunDir> {
+    const run = new RunDir(join(outdir, name), onStep, writes)
     await mkdir(run.path, { recursive: true }).catch((error: unknown) => {
       throw diskError(run.path, error, 'outdir')
     })
@@ -100,6 +109,7 @@ export class RunDir {
 
   /** Write training_options.json, and remove what an earlier start left unfinished. */
   async begin(config: TrainConfig): Promise<void> {
+    if (!this.#writes) return
     for (const file of await readdir(this.path)) {
       if (file.startsWith('.') && file.endsWith(TEMPORARY)) await rm(this.file(file), { force: true })
     }
@@ -147,13 +157,14 @@ export class RunDir {
 
   /** {@link writeAtomic} to a file of the run. */
   async write(name: string, data: Parameters<typeof writeAtomic>[1]): Promise<void> {
+    if (!this.#writes) return
     await writeAtomic(this.file(name), data, this.#onStep, 'outdir')
   }
 
   /** Add a line to log.txt. Returns the line as it stands there, whatever the names in it hold. */
   log(text: string): string {
     const line = shownLine(text)
-    append(this.file('log.txt'), line + '\n', false)
+    if (this.#writes) append(this.file('log.txt'), line + '\n', false)
     return line
   }
 
@@ -164,6 +175,7 @@ export class RunDir {
    * Its finite numbers also go to TensorBoard's event file, at global step kimg, as StyleGAN3 writes it.
    */
   appendStats(record: StatsRecord): void {
+    if (!this.#writes) return
     const scalars = Object.entries(record).filter((entry): entry is [string, number] => {
       return entry[0] !== 'nimg' && typeof entry[1] === 'number' && Number.isFinite(entry[1])
     })
@@ -188,6 +200,7 @@ export class RunDir {
    */
   async cutBack(nimg: number): Promise<number> {
     if (Number.isNaN(nimg)) throw new RangeError('cutBack: nimg must be a number, got NaN')
+    if (!this.#writes) return 0
     const stats = await readIfThere(this.file('stats.jsonl'))
     let [kept, statsBytes, logBytes] = [0, 0, 0]
     for (let end = stats.indexOf(10); end >= 0; end = stats.indexOf(10, statsBytes)) {

@@ -5,16 +5,18 @@ import { observe, overfitting } from '../training/ada.ts'
 import { namingOptions } from '../files/option-names.ts'
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
-import { scope } from '../native/index.ts'
+import { scope, type Processes, type Tensor } from '../native/index.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
+import { anyOf } from './processes.ts'
 import { profileTable, type Peak } from '../performance/profile.ts'
 import { statusLine, type RunDir } from './run-dir.ts'
 import { progressAt, type Progress } from '../training/schedule.ts'
 import { snapshotMetrics } from './metrics.ts'
 import { isMeasured, removeInterrupted, snapshotName, surplusSnapshots } from './snapshots.ts'
-import type { Minibatch, Minibatches } from '../training/minibatches.ts'
+import type { Minibatch, Minibatches, RealTensors } from '../training/minibatches.ts'
+import { sharesOf, type Share } from '../training/shards.ts'
 import { encodeState, type TrainingState } from '../training/state.ts'
-import { realSigns, statNames, trainingStep } from '../training/step.ts'
+import { realSigns, statNames, trainingStep, trainingStepTogether } from '../training/step.ts'
 import type { TrainEvent } from './train-event.ts'
 
 /** A loss or weight that is no longer finite. */
@@ -39,6 +41,7 @@ interface Given {
   readonly peak: Peak | undefined
   /** Where the state comes from. */
   readonly snapshot: string | undefined
+  readonly processes: Processes | undefined
 }
 
 /** One start of a training, in the folder of its run. */
@@ -57,9 +60,15 @@ export class Training {
   #tickSteps = 0
   /** Ticks in a row that showed overfitting. */
   #overfitTicks = 0
+  readonly #processes: Processes | undefined
+  /** The parts of a minibatch that are this process's. */
+  readonly #share: Share
 
-  constructor(reals: Minibatches, config: TrainConfig, run: RunDir, state: TrainingState, { peak, snapshot }: Given) {
+  constructor(reals: Minibatches, config: TrainConfig, run: RunDir, state: TrainingState, given: Given) {
+    const { peak, snapshot, processes } = given
     this.#peak = peak
+    this.#processes = processes
+    this.#share = processes ? sharesOf(processes.size, config.gpus)[processes.rank]! : { first: 0, count: config.gpus }
     this.#last = snapshot === undefined ? undefined : { path: snapshot, nimg: state.position.nimg }
     this.#config = config
     this.#run = run
@@ -71,10 +80,10 @@ export class Training {
   async *events(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     const { position } = this.#state
     // Metrics that an interruption cut off go on with the features that were computed.
-    if (this.#last && this.#isOwn(this.#last.path) && this.#isSnapshotDue()) {
+    if (this.#isFirst && this.#last && this.#isOwn(this.#last.path) && this.#isSnapshotDue()) {
       yield* this.#metrics(this.#last.path, signal)
     }
-    if (position.step === 0) yield* this.#firstPictures()
+    if (this.#isFirst && position.step === 0) yield* this.#firstPictures()
     try {
       yield* this.#steps(signal)
     } catch (error) {
@@ -89,9 +98,15 @@ export class Training {
   /** Saves what no snapshot of the run holds, for whoever stops before the next one is due. */
   async leave(): Promise<SnapshotEvent | undefined> {
     await this.#drain()
+    if (!this.#isFirst) return undefined
     const { nimg } = this.#state.position
     if (this.#last?.nimg === nimg && this.#isOwn(this.#last.path)) return undefined
     return this.#snapshot(!this.#isSnapshotDue())
+  }
+
+  /** Of several processes the first one draws, measures and writes. */
+  get #isFirst(): boolean {
+    return this.#processes === undefined || this.#processes.rank === 0
   }
 
   #isOwn(snapshot: string): boolean {
@@ -101,12 +116,15 @@ export class Training {
   async *#steps(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     const { position } = this.#state
     const totalNimg = this.#config.kimg * 1000
+    // Of several processes all stop after the same step.
+    let stops = await anyOf(this.#processes, signal?.aborted ?? false)
+    const mayStop = () => (this.#processes ? stops : (signal?.aborted ?? false))
     let clock = performance.now()
     let batch = this.#load()
-    while (position.nimg < totalNimg && !signal?.aborted) {
+    while (position.nimg < totalNimg && !mayStop()) {
       const progress = this.#progress()
       const [before, images] = [position.nimg, await this.#waitFor(batch)]
-      this.#enqueue(images, progress)
+      await this.#enqueue(images, progress)
       batch = this.#load()
       while (this.#pending.length > stepsAhead) await this.#settle()
       const now = performance.now()
@@ -114,22 +132,27 @@ export class Training {
       clock = now
       yield { type: 'step', nimg: position.nimg, ...this.#pace(before) }
       const done = position.nimg >= totalNimg
-      if (position.nimg < position.tickNimg + progress.tickKimg * 1000 && !done && !signal?.aborted) continue
+      if (this.#processes) stops = await anyOf(this.#processes, signal?.aborted ?? false)
+      if (position.nimg < position.tickNimg + progress.tickKimg * 1000 && !done && !mayStop()) continue
 
       await this.#drain()
       position.seconds += (performance.now() - clock) / 1000
       const began = performance.now()
-      if (!signal?.aborted || done) {
-        yield* this.#endTick(progress)
-        if (this.#peak) yield await this.#profile(this.#peak)
-        yield await this.#fakes(progress)
-        if (this.#isSnapshotDue()) yield* this.#measured(signal)
-      }
+      if (!mayStop() || done) yield* this.#maintain(progress, signal)
       clock = performance.now()
       this.#maintenanceSec = (clock - began) / 1000
       position.seconds += this.#maintenanceSec
       if (position.tickNimg === position.nimg) position.tickSeconds = position.seconds
     }
+  }
+
+  /** What follows the steps of a tick. */
+  async *#maintain(progress: Progress, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
+    yield* this.#endTick(progress)
+    if (!this.#isFirst) return
+    if (this.#peak) yield await this.#profile(this.#peak)
+    yield await this.#fakes(progress)
+    if (this.#isSnapshotDue()) yield* this.#measured(signal)
   }
 
   /** A tick has just ended whose network is kept and measured. */
@@ -153,11 +176,18 @@ export class Training {
     return progressAt(position.scheduleNimg, scheduleOptions(this.#config))
   }
 
-  /** The real images of the next step. */
+  /** The real images of the next step that are this process's. */
   #load(): Promise<Minibatch> {
-    const images = this.#reals.at(this.#state.position.nimg, this.#progress())
+    const progress = this.#progress()
+    const { minibatch } = this.#ownOf(progress)
+    const first = (progress.minibatch / this.#config.gpus) * this.#share.first
+    const images = this.#reals.at(this.#state.position.nimg + first, { ...progress, minibatch })
     images.catch(() => {}) // thrown where it is awaited
     return images
+  }
+
+  #ownOf(progress: Progress): Progress {
+    return { ...progress, minibatch: (progress.minibatch / this.#config.gpus) * this.#share.count }
   }
 
   /** The device waits at most as long for images: it has up to {@link stepsAhead} steps to do meanwhile. */
@@ -168,17 +198,30 @@ export class Training {
     return images
   }
 
-  #enqueue(batch: Minibatch, progress: Progress): void {
-    const values = scope(() => {
-      const { images, labels } = this.#reals.tensorsOf(batch, this.#state.G.device, progress)
-      return trainingStep(this.#state, images, progress, this.#config, labels)
-    })
+  async #enqueue(batch: Minibatch, progress: Progress): Promise<void> {
+    const tensors = () => this.#reals.tensorsOf(batch, this.#state.G.device, this.#ownOf(progress))
+    const values = this.#processes
+      ? await this.#stepTogether(this.#processes, tensors(), progress)
+      : scope(() => {
+          const { images, labels } = tensors()
+          return trainingStep(this.#state, images, progress, this.#config, labels)
+        })
     const stats = values.data()
     values.dispose()
     stats.catch(() => {}) // thrown where it is awaited
     const { nimg, step } = this.#state.position
     this.#pending.push({ stats, nimg, step: step - 1, minibatch: progress.minibatch })
     this.#tickSteps++
+  }
+
+  async #stepTogether(processes: Processes, { images, labels }: RealTensors, progress: Progress): Promise<Tensor> {
+    const counts = sharesOf(processes.size, this.#config.gpus).map(({ count }) => count)
+    const together = { share: this.#share, sum: (elements: Tensor) => processes.sum(elements, counts) }
+    try {
+      return await trainingStepTogether(together, this.#state, images, progress, this.#config, labels)
+    } finally {
+      images.dispose()
+    }
   }
 
   /** Waits for the oldest step and checks its losses. */

@@ -1,5 +1,6 @@
 /** Options for a number of hours: the largest images that can be learned in that time, from measured seconds. Pure functions. */
 import { resolveConfig, scheduleOptions, type ConfigOverrides } from './config.ts'
+import { options } from './options.ts'
 import { timeline, type ByResolution } from './schedule.ts'
 
 /** Images and networks of a run, and how long they must be trained to look like something. */
@@ -38,7 +39,7 @@ const fewImages = { count: 500, fmapMax: 128 }
  * @param given options by name; of them the sizes heed `resolution`, the largest, `lodInitialResolution`, the smallest, widths and minibatch
  */
 export function sizesFor(count: number, given: ConfigOverrides): Size[] {
-  const { resolution: most = 1024, lodInitialResolution: least = 4, fmapBase, fmapMax, batch } = given
+  const { resolution: most = 1024, lodInitialResolution: least = 4, fmapBase, fmapMax, batch, gpus = 1 } = given
   const widest = count < fewImages.count ? fewImages.fmapMax : Infinity
   const smaller = sizes.filter(
     ({ resolution, ...size }) => resolution >= least && resolution <= most && size.fmapMax <= widest,
@@ -49,7 +50,9 @@ export function sizesFor(count: number, given: ConfigOverrides): Size[] {
     ...(fmapMax === undefined ? {} : { fmapMax }),
     ...(typeof batch === 'number' ? { batch } : {}),
   }
-  return fitting.map((size) => ({ ...size, ...named }))
+  // Each part of a minibatch has whole groups.
+  const parts = gpus === 1 ? 1 : gpus * (given.mbstdGroup ?? options.mbstdGroup.default)
+  return fitting.map((size) => ({ ...size, batch: Math.ceil(size.batch / parts) * parts, ...named }))
 }
 
 /** What a run with a size has beside its length. */

@@ -1,0 +1,90 @@
+/** Several processes on the command line: starting them, and ending together. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:os'
+import { messageOf } from '../files/option-names.ts'
+import { shownLine } from '../files/shown.ts'
+import { addonBuilt, listDevices, ProcessesError, type Processes } from '../native/index.ts'
+import { DivergedError } from '../runs/loop.ts'
+import { Neighbours } from '../runs/processes.ts'
+import { flagOf } from './arguments.ts'
+
+/** What programs and machines must have in common for the same bits. */
+export function ofProgram(): Record<string, string> {
+  const { version, sources } = addonBuilt()
+  return { version: `${version} (${sources.slice(0, 8)})`, 'instruction set': listDevices()[0].simd }
+}
+
+/** Does a process's work; whether it ends well or not, the others are told. */
+export async function amongOthers(processes: Processes, work: (place: Neighbours) => Promise<void>): Promise<void> {
+  const place = await Neighbours.find(processes)
+  place.divideCores()
+  const watching = place.watch((rank) => endSoon(`${processes.names[rank]} has ended without a word`))
+  processes.watch().catch((error: Error) => endSoon(error.message))
+  try {
+    await work(place)
+    watching.stop()
+    await processes.leave()
+  } catch (error) {
+    watching.stop()
+    // All processes find the same number that is not finite.
+    if (error instanceof DivergedError && processes.rank > 0) process.exit(1)
+    throw await told(processes, error)
+  } finally {
+    // A process that waits for nobody must not wait for its device.
+    setTimeout(() => process.exit(), 1000).unref()
+  }
+}
+
+const goesOn = 'the same command goes on from the last snapshot'
+
+/** The error with the rank of its process, after the others have been told. */
+async function told(processes: Processes, error: unknown): Promise<Error> {
+  const text = error instanceof Error ? messageOf(error, flagOf) : String(error)
+  await processes.fail(text)
+  process.exitCode = 1
+  const isOfAnother = error instanceof ProcessesError
+  return new ProcessesError(isOfAnother ? `${text}; ${goesOn}` : `${processes.names[processes.rank]}: ${text}`)
+}
+
+/** Ends this process, unless it comes to that itself: it may wait for another. */
+function endSoon(reason: string): void {
+  setTimeout(() => {
+    console.error(shownLine(`stylegan: ${reason}; ${goesOn}`))
+    process.exit(1)
+  }, 1500).unref()
+}
+
+/** Starters that a machine may have. */
+const starters = ['mpiexec', 'mpirun']
+
+/**
+ * Starts this command as several processes, and ends as they do.
+ *
+ * @throws ProcessesError if there is no mpiexec
+ */
+export async function startProcesses(count: number): Promise<void> {
+  const starter = starters.find((name) => spawnSync(name, ['--version']).error === undefined)
+  if (starter === undefined) {
+    throw new ProcessesError(
+      `--processes: mpiexec or mpirun is expected to start ${count} processes, got neither in PATH; install MPICH or Open MPI`,
+    )
+  }
+  const version = spawnSync(starter, ['--version'], { encoding: 'utf8' })
+  const isOpenMpi = /open ?mpi|openrte|prte/i.test(version.stdout + version.stderr)
+  const asRoot = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
+  // Processes end by themselves when one is lost, and say which.
+  const own = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none', ...asRoot] : ['-disable-auto-cleanup']
+  const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const child = spawn(starter, ['-n', String(count), ...own, ...command], { stdio: 'inherit', detached: true })
+  let stoppedBy: NodeJS.Signals | undefined
+  const stop = (signal: NodeJS.Signals) => {
+    // The processes save before they end; mpiexec hands this signal on.
+    child.kill(stoppedBy === undefined ? 'SIGUSR1' : 'SIGTERM')
+    stoppedBy ??= signal
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, stop)
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  const by = stoppedBy ?? signal
+  process.exitCode = by ? 128 + constants.signals[by] : (code ?? 1)
+}

@@ -1,0 +1,225 @@
+/** Training as one of several processes that mpirun, mpiexec or srun has started. */
+import { availableParallelism, cpus, hostname } from 'node:os'
+import { readlinkSync } from 'node:fs'
+import { shown, shownLine } from '../files/shown.ts'
+import { Processes, ProcessesError } from '../native/index.ts'
+
+/** Seconds without a sign of life after which another process counts as lost. */
+export const defaultTimeoutSec = 60
+
+/** What started this process, if it is one of several. */
+export interface Launch {
+  readonly by: string
+  /** Processes that were started, where that is known before MPI is asked. */
+  readonly size: number | undefined
+  /** File names of the MPI libraries that belong to it, the likeliest first. */
+  readonly libraries: readonly string[]
+}
+
+const endings: Partial<Record<NodeJS.Platform, readonly [mpich: string[], openMpi: string[], standard: string[]]>> = {
+  darwin: [['libmpi.12.dylib', 'libmpich.12.dylib'], ['libmpi.40.dylib'], ['libmpi_abi.0.dylib', 'libmpi_abi.dylib']],
+  win32: [['msmpi.dll', 'impi.dll'], [], ['mpi_abi.dll']],
+}
+const [mpich, openMpi, standard] = endings[process.platform] ?? [
+  ['libmpi.so.12', 'libmpich.so.12'],
+  ['libmpi.so.40'],
+  ['libmpi_abi.so.1', 'libmpi_abi.so.0', 'libmpi_abi.so'],
+]
+
+/** Looks for the variables that starters of MPI jobs set. */
+export function launchOf(env: NodeJS.ProcessEnv = process.env): Launch | undefined {
+  const count = (name: string) => (env[name] === undefined ? undefined : Number(env[name]))
+  const inSlurm = env['SLURM_STEP_NUM_TASKS'] !== undefined
+  const by = inSlurm ? 'srun' : 'mpirun'
+  const all = [...mpich, ...openMpi, ...standard]
+  const launches: [isSo: boolean, Launch][] = [
+    [
+      env['OMPI_COMM_WORLD_RANK'] !== undefined,
+      { by, size: count('OMPI_COMM_WORLD_SIZE'), libraries: [...openMpi, ...standard, ...mpich] },
+    ],
+    // MPICH's hydra, Intel MPI, and Slurm's pmi2.
+    [env['PMI_RANK'] !== undefined, { by, size: count('PMI_SIZE'), libraries: [...mpich, ...standard, ...openMpi] }],
+    [
+      env['PMIX_RANK'] !== undefined,
+      { by, size: count('SLURM_STEP_NUM_TASKS'), libraries: [...openMpi, ...standard, ...mpich] },
+    ],
+    [inSlurm, { by, size: count('SLURM_STEP_NUM_TASKS'), libraries: all }],
+  ]
+  const launch = launches.find(([isSo]) => isSo)?.[1]
+  return launch?.size === 1 ? undefined : launch
+}
+
+export interface JoinOptions {
+  /** An MPI library, in place of those that are looked for. */
+  readonly library?: string | undefined
+  readonly timeoutSec?: number | undefined
+  readonly env?: NodeJS.ProcessEnv | undefined
+}
+
+/**
+ * Joins the others, if this process was started as one of several.
+ *
+ * @throws ProcessesError if no MPI library can be used, or it does not belong to what started the processes
+ */
+export async function joinProcesses({
+  library,
+  timeoutSec = defaultTimeoutSec,
+  env = process.env,
+}: JoinOptions = {}): Promise<Processes | undefined> {
+  const launch = launchOf(env)
+  if (launch === undefined) return undefined
+  const named = library ?? env['STYLEGAN_MPI']
+  const tried: string[] = []
+  for (const name of named ? [named] : launch.libraries) {
+    const joined = await joinBy(name, timeoutSec)
+    if (typeof joined === 'string') tried.push(named ? joined : name)
+    else return checkedSize(joined, launch)
+  }
+  const looked = named ? tried[0]! : `none of ${tried.join(', ')} can be loaded`
+  const several = launch.size === undefined ? 'several' : String(launch.size)
+  throw new ProcessesError(
+    shownLine(
+      `an MPI library is expected, since ${launch.by} has started ${several} processes, but ${looked}; install the one that ${launch.by} belongs to, or name its file with --mpi-library or STYLEGAN_MPI`,
+    ),
+  )
+}
+
+/** MPI itself waits for ever for a process that never comes. */
+async function joinBy(name: string, timeoutSec: number): Promise<Processes | string> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new ProcessesError(
+      `${name}: all processes are expected to join within ${timeoutSec} seconds, some did not; see what the others say, or raise --timeout`,
+    )
+    timer = setTimeout(() => reject(error), timeoutSec * 1000)
+  })
+  const joining = Processes.join(name, `${hostname()}, process ${process.pid}`, timeoutSec * 1000)
+  return Promise.race([joining, late]).finally(() => clearTimeout(timer))
+}
+
+async function checkedSize(processes: Processes, { by, size }: Launch): Promise<Processes> {
+  if (size === undefined || size === processes.size) return processes
+  const remedy =
+    by === 'srun'
+      ? "use srun's --mpi=pmix or --mpi=pmi2, whichever this library knows"
+      : `name the library that belongs to ${by} with --mpi-library`
+  throw new ProcessesError(
+    `${processes.library}: ${size} processes are expected, as ${by} has started them, MPI sees ${processes.size}; ${remedy}`,
+  )
+}
+
+/** A value of every process, by rank. */
+export async function gatherJson<T>(processes: Processes, value: T): Promise<T[]> {
+  const all = await processes.gather(Buffer.from(JSON.stringify(value)))
+  return all.map((bytes) => JSON.parse(Buffer.from(bytes).toString()) as T)
+}
+
+/** What the first process makes; all get it. */
+export async function ofFirst<T>(processes: Processes | undefined, make: () => T | Promise<T>): Promise<T> {
+  if (processes === undefined) return make()
+  const [first] = await gatherJson(processes, processes.rank === 0 ? await make() : null)
+  return first as T
+}
+
+/** Whether something is so in any process. */
+export async function anyOf(processes: Processes | undefined, isSo: boolean): Promise<boolean> {
+  return processes === undefined ? isSo : (await gatherJson(processes, isSo)).includes(true)
+}
+
+/**
+ * Compares facts that must be the same everywhere.
+ *
+ * @throws ProcessesError in all processes, naming the first one that differs from rank 0, and in what
+ */
+export async function checkSame(processes: Processes, facts: Readonly<Record<string, string>>): Promise<void> {
+  const [first, ...others] = await gatherJson(processes, facts)
+  for (const [i, other] of others.entries()) {
+    const keys = Object.keys({ ...first, ...other }).filter((key) => first![key] !== other[key])
+    if (keys.length === 0) continue
+    const differences = keys.map(
+      (key) => `${key} ${shown(first![key] ?? 'none')} there, ${shown(other[key] ?? 'none')} here`,
+    )
+    throw new ProcessesError(
+      `${processes.names[i + 1]}: the same as of rank 0 is expected, got ${differences.join('; ')}; start all processes with the same program, options and files`,
+    )
+  }
+}
+
+/** Where a process runs. */
+interface Place {
+  readonly host: string
+  readonly pid: number
+  /** Numbers of processes mean something in one namespace alone. */
+  readonly namespace: string
+}
+
+function ownPlace(): Place {
+  let namespace = ''
+  try {
+    namespace = readlinkSync('/proc/self/ns/pid')
+  } catch {
+    // Other systems than Linux have no namespaces.
+  }
+  return { host: hostname(), pid: process.pid, namespace }
+}
+
+/** The processes of this machine, and which of them this one is. */
+export class Neighbours {
+  readonly #places: readonly Place[]
+  readonly #rank: number
+
+  private constructor(places: readonly Place[], rank: number) {
+    this.#places = places
+    this.#rank = rank
+  }
+
+  static async find(processes: Processes): Promise<Neighbours> {
+    return new Neighbours(await gatherJson(processes, ownPlace()), processes.rank)
+  }
+
+  get #own(): Place {
+    return this.#places[this.#rank]!
+  }
+
+  get hosts(): number {
+    return new Set(this.#places.map(({ host }) => host)).size
+  }
+
+  /** Number of this process among those of its machine. */
+  get localRank(): number {
+    return this.#places.slice(0, this.#rank).filter(({ host }) => host === this.#own.host).length
+  }
+
+  get count(): number {
+    return this.#places.filter(({ host }) => host === this.#own.host).length
+  }
+
+  /** Divides the cores among the processes of a machine, unless whoever started them did. */
+  divideCores(): void {
+    const isBound = availableParallelism() < cpus().length
+    if (this.count === 1 || isBound) return
+    process.env['RAYON_NUM_THREADS'] ??= String(Math.max(1, Math.floor(availableParallelism() / this.count)))
+  }
+
+  /** Looks whether those of this machine live, which takes no timeout. */
+  watch(onEnd: (rank: number) => void): { stop(): void } {
+    const { host, namespace, pid: own } = this.#own
+    const near = [...this.#places.entries()].filter(([, place]) => {
+      return place.host === host && place.namespace === namespace && place.pid !== own
+    })
+    const timer = setInterval(() => {
+      const gone = near.find(([, { pid }]) => !isAlive(pid))
+      if (gone) onEnd(gone[0])
+    }, 250)
+    timer.unref()
+    return { stop: () => clearInterval(timer) }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
