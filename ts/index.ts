@@ -13,7 +13,8 @@ export {
   type PresetName,
   type TrainConfig,
 } from './training/config.ts'
-export { chooseConfig, type Choice } from './runs/choose.ts'
+export { chooseConfig, type Choice, type ChoosingOptions } from './runs/choose.ts'
+export { joinProcesses, type JoinOptions } from './runs/processes.ts'
 export { estimateRun, type Estimate, type ResolutionCost } from './runs/estimate.ts'
 export { train, type TrainEvent, type TrainHooks } from './runs/loop.ts'
 export type { MetricEvent } from './runs/metrics.ts'
@@ -67,8 +68,11 @@ export {
 // Devices.
 export { Device, listDevices, type CpuInfo, type DeviceOptions, type GpuInfo } from './native/index.ts'
 
+// Several processes that train one network.
+export type { Processes } from './native/index.ts'
+
 // Errors that programs may want to tell apart.
-export { DataError, DeviceError, DisposedError, ShapeError } from './native/index.ts'
+export { DataError, DeviceError, DisposedError, ProcessesError, ShapeError } from './native/index.ts'
 export { DivergedError } from './runs/loop.ts'
 export { LockedError } from './files/lock.ts'
 export { SnapshotError } from './files/safetensors.ts'

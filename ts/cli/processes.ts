@@ -19,7 +19,7 @@ export function ofProgram(): Record<string, string> {
 export async function amongOthers(processes: Processes, work: (place: Neighbours) => Promise<void>): Promise<void> {
   const place = await Neighbours.find(processes)
   place.divideCores()
-  const watching = place.watch((rank) => endSoon(`${processes.names[rank]} has ended without a word`))
+  const watching = place.watch((rank, mayWait) => endSoon(`${processes.names[rank]} has ended without a word`, mayWait))
   processes.watch().catch((error: Error) => endSoon(error.message))
   try {
     await work(place)
@@ -43,16 +43,18 @@ async function told(processes: Processes, error: unknown): Promise<Error> {
   const text = error instanceof Error ? messageOf(error, flagOf) : String(error)
   await processes.fail(text)
   process.exitCode = 1
-  const isOfAnother = error instanceof ProcessesError
-  return new ProcessesError(isOfAnother ? `${text}; ${goesOn}` : `${processes.names[processes.rank]}: ${text}`)
+  if (!(error instanceof ProcessesError)) return new ProcessesError(`${processes.names[processes.rank]}: ${text}`)
+  return error.code === 'ERR_LOST' ? new ProcessesError(`${text}; ${goesOn}`) : error
 }
 
 /** Ends this process, unless it comes to that itself: it may wait for another. */
-function endSoon(reason: string): void {
-  setTimeout(() => {
+function endSoon(reason: string, mayWait = true): void {
+  const end = () => {
     console.error(shownLine(`stylegan: ${reason}; ${goesOn}`))
     process.exit(1)
-  }, 1500).unref()
+  }
+  if (mayWait) setTimeout(end, 1500).unref()
+  else end()
 }
 
 /** Starters that a machine may have. */
@@ -73,8 +75,7 @@ export async function startProcesses(count: number): Promise<void> {
   const version = spawnSync(starter, ['--version'], { encoding: 'utf8' })
   const isOpenMpi = /open ?mpi|openrte|prte/i.test(version.stdout + version.stderr)
   const asRoot = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
-  // Processes end by themselves when one is lost, and say which.
-  const own = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none', ...asRoot] : ['-disable-auto-cleanup']
+  const own = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none', ...asRoot] : []
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   const child = spawn(starter, ['-n', String(count), ...own, ...command], { stdio: 'inherit', detached: true })
   let stoppedBy: NodeJS.Signals | undefined

@@ -123,7 +123,8 @@ async function run({ processes: count, mpiLibrary: library, timeout: timeoutSec,
   }
   await amongOthers(processes, async (place) => {
     const { outdir: _, device: _device, ...course } = options
-    await checkSame(processes, { ...ofProgram(), options: JSON.stringify(course) })
+    const flags = Object.entries(course).map(([key, value]) => [flagOf(key), JSON.stringify(value)] as const)
+    await checkSame(processes, { ...ofProgram(), ...Object.fromEntries(flags) })
     await runAlone(options, { processes, place })
   })
 }

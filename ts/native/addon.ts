@@ -47,10 +47,14 @@ export class DataError extends Error {
   readonly code = 'ERR_DATA'
 }
 
-/** Where this process cannot work with the others any more. Its message names the rank. */
+/** Processes that cannot work together: `ERR_LOST` if one of them ended or stalled, which the message names by its rank. */
 export class ProcessesError extends Error {
   override readonly name = 'ProcessesError'
-  readonly code = 'ERR_PROCESSES'
+  readonly code: 'ERR_PROCESSES' | 'ERR_LOST'
+  constructor(message: string, code: 'ERR_PROCESSES' | 'ERR_LOST' = 'ERR_PROCESSES') {
+    super(message)
+    this.code = code
+  }
 }
 
 /** An error of the addon as one of the classes above. */
@@ -64,7 +68,7 @@ function translate(error: unknown): unknown {
   if (code === 'ERR_DISPOSED') return new DisposedError(message)
   if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)
   if (code === 'ERR_DATA') return new DataError(message)
-  if (code === 'ERR_PROCESSES') return new ProcessesError(message)
+  if (code === 'ERR_PROCESSES' || code === 'ERR_LOST') return new ProcessesError(message, code)
   // napi's own codes are InvalidArg, StringExpected, NumberExpected and so on.
   if (code === 'ERR_ARGUMENT' || (typeof code === 'string' && /^InvalidArg$|Expected$/.test(code))) {
     return new TypeError(message)

@@ -7,6 +7,9 @@ import { Processes, ProcessesError } from '../native/index.ts'
 /** Seconds without a sign of life after which another process counts as lost. */
 export const defaultTimeoutSec = 60
 
+/** Variables by name. */
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** What started this process, if it is one of several. */
 export interface Launch {
   readonly by: string
@@ -27,7 +30,7 @@ const [mpich, openMpi, standard] = endings[process.platform] ?? [
 ]
 
 /** Looks for the variables that starters of MPI jobs set. */
-export function launchOf(env: NodeJS.ProcessEnv = process.env): Launch | undefined {
+export function launchOf(env: Environment = process.env): Launch | undefined {
   const count = (name: string) => (env[name] === undefined ? undefined : Number(env[name]))
   const inSlurm = env['SLURM_STEP_NUM_TASKS'] !== undefined
   const by = inSlurm ? 'srun' : 'mpirun'
@@ -53,7 +56,7 @@ export interface JoinOptions {
   /** An MPI library, in place of those that are looked for. */
   readonly library?: string | undefined
   readonly timeoutSec?: number | undefined
-  readonly env?: NodeJS.ProcessEnv | undefined
+  readonly env?: Environment | undefined
 }
 
 /**
@@ -201,18 +204,29 @@ export class Neighbours {
     process.env['RAYON_NUM_THREADS'] ??= String(Math.max(1, Math.floor(availableParallelism() / this.count)))
   }
 
-  /** Looks whether those of this machine live, which takes no timeout. */
-  watch(onEnd: (rank: number) => void): { stop(): void } {
+  /**
+   * Looks whether those of this machine live, which takes no timeout.
+   *
+   * @param onEnd called with the rank of one that does not; without time to wait where whoever started them is ending all
+   */
+  watch(onEnd: (rank: number, mayWait: boolean) => void): { stop(): void } {
     const { host, namespace, pid: own } = this.#own
     const near = [...this.#places.entries()].filter(([, place]) => {
       return place.host === host && place.namespace === namespace && place.pid !== own
     })
-    const timer = setInterval(() => {
+    const look = (mayWait: boolean) => {
       const gone = near.find(([, { pid }]) => !isAlive(pid))
-      if (gone) onEnd(gone[0])
-    }, 250)
+      if (gone) onEnd(gone[0], mayWait)
+    }
+    const timer = setInterval(() => look(true), 250)
     timer.unref()
-    return { stop: () => clearInterval(timer) }
+    const ending = () => look(false)
+    process.on('SIGTERM', ending)
+    const stop = () => {
+      clearInterval(timer)
+      process.off('SIGTERM', ending)
+    }
+    return { stop }
   }
 }
 

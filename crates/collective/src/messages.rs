@@ -49,6 +49,9 @@ struct Peer {
     has_left: bool,
 }
 
+/// How long what a process has sent may take to arrive after its farewell.
+const LATE: Duration = Duration::from_secs(5);
+
 /// What one thread needs to talk to all other processes.
 pub struct Messages {
     mpi: Mpi,
@@ -199,7 +202,8 @@ impl Messages {
                 return Ok(());
             }
             self.look()?;
-            if let Some((rank, _)) = pending.iter().find(|(rank, _)| self.peers[*rank].has_left) {
+            let is_gone = |peer: &Peer| peer.has_left && peer.seen.elapsed() > LATE;
+            if let Some((rank, _)) = pending.iter().find(|(rank, _)| is_gone(&self.peers[*rank])) {
                 return Err(Error::Lost(format!("{} has ended, while others go on", self.peers[*rank].name)));
             }
             requests = pending;

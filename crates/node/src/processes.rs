@@ -26,7 +26,8 @@ pub struct NativeGroup {
 fn reason(error: Error) -> napi::Error {
     let code = match error {
         Error::Library(_) => "ERR_MPI_LIBRARY",
-        Error::Mpi(_) | Error::Lost(_) => "ERR_PROCESSES",
+        Error::Mpi(_) => "ERR_PROCESSES",
+        Error::Lost(_) => "ERR_LOST",
     };
     napi::Error::from_reason(format!("{code}: {error}"))
 }
