@@ -104,10 +104,9 @@ async function ofItsRun(
   const first = plain({ ...options, gpus })
   if (gpus !== undefined) return first
   const dir = join(first.outdir, runName(first))
-  for await (const run of savedConfigs(first.outdir)) {
-    if (run.dir === dir && (await snapshotsIn(dir)).length > 0) return plain({ ...options, gpus: run.config.gpus })
-  }
-  return plain({ ...options, ...parts })
+  const run = (await savedIn(options)).find((one) => one.dir === dir)
+  const began = run && (await snapshotsIn(dir)).length > 0
+  return plain({ ...options, ...(began ? { gpus: run.config.gpus } : parts) })
 }
 
 /**

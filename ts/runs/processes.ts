@@ -56,7 +56,7 @@ export interface JoinOptions {
   /** An MPI library, in place of those that are looked for. */
   readonly library?: string | undefined
   readonly timeoutSec?: number | undefined
-  readonly env?: Environment | undefined
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /**
