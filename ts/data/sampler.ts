@@ -47,6 +47,7 @@ export const streams = {
   classifier: 6,
   metrics: 7,
   projector: 8,
+  copies: 9,
   /** From here on a stream for each image that training shows. */
   images: 2 ** 32,
 } as const

@@ -1,7 +1,7 @@
 /** The loop of a training: steps, ticks, snapshots (official training_loop.py). */
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { observe, overfitting } from '../training/ada.ts'
+import { copying, observe, overfitting } from '../training/ada.ts'
 import { namingOptions } from '../files/option-names.ts'
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
@@ -11,6 +11,7 @@ import { anyOf } from './processes.ts'
 import { profileTable, type Peak } from '../performance/profile.ts'
 import { statusLine, type RunDir } from './run-dir.ts'
 import { progressAt, type Progress } from '../training/schedule.ts'
+import { leastSide, realsToCompare, shareOfCopies } from '../metrics/copies.ts'
 import { snapshotMetrics } from './metrics.ts'
 import { isMeasured, removeInterrupted, snapshotName, surplusSnapshots } from './snapshots.ts'
 import type { Minibatch, Minibatches, RealTensors } from '../training/minibatches.ts'
@@ -63,6 +64,8 @@ export class Training {
   readonly #processes: Processes | undefined
   /** The parts of a minibatch that are this process's. */
   readonly #share: Share
+  /** Snapshots in a row whose fakes were copies. */
+  #copySnapshots = 0
 
   constructor(reals: Minibatches, config: TrainConfig, run: RunDir, state: TrainingState, given: Given) {
     const { peak, snapshot, processes } = given
@@ -258,7 +261,7 @@ export class Training {
     return { secPerKimg: this.#secPerKimg, leftSec: secondsLeft(this.#config, nimg, this.#secPerKimg) }
   }
 
-  *#endTick(progress: Progress): Generator<TrainEvent, void> {
+  async *#endTick(progress: Progress): AsyncGenerator<TrainEvent, void> {
     const { position } = this.#state
     const secPerTick = position.seconds - position.tickSeconds
     const { secPerKimg, leftSec } = this.#pace(position.nimg)
@@ -287,14 +290,16 @@ export class Training {
       'Resources/peak_memory_gb': this.#state.G.device.memory().peak / 2 ** 30,
     })
     if (position.augment) stats['Progress/augment'] = position.augment.p
-    const warning = this.#warning(stats)
-    if (warning) this.#run.log(warning)
+    const copies = this.#isFirst && this.#isSnapshotDue() ? await this.#copies(progress) : undefined
+    if (copies !== undefined) stats['Progress/copies'] = copies
+    const warnings = [this.#warning(stats), this.#copyWarning(copies)].filter((line) => line !== undefined)
+    for (const warning of warnings) this.#run.log(warning)
     this.#run.appendStats({ nimg: position.nimg, ...stats })
     position.sums = []
     position.sumSteps = 0
     this.#dataWaitSec = 0
     yield { type: 'tick', nimg: position.nimg, line, stats }
-    if (warning) yield { type: 'notice', line: warning }
+    for (const line of warnings) yield { type: 'notice', line }
   }
 
   /** That D knows the images by heart, once: one tick may show it while G is only slow to begin. */
@@ -304,6 +309,25 @@ export class Training {
     const warning = augment && overfitting(augment, stats[realSigns]!, this.#config)
     this.#overfitTicks = warning ? this.#overfitTicks + 1 : 0
     return this.#overfitTicks === 3 ? warning : undefined
+  }
+
+  /** The share of fakes that are nearly copies of training images; undefined where a look at some would say too little. */
+  async #copies({ lod, resolution: side, tickKimg }: Progress): Promise<number | undefined> {
+    const { Gs, D, options } = this.#state
+    const { levels: reals } = this.#reals.dataset
+    const { seed, mirror, snap } = this.#config
+    const compared = realsToCompare(reals.count, tickKimg * 1000 * snap)
+    if (compared === 0 || side < leastSide) return undefined
+    const labels = this.#reals.labelsOn(D.device)
+    return shareOfCopies({ Gs, D, options, lod, reals, side, mirror, seed, labels }, compared)
+  }
+
+  /** That G copies, once: one snapshot may show it by chance. */
+  #copyWarning(copies: number | undefined): string | undefined {
+    if (copies === undefined || this.#copySnapshots === 2) return undefined
+    const warning = copying(copies, this.#config)
+    this.#copySnapshots = warning ? this.#copySnapshots + 1 : 0
+    return this.#copySnapshots === 2 ? warning : undefined
   }
 
   async #profile(peak: Peak): Promise<TrainEvent> {

@@ -65,6 +65,8 @@ export interface Run extends RunSummary {
   readonly snapshots: readonly SnapshotFile[]
   /** The last lines of log.txt. */
   readonly log: readonly string[]
+  /** What its log says of overfitting, and what to do. */
+  readonly notes: readonly string[]
   /** Why training diverged. */
   readonly diverged?: string | undefined
   /** The command that goes on with it. */

@@ -83,9 +83,26 @@ export function chooseAugmentation(
   }
 }
 
+/** Notes of a run that overfits begin like this. */
+const [byHeart, copies] = ['D knows the training images by heart', 'G copies training images']
+
+/** Whether a line of the log says that a run overfits. */
+export const isOverfitting = (line: string): boolean => line.startsWith(byHeart) || line.startsWith(copies)
+
 /** D tells nearly all real images although augmentation cannot do more; undefined while all is well. */
 export function overfitting(state: AugmentState, meanSign: number, { aug }: TrainConfig): string | undefined {
   const isAtLimit = aug === 'fixed' || state.p >= 1
   if (!isAtLimit || !(meanSign > 0.9)) return undefined
-  return `D knows the training images by heart: r_t ${meanSign.toFixed(2)} is above 0.9 although p is at its limit, ${state.p.toFixed(2)}; pictures get worse from here: keep the snapshot with the best metrics, and train with more images, --mirror, or --resume from a trained network`
+  return `${byHeart}: r_t ${meanSign.toFixed(2)} is above 0.9 although p is at its limit, ${state.p.toFixed(2)}; pictures get worse from here: keep the snapshot with the best metrics, and train with more images, --mirror, or --resume from a trained network`
+}
+
+/** Share of copies from which a run is told: a hundredth is what a network that draws new images has. */
+const manyCopies = 0.25
+
+/** That fakes are nearly copies of training images; undefined while all is well. */
+export function copying(share: number, { aug, mirror }: TrainConfig): string | undefined {
+  if (share < manyCopies) return undefined
+  const ways = [...(aug === 'none' ? ['--aug ada'] : []), ...(mirror ? [] : ['--mirror'])]
+  const percent = Math.round(100 * share)
+  return `${copies}: ${percent} % of its pictures are nearer to one of them, in D's features, than these are to each other; keep an earlier snapshot, and train with ${['more images', ...ways].join(', ')}, or --resume from a trained network`
 }

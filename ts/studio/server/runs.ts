@@ -6,12 +6,14 @@ import { isRecord, parseJson } from '../../files/json.ts'
 import { secondsLeft } from '../../runs/cost.ts'
 import { holderOfRun } from '../../runs/run-lock.ts'
 import { snapshotsIn } from '../../runs/snapshots.ts'
+import { isOverfitting } from '../../training/ada.ts'
 import { configFromJson, scheduleOptions, type TrainConfig } from '../../training/config.ts'
 import { timeline } from '../../training/schedule.ts'
 import type { Curve, PictureFile, Run, RunSummary } from '../protocol.ts'
 import type { Place } from './place.ts'
 
 const mostLogLines = 500
+const mostNotes = 2
 const fakes = /^fakes(\d{6,})\.png$/
 
 /** Names of pictures that the page may ask for. */
@@ -139,6 +141,7 @@ export class Runs {
       const path = await this.fileOf(dir, name)
       return path === undefined ? '' : (await readFile(path, 'utf8').catch(() => '')).trimEnd()
     }
+    const log = (await text('log.txt')).split('\n')
     const snapshots = (await snapshotsIn(dir)).filter(({ path }) => files.includes(basename(path)))
     return {
       ...summary,
@@ -159,7 +162,8 @@ export class Runs {
           return { name: network.slice(network.lastIndexOf('/') + 1), kimg, bytes, network }
         }),
       ),
-      log: (await text('log.txt')).split('\n').slice(-mostLogLines),
+      notes: [...new Set(log.filter(isOverfitting))].slice(-mostNotes),
+      log: log.slice(-mostLogLines),
       diverged: files.includes('diverged.txt') ? await text('diverged.txt') : undefined,
       command: config && commandOf(config),
     }

@@ -15,6 +15,7 @@ const groups: readonly Group[] = [
   { title: 'Scores of the discriminator', names: /^Loss\/scores\/(?!fake_G)/ },
   { title: 'Penalties', names: /penalty/ },
   { title: 'Augmentation', names: /(augment|r_t|signs)/i },
+  { title: 'Share of copies of training images', names: /^Progress\/copies$/ },
   { title: 'Learning rates', names: /(lrate|learning_rate)/i },
   { title: 'Seconds per kimg', names: /sec_per_kimg/ },
 ]

@@ -48,6 +48,11 @@ export function Run() {
         <HowFar run={run} />
       </div>
       {run.diverged !== undefined && <Fault message={run.diverged} />}
+      {run.notes.map((note) => (
+        <p key={note} class="note">
+          {note}.
+        </p>
+      ))}
       {errors.map((error) => (
         <Fault key={error} message={error} />
       ))}
