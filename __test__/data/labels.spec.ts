@@ -1,11 +1,11 @@
 /** Labels of class folders, of dataset.json, and of the built-in avatars. */
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../ts/data/dataset.ts'
 import { readLabels, requireLabels } from '../../ts/data/labels.ts'
 import { DataError, encodePng } from '../../ts/native/index.ts'
-import { classFolders, images, options } from '../support/images.ts'
+import { classFolders, folder, images, options } from '../support/images.ts'
 
 test('the built-in avatars have labels that stand for what is drawn', async (t) => {
   const dataset = await openDataset(await options('builtin:avatars', { resolution: 32 }))
@@ -63,6 +63,22 @@ test('a label may be a list of 0 and 1, and classes may have names', async (t) =
   t.deepEqual([...(await readLabels(await openDataset(prepare)))!.values], [0, 1, 1, 0])
   await write('{"labels": [["a/x.png", 1], ["b/x.png", 0]], "classes": ["cat", "dog"]}')
   t.deepEqual((await readLabels(await openDataset(prepare)))!.names, ['cat', 'dog'])
+})
+
+test('folders of a thousand images each are no classes', async (t) => {
+  for (const names of [
+    ['00000/img00000999.png', '00001/img00001000.png'],
+    ['00000/00999.png', '01000/01000.png'],
+  ]) {
+    const data = await folder()
+    for (const name of names) {
+      await mkdir(join(data, dirname(name)))
+      await writeFile(join(data, name), await encodePng(new Uint8Array(8 * 8 * 3), 8, 8, 3))
+    }
+    t.is((await openDataset(await options(data))).info.labels, undefined)
+    await rename(join(data, names[0]!), join(data, dirname(names[0]!), '1.png'))
+    t.deepEqual((await openDataset(await options(data))).info.labels, names.map(dirname))
+  }
 })
 
 /** What is said where labels are needed, and where they are not. */

@@ -1,6 +1,6 @@
 /** What may stand in dataset.json, and the line that is named where something else does. */
 import test from 'ava'
-import { parseListed } from '../../ts/data/listed.ts'
+import { parseListed, quickly } from '../../ts/data/listed.ts'
 import { DataError } from '../../ts/native/index.ts'
 
 const listed = (content: string | Uint8Array) => parseListed('dataset.json', Buffer.from(content))
@@ -59,3 +59,33 @@ for (const [what, content, message] of faults) {
     t.regex(error.message, message)
   })
 }
+
+test('labels in the order of the images are read without keeping the text, and all others in the other way', (t) => {
+  const names = ['a/x.png', 'b "2" é.png', 'c.png']
+  const images = { count: names.length, name: (index: number) => names[index]! }
+  const read = (text: string) => quickly(Buffer.from(text), images)
+  const pairs = names.map((name, i) => [name, 2 - i])
+  for (const text of [JSON.stringify({ labels: pairs }), JSON.stringify({ labels: pairs, name: 1 }, null, 2)]) {
+    t.deepEqual(read(text), { names: ['0', '1', '2'], of: [2, 1, 0] })
+  }
+  t.deepEqual(read(JSON.stringify({ labels: pairs, classes: ['x', 'y', 'z'] }))?.names, ['x', 'y', 'z'])
+  const others: object[] = [
+    { labels: pairs.slice(1) },
+    { labels: [...pairs, ['d.png', 1]] },
+    { labels: [...pairs].reverse() },
+    { labels: names.map((name) => [name, [0, 1]]) },
+    { labels: names.map((name) => [name, 16_384]) },
+    { labels: pairs, attributes: ['hat'] },
+    { name: 'photos', labels: pairs },
+  ]
+  for (const other of others) t.is(read(JSON.stringify(other)), undefined)
+  const text = JSON.stringify({ labels: pairs })
+  for (const broken of [
+    text.slice(0, -1),
+    text.replace('],[', ']['),
+    text.replace('],[', '],,['),
+    '{"labels": null}',
+  ]) {
+    t.is(read(broken), undefined, broken)
+  }
+})

@@ -15,7 +15,7 @@ import {
 } from './classes.ts'
 import { readCsv } from './csv.ts'
 import type { PreparedFolder } from './info.ts'
-import { parseListed, type Listed } from './listed.ts'
+import { parseListed, quickly, type Listed } from './listed.ts'
 import { crc32c, DataError, readNpy } from '../native/index.ts'
 
 /** The classes of the images of a data set. */
@@ -93,15 +93,26 @@ function folderOf(name: string): string | undefined {
   return end < 0 ? undefined : name.slice(0, end)
 }
 
+/**
+ * Whether a file lies in a folder because a folder has a thousand: `00001/img00001234.png` of StyleGAN3's tool, `01000/01234.png`
+ * of FFHQ.
+ */
+function isInThousand(name: string): boolean {
+  const [, folder, number] = /^(\d{5})\/(?:img)?(\d{5,})\.\w+$/.exec(name) ?? []
+  const thousand = Math.floor(Number(number) / 1000)
+  return thousand === Number(folder) || thousand * 1000 === Number(folder)
+}
+
 function folderClasses(data: string, images: Names): Labelling {
   const folders = new Set<string>()
-  let [strays, first] = [0, '']
+  let [strays, first, areThousands] = [0, '', true]
   for (let i = 0; i < images.count; i++) {
     const folder = folderOf(images.name(i))
+    areThousands &&= isInThousand(images.name(i))
     if (folder !== undefined) folders.add(folder)
     else if (strays++ === 0) first = images.name(i)
   }
-  if (folders.size < 2) return { noLabels: noLabelsIn(data), isBroken: false }
+  if (folders.size < 2 || areThousands) return { noLabels: noLabelsIn(data), isBroken: false }
   if (strays > 0) {
     const more = strays > 1 ? ` and ${strays - 1} more` : ''
     const names = shown([...folders].sort().join(', '))
@@ -118,6 +129,8 @@ export function noLabelsIn(data: string): string {
 
 /** The classes of a `dataset.json`. */
 function listedIn(path: string, bytes: Uint8Array, images: Names): Classes | undefined {
+  const quick = quickly(bytes, images)
+  if (quick) return quick
   const listed = parseListed(path, bytes)
   if (listed === undefined) return undefined
   const { labels, wrong } = listed
