@@ -33,6 +33,21 @@ withMpi('two, three and four processes train to the bits of one', async (t, star
   }
 })
 
+withMpi('metrics divide their images, and give the same number', async (t, starter) => {
+  const results = async (of: Starter | undefined, processes: number) => {
+    const outdir = await folder()
+    const metrics = ['--resolution', '16', '--metrics', 'ms_ssim', '--metrics-num', '200', '--kimg', '0.032']
+    const { code, err } = await training(of, processes, await flagsIn(outdir, ...metrics))
+    t.is(code, 0, err)
+    const run = (await readdir(outdir)).find((name) => name.startsWith('demo'))!
+    const lines = (await readFile(join(outdir, run, 'metric-ms_ssim.jsonl'), 'utf8')).trim().split('\n')
+    return lines.map((line) => (JSON.parse(line) as { results: unknown }).results)
+  }
+  const several = await results(starter, 3)
+  t.is(several.length, 1)
+  t.deepEqual(several, await results(undefined, 1))
+})
+
 withMpi('--processes starts them, without --gpus as many parts as processes', async (t, starter) => {
   const [outdir, path] = [await folder(), await asMpiexec(starter)]
   const flags = (await flagsIn(outdir)).filter((flag, i, all) => flag !== '--gpus' && all[i - 1] !== '--gpus')

@@ -13,7 +13,7 @@ import {
 import { configKeys, options, type ConfigKey } from '../training/options.ts'
 import { estimateRun, type Estimate, type ResolutionCost } from '../runs/estimate.ts'
 import { layerTable } from '../networks/layer-table.ts'
-import { chooseDevice, Device, type Processes } from '../native/index.ts'
+import { chooseDevice, Device, ofFirst, type Processes } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { shownLine } from '../files/shown.ts'
@@ -21,7 +21,7 @@ import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { chooseConfig, toMeasure } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
-import { checkSame, defaultTimeoutSec, joinProcesses, launchOf, ofFirst, type Neighbours } from '../runs/processes.ts'
+import { checkSame, defaultTimeoutSec, joinProcesses, launchOf, type Neighbours } from '../runs/processes.ts'
 import { checkFiles } from '../runs/resume.ts'
 import {
   flagOf,

@@ -24,7 +24,7 @@ export type Compared = ImageArray | string | ImageGenerator
 export interface CompareOptions
   extends
     Partial<Omit<MeasureOptions, 'network' | 'images' | 'data' | 'metrics' | 'device' | 'mirror' | 'outdir'>>,
-    Omit<MeasureHooks, 'device' | 'onLine'> {
+    Omit<MeasureHooks, 'device' | 'onLine' | 'processes'> {
   /** A name such as `cpu` or `auto`, or an open device; a network's own is taken for it. */
   readonly device?: string | Device | undefined
 }

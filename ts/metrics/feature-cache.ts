@@ -7,7 +7,7 @@ import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promis
 import { join } from 'node:path'
 import { type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
-import { crc32c, DataError } from '../native/index.ts'
+import { anyOf, crc32c, DataError, ofFirst, type Processes } from '../native/index.ts'
 import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
 import { diskError, writeAtomic } from '../files/write-atomic.ts'
 import { checkVersion } from '../files/version.ts'
@@ -97,6 +97,10 @@ export interface CacheOptions {
   readonly warn?: ((line: string) => void) | undefined
   /** How a file is locked: for tests. */
   readonly lock?: LockRequest['lock']
+  /** Processes that compute batches in turn; the first one alone writes. */
+  readonly processes?: Processes | undefined
+  /** Stops all of them at the same batch. */
+  readonly signal?: AbortSignal | undefined
 }
 
 function versionIn(path: string, text: string): unknown {
@@ -122,13 +126,19 @@ export class FeatureCache {
     this.#options = options
   }
 
+  get #isFirst(): boolean {
+    const { processes } = this.#options
+    return processes === undefined || processes.rank === 0
+  }
+
   /** Rows of some images, computed as far as they are not there yet. */
   async rows(request: RowsRequest): Promise<Rows> {
     const { key, width, count, onProgress } = request
     await this.#open()
     const path = join(this.dir, `${nameOf(key)}.${request.type ?? 'f32'}`)
     ;(request.keep ? this.#kept : this.#temporary).add(path)
-    const isThere = async () => (await sizeOf(path)) >= count * rowBytes(request)
+    const { processes } = this.#options
+    const isThere = () => ofFirst(processes, async () => (await sizeOf(path)) >= count * rowBytes(request))
     // Rows that will be removed stay locked until then: another command would find them gone.
     if (!request.keep) this.#lock(path)
     if (!(await isThere())) {
@@ -146,6 +156,7 @@ export class FeatureCache {
 
   /** Makes the folder with its version, or checks the version of what is there. */
   async #open(): Promise<void> {
+    if (!this.#isFirst) return
     await mkdir(this.dir, { recursive: true })
     const path = join(this.dir, 'version.json')
     const text = await readFile(path, 'utf8').catch(() => undefined)
@@ -155,7 +166,7 @@ export class FeatureCache {
 
   /** Two commands that add to one file would spoil it. */
   #lock(path: string): void {
-    if (this.#locks.has(path)) return
+    if (!this.#isFirst || this.#locks.has(path)) return
     const { lock, warn } = this.#options
     const what = "another 'stylegan metrics' or training that measures this network or these images"
     const advice = (name: NameOf) => `wait for it, or give another ${name('cache')}`
@@ -175,42 +186,69 @@ export class FeatureCache {
   }
 
   async #extend(path: string, request: RowsRequest): Promise<void> {
-    const { width, count, batchSize, compute, describe, onProgress, signal } = request
-    const file = await open(path, 'a')
+    const { width, count, batchSize, describe, onProgress } = request
+    const { processes } = this.#options
+    const signal = request.signal ?? this.#options.signal
+    const file = this.#isFirst ? await open(path, 'a') : undefined
     try {
       // A batch that was cut off is made again.
-      let index = Math.floor((await sizeOf(path)) / rowBytes(request) / batchSize)
-      await file.truncate(index * batchSize * rowBytes(request))
+      let index = await ofFirst(processes, async () => Math.floor((await sizeOf(path)) / rowBytes(request) / batchSize))
+      await file?.truncate(index * batchSize * rowBytes(request))
       while (index * batchSize < count) {
-        signal?.throwIfAborted()
-        onProgress?.(index * batchSize, count)
-        const rows = await compute(index)
-        const bad = rows instanceof Float32Array ? rows.findIndex((value) => !Number.isFinite(value)) : -1
-        if (bad >= 0) {
-          const row = index * batchSize + Math.floor(bad / width)
-          throw new RangeError(`${describe(row)}: finite features are expected, got ${rows[bad]}`)
+        if (await anyOf(processes, signal?.aborted ?? false)) {
+          signal?.throwIfAborted()
+          throw new DOMException('another process was stopped', 'AbortError')
         }
-        // In one piece: what is shorter than a batch was cut off.
-        await file.appendFile(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)).catch((error: unknown) => {
-          throw diskError(path, error)
-        })
-        index++
+        onProgress?.(index * batchSize, count)
+        for (const rows of await this.#batches(index, request)) {
+          const bad = rows instanceof Float32Array ? rows.findIndex((value) => !Number.isFinite(value)) : -1
+          if (bad >= 0) {
+            const row = index * batchSize + Math.floor(bad / width)
+            throw new RangeError(`${describe(row)}: finite features are expected, got ${rows[bad]}`)
+          }
+          // In one piece: what is shorter than a batch was cut off.
+          const bytes = new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength)
+          await file?.appendFile(bytes).catch((error: unknown) => {
+            throw diskError(path, error)
+          })
+          index++
+        }
       }
     } finally {
-      await file.close()
+      await file?.close()
     }
+    // The others read what the first process has written.
+    await anyOf(processes, false)
+  }
+
+  /** Rows of the batches from `index` on, of which each process computes one. */
+  async #batches(
+    index: number,
+    { compute, batchSize, count, type }: RowsRequest,
+  ): Promise<(Float32Array | Uint8Array)[]> {
+    const { processes } = this.#options
+    if (processes === undefined) return [await compute(index)]
+    const own = index + processes.rank
+    const rows = own * batchSize < count ? await compute(own) : new Uint8Array(0)
+    const all = await processes.gather(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength))
+    const wanted = all.slice(0, Math.ceil(count / batchSize) - index)
+    return wanted.map((bytes) => (type === 'u8' ? bytes : new Float32Array(Uint8Array.from(bytes).buffer)))
   }
 
   /** What was computed from all rows of a key, if it is there, whole and of a version that writes its checksum. */
   async result(key: FeatureKey): Promise<Uint8Array | undefined> {
     await this.#open()
-    const file = await readFile(join(this.dir, `${nameOf(key)}.result`)).catch(() => Buffer.alloc(0))
+    const { processes } = this.#options
+    const read = () => readFile(join(this.dir, `${nameOf(key)}.result`)).catch(() => Buffer.alloc(0))
+    const own = this.#isFirst ? await read() : Buffer.alloc(0)
+    const file = processes ? Buffer.from((await processes.gather(own))[0]!) : own
     if (file.length < 4) return undefined
     const bytes = file.subarray(0, -4)
     return crc32c(bytes) === file.readUInt32LE(bytes.length) ? bytes : undefined
   }
 
   async saveResult(key: FeatureKey, bytes: Uint8Array): Promise<void> {
+    if (!this.#isFirst) return
     await this.#open()
     const sum = Buffer.alloc(4)
     sum.writeUInt32LE(crc32c(bytes))
@@ -219,7 +257,8 @@ export class FeatureCache {
 
   /** Removes the rows that were only needed once; results stay. */
   async removeTemporary(): Promise<void> {
-    for (const path of this.#temporary) if (!this.#kept.has(path)) await rm(path, { force: true })
+    await anyOf(this.#options.processes, false) // others may still read
+    for (const path of this.#temporary) if (!this.#kept.has(path) && this.#isFirst) await rm(path, { force: true })
     this.#temporary.clear()
     this.release()
   }

@@ -6,7 +6,7 @@ import { messageOf, namingOptions, optionError } from '../files/option-names.ts'
 import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { readLabels } from '../data/labels.ts'
 import type { PrepareOptions } from '../data/prepare.ts'
-import { DataError, Device } from '../native/index.ts'
+import { DataError, Device, type Processes } from '../native/index.ts'
 import { hashNetwork } from '../networks/hash.ts'
 import type { CustomLayer } from '../networks/params.ts'
 import { shown, shownValue } from '../files/shown.ts'
@@ -82,6 +82,8 @@ export interface MeasureHooks {
   readonly onLine?: (line: MetricLine) => void
   /** In place of opening `device`. */
   readonly device?: Device | undefined
+  /** Processes that share the work: each computes features of its own batches, and the first one alone writes. */
+  readonly processes?: Processes | undefined
   /** The layer of a program, if the network was trained with one. */
   readonly layer?: CustomLayer | undefined
 }
@@ -129,7 +131,8 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
   const device = hooks.device ?? Device.open(options.device)
   const subject = await openSides(options, device, hooks)
   const networks = featureNetworks(device, options)
-  const cache = new FeatureCache(join(root, 'metrics'), { warn: hooks.onWarning })
+  const { processes, signal } = hooks
+  const cache = new FeatureCache(join(root, 'metrics'), { warn: hooks.onWarning, processes, signal })
   const outdir = options.outdir ?? (network === undefined ? '.' : dirname(network))
   await mkdir(outdir, { recursive: true })
   const lines: MetricLine[] = []
@@ -147,7 +150,8 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
         ...subject,
         warn: (line) => hooks.onWarning?.(line),
         progress: (what, done, total) => hooks.onProgress?.(name, what, done, total),
-        signal: hooks.signal,
+        // Of several processes the cache stops all at the same batch.
+        signal: processes ? undefined : signal,
       }
       const { results, details } = await computations[name](measurement)
       const seconds = (performance.now() - began) / 1000
@@ -164,9 +168,12 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
         ...details,
       }
       const path = join(outdir, `metric-${name}.jsonl`)
-      await appendFile(path, JSON.stringify(line) + '\n').catch((error: unknown) => {
-        throw diskError(path, error)
-      })
+      const write = () => appendFile(path, JSON.stringify(line) + '\n')
+      if (processes === undefined || processes.rank === 0) {
+        await write().catch((error: unknown) => {
+          throw diskError(path, error)
+        })
+      }
       lines.push(line)
       hooks.onLine?.(line)
     }

@@ -80,3 +80,21 @@ export class Processes {
     return wait(() => native.leaveGroup())
   }
 }
+
+/** A value of every process, by rank. */
+export async function gatherJson<T>(processes: Processes, value: T): Promise<T[]> {
+  const all = await processes.gather(Buffer.from(JSON.stringify(value)))
+  return all.map((bytes) => JSON.parse(Buffer.from(bytes).toString()) as T)
+}
+
+/** What the first process makes; all get it. */
+export async function ofFirst<T>(processes: Processes | undefined, make: () => T | Promise<T>): Promise<T> {
+  if (processes === undefined) return make()
+  const [first] = await gatherJson(processes, processes.rank === 0 ? await make() : null)
+  return first as T
+}
+
+/** Whether something is so in any process. */
+export async function anyOf(processes: Processes | undefined, isSo: boolean): Promise<boolean> {
+  return processes === undefined ? isSo : (await gatherJson(processes, isSo)).includes(true)
+}

@@ -4,6 +4,7 @@ import { parseMetrics, type TrainConfig } from '../training/config.ts'
 import { emitting } from './emitting.ts'
 import { isMeasured } from './snapshots.ts'
 import { shownLine } from '../files/shown.ts'
+import { ofFirst } from '../native/index.ts'
 import type { MetricName } from '../training/metric-names.ts'
 import { checkNeeds, defaultMetrics } from '../metrics/feature-networks.ts'
 import { measure, metricText, type MeasureHooks, type MeasureOptions } from '../metrics/measure.ts'
@@ -43,11 +44,15 @@ export async function checkMetrics(config: TrainConfig): Promise<void> {
 export async function* snapshotMetrics(
   path: string,
   config: TrainConfig,
-  hooks: Pick<MeasureHooks, 'device' | 'layer' | 'signal'>,
+  hooks: Pick<MeasureHooks, 'device' | 'layer' | 'signal' | 'processes'>,
 ): AsyncGenerator<MetricEvent, void> {
-  const metrics: MetricName[] = []
   // The same snapshot of a run has the same metrics: training is the same bit for bit.
-  for (const name of metricsOf(config)) if (!(await isMeasured(dirname(path), basename(path), name))) metrics.push(name)
+  const isMissing = async (name: MetricName) => !(await isMeasured(dirname(path), basename(path), name))
+  const metrics = await ofFirst(hooks.processes, async () => {
+    const names = metricsOf(config)
+    const missing = await Promise.all(names.map(isMissing))
+    return names.filter((_, i) => missing[i])
+  })
   if (metrics.length === 0) return
   const options: MeasureOptions = {
     ...weightsOf(config),
@@ -74,7 +79,7 @@ export async function* snapshotMetrics(
       hooks.signal,
     )
   } catch (error) {
-    if (hooks.signal?.aborted) return
+    if (hooks.signal?.aborted || (error as Error).name === 'AbortError') return
     // Some images have no such number, for example of one colour: the next snapshot may have.
     if (!(error instanceof RangeError)) throw error
     yield { type: 'metric', line: shownLine(`Warning        not measured: ${error.message}`) }

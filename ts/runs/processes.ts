@@ -2,7 +2,7 @@
 import { availableParallelism, cpus, hostname } from 'node:os'
 import { readlinkSync } from 'node:fs'
 import { shown, shownLine } from '../files/shown.ts'
-import { Processes, ProcessesError } from '../native/index.ts'
+import { gatherJson, Processes, ProcessesError } from '../native/index.ts'
 
 /** Seconds without a sign of life after which another process counts as lost. */
 export const defaultTimeoutSec = 60
@@ -109,24 +109,6 @@ async function checkedSize(processes: Processes, { by, size }: Launch): Promise<
   throw new ProcessesError(
     `${processes.library}: ${size} processes are expected, as ${by} has started them, MPI sees ${processes.size}; ${remedy}`,
   )
-}
-
-/** A value of every process, by rank. */
-export async function gatherJson<T>(processes: Processes, value: T): Promise<T[]> {
-  const all = await processes.gather(Buffer.from(JSON.stringify(value)))
-  return all.map((bytes) => JSON.parse(Buffer.from(bytes).toString()) as T)
-}
-
-/** What the first process makes; all get it. */
-export async function ofFirst<T>(processes: Processes | undefined, make: () => T | Promise<T>): Promise<T> {
-  if (processes === undefined) return make()
-  const [first] = await gatherJson(processes, processes.rank === 0 ? await make() : null)
-  return first as T
-}
-
-/** Whether something is so in any process. */
-export async function anyOf(processes: Processes | undefined, isSo: boolean): Promise<boolean> {
-  return processes === undefined ? isSo : (await gatherJson(processes, isSo)).includes(true)
 }
 
 /**

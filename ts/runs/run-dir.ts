@@ -186,6 +186,7 @@ export class RunDir {
 
   /** Add the metrics of a snapshot to TensorBoard's event file, as Metrics/<name>. */
   appendMetrics(nimg: number, results: Readonly<Record<string, number>>): void {
+    if (!this.#writes) return
     const scalars = Object.entries(results).map(([name, value]) => [`Metrics/${name}`, value] as [string, number])
     this.#appendEvent({ step: Math.floor(nimg / 1000), scalars })
   }

@@ -5,9 +5,8 @@ import { copying, observe, overfitting } from '../training/ada.ts'
 import { namingOptions } from '../files/option-names.ts'
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
-import { scope, type Processes, type Tensor } from '../native/index.ts'
+import { anyOf, scope, type Processes, type Tensor } from '../native/index.ts'
 import { imageGrid, realsGrid } from './pictures.ts'
-import { anyOf } from './processes.ts'
 import { profileTable, type Peak } from '../performance/profile.ts'
 import { statusLine, type RunDir } from './run-dir.ts'
 import { progressAt, type Progress } from '../training/schedule.ts'
@@ -83,7 +82,7 @@ export class Training {
   async *events(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     const { position } = this.#state
     // Metrics that an interruption cut off go on with the features that were computed.
-    if (this.#isFirst && this.#last && this.#isOwn(this.#last.path) && this.#isSnapshotDue()) {
+    if (this.#last && this.#isOwn(this.#last.path) && this.#isSnapshotDue()) {
       yield* this.#metrics(this.#last.path, signal)
     }
     if (this.#isFirst && position.step === 0) yield* this.#firstPictures()
@@ -107,7 +106,7 @@ export class Training {
     return this.#snapshot(!this.#isSnapshotDue())
   }
 
-  /** Of several processes the first one draws, measures and writes. */
+  /** Of several processes the first one draws and writes. */
   get #isFirst(): boolean {
     return this.#processes === undefined || this.#processes.rank === 0
   }
@@ -152,9 +151,8 @@ export class Training {
   /** What follows the steps of a tick. */
   async *#maintain(progress: Progress, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     yield* this.#endTick(progress)
-    if (!this.#isFirst) return
     if (this.#peak) yield await this.#profile(this.#peak)
-    yield await this.#fakes(progress)
+    if (this.#isFirst) yield await this.#fakes(progress)
     if (this.#isSnapshotDue()) yield* this.#measured(signal)
   }
 
@@ -350,8 +348,10 @@ export class Training {
   async *#measured(signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     const snapshot = await this.#snapshot()
     yield snapshot
+    // The others read what the first process has written.
+    await anyOf(this.#processes, false)
     yield* this.#metrics(snapshot.path, signal)
-    if (this.#config.keep === 'all') return
+    if (this.#config.keep === 'all' || !this.#isFirst) return
     for (const path of await surplusSnapshots(this.#run.path, this.#config.keep)) {
       await rm(path, { force: true })
       yield { type: 'notice', line: `removed ${path}; --keep all keeps every snapshot` }
@@ -362,7 +362,8 @@ export class Training {
   async *#metrics(path: string, signal?: AbortSignal): AsyncGenerator<TrainEvent, void> {
     const { position, G, options } = this.#state
     const layer = options.layer && 'apply' in options.layer ? options.layer : undefined
-    for await (const event of snapshotMetrics(path, this.#config, { device: G.device, layer, signal })) {
+    const hooks = { device: G.device, layer, signal, processes: this.#processes }
+    for await (const event of snapshotMetrics(path, this.#config, hooks)) {
       if (event.type === 'metric' && event.results) this.#run.appendMetrics(position.nimg, event.results)
       yield event
     }
@@ -376,7 +377,7 @@ export class Training {
       throw error instanceof RangeError ? this.#diverged(error.message, nimg) : error
     })
     this.#last = { path: this.#run.file(name), nimg }
-    if (!interrupted) await removeInterrupted(this.#run.path)
+    if (!interrupted && this.#isFirst) await removeInterrupted(this.#run.path)
     return { type: 'snapshot', ...this.#last }
   }
 }
