@@ -31,12 +31,15 @@ const standIns = {
   'face.png': '../images/palette.png',
   'GAN_GEN_SHADOW_3_7.pth': 'huangzh13/linear32/GAN_GEN_SHADOW_3_7.pth',
   'GAN_DIS_3_7.pth': 'huangzh13/linear32/GAN_DIS_3_7.pth',
+  'pets.zip': '../sources/stylegan3.zip',
+  'cifar-10-python.tar.gz': '../sources/cifar-10-python.tar.gz',
 }
 
 /** What makes a command short; a flag that is given twice counts as given last. */
 function short(command: string, data: string, place: number): string[] {
   // Each training has a folder of its own, as different photos would have.
-  const small = [...tinyFlags, '--resolution', '32', '--data', data, '--desc', `command-${place}`]
+  const own = Object.keys(standIns).some((name) => command.includes(`--data ${name}`))
+  const small = [...tinyFlags, '--resolution', '32', ...(own ? [] : ['--data', data]), '--desc', `command-${place}`]
   // The networks are those of the file.
   if (/ train .*--resume avatars/.test(command)) {
     return [

@@ -49,7 +49,11 @@ export function classifierCommand(): Command {
 function trainCommand(): Command {
   const command = new Command('train')
     .description('Train one classifier for each attribute. Ctrl-C stops; finished ones are not trained again.')
-    .option('--data <path>', 'labelled images: a folder a class, or attributes in dataset.json', BUILTIN_AVATARS)
+    .option(
+      '--data <path>',
+      'labelled images: a folder a class, attributes in dataset.json, CIFAR and the like',
+      BUILTIN_AVATARS,
+    )
     .option('--attributes <names>', 'comma-separated, or all', 'all')
     .option('--resolution <pixels>', "side of the images, at most the network's and 256", parseWhole, 32)
     .option('--num-channels <n>', '1 (gray), 3 (RGB) or 4 (RGBA)', parseWhole, 3)

@@ -43,10 +43,13 @@ export function metricsCommand(): Command {
       'Measure a trained network, or a folder of images. Ctrl-C keeps what was computed; the same command goes on.',
     )
     .option('--network <path>', networkHelp)
-    .option('--images <path>', 'folder of images, or statistics of pytorch-fid (.npz), in place of a network')
+    .option(
+      '--images <path>',
+      'images (a folder, a zip and the like), or statistics of pytorch-fid (.npz), in place of a network',
+    )
     .option(
       '--data <path>',
-      'real images: a folder, a prepared dataset or .npz (default: what the network was trained on)',
+      'real images: a folder, a zip and the like, or statistics (.npz) (default: what the network was trained on)',
     )
     .option('--metrics <names>', 'comma-separated (default: fid50k if there are weights for it, else swd,ms_ssim)')
     .option('--weights <dir>', 'folder with published weight files under their own names')

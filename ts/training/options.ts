@@ -70,13 +70,13 @@ export const options = {
     flag: '--preset <name>',
     help: `options to start from: ${presetNames.join(', ')}`,
   }),
-  /** Folder of images or prepared dataset, or `builtin:avatars`. */
+  /** Folder of images, archive, records or prepared dataset (docs/data-sets.md), or `builtin:avatars`. */
   data: option({
-    rule: { ...text('a folder of images or a prepared dataset'), advice: `name one, or use ${BUILTIN_AVATARS}` },
+    rule: { ...text('a folder of images or another data set'), advice: `name one, or use ${BUILTIN_AVATARS}` },
     default: '', // must be given
     demo: BUILTIN_AVATARS,
-    flag: '--data <dir>',
-    help: 'folder of images (PNG, JPEG, GIF, WebP, BMP, TIFF; any size; nested), or a prepared dataset',
+    flag: '--data <path>',
+    help: 'folder of images (PNG, JPEG, GIF, WebP, BMP, TIFF; any size; nested), zip, TFRecord, LSUN, CIFAR, MNIST, .npy, .npz, Parquet, or a prepared dataset',
   }),
   /** Folder that holds the run directories. */
   outdir: option({

@@ -1,5 +1,5 @@
 /** Every form of data that people have, as the programs that write it wrote the same images. */
-import { copyFile, utimes } from 'node:fs/promises'
+import { copyFile, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../../ts/data/dataset.ts'
@@ -160,4 +160,11 @@ test('what is no data set is refused by what it is', async (t) => {
     message: /make\.py: a folder of images is expected, got a file of another kind; give a folder of images, a zip/,
   })
   await t.throwsAsync(openSource(fixture('gone')), { instanceOf: DataError, message: /got nothing; check the path/ })
+})
+
+test('the page on data sets has a row for each kind of source', async (t) => {
+  const page = await readFile(new URL('../../../docs/data-sets.md', import.meta.url), 'utf8')
+  const rows = [...page.split('## Labels')[0]!.matchAll(/^\| ([\w ]+) \|/gm)].map(([, kind]) => kind!).slice(1)
+  const kinds = ['folder', 'LMDB', 'idx', 'prepared data set', ...forms.map(([, kind]) => kind)]
+  t.deepEqual([...new Set(kinds)].sort(), rows.sort())
 })
