@@ -39,8 +39,8 @@ const manyAvatars = { folder: join(outdir, 'avatars'), count: 10_000 }
 
 /** The most promising first. */
 const factors: Readonly<Record<string, ConfigOverrides>> = {
-  gamma5: { gamma: 5 },
   gamma1: { gamma: 1 },
+  gamma5: { gamma: 5 },
   demo: {},
   rates: { gamma: 5, glr: 0.002, dlr: 0.002 },
   minibatch: { gamma: 5, batch: 16 },
