@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
+import { namingPublisher } from '../data/published.ts'
 import type { DatasetInfo } from '../data/info.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import type { Device } from '../native/index.ts'
@@ -88,7 +89,7 @@ async function namedSnapshot({ resume }: TrainConfig): Promise<string | undefine
  * @throws Error naming what is missing, RangeError if `--resume` names a snapshot that `--kimg` does not exceed
  */
 export async function checkFiles(config: TrainConfig): Promise<void> {
-  await checkData(config.data)
+  await namingPublisher(config.preset, () => checkData(config.data))
   await checkOutdir(config.outdir)
   await checkStart(config)
 }

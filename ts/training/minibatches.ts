@@ -1,6 +1,7 @@
 /** The real images of each step. */
 import { join } from 'node:path'
 import { openDataset, openImages, type Dataset } from '../data/dataset.ts'
+import { namingPublisher, publishedData } from '../data/published.ts'
 import { requireLabels, type Labels } from '../data/labels.ts'
 import type { ImageSet } from '../data/memory.ts'
 import type { PreparingOptions } from '../data/prepare.ts'
@@ -54,7 +55,9 @@ export class Minibatches {
     const options = { ...how, cache: join(outdir, 'datasets'), resolution, channels, skipBad, labels }
     const dataset = images
       ? await openImages(images, options)
-      : await openDataset({ ...options, data: config.data, verify })
+      : await namingPublisher(config.preset, async () =>
+          openDataset({ ...options, ...(await publishedData(config.preset, config.data, resolution)), verify }),
+        )
     const named = images ? { ...config, data: dataset.dir } : config
     if (!labels) return new Minibatches(named, dataset, undefined)
     const read = await labelsFor(dataset, named)

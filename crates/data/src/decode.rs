@@ -8,6 +8,7 @@ use image::{
     ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage,
 };
 
+use crate::buffer;
 use crate::format::{self, Format};
 use crate::profile::to_srgb;
 use crate::{Error, Input, Recipe, Result, check_channels};
@@ -64,6 +65,11 @@ impl Image {
     /// The pixels, `[height, width, channels]`.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
+    }
+
+    /// Its memory, for the next image of this thread.
+    pub(crate) fn recycle(self) {
+        buffer::give(self.pixels);
     }
 
     /// The same image with the recipe's number of channels.
@@ -140,12 +146,24 @@ fn decode_bytes(bytes: &[u8], recipe: &Recipe) -> Result<Image, String> {
     // Unreadable EXIF is no reason to lose an image: it is taken as it stands.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = if recipe.convert_profiles { decoder.icc_profile().ok().flatten() } else { None };
-    let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;
+    let mut decoded = read(decoder).map_err(explain)?;
     if let Some(profile) = profile {
         decoded = to_srgb(decoded, &profile)?;
     }
     decoded.apply_orientation(orientation);
     image_of(decoded, recipe)
+}
+
+fn read(decoder: impl ImageDecoder) -> image::ImageResult<DynamicImage> {
+    let (width, height) = decoder.dimensions();
+    match decoder.color_type() {
+        ColorType::Rgb8 => {
+            let mut raw = buffer::take(decoder.total_bytes() as usize);
+            decoder.read_image(&mut raw)?;
+            Ok(DynamicImage::from(RgbImage::from_raw(width, height, raw).unwrap_or_default()))
+        }
+        _ => DynamicImage::from_decoder(decoder),
+    }
 }
 
 pub(crate) fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), String> {

@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+mod buffer;
 mod checksum;
 mod dataset;
 mod decode;

@@ -62,7 +62,9 @@ pub fn prepare_chunk(
         let bytes = input.bytes()?;
         let image = decode_read(input, &bytes, recipe)?;
         let key = if needs_key { Some(Key::of(&bytes, &image)?) } else { None };
-        Ok((key, pyramid(&fit(&image, writer.resolution(), recipe)?)?))
+        let fitted = fit(&image, writer.resolution(), recipe)?;
+        image.recycle();
+        Ok((key, pyramid(&fitted)?))
     };
     let decoded: Vec<Result<(Option<Key>, Vec<Vec<u8>>)>> = inputs.par_iter().map(levels).collect();
     let mut good = Vec::with_capacity(decoded.len());

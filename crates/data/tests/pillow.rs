@@ -49,11 +49,9 @@ fn center_crop_wide_follows_the_official_tool() {
 fn colour_profiles_are_converted_as_little_cms_does() {
     let recipe = Recipe { convert_profiles: true, ..Recipe::new(3) };
     // JPEG at quality 100 changes colours by a few levels; the conversion makes more of them.
-    for (name, expected, allowed) in [
-        ("adobe.png", "adobe-srgb.png", 2),
-        ("adobe.jpg", "adobe-srgb.png", 8),
-        ("gray.png", "gray-srgb.png", 2),
-    ] {
+    for (name, expected, allowed) in
+        [("adobe.png", "adobe-srgb.png", 2), ("adobe.jpg", "adobe-srgb.png", 8), ("gray.png", "gray-srgb.png", 2)]
+    {
         let ours = decode(&Input::from(path(name)), &recipe).unwrap();
         let most = difference(&ours, &open(expected, 3));
         assert!(most <= allowed, "{name}: {most}");
