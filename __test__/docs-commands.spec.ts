@@ -58,6 +58,7 @@ function short(command: string, data: string, place: number): string[] {
     ]
   }
   if (/ train .*--resume/.test(command)) return [...small, '--kimg', '0.128']
+  if (command.includes(' dataset ')) return []
   if (command.includes(' train --data')) return small
   if (command.includes(' project')) return ['--num-steps', '3']
   if (command.includes(' directions ')) return ['--num', '64']
@@ -78,7 +79,10 @@ test('every command and example of docs/ runs', async (t) => {
   let place = 0
   const stylegan = (command: string) => {
     t.regex(command, /^npx stylegan /)
-    return run(process.execPath, [main, ...command.split(' ').slice(2), ...short(command, data, place++)], { cwd })
+    const args = command.split(' ').slice(2)
+    // These name their source without a flag.
+    if (args[0] === 'dataset' && args[2] === './photos') args[2] = data
+    return run(process.execPath, [main, ...args, ...short(command, data, place++)], { cwd })
   }
   // The others draw and measure what the README's first command trained.
   const readme = /^npx stylegan train .*$/m.exec(await readFile(join(root, 'README.md'), 'utf8'))![0]
@@ -114,6 +118,9 @@ test('every option that README and docs/ name is one of a command', async (t) =>
     'directions',
     'metrics',
     'classifier train',
+    'dataset inspect',
+    'dataset prepare',
+    'dataset export',
     'info',
   ]
   const named = [...commands, 'import', 'export', 'devices', 'bench', 'studio']
@@ -124,7 +131,7 @@ test('every option that README and docs/ name is one of a command', async (t) =>
     const ours = page === 'stylegan3-users.md' ? text!.replace(/^\|[^|]*\|/gm, '|') : text!
     const spans = [...ours.matchAll(/`((?:npx )?(?:stylegan )?(?:[a-z]+ )*--[^`]*)`/g)].map((match) => match[1]!)
     for (const span of spans) {
-      if (/^(?!npx |stylegan |train |generate |noise |metrics |classifier )[a-z]/.test(span)) continue // another program
+      if (/^(?!npx |stylegan |train |generate |noise |metrics |classifier |dataset )[a-z]/.test(span)) continue // another program
       for (const option of span.match(/--[a-z][\w-]*/g) ?? []) t.true(known.has(option), `${page}: ${option}`)
     }
   }

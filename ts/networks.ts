@@ -104,11 +104,13 @@ export type { AugmentState, Window as AugmentWindow } from './training/ada.ts'
 export type { ImagesSeen, Position } from './training/snapshot-metadata.ts'
 
 // Data sets: prepared once, read by index.
-export { openDataset, openImages, type Dataset } from './data/dataset.ts'
+export { openDataset, openImages, prepareDataset, type Dataset } from './data/dataset.ts'
+export { exportDataset, type ExportOptions } from './data/export.ts'
+export { inspectSource, type InspectOptions, type Inspection, type Repeat, type Sample } from './data/inspect.ts'
 export type { DatasetInfo, PreparedFolder } from './data/info.ts'
 export { readLabels, type Labels } from './data/labels.ts'
 export type { PreparingOptions, PrepareOptions } from './data/prepare.ts'
-export type { Levels } from './native/index.ts'
+export type { Levels, Recipe, ResizeFilter } from './native/index.ts'
 
 // From tensors to pictures, and files of tensors.
 export { fromBytes, toBytes } from './data/pixels.ts'

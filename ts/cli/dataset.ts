@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { prepareDataset, openDataset, type Dataset } from '../data/dataset.ts'
-import { exportDataset } from '../data/export.ts'
+import { checkFree, exportDataset } from '../data/export.ts'
 import { readInfo } from '../data/info.ts'
 import { inspectSource } from '../data/inspect.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
@@ -25,7 +25,7 @@ export function datasetCommand(): Command {
       'after',
       `
 SOURCE is told by its content: a folder of images, with classes in folders or in dataset.json, or any
-other form that docs/datasets.md lists. train --data takes the same sources and prepares them by itself;
+other form that docs/data-sets.md lists. train --data takes the same sources and prepares them by itself;
 these commands are for choices that train does not have, and for looking first.
 
 Examples:
@@ -139,6 +139,7 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
   await working(console.log, async (signal, progress) => {
     const hooks = noting(signal, progress)
     const onProgress = (done: number, total: number) => progress.count('writing images', done, total)
+    await checkFree(output)
     const info = await readInfo(source)
     // Beside the output, where there is room for it; hidden, and found again after an interruption.
     const cache = join(dirname(resolve(output)), `.${basename(output)}.prepared`)

@@ -19,7 +19,7 @@ import {
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
-import { openSource, type Source } from './sources/index.ts'
+import { openSource } from './sources/index.ts'
 import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
@@ -65,7 +65,8 @@ export async function prepareDataset(output: string, given: Omit<PrepareOptions,
   const { data } = given
   const options = { ...given, cache: dirname(dir) }
   const isAvatars = data === BUILTIN_AVATARS
-  const source = isAvatars ? undefined : await openUnprepared(data, options)
+  if (!isAvatars) await checkData(data)
+  const source = isAvatars ? undefined : await openSource(data, options)
   try {
     await checkOutputFolder(dir, source ? resolve(data) : data)
     const plan = source ? await planSource(source, options) : planAvatars(options.resolution, options)
@@ -74,14 +75,6 @@ export async function prepareDataset(output: string, given: Omit<PrepareOptions,
     await source?.close()
   }
   return openPrepared(dir, { ...options, data: dir })
-}
-
-async function openUnprepared(data: string, options: PrepareOptions): Promise<Source> {
-  await checkData(data)
-  if ((await readInfo(data)) === undefined) return openSource(data, options)
-  throw new DataError(
-    `${data}: images that are not prepared are expected, got a prepared dataset; train --data opens it`,
-  )
 }
 
 /** @throws DataError unless a data set of this source may be written to the folder */

@@ -70,7 +70,8 @@ type Job = ExportOptions & { images: ExportedImages; json: Buffer; own: string; 
 
 const progressPath = (own: string) => `${own}.json`
 
-async function checkFree(path: string): Promise<void> {
+/** @throws DataError if something is where an export would go */
+export async function checkFree(path: string): Promise<void> {
   const entry = await stat(path).catch(() => undefined)
   if (entry === undefined) return
   const isEmpty = entry.isDirectory() && (await readdir(path)).length === 0

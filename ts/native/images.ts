@@ -1,14 +1,29 @@
 /** Image files and prepared data sets, on worker threads. */
 import { call, native, number, type Shape, sizes, wait, whole, type Native } from './addon.ts'
 
+/** The images of a folder, sorted by path, and its other files. */
+export interface Listing {
+  readonly count: number
+  /** The path of an image below the folder. */
+  name(index: number): string
+  /** Bytes of each file. */
+  readonly sizes: Float64Array
+  /** Node's mtimeMs of each file. */
+  readonly modifiedMs: Float64Array
+  /** Files that are not decoded: their kind, or why they are bad images. */
+  readonly leftOut: readonly Native.NativeLeftOut[]
+}
+
 /**
- * The files in a folder and the folders in it, sorted by path: images with sizes in bytes and times as Node's mtimeMs, and what is
- * left out, with its kind or with why it is a bad image.
+ * The files in a folder and the folders in it. Names stay in one block of bytes: a million strings would take five times as much.
  *
  * @param keepDrawn take pictures for images that this program drew, and those in its run directories
  */
-export function listImages(dir: string, keepDrawn: boolean): Promise<Native.NativeListing> {
-  return wait(() => native.listImages(dir, keepDrawn))
+export async function listImages(dir: string, keepDrawn: boolean): Promise<Listing> {
+  const { names, ends, sizes, modifiedMs, leftOut } = await wait(() => native.listImages(dir, keepDrawn))
+  const text = Buffer.from(names.buffer, names.byteOffset, names.length)
+  const name = (index: number) => text.toString('utf8', index === 0 ? 0 : ends[index - 1], ends[index])
+  return { count: ends.length, name, sizes, modifiedMs, leftOut }
 }
 
 /** What is wrong with a text that should be JSON, with line and column. */

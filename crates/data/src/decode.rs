@@ -7,6 +7,7 @@ use image::metadata::Orientation;
 use image::{
     ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage,
 };
+use memchr::memchr;
 
 use crate::buffer;
 use crate::format::{self, Format};
@@ -195,7 +196,7 @@ fn explain(error: ImageError, name: &str) -> String {
 /// that may lie inside a segment.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
-    while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xff)) {
+    while let Some(step) = bytes.get(at..).and_then(|rest| memchr(0xff, rest)) {
         at += step;
         match bytes.get(at + 1) {
             None => return false,

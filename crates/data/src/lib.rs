@@ -36,7 +36,7 @@ pub use error::{Error, Result};
 pub use input::Input;
 pub use inspect::{Facts, inspect_chunk};
 pub use json::json_fault;
-pub use list::{ImageFile, LeftOut, Listing, Reason, list_images};
+pub use list::{ImageFiles, LeftOut, Listing, Reason, list_images};
 pub use lock::{FileLock, Locking};
 pub use npy::{FloatArray, read_npy_f32, write_npy_f32};
 pub use png::{encode_drawn_png, encode_png};

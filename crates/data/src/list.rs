@@ -1,6 +1,7 @@
 //! Finding the images of a folder.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,20 +16,51 @@ use crate::{Error, Result};
 #[derive(Debug, Default)]
 pub struct Listing {
     /// What is to be decoded, sorted by path.
-    pub images: Vec<ImageFile>,
+    pub images: ImageFiles,
     /// What is left out, sorted by path.
     pub left_out: Vec<LeftOut>,
 }
 
-/// A file that is an image, by its content or by its name.
-#[derive(Debug, PartialEq)]
-pub struct ImageFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Bytes.
-    pub size: u64,
-    /// When it was changed, in milliseconds since 1970.
-    pub modified_ms: f64,
+/// Files that are images, by their content or by their names: 20 bytes each and a name, of which there may be millions.
+#[derive(Debug, Default)]
+pub struct ImageFiles {
+    /// Paths below the folder, one after the other, in UTF-8.
+    pub names: Vec<u8>,
+    /// Where each name ends.
+    pub ends: Vec<u32>,
+    /// Bytes of each file.
+    pub sizes: Vec<f64>,
+    /// When each file was changed, in milliseconds since 1970.
+    pub modified_ms: Vec<f64>,
+}
+
+impl ImageFiles {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The path of an image below the folder.
+    pub fn name(&self, index: usize) -> &str {
+        let first = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        std::str::from_utf8(&self.names[first..self.ends[index] as usize]).unwrap_or_default()
+    }
+
+    fn push(&mut self, name: &str, found: &Metadata) -> std::result::Result<(), Reason> {
+        let end = u32::try_from(self.names.len() + name.len());
+        let end =
+            end.map_err(|_| Reason::Bad("names of 4 GiB are expected at most; take a part of the folder".into()))?;
+        self.names.extend(name.as_bytes());
+        self.ends.push(end);
+        self.sizes.push(found.len() as f64);
+        self.modified_ms.push(modified_ms(found));
+        Ok(())
+    }
 }
 
 /// A file that is not to be decoded.
@@ -76,16 +108,19 @@ pub fn list_images(dir: &Path, keep_drawn: bool) -> Result<Listing> {
     if !keep_drawn && dir.join("training_options.json").exists() {
         return Err(refuse("this is a run directory of stylegan, and its pictures are no data; name a folder of photographs, or open one with \"metrics --images\"".into()));
     }
-    let Walk { candidates, mut left_out } = walk(dir, keep_drawn)?;
-    let found: Vec<_> = candidates.into_par_iter().map(|candidate| candidate.examine(keep_drawn)).collect();
-    let mut images = Vec::new();
-    for entry in found {
-        match entry {
-            Ok(image) => images.push(image),
-            Err(other) => left_out.push(other),
+    let Walk { mut candidates, mut left_out } = walk(dir, keep_drawn)?;
+    candidates.sort_unstable();
+    let mut images = ImageFiles::default();
+    // In parts: what is known of a file while it is examined takes more than what is kept of it.
+    for part in candidates.chunks(EXAMINED_AT_ONCE) {
+        let found: Vec<_> = part.par_iter().map(|name| examine(dir.join(name), keep_drawn)).collect();
+        for (name, found) in part.iter().zip(found) {
+            let kept = found.and_then(|found| images.push(name.to_str().unwrap_or_default(), &found));
+            if let Err(reason) = kept {
+                left_out.push(LeftOut { path: dir.join(name), reason });
+            }
         }
     }
-    images.sort_by(|a, b| a.path.cmp(&b.path));
     left_out.sort_by(|a, b| a.path.cmp(&b.path));
     if images.is_empty() && !left_out.iter().any(|file| matches!(file.reason, Reason::Bad(_))) {
         return Err(refuse(format!(
@@ -120,15 +155,13 @@ fn is_foreign(kind: &str) -> bool {
     matches!(kind, "AVIF" | "HEIC" | "JPEG XL" | "JPEG 2000" | "Photoshop document" | "raw photograph")
 }
 
-/// A file of which the name alone is known.
-struct Candidate {
-    path: PathBuf,
-    metadata: io::Result<Metadata>,
-}
+/// Files that are examined before the next ones are looked at.
+const EXAMINED_AT_ONCE: usize = 8192;
 
 #[derive(Default)]
 struct Walk {
-    candidates: Vec<Candidate>,
+    /// Paths below the folder.
+    candidates: Vec<PathBuf>,
     left_out: Vec<LeftOut>,
 }
 
@@ -136,12 +169,13 @@ fn walk(dir: &Path, keep_drawn: bool) -> Result<Walk> {
     let mut found = Walk::default();
     let mut seen = HashSet::new();
     // A list of folders still to read instead of recursion: depth is the user's, the stack is not.
-    let mut folders = vec![(dir.to_owned(), false)];
-    while let Some((folder, in_run)) = folders.pop() {
+    let mut folders = vec![(PathBuf::new(), false)];
+    while let Some((below, in_run)) = folders.pop() {
+        let folder = dir.join(&below);
         let entries = match read_folder(&folder) {
             Ok((canonical, _)) if !seen.insert(canonical.clone()) => continue,
             Ok((_, entries)) => entries,
-            Err(error) if folder == dir => return Err(Error::io(dir)(error)),
+            Err(error) if below.as_os_str().is_empty() => return Err(Error::io(dir)(error)),
             Err(error) => {
                 found.left_out.push(LeftOut { path: folder, reason: Reason::Bad(error.to_string()) });
                 continue;
@@ -149,17 +183,17 @@ fn walk(dir: &Path, keep_drawn: bool) -> Result<Walk> {
         };
         let in_run = in_run || !keep_drawn && is_own(&entries);
         let mut inside = Vec::new();
-        for path in entries {
-            let metadata = fs::metadata(&path);
-            if metadata.as_ref().is_ok_and(Metadata::is_dir) {
+        for Entry { name, is_dir } in entries {
+            let path = below.join(&name);
+            if is_dir {
                 inside.push((path, in_run));
             } else if !in_run {
                 // Labels are no file that was passed over.
-                if path.parent() != Some(dir) || path.file_name() != Some("dataset.json".as_ref()) {
-                    found.candidates.push(Candidate { path, metadata });
+                if !below.as_os_str().is_empty() || name != "dataset.json" {
+                    found.candidates.push(path);
                 }
             } else if format::has_image_suffix(&suffix(&path)) {
-                found.left_out.push(LeftOut { path, reason: Reason::Kind(IN_RUN.into()) });
+                found.left_out.push(LeftOut { path: dir.join(path), reason: Reason::Kind(IN_RUN.into()) });
             }
         }
         // Reversed because the last one pushed is read first; sorted so that which of two links wins is fixed.
@@ -169,58 +203,65 @@ fn walk(dir: &Path, keep_drawn: bool) -> Result<Walk> {
     Ok(found)
 }
 
+struct Entry {
+    name: OsString,
+    is_dir: bool,
+}
+
 /// A folder's real path, and what is in it but for what is hidden.
-fn read_folder(folder: &Path) -> io::Result<(PathBuf, Vec<PathBuf>)> {
+fn read_folder(folder: &Path) -> io::Result<(PathBuf, Vec<Entry>)> {
     let canonical = fs::canonicalize(folder)?;
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            entries.push(entry.path());
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
         }
+        let is_dir = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => true,
+            Ok(kind) if kind.is_file() => false,
+            // What a link leads to.
+            _ => fs::metadata(entry.path()).is_ok_and(|found| found.is_dir()),
+        };
+        entries.push(Entry { name, is_dir });
     }
     Ok((canonical, entries))
 }
 
 /// Whether a folder is a run directory or a prepared dataset, finished or not.
-fn is_own(entries: &[PathBuf]) -> bool {
-    let has = |name: &str| entries.iter().any(|path| path.file_name() == Some(name.as_ref()));
+fn is_own(entries: &[Entry]) -> bool {
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     has("training_options.json") || has("preparing.json") || has("dataset.json") && has("r02.npy")
 }
 
-impl Candidate {
-    fn examine(self, keep_drawn: bool) -> std::result::Result<ImageFile, LeftOut> {
-        let Candidate { path, metadata } = self;
-        let suffix = suffix(&path);
-        let is_named = format::has_image_suffix(&suffix);
-        let other = |kind: &str| Reason::Kind(kind.into());
-        let reason = match metadata {
-            Err(error) if is_named => Reason::Bad(broken_link(&path, &error)),
-            Err(_) => other("broken link"),
-            Ok(found) if !found.is_file() => other("special file"),
-            Ok(found) => match read_head(&path) {
-                Err(_) if !is_named => other("unreadable file"),
-                Err(error) => Reason::Bad(error.to_string()),
-                Ok(head) => {
-                    let format = format::sniff(&head);
-                    let is_image =
-                        is_named || matches!(format, Some(Format::Read(..))) && !format::has_raw_suffix(&suffix);
-                    match (is_image, format) {
-                        (true, _) if path.to_str().is_none() => {
-                            Reason::Bad("the name is not UTF-8; give the file and its folders another name".into())
-                        }
-                        (true, _) if !keep_drawn && format::is_drawn(&head) => other(DRAWN),
-                        (true, _) => {
-                            return Ok(ImageFile { size: found.len(), modified_ms: modified_ms(&found), path });
-                        }
-                        (false, Some(Format::Foreign(name))) => other(name),
-                        (false, _) => Reason::Kind(kind_of_suffix(&suffix)),
+/// What the system knows of a file that is an image.
+fn examine(path: PathBuf, keep_drawn: bool) -> std::result::Result<Metadata, Reason> {
+    let suffix = suffix(&path);
+    let is_named = format::has_image_suffix(&suffix);
+    let other = |kind: &str| Reason::Kind(kind.into());
+    Err(match fs::metadata(&path) {
+        Err(error) if is_named => Reason::Bad(broken_link(&path, &error)),
+        Err(_) => other("broken link"),
+        Ok(found) if !found.is_file() => other("special file"),
+        Ok(found) => match read_head(&path) {
+            Err(_) if !is_named => other("unreadable file"),
+            Err(error) => Reason::Bad(error.to_string()),
+            Ok(head) => {
+                let format = format::sniff(&head);
+                let is_image = is_named || matches!(format, Some(Format::Read(..))) && !format::has_raw_suffix(&suffix);
+                match (is_image, format) {
+                    (true, _) if path.to_str().is_none() => {
+                        Reason::Bad("the name is not UTF-8; give the file and its folders another name".into())
                     }
+                    (true, _) if !keep_drawn && format::is_drawn(&head) => other(DRAWN),
+                    (true, _) => return Ok(found),
+                    (false, Some(Format::Foreign(name))) => other(name),
+                    (false, _) => Reason::Kind(kind_of_suffix(&suffix)),
                 }
-            },
-        };
-        Err(LeftOut { path, reason })
-    }
+            }
+        },
+    })
 }
 
 fn suffix(path: &Path) -> String {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{AsyncTask, Float32Array, ToNapiValue, TypeName, Uint8Array};
+use napi::bindgen_prelude::{AsyncTask, Float32Array, Float64Array, ToNapiValue, TypeName, Uint8Array, Uint32Array};
 use napi_derive::napi;
 use stylegan_data as data;
 
@@ -26,9 +26,11 @@ pub fn refused(error: data::Error) -> napi::Error<&'static str> {
 /// The files in a folder and the folders in it, sorted: images with their sizes and times, and what is left out.
 #[napi(object)]
 pub struct NativeListing {
-    pub images: Vec<String>,
-    pub sizes: Vec<f64>,
-    pub modified_ms: Vec<f64>,
+    /// Paths below the folder, one after the other, in UTF-8, and where each ends.
+    pub names: Uint8Array,
+    pub ends: Uint32Array,
+    pub sizes: Float64Array,
+    pub modified_ms: Float64Array,
     pub left_out: Vec<NativeLeftOut>,
 }
 
@@ -43,9 +45,9 @@ pub struct NativeLeftOut {
 #[napi(ts_return_type = "Promise<NativeListing>", catch_unwind)]
 pub fn list_images(dir: String, keep_drawn: bool) -> AsyncTask<Work<NativeListing>> {
     background(move || {
-        let listing = data::list_images(Path::new(&dir), keep_drawn)?;
+        let data::Listing { images, left_out } = data::list_images(Path::new(&dir), keep_drawn)?;
         let shown = |path: PathBuf| path.to_string_lossy().into_owned();
-        let left_out = listing.left_out.into_iter().map(|file| {
+        let left_out = left_out.into_iter().map(|file| {
             let (bad, kind) = match file.reason {
                 data::Reason::Bad(why) => (Some(why), None),
                 data::Reason::Kind(kind) => (None, Some(kind)),
@@ -53,10 +55,11 @@ pub fn list_images(dir: String, keep_drawn: bool) -> AsyncTask<Work<NativeListin
             NativeLeftOut { path: shown(file.path), bad, kind }
         });
         Ok(NativeListing {
-            sizes: listing.images.iter().map(|image| image.size as f64).collect(),
-            modified_ms: listing.images.iter().map(|image| image.modified_ms).collect(),
+            names: Uint8Array::new(images.names),
+            ends: Uint32Array::new(images.ends),
+            sizes: Float64Array::new(images.sizes),
+            modified_ms: Float64Array::new(images.modified_ms),
             left_out: left_out.collect(),
-            images: listing.images.into_iter().map(|image| shown(image.path)).collect(),
         })
     })
 }

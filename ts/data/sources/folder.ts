@@ -1,18 +1,17 @@
 /** A folder of image files, with all folders in it. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { join, sep } from 'node:path'
 import type { Source, SourceOptions } from './source.ts'
 import { labelFiles, labelsIn } from '../labels.ts'
 import { DataError, listImages } from '../../native/index.ts'
 
 /** @throws DataError if it holds no image, or cannot be read */
 export async function openFolder(path: string, { keepDrawn = false }: SourceOptions): Promise<Source> {
-  const { images, sizes, modifiedMs, leftOut: others } = await listImages(path, keepDrawn)
+  const { sizes, modifiedMs, leftOut: others, ...images } = await listImages(path, keepDrawn)
   const beside = new Set(labelFiles.map((name) => join(path, name)))
   const leftOut = others.filter((file) => !beside.has(file.path))
-  const nameOf = (file: string) => relative(path, file)
-  const names = { count: images.length, name: (index: number) => nameOf(images[index]!).replaceAll(sep, '/') }
+  const names = { count: images.count, name: (index: number) => images.name(index).replaceAll(sep, '/') }
   return {
     kind: 'folder',
     path,
@@ -20,7 +19,7 @@ export async function openFolder(path: string, { keepDrawn = false }: SourceOpti
     ...names,
     hash: () => {
       const hash = createHash('sha256')
-      images.forEach((file, i) => hash.update(`${nameOf(file)}\0${sizes[i]}\0${modifiedMs[i]}\n`))
+      for (let i = 0; i < images.count; i++) hash.update(`${images.name(i)}\0${sizes[i]}\0${modifiedMs[i]}\n`)
       return hash
     },
     labels: () =>
@@ -28,7 +27,8 @@ export async function openFolder(path: string, { keepDrawn = false }: SourceOpti
         place: (name) => join(path, name),
         read: (name) => readFile(join(path, name)).catch(unlessMissing),
       }),
-    read: (first, count) => Promise.resolve(images.slice(first, first + count)),
+    read: (first, count) =>
+      Promise.resolve(Array.from({ length: count }, (_, i) => join(path, images.name(first + i)))),
     close: () => Promise.resolve(),
   }
 }

@@ -1,0 +1,111 @@
+/** `stylegan dataset`: looking into a source, preparing it, writing it for other programs. */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import test from 'ava'
+import { main, stylegan } from '../support/command.ts'
+import { classFolders, folder, images } from '../support/images.ts'
+
+test('inspect tells people in lines, and programs in one object with the documented fields', async (t) => {
+  const data = await classFolders()
+  const sheet = join(await folder(), 'sheet.png')
+  const told = await stylegan(['dataset', 'inspect', data, '--resolution', '16', '--contact-sheet', sheet])
+  t.is(told.code, 0, told.err)
+  t.regex(told.out, /^Images {13}2$/m)
+  t.regex(told.out, /^Classes {12}2: 1 × a, 1 × b$/m)
+  t.regex(told.out, /^Below 16 {11}2 images \(100\.0 %\) have a shorter side$/m)
+  t.true(told.out.endsWith(`${sheet}\n`))
+  t.is((await readFile(sheet)).readUInt32BE(0), 0x89504e47)
+  const json = await stylegan(['dataset', 'inspect', data, '--json', '--no-contact-sheet'])
+  t.is(json.err, '')
+  const page = await readFile(new URL('../../docs/json.md', import.meta.url), 'utf8')
+  const row = /^\| `dataset` \| (.*?) \|/m.exec(page)![1]!
+  const documented = [...row.matchAll(/`(\w+)`/g)].map((match) => match[1])
+  t.deepEqual(Object.keys(JSON.parse(json.out) as object), documented)
+})
+
+test('what is prepared is exported to a folder and an archive, and stylegan opens both', async (t) => {
+  const dir = await folder()
+  const [set, zip, files] = [join(dir, 'set'), join(dir, 'out.zip'), join(dir, 'out')]
+  const prepared = await stylegan(['dataset', 'prepare', await classFolders(), '--output', set, '--resolution', '8x8'])
+  t.is(prepared.code, 0, prepared.err)
+  t.regex(prepared.out, /^2 images of 8x8x3, 2 classes or attributes, 1 MiB, in /)
+  for (const output of [zip, files]) {
+    const exported = await stylegan(['dataset', 'export', set, '--output', output])
+    t.is(exported.code, 0, exported.err)
+    t.is(exported.out, `${output}\n`)
+    const again = await stylegan(['dataset', 'inspect', output, '--json', '--no-contact-sheet'])
+    const found = JSON.parse(again.out) as { count: number; classes: object }
+    t.deepEqual([found.count, Object.values(found.classes)], [2, [1, 1]])
+  }
+  t.deepEqual((await readdir(dir)).filter((name) => !name.startsWith('.')).sort(), ['out', 'out.zip', 'set'])
+})
+
+test('a source that is not prepared is exported with the options of preparing, and nothing else stays', async (t) => {
+  const dir = await folder()
+  const output = join(dir, 'out.zip')
+  const how = ['--resolution', '4', '--resize-filter', 'box', '--channels', '1', '--max-images', '2']
+  const exported = await stylegan(['dataset', 'export', await images(3), '--output', output, ...how])
+  t.is(exported.code, 0, exported.err)
+  t.deepEqual((await readdir(dir)).sort(), ['.out.zip.lock', 'out.zip'])
+})
+
+test('preparing that was killed goes on, to the same bytes', async (t) => {
+  const data = await images(600)
+  const [output, whole] = [join(await folder(), 'set'), join(await folder(), 'set')]
+  const args = (to: string) => ['dataset', 'prepare', data, '--output', to, '--resolution', '16', '--dedupe']
+  const child = spawn(process.execPath, [main, ...args(output)], { stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  while (!existsSync(join(`${output}.preparing`, 'preparing.json')) && child.exitCode === null) await setTimeout(2)
+  child.kill('SIGKILL')
+  await ended
+  t.false(existsSync(output))
+  t.is((await stylegan(args(output))).code, 0)
+  t.is((await stylegan(args(whole))).code, 0)
+  t.deepEqual((await readdir(output)).sort(), (await readdir(whole)).sort())
+  for (const file of await readdir(whole)) {
+    t.deepEqual(await readFile(join(output, file)), await readFile(join(whole, file)), file)
+  }
+})
+
+test('wrong values, names of other programs and full folders are answered in one line', async (t) => {
+  const data = await images(1)
+  const mine = await folder()
+  await writeFile(join(mine, 'letter.txt'), '')
+  const prepare = ['dataset', 'prepare', data, '--output', join(mine, 'set')]
+  for (const [args, message] of [
+    [
+      ['dataset', 'prepare', '--source', data],
+      '--source: the source stands without a flag, behind the name of the command',
+    ],
+    [['dataset', 'prepare', data], '--output: it must be given, got nothing; --help says what it takes'],
+    [
+      [...prepare, '--resolution', '100'],
+      "--resolution: a power of two from 4 to 1024, such as 256 or 256x256, is expected, got '100'",
+    ],
+    [
+      [...prepare, '--resolution', '64x32'],
+      '--resolution: a square is expected, got 64x32; --transform center-crop-wide shows so many rows on a black square',
+    ],
+    [
+      [...prepare, '--resolution', '64', '--transform', 'center-crop-wide'],
+      '--resolution: a width above the height, such as 512x384, is expected with center-crop-wide, got 64x64',
+    ],
+    [
+      [...prepare, '--background', 'blue'],
+      "--background: a colour such as #ffcc00, black or white is expected, got 'blue'",
+    ],
+    [[...prepare, '--max-images', '0'], '--max-images: a whole number from 1 is expected, got 0'],
+    [
+      ['dataset', 'export', data, '--output', mine],
+      `${mine}: nothing is expected there yet, got a folder; name another output, or remove it`,
+    ],
+  ] as const) {
+    const { code, err } = await stylegan(args)
+    t.is(err, `stylegan: ${message}\n`)
+    t.is(code, 1)
+  }
+  await t.throwsAsync(stat(join(mine, 'set')))
+})
