@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { shown, shownValue } from '../files/shown.ts'
 import { classLimit, namedClasses, numberedClasses, type Classes } from './classes.ts'
 import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
-import { DataError, encodePng } from '../native/index.ts'
+import { DataError, encodePng, type ImageInput } from '../native/index.ts'
 
 /** Images of one size in memory, such as those that a generator draws. */
 export interface ImageArray {
@@ -63,18 +63,18 @@ export async function planImages(images: ImageSet, options: PreparingOptions): P
   try {
     const known = await readImages(images, isStored(images) ? undefined : files, signal)
     if (options.labels && !known.classes) throw new DataError(noLabels)
-    const read = (first: number, count: number) =>
-      Promise.resolve(Array.from({ length: count }, (_, i) => fileOf(files, first + i)))
+    const at = isStored(images) ? inputOf(images) : undefined
+    const inputAt = (index: number) =>
+      at?.(index) ?? Promise.resolve({ name: place(index), path: fileOf(files, index) })
     const plan = planKnown(options, {
       ...known,
       source: 'images in memory',
       name: 'images',
-      images: { count: known.count, read },
-      noLabels: known.classes ? undefined : noLabels,
-      ready: async () => {
-        if (isStored(images)) await readImages(images, files, signal)
+      images: {
+        count: known.count,
+        read: (first, count) => Promise.all(Array.from({ length: count }, (_, i) => inputAt(first + i))),
       },
-      named: (message) => message.replace(/^.*[\\/]\.images-[\w-]+[\\/](\d+)/, (_, index) => place(Number(index))),
+      noLabels: known.classes ? undefined : noLabels,
     })
     return { name: nameOf(known, options), plan, done }
   } catch (error) {
@@ -111,6 +111,15 @@ const noLabels = 'images: labels are expected with cond and for a classifier, go
 
 const place = (index: number) => `images[${index}]`
 const fileOf = (folder: string, index: number) => join(folder, String(index))
+
+/** An image of those that can be read twice, as preparing takes it. */
+function inputOf(images: ImageArray | ImageItem[]): (index: number) => Promise<ImageInput> {
+  const item = isArray(images) ? sliceOf(images) : (index: number) => images[index]
+  return async (index) => {
+    const { label: _, ...image } = await imageOf(item(index), index)
+    return { name: place(index), ...image }
+  }
+}
 
 /** Reads all images; writes them as files into a folder if one is given. */
 async function readImages(images: ImageSet, folder: string | undefined, signal?: AbortSignal): Promise<Known> {
@@ -174,16 +183,21 @@ function hashed(hash: Hash, what: string, bytes: Uint8Array): void {
   hash.update(`${what} ${bytes.length}\n`).update(bytes)
 }
 
-function* slices({ pixels, count, width, height, channels, labels }: ImageArray): Generator<ImageItem> {
-  const size = width * height * channels
-  if (pixels.length !== count * size || (labels && labels.length !== count)) {
+/** @throws DataError unless there are as many bytes and labels as the shape has */
+function* slices(images: ImageArray): Generator<ImageItem> {
+  const { pixels, count, width, height, channels, labels } = images
+  if (pixels.length !== count * width * height * channels || (labels && labels.length !== count)) {
     const shape = `[${[count, height, width, channels].join(', ')}]`
     const found = labels && labels.length !== count ? `${labels.length} labels` : `${pixels.length} bytes`
     throw new DataError(`images: ${shape} are expected, got ${found}; give what belongs to one shape`)
   }
-  for (let i = 0; i < count; i++) {
-    yield { pixels: pixels.subarray(i * size, (i + 1) * size), width, height, label: labels?.[i] }
-  }
+  const slice = sliceOf(images)
+  for (let i = 0; i < count; i++) yield slice(i)
+}
+
+function sliceOf({ pixels, width, height, channels, labels }: ImageArray): (index: number) => ImageItem {
+  const size = width * height * channels
+  return (i) => ({ pixels: pixels.subarray(i * size, (i + 1) * size), width, height, label: labels?.[i] })
 }
 
 type Read = { label: number | string | undefined } & (

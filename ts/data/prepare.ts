@@ -127,10 +127,6 @@ interface Given {
   readonly bad?: readonly string[]
   /** Lines about files that are no images of the data set. */
   readonly kinds?: readonly string[]
-  /** Called before the images are read. */
-  readonly ready?: () => Promise<void>
-  /** A message in which a file has the name that its user knows. */
-  readonly named?: (message: string) => string
 }
 
 /** The plan of images whose classes and fingerprint are known. */
@@ -145,9 +141,7 @@ export function planImages(options: PreparingOptions, given: Given): Plan {
     else await writeFile(path, [...kinds, ...skipped].map((line) => `${line}\n`).join(''))
   }
   const prepare = async (dir: string) => {
-    await given.ready?.()
     const { unused, ...made } = await prepareImages(dir, {
-      named: (message) => message,
       bad: [],
       ...given,
       ...options,
@@ -184,11 +178,11 @@ const refusal = (message: string) =>
     (name) => `${message}; mend or remove it, or leave such files out with ${name('skipBad')}`,
   )
 
-type Images = PreparingOptions & Given & Required<Pick<Given, 'bad' | 'named'>>
+type Images = PreparingOptions & Given & Required<Pick<Given, 'bad'>>
 
 /** The levels and labels of the images in a folder. */
 async function prepareImages(dir: string, options: Images): Promise<Made> {
-  const { name, images, fingerprint, resolution, channels, skipBad, named, dedupe } = options
+  const { name, images, fingerprint, resolution, channels, skipBad, dedupe } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   const keys = join(dir, 'preparing.keys')
   // Interrupted while the files were being closed, they are made again.
@@ -204,18 +198,18 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
     const repeats = seen && { seen, number: done.files, near: dedupe === 'near' }
     const { written, leftOut } = await writer.prepare(done.written, chunk, options, repeats)
     const bad = leftOut.filter(({ isBad }) => isBad)
-    if (bad[0] && !skipBad) throw refusal(shownLine(named(bad[0].message)))
+    if (bad[0] && !skipBad) throw refusal(shownLine(bad[0].message))
     await writer.sync()
     if (seen) await writeKeys(keys, done.written, seen)
     const original = (index: number) => images.name?.(index) ?? `images[${index}]`
     const unused = leftOut.flatMap(({ isBad, message, sameAs }) =>
-      isBad ? [] : [shownLine(named(sameAs === undefined ? message : `${message} ${original(sameAs)}`))],
+      isBad ? [] : [shownLine(sameAs === undefined ? message : `${message} ${original(sameAs)}`)],
     )
     done = {
       fingerprint,
       files: done.files + chunk.length,
       written: done.written + written,
-      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(named(message)))],
+      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],
       ...(unused.length + (done.unused?.length ?? 0) > 0 ? { unused: [...(done.unused ?? []), ...unused] } : {}),
       bad: [...done.bad, ...leftOut.map(({ place }) => done.files + place)],
     }
