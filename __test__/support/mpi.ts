@@ -41,7 +41,7 @@ export interface Started extends PromiseLike<Result> {
 /** Starts a program and collects what it prints; what still runs after some time is ended. */
 export function start(command: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
   const child = spawn(command[0]!, command.slice(1), { env: { ...process.env, ...env }, detached: true })
-  const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 90_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 90_000)
   let [out, err] = ['', '']
   const waiting: { pattern: RegExp; resolve: (text: string) => void }[] = []
   const told = () => {
