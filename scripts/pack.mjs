@@ -84,9 +84,11 @@ function tarball(packed, fill, out) {
  */
 export function packRoot(out) {
   const packed = rootManifest(manifest(), hashSources(root))
+  // Maps of the compiled files are for a clone: their sources are not in the package.
+  const filter = (/** @type {string} */ path) => basename(path) !== '.stamp' && !path.endsWith('.map')
   const fill = (/** @type {string} */ folder) => {
     for (const name of [...packed.files, 'README.md', 'CHANGELOG.md', 'LICENSE']) {
-      cpSync(join(root, name), join(folder, name), { recursive: true, filter: (path) => basename(path) !== '.stamp' })
+      cpSync(join(root, name), join(folder, name), { recursive: true, filter })
     }
   }
   return tarball(packed, fill, out)
