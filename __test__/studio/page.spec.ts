@@ -1,10 +1,13 @@
 /** The page in a browser, used as a person would: dragged, typed, and with keys alone. */
+import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import anyTest, { type ExecutionContext } from 'ava'
 import type { Download, Page } from 'playwright-core'
 import { drawLook } from '../../ts/figures/look.ts'
+import { hasFfmpeg } from '../../ts/figures/video.ts'
 import { readProjected } from '../../ts/figures/projected.ts'
 import { encodePng } from '../../ts/native/index.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
@@ -15,6 +18,7 @@ import { studioFor, tinyRun } from '../support/studio.ts'
 import { tinyDataset, tinyConfig } from '../support/tiny.ts'
 
 const test = browser === undefined ? anyTest.skip : anyTest.serial
+const withFfmpeg = (await hasFfmpeg()) ? test : anyTest.skip
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let made: Promise<{ outdir: string; run: string }> | undefined
@@ -152,6 +156,22 @@ test('a walk has its key frames moved, is played, and saved as an animated PNG',
     const file = await bytesOf(download)
     t.is(file.readUInt32BE(file.indexOf('acTL') + 4), 12, 'frames')
   }))
+
+withFfmpeg('a walk is saved as MP4 where there is ffmpeg, and its command writes the same frames', (t) =>
+  inStudio(t, '#/walk?keys=1,2&frames=5&fps=10', async (page) => {
+    await pictureOf(page)
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByText('Save MP4').click()])
+    t.is(download.suggestedFilename(), 'walk.mp4')
+    const file = await bytesOf(download)
+    t.is(file.subarray(4, 8).toString('latin1'), 'ftyp')
+    t.regex((await page.locator('.copy pre').textContent())!, /--output out\/walk\.mp4$/)
+    const probe = await promisify(execFile)('ffprobe', [
+      ...['-v', 'error', '-count_frames', '-show_entries', 'stream=codec_name,width,height,nb_read_frames'],
+      ...['-of', 'csv=p=0', await download.path()],
+    ])
+    t.is(probe.stdout.trim(), 'h264,128,128,10')
+  }),
+)
 
 test('styles move along directions of W', (t) =>
   inStudio(t, '#/directions?seed=4', async (page) => {

@@ -1,5 +1,5 @@
 /** The frame of the page: where one can go, and whether the studio still answers. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { linkTo, useLink } from './link.ts'
 import { useLive } from './live.ts'
 import { Directions } from './panels/directions.tsx'
@@ -79,14 +79,10 @@ export function App() {
 }
 
 function Theme() {
-  const [theme, setTheme] = useState(chosenTheme())
-  const other = theme === 'dark' ? 'light' : 'dark'
-  const choose = () => {
-    chooseTheme(other)
-    setTheme(other)
-  }
+  // Chosen here or by the system, the whole page is drawn again.
+  const other = chosenTheme() === 'dark' ? 'light' : 'dark'
   return (
-    <button type="button" class="square plain" aria-label={`Show it ${other}`} onClick={choose}>
+    <button type="button" class="square plain" aria-label={`Show it ${other}`} onClick={() => chooseTheme(other)}>
       <Icon name={other === 'dark' ? 'moon' : 'sun'} />
     </button>
   )

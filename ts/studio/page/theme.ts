@@ -16,9 +16,14 @@ export function chooseTheme(theme: Theme): void {
   // What the system has needs no choice.
   if (theme === (system.matches ? 'dark' : 'light')) localStorage.removeItem('theme')
   else localStorage.setItem('theme', theme)
+  tell()
+}
+
+/** Whoever draws by the theme looks again. */
+function tell(): void {
   show()
   dispatchEvent(new HashChangeEvent('hashchange'))
 }
 
 show()
-system.addEventListener('change', show)
+system.addEventListener('change', tell)

@@ -23,10 +23,10 @@ const mostSide = 2048
 const mostHeight = 27
 
 const corners = [
-  ['top left', 0, 0],
-  ['top right', 1, 0],
-  ['bottom left', 0, 1],
-  ['bottom right', 1, 1],
+  ['north west', 0, 0],
+  ['north east', 1, 0],
+  ['south west', 0, 1],
+  ['south east', 1, 1],
 ] as const
 
 /** The largest square in the middle. */
