@@ -28,7 +28,7 @@ export type { ImageGenerator, Images, ImagesOptions, MappingOptions, SynthesisOp
 export { Styles } from './figures/styles.ts'
 export { readProjected, type Projected } from './figures/projected.ts'
 export { principalComponents, type Components } from './figures/components.ts'
-export { readDirections, type AttributeDirection, type Shift } from './figures/directions.ts'
+export { readDirections, type AttributeDirection, type Directions, type Shift } from './figures/directions.ts'
 export { drawLook, stylesOfLook, type Copied, type Look } from './figures/look.ts'
 export type { Seeds } from './data/seeds.ts'
 export type { Origin } from './training/imported.ts'

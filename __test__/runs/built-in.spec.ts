@@ -3,6 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { avatarAttributes } from '../../ts/data/avatar-attributes.ts'
+import { directionsOf } from '../../ts/figures/directions.ts'
+import { drawLook } from '../../ts/figures/look.ts'
 import { builtInNetwork } from '../../ts/runs/built-in.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { findSnapshot } from '../../ts/runs/snapshots.ts'
@@ -31,6 +34,19 @@ test('the built-in network draws 64x64 avatars, has no discriminator, and tells 
   const { pixels } = await G.images({ seeds: '0,1', psi: 1 })
   t.not(Buffer.compare(pixels.subarray(0, pixels.length / 2), pixels.subarray(pixels.length / 2)), 0)
   t.true(new Set(pixels).size > 100)
+})
+
+test('the built-in network has the directions of its attributes, found in these weights', async (t) => {
+  const G = await loadGenerator('avatars')
+  const directions = await directionsOf(G)
+  const names = Object.keys(avatarAttributes).filter((name) => row(`\`${name}\``) !== undefined)
+  t.deepEqual(directions.map(({ name }) => name).sort(), names.sort())
+  t.true(names.includes('eyeglasses'))
+  for (const { name, agreement } of directions) {
+    t.is(row(`\`${name}\``), `${(100 * agreement).toFixed(1)} %`)
+  }
+  const look = { seed: 7, shifts: [{ direction: 'eyeglasses', by: 5, layers: [0, 1, 2, 3, 4, 5] }] }
+  t.notDeepEqual((await drawLook(G, look)).pixels, (await drawLook(G, { seed: 7 })).pixels)
 })
 
 test.serial('avatars names the built-in network in every folder; ./avatars names what lies there', async (t) => {
