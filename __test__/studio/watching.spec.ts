@@ -9,6 +9,7 @@ import { lockRun } from '../../ts/runs/run-lock.ts'
 import type { Job, Run, RunSummary } from '../../ts/studio/protocol.ts'
 import { flagsOf } from '../../ts/studio/server/trainings.ts'
 import { presets, resolveConfig, runName } from '../../ts/training/config.ts'
+import { copying } from '../../ts/training/ada.ts'
 import { presetNames } from '../../ts/training/options.ts'
 import { folder } from '../support/folder.ts'
 import { Client, studioFor, tinyRun, until } from '../support/studio.ts'
@@ -164,6 +165,18 @@ test('a training is started from the page, stopped, and goes on to its end', asy
     live.jobs()?.every(({ state }) => state === 'done') === true ? true : undefined,
   )
   t.true(live.jobs()!.every(({ lines }) => lines.every((line) => !line.includes(outdir))))
+})
+
+test('what the log of a run says of overfitting is among its notes, once', async (t) => {
+  const outdir = await folder()
+  const note = copying(0.5, resolveConfig('demo', { data: 'x' }))!
+  await mkdir(join(outdir, 'few-images'))
+  await writeFile(join(outdir, 'few-images', 'stats.jsonl'), '{"Progress/kimg":1,"Progress/copies":0.5}\n')
+  await writeFile(join(outdir, 'few-images', 'log.txt'), ['tick 1', note, 'tick 2', note, 'tick 3'].join('\n'))
+  const client = await Client.open(await studioFor(t, { outdir }))
+  const run = (await client.get('/api/run?id=few-images')).json as unknown as Run
+  t.deepEqual(run.notes, [note])
+  t.deepEqual(run.curves.find(({ name }) => name === 'Progress/copies')?.values, [0.5])
 })
 
 test('a new estimate takes the place of the one before', async (t) => {
