@@ -161,3 +161,33 @@ test('a length that no file has takes no memory', async (t) => {
   )
   await t.throwsAsync(faultsOf(shape), { instanceOf: DataError })
 })
+
+/** Forms whose readers follow lengths and places that the file gives. */
+const damaged = [
+  'zip64.zip',
+  'folders.zip',
+  'mixed-sizes.tfrecords',
+  'large_lmdb/data.mdb',
+  'packed.npz',
+  'gzip.parquet',
+  'parquet/data/train-00000-of-00002.parquet',
+]
+
+for (const [seed, name] of damaged.entries()) {
+  test(`${name} with changed bytes gives images or one sentence`, async (t) => {
+    const bytes = await readFile(fixture(name))
+    const path = join(await folder(), 'damaged')
+    let state = seed + 1
+    const random = (below: number) => Math.floor(((state = (state * 48271) % 2147483647) / 2147483647) * below)
+    for (let time = 0; time < 30; time++) {
+      const changed = Buffer.from(bytes)
+      // Most of what readers follow stands at either end.
+      const start = Math.max(changed.length - 1200, 0)
+      for (let i = 0; i < 3; i++)
+        changed[random(2) ? start + random(changed.length - start) : random(changed.length)] = random(256)
+      await writeFile(path, random(8) ? changed : changed.subarray(0, random(changed.length)))
+      const fault = await faultsOf(path).catch((error: unknown) => error)
+      t.true(Array.isArray(fault) || (fault instanceof DataError && !fault.message.includes('\n')), String(fault))
+    }
+  })
+}

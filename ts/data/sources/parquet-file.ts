@@ -1,6 +1,6 @@
 /** A Parquet file, by hyparquet: its footer, and columns of one row group at a time. */
 import * as zlib from 'node:zlib'
-import type { AsyncBuffer, Compressors, FileMetaData, RowGroup } from 'hyparquet'
+import type { AsyncBuffer, Compressors, DataReader, FileMetaData, PageHeader, RowGroup } from 'hyparquet'
 import { shown } from '../../files/shown.ts'
 import { DataFile, fileLimit } from './file.ts'
 import { DataError } from '../../native/index.ts'
@@ -65,19 +65,9 @@ export class ParquetFile {
 
   /** What a column holds in a row group. */
   column(name: string, index: number): Promise<unknown[]> {
-    const { file } = this
-    const group = this.#metadata.row_groups[index]!
-    const checked: AsyncBuffer = {
-      byteLength: file.size,
-      slice: async (start, end = file.size) => {
-        const bytes = await bufferOf(file).slice(start, end)
-        await this.#checkPages(bytes, start, group)
-        return bytes
-      },
-    }
-    return inFile(file.path, async () => {
+    return inFile(this.file.path, async () => {
       const rows = await this.#library.parquetReadObjects({
-        file: checked,
+        file: await this.#chunksOf(name, this.#metadata.row_groups[index]!),
         metadata: this.#metadata,
         columns: [name],
         rowStart: this.groups[index]!,
@@ -90,32 +80,53 @@ export class ParquetFile {
     })
   }
 
-  /** Pages say how much they hold, and memory is taken for it: no more than their row group may. */
-  async #checkPages(bytes: ArrayBuffer, start: number, { columns, num_rows }: RowGroup): Promise<void> {
+  /** The bytes of a column in a row group, read and checked before the library sees them. */
+  async #chunksOf(name: string, { columns, num_rows }: RowGroup): Promise<AsyncBuffer> {
     const { parquetHeader } = await import('hyparquet/src/column.js')
-    for (const { meta_data: meta } of columns) {
-      const first = Number(meta?.dictionary_page_offset ?? meta?.data_page_offset ?? -1)
-      const end = first + Number(meta?.total_compressed_size ?? 0)
-      if (first < start || end > start + bytes.byteLength) continue
-      const values = Math.max(Number(num_rows), Number(meta!.num_values))
-      if (values > rowLimit) throw new RangeError(`columns of at most ${rowLimit} values in a row group are read`)
-      const reader = { view: new DataView(bytes, first - start, end - first), offset: 0 }
-      let left = fileLimit
-      while (reader.offset < reader.view.byteLength - 1) {
-        const page = parquetHeader(reader)
-        const header = page.data_page_header ?? page.data_page_header_v2 ?? page.dictionary_page_header
-        left -= page.uncompressed_page_size
-        if (!(header && header.num_values >= 0 && header.num_values <= values && page.compressed_page_size >= 0)) {
-          throw new RangeError('a page holds more values than its row group')
-        }
-        if (left < 0) throw new RangeError(`row groups of at most ${fileLimit} bytes are read; write smaller ones`)
-        reader.offset += page.compressed_page_size
-      }
+    const chunks = columns.flatMap(({ meta_data: meta }) => {
+      if (meta?.path_in_schema[0] !== name) return []
+      // The same way as the library finds them.
+      const start = Number(meta.dictionary_page_offset || meta.data_page_offset)
+      return [{ start, end: start + Number(meta.total_compressed_size), values: Number(meta.num_values) }]
+    })
+    const start = Math.min(...chunks.map((chunk) => chunk.start))
+    const end = Math.max(...chunks.map((chunk) => chunk.end))
+    const whole = await bufferOf(this.file).slice(start, end)
+    for (const chunk of chunks) {
+      const values = Math.max(Number(num_rows), chunk.values)
+      if (!(values <= rowLimit)) throw new RangeError(`columns of at most ${rowLimit} values in a row group are read`)
+      const view = new DataView(whole, chunk.start - start, chunk.end - chunk.start)
+      checkPages(view, values, (reader) => parquetHeader(reader))
+    }
+    return {
+      byteLength: this.file.size,
+      slice(from, to = end) {
+        if (!(from >= start && to <= end)) throw new RangeError('it names bytes outside of its columns')
+        return whole.slice(from - start, to - start)
+      },
     }
   }
 
   close(): Promise<void> {
     return this.file.close()
+  }
+}
+
+/** Pages say how much they hold, and memory is taken for it: no more than their row group may. */
+function checkPages(view: DataView, values: number, headerAt: (reader: DataReader) => PageHeader): void {
+  const reader = { view, offset: 0 }
+  let left = fileLimit
+  while (reader.offset < view.byteLength - 1) {
+    const page = headerAt(reader)
+    const header = page.data_page_header ?? page.data_page_header_v2 ?? page.dictionary_page_header
+    if (!(header && header.num_values >= 0 && header.num_values <= values && page.compressed_page_size >= 0)) {
+      throw new RangeError('a page holds more values than its row group')
+    }
+    left -= page.uncompressed_page_size
+    if (!(page.uncompressed_page_size >= 0 && left >= 0)) {
+      throw new RangeError(`row groups of at most ${fileLimit} bytes are read; write smaller ones`)
+    }
+    reader.offset += page.compressed_page_size
   }
 }
 

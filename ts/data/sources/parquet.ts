@@ -121,9 +121,9 @@ function isImageColumn({ name, children, isBytes }: Column): boolean {
 }
 
 /** The columns as the metadata under `huggingface` describe them. */
-function featuresOf({ notes }: ParquetFile): Feature[] {
+function featuresOf({ file, notes }: ParquetFile): Feature[] {
   const text = notes.get('huggingface')
-  const parsed = text === undefined ? undefined : parseJson(text)
+  const parsed = text === undefined ? undefined : inNotes(file.path, () => parseJson(text))
   const info = isRecord(parsed) ? parsed['info'] : undefined
   const features = isRecord(info) ? info['features'] : undefined
   if (!isRecord(features)) return []
@@ -134,6 +134,14 @@ function featuresOf({ notes }: ParquetFile): Feature[] {
     const isNames = Array.isArray(names) && names.every((name) => typeof name === 'string')
     return [{ name, type: String(feature['_type']), classes: isNames ? names : undefined }]
   })
+}
+
+function inNotes<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw new DataError(`${path}: what Hugging Face notes beside the columns is damaged: ${(error as Error).message}`)
+  }
 }
 
 function imageOf(row: unknown, name: string): Exclude<ImageInput, string> {
