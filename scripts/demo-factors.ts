@@ -39,9 +39,9 @@ const manyAvatars = { folder: join(outdir, 'avatars'), count: 10_000 }
 
 /** The most promising first. */
 const factors: Readonly<Record<string, ConfigOverrides>> = {
-  gamma1: { gamma: 1 },
   gamma5: { gamma: 5 },
   demo: {},
+  gamma1: { gamma: 1 },
   rates: { gamma: 5, glr: 0.002, dlr: 0.002 },
   minibatch: { gamma: 5, batch: 16 },
   maps: { gamma: 5, fmapBase: 1024 },

@@ -11,7 +11,7 @@ test('each factor changes its own settings of the demo, beside gamma', (t) => {
   t.deepEqual(differing('maps'), ['fmapBase'])
   t.deepEqual(differing('growing'), ['lodTrainingKimg', 'lodTransitionKimg'])
   t.deepEqual(differing('avatars'), ['data'])
-  t.throws(() => configOf('gama'), { message: /some of gamma1, gamma5, demo, .* are expected, got gama/ })
+  t.throws(() => configOf('gama'), { message: /some of gamma5, demo, gamma1, .* are expected, got gama/ })
 })
 
 test('a training whose images cost twice as much at the last size takes as long as the demo', (t) => {
