@@ -91,7 +91,7 @@ if (process.argv[2] === 'alone') {
       // The first one.
     }
     const row = { alone, together, ratio: together / alone, sumMs: sums, load: loadavg()[0] }
-    const name = `${processes.size} processes, ${processes.version.slice(0, 16).trim()}, ${availableParallelism()} cores`
+    const name = `${processes.size} processes, ${/^(Open MPI|MPICH)[^\d]*[\d.]+/.exec(processes.version)?.[0] ?? processes.version}, ${availableParallelism()} cores`
     console.log(name, row)
     writeFileSync(path, `${JSON.stringify({ ...before, machine: machine(), [name]: row }, null, 2)}\n`)
   }

@@ -1,5 +1,5 @@
 /** Several processes that MPI starts: the same bits for any number of them, and how they end. */
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { main } from '../support/command.ts'
@@ -155,4 +155,19 @@ withMpi('processes that Slurm has started without MPI are told so', async (t, st
 test('flags of several processes are refused where there is one', async (t) => {
   const { err } = await start([process.execPath, main, 'train', '--preset', 'demo', '--timeout', '5'])
   t.is(err, 'stylegan: --timeout: this process is alone: mpirun, srun or --processes start several; leave it out\n')
+})
+
+test('the Slurm script of docs/cluster.md queues its job again after SIGUSR1, and not after the end', async (t) => {
+  const text = await readFile(new URL('../../docs/cluster.md', import.meta.url), 'utf8')
+  const script = /```bash\n(#!\/bin\/bash[\s\S]*?)```/.exec(text)![1]!
+  const bin = await folder()
+  await writeFile(join(bin, 'srun'), '#!/bin/sh\necho "srun $*"\nexit $SRUN_CODE\n', { mode: 0o755 })
+  await writeFile(join(bin, 'scontrol'), '#!/bin/sh\necho "scontrol $*"\n', { mode: 0o755 })
+  const run = (code: string) => {
+    const env = { PATH: `${bin}:${process.env['PATH']}`, SRUN_CODE: code, SLURM_JOB_ID: '7' }
+    return start(['bash', '-c', script], env)
+  }
+  const stopped = await run('138')
+  t.regex(stopped.out, /^srun --mpi=pmix .* npx stylegan train --data .*\nscontrol requeue 7\n$/)
+  t.notRegex((await run('0')).out, /scontrol/)
 })

@@ -32,6 +32,8 @@ const FAILED: u8 = 2;
 const LONGEST: usize = 1 << 30;
 /// Tests before a wait begins to sleep in between, so that it takes no processor time from those that compute.
 const EAGER: usize = 200;
+/// How long a message may take without naps.
+const BUSY: Duration = Duration::from_secs(1);
 /// Tests before the naps become long: another process does something else than answer.
 const PATIENT: usize = 20_000;
 const NAP: Duration = Duration::from_micros(50);
@@ -126,18 +128,33 @@ impl Messages {
         let (size, elements) = (self.size, bytes.len() / 4);
         let part = |rank: usize| elements * rank / size * 4..elements * (rank + 1) / size * 4;
         let own = part(self.rank);
+        self.meet(bytes.len())?;
         let (mut bytes, received) = self.exchange(Tag::Parts, bytes, part, |_| own.len())?;
         let floats: Vec<Vec<f32>> = (0..size)
-            .map(|rank| floats(if rank == self.rank { &bytes[own.clone()] } else { &received[rank] }))
+            .map(|rank| if rank == self.rank { &bytes[own.clone()] } else { &received[rank] })
+            .map(|part| bytemuck::pod_collect_to_vec(part))
             .collect();
         let parts: Vec<&[f32]> = floats.iter().map(Vec::as_slice).collect();
-        let sum: Vec<u8> = tree_sum(&parts, counts).into_iter().flat_map(f32::to_ne_bytes).collect();
+        let sum = bytemuck::cast_slice(&tree_sum(&parts, counts)).to_vec();
         let all = 0..sum.len();
         let (sum, sums) = self.exchange(Tag::Sums, sum, |_| all.clone(), |rank| part(rank).len())?;
         for (rank, other) in sums.iter().enumerate() {
             bytes[part(rank)].copy_from_slice(if rank == self.rank { &sum } else { other });
         }
         Ok(bytes)
+    }
+
+    /// Waits until all are here to add up as many bytes: from then on nobody waits for long.
+    fn meet(&mut self, length: usize) -> Result<()> {
+        let own = (length as u64).to_ne_bytes().to_vec();
+        let (own, lengths) = self.exchange(Tag::Lengths, own, |_| 0..8, |_| 8)?;
+        match self.others().find(|&rank| lengths[rank] != own) {
+            None => Ok(()),
+            Some(rank) => {
+                let name = &self.peers[rank].name;
+                Err(Error::Mpi(format!("{name}: a sum of {length} bytes is expected, it has another length")))
+            }
+        }
     }
 
     /// Sends a range of bytes to each other process, and receives as many bytes as given from each. The result has the bytes
@@ -154,7 +171,7 @@ impl Messages {
         let mut received: Vec<Vec<u8>> = (0..self.size).map(|rank| vec![0; expected(rank)]).collect();
         let mut requests = Vec::new();
         let done = self.begin(tag, &others, (&bytes, range), &mut received, &mut requests);
-        match done.and_then(|()| self.wait(requests)) {
+        match done.and_then(|()| self.wait(requests, !matches!(tag, Tag::Lengths))) {
             Ok(()) => Ok((bytes, received)),
             Err(error) => {
                 // MPI may still read the one and write the other.
@@ -189,8 +206,10 @@ impl Messages {
     }
 
     /// Waits for all requests, giving and heeding signs of life.
-    fn wait(&mut self, mut requests: Vec<(usize, Request)>) -> Result<()> {
-        let mut tests = 0;
+    ///
+    /// @param met whether all have come to this point: libraries carry a piece at each test, so that naps would slow them down
+    fn wait(&mut self, mut requests: Vec<(usize, Request)>, met: bool) -> Result<()> {
+        let (mut tests, began) = (0, Instant::now());
         loop {
             let mut pending = Vec::new();
             for (rank, mut request) in requests {
@@ -208,6 +227,10 @@ impl Messages {
             }
             requests = pending;
             tests += 1;
+            if met && began.elapsed() < BUSY {
+                yield_now();
+                continue;
+            }
             match tests {
                 0..EAGER => yield_now(),
                 EAGER..PATIENT => sleep(NAP),
@@ -361,9 +384,4 @@ impl Messages {
             sleep(NAP);
         }
     }
-}
-
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    let (chunks, _) = bytes.as_chunks::<4>();
-    chunks.iter().map(|&chunk| f32::from_ne_bytes(chunk)).collect()
 }
