@@ -240,7 +240,7 @@ async function writeLabels(dir: string, classes: Classes | undefined, { written,
 }
 
 /** Bytes of an image in {@link SeenImages.rows}. */
-const keyBytes = 20
+const keyBytes = 68
 
 /** Appends the keys of the images since the one of number `first`. */
 async function writeKeys(path: string, first: number, seen: SeenImages): Promise<void> {

@@ -43,7 +43,7 @@ pub use png::{encode_drawn_png, encode_png};
 pub use prepare::{Dedupe, NotWritten, Prepared, prepare_chunk, write_pixels};
 pub use recipe::{Filter, Recipe, Transform};
 pub use resample::{fit, pyramid};
-pub use seen::{Key, Same, Seen, perceptual_hash};
+pub use seen::{Key, Same, Seen};
 pub use svg::draw_svg;
 pub use writer::Writer;
 

@@ -131,19 +131,14 @@ impl Four<'_> {
     }
 }
 
-/// The luma of a whole image in `side` x `side` pixels, whatever its aspect.
+/// A whole image in `side` x `side` pixels, whatever its aspect.
 ///
 /// # Errors
 ///
 /// [`Error::Argument`] if it is too large to be resized.
-pub(crate) fn thumbnail(image: &Image, side: usize) -> Result<Vec<f64>> {
+pub(crate) fn thumbnail(image: &Image, side: usize) -> Result<Image> {
     let whole = Part { left: 0, top: 0, width: image.width(), height: image.height() };
-    let small = fast(image, whole, (side, side), FilterType::Box)?;
-    let luma = |pixel: &[u8]| match *pixel {
-        [r, g, b, ..] => 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b),
-        _ => f64::from(pixel[0]),
-    };
-    Ok(small.pixels().chunks_exact(small.channels()).map(luma).collect())
+    fast(image, whole, (side, side), FilterType::Box)
 }
 
 /// Four channels a pixel.

@@ -7,11 +7,17 @@ use crc32c::crc32c;
 use crate::resample::thumbnail;
 use crate::{Error, Image, Result};
 
-/// Bits by which the hashes of nearly equal images may differ. Of two unrelated images as few differ once in 10^13.
+/// Bits by which the hashes of nearly equal images may differ. Of two unrelated images as few differ once in 10^13; of
+/// faces in one pose more often, so that their colours are compared too.
 const NEAR_BITS: u32 = 4;
+/// Levels by which their colours may differ: JPEG at a quality of 50 changes them by 2.
+const NEAR_LEVELS: u8 = 10;
+/// Sides of the image that is hashed, and of the colours that are kept of it.
+const SIDE: usize = 32;
+const BLOCKS: usize = 4;
 /// Of hashes that differ in at most [`NEAR_BITS`] bits, one of so many parts is the same.
 const BANDS: usize = NEAR_BITS as usize + 1;
-const ROW_BYTES: usize = 20;
+const ROW_BYTES: usize = 20 + 3 * BLOCKS * BLOCKS;
 
 /// What an image is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,8 +26,10 @@ pub struct Key {
     checksum: u32,
     /// Bytes of its file.
     length: u32,
-    /// Of what it shows.
+    /// Of the shapes that it shows.
     looks: u64,
+    /// Means of 4x4 parts.
+    colours: [u8; 3 * BLOCKS * BLOCKS],
 }
 
 impl Key {
@@ -31,21 +39,49 @@ impl Key {
     ///
     /// Those of resizing it.
     pub fn of(bytes: &[u8], image: &Image) -> Result<Key> {
-        Ok(Key { checksum: crc32c(bytes), length: bytes.len() as u32, looks: perceptual_hash(image)? })
+        let small = thumbnail(image, SIDE)?;
+        let (looks, colours) = (perceptual_hash(&small), colours(&small));
+        Ok(Key { checksum: crc32c(bytes), length: bytes.len() as u32, looks, colours })
     }
+
+    /// What only the same file has.
+    fn file(&self) -> (u32, u32, u64) {
+        (self.checksum, self.length, self.looks)
+    }
+
+    fn is_near(&self, other: &Key) -> bool {
+        let mut colours = self.colours.iter().zip(&other.colours);
+        (self.looks ^ other.looks).count_ones() <= NEAR_BITS && colours.all(|(a, b)| a.abs_diff(*b) <= NEAR_LEVELS)
+    }
+}
+
+/// The three colours of each pixel.
+fn rgb(image: &Image) -> impl Iterator<Item = [u8; 3]> {
+    image.pixels().chunks_exact(image.channels()).map(|pixel| match *pixel {
+        [r, g, b, ..] => [r, g, b],
+        _ => [pixel[0]; 3],
+    })
+}
+
+fn colours(small: &Image) -> [u8; 3 * BLOCKS * BLOCKS] {
+    const PART: usize = SIDE / BLOCKS;
+    let mut sums = [0u32; 3 * BLOCKS * BLOCKS];
+    for (i, pixel) in rgb(small).enumerate() {
+        let block = i / SIDE / PART * BLOCKS + i % SIDE / PART;
+        for (c, value) in pixel.into_iter().enumerate() {
+            sums[3 * block + c] += u32::from(value);
+        }
+    }
+    sums.map(|sum| (sum / (PART * PART) as u32) as u8)
 }
 
 /// 64 bits that stay nearly the same when an image is resized or compressed again: the signs of the low frequencies of
 /// its luma in 32x32 pixels, around their median (pHash: C. Zauner, "Implementation and benchmarking of perceptual
 /// image hash functions", 2010).
-///
-/// # Errors
-///
-/// Those of resizing it.
-pub fn perceptual_hash(image: &Image) -> Result<u64> {
-    const SIDE: usize = 32;
+fn perceptual_hash(small: &Image) -> u64 {
     const LOW: usize = 8;
-    let luma = thumbnail(image, SIDE)?;
+    let weighted = |[r, g, b]: [u8; 3]| 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
+    let luma: Vec<f64> = rgb(small).map(weighted).collect();
     let cosine = |k: usize, x: usize| ((2 * x + 1) as f64 * k as f64 * std::f64::consts::PI / (2 * SIDE) as f64).cos();
     // Frequencies 1 to 8 along each axis: 0 is the mean, which light and shade change.
     let basis: [[f64; SIDE]; LOW] = std::array::from_fn(|k| std::array::from_fn(|x| cosine(k + 1, x)));
@@ -62,14 +98,15 @@ pub fn perceptual_hash(image: &Image) -> Result<u64> {
     let mut sorted = frequencies;
     sorted.sort_by(f64::total_cmp);
     let median = (sorted[LOW * LOW / 2 - 1] + sorted[LOW * LOW / 2]) / 2.0;
-    Ok(frequencies.iter().enumerate().fold(0, |bits, (i, &value)| bits | u64::from(value > median) << i))
+    frequencies.iter().enumerate().fold(0, |bits, (i, &value)| bits | u64::from(value > median) << i)
 }
 
 /// Images that were met, each with a number.
 #[derive(Debug, Default)]
 pub struct Seen {
     rows: Vec<(Key, u32)>,
-    exact: HashMap<Key, u32>,
+    /// Numbers by checksum, length and looks.
+    exact: HashMap<(u32, u32, u64), u32>,
     /// Rows by the value of each part of their hashes.
     bands: [HashMap<u16, Vec<u32>>; BANDS],
 }
@@ -86,7 +123,7 @@ pub struct Same {
 impl Seen {
     /// The image that `key` repeats; `near` if one that looks the same counts. A new one is remembered.
     pub fn meet(&mut self, key: Key, number: u32, near: bool) -> Option<Same> {
-        let same = self.exact.get(&key).map(|&number| Same { number, is_exact: true });
+        let same = self.exact.get(&key.file()).map(|&number| Same { number, is_exact: true });
         let same = same.or_else(|| if near { self.near(key) } else { None });
         if same.is_none() {
             self.add(key, number);
@@ -96,14 +133,14 @@ impl Seen {
 
     fn near(&self, key: Key) -> Option<Same> {
         let candidates = self.bands.iter().enumerate().filter_map(|(i, band)| band.get(&part(key.looks, i))).flatten();
-        let near = candidates.filter(|&&row| (self.rows[row as usize].0.looks ^ key.looks).count_ones() <= NEAR_BITS);
+        let near = candidates.filter(|&&row| self.rows[row as usize].0.is_near(&key));
         near.min().map(|&row| Same { number: self.rows[row as usize].1, is_exact: false })
     }
 
     fn add(&mut self, key: Key, number: u32) {
         let row = self.rows.len() as u32;
         self.rows.push((key, number));
-        self.exact.insert(key, number);
+        self.exact.insert(key.file(), number);
         for (i, band) in self.bands.iter_mut().enumerate() {
             band.entry(part(key.looks, i)).or_default().push(row);
         }
@@ -113,8 +150,9 @@ impl Seen {
     #[must_use]
     pub fn rows(&self, first: usize) -> Vec<u8> {
         let row = |(key, number): &(Key, u32)| {
-            let Key { checksum, length, looks } = key;
-            [&checksum.to_le_bytes()[..], &length.to_le_bytes(), &looks.to_le_bytes(), &number.to_le_bytes()].concat()
+            let Key { checksum, length, looks, colours } = key;
+            let numbers = [checksum.to_le_bytes(), length.to_le_bytes(), number.to_le_bytes()].concat();
+            [&numbers[..], &looks.to_le_bytes(), colours].concat()
         };
         self.rows[first.min(self.rows.len())..].iter().flat_map(row).collect()
     }
@@ -133,8 +171,9 @@ impl Seen {
         let word =
             |row: &[u8; ROW_BYTES], at: usize| u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
         for row in rows {
-            let looks = u64::from(word(row, 8)) | u64::from(word(row, 12)) << 32;
-            seen.add(Key { checksum: word(row, 0), length: word(row, 4), looks }, word(row, 16));
+            let looks = u64::from(word(row, 12)) | u64::from(word(row, 16)) << 32;
+            let colours = std::array::from_fn(|i| row[20 + i]);
+            seen.add(Key { checksum: word(row, 0), length: word(row, 4), looks, colours }, word(row, 8));
         }
         Ok(seen)
     }
@@ -150,7 +189,7 @@ mod tests {
     use super::*;
 
     fn key(checksum: u32, looks: u64) -> Key {
-        Key { checksum, length: 1, looks }
+        Key { checksum, length: 1, looks, colours: [9; 48] }
     }
 
     #[test]
@@ -167,6 +206,14 @@ mod tests {
     }
 
     #[test]
+    fn what_has_other_colours_does_not_look_the_same() {
+        let mut seen = Seen::default();
+        seen.meet(key(1, 5), 0, true);
+        assert_eq!(seen.meet(Key { colours: [20; 48], ..key(2, 5) }, 1, true), None);
+        assert!(seen.meet(Key { colours: [19; 48], ..key(3, 5) }, 2, true).is_some());
+    }
+
+    #[test]
     fn files_are_the_same_only_if_their_bytes_are() {
         let mut seen = Seen::default();
         seen.meet(key(1, 5), 0, false);
@@ -179,7 +226,7 @@ mod tests {
         let mut seen = Seen::default();
         seen.meet(key(1, u64::MAX), 3, true);
         seen.meet(key(2, 5), 900, true);
-        let mut again = Seen::restore(&[seen.rows(0)[..20].to_vec(), seen.rows(1)].concat()).unwrap();
+        let mut again = Seen::restore(&[seen.rows(0)[..ROW_BYTES].to_vec(), seen.rows(1)].concat()).unwrap();
         assert_eq!(again.meet(key(2, 5), 1000, true), Some(Same { number: 900, is_exact: true }));
         assert_eq!(again.meet(key(9, u64::MAX - 2), 1000, true), Some(Same { number: 3, is_exact: false }));
     }
