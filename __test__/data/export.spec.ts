@@ -55,6 +55,15 @@ for (const name of ['out.zip', 'out']) {
   })
 }
 
+test('the first images alone are exported', async (t) => {
+  const dataset = await openDataset(await options(await classFolders()))
+  const output = join(await folder(), 'out')
+  await exportDataset(dataset, output, { maxImages: 1, resolution: 4 })
+  t.deepEqual(await readdir(join(output, '00000')), ['img00000000.png'])
+  const { labels } = JSON.parse(await readFile(join(output, 'dataset.json'), 'utf8')) as { labels: unknown }
+  t.deepEqual(labels, [['00000/img00000000.png', 0]])
+})
+
 test('what is there already is left alone', async (t) => {
   const dataset = await openDataset(await options(await images(1)))
   const output = await folder()

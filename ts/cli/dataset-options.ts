@@ -71,6 +71,17 @@ export function resolutionOption(): Option {
   )
 }
 
+/**
+ * @param why what there is to prepare
+ * @throws RangeError for the first option that pixels which are ready would ignore
+ */
+export function refusePreparing(options: DatasetOptions, why: string): void {
+  const { transform, resizeFilter, colourProfile, background, maxMegapixels, skipBad, dedupe } = options
+  const profile = colourProfile === 'convert' ? colourProfile : undefined
+  const given = { transform, resizeFilter, colourProfile: profile, background, maxMegapixels, skipBad, dedupe }
+  refuseIgnored(...Object.entries(given).map(([key, value]) => [flagOf(key), value !== undefined, why] as const))
+}
+
 /** The options of preparing; `resolution` where none is given. */
 export function preparingOf(
   { resolution: size, channels, transform, ...given }: DatasetOptions,

@@ -4,13 +4,21 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { prepareDataset, openDataset, type Dataset } from '../data/dataset.ts'
 import { checkFree, exportDataset } from '../data/export.ts'
-import { readInfo } from '../data/info.ts'
+import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { inspectSource } from '../data/inspect.ts'
+import { shown } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
-import { datasetOptions, preparingOf, resolutionOption, type DatasetOptions, type Size } from './dataset-options.ts'
+import {
+  datasetOptions,
+  preparingOf,
+  refusePreparing,
+  resolutionOption,
+  type DatasetOptions,
+  type Size,
+} from './dataset-options.ts'
 import { report, writeContactSheet } from './dataset-report.ts'
 import { Progress } from './progress.ts'
-import { parsePositive, sayJson, sayPath } from './arguments.ts'
+import { parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
 import { interruptible } from './signals.ts'
 
 const sourceHelp = 'a folder of images, or another source that --help of dataset lists'
@@ -106,6 +114,10 @@ Examples:
 
 async function runPrepare(source: string, { output, ...options }: DatasetOptions & { output: string }): Promise<void> {
   const how = preparingOf(options, 256)
+  if (source === BUILTIN_AVATARS) {
+    refusePreparing(options, 'the built-in avatars are drawn, not read')
+    refuseIgnored(['--max-images', options.maxImages !== undefined, 'the built-in avatars are drawn all at once'])
+  }
   await working(console.log, async (signal, progress) => {
     const began = performance.now()
     const dataset = await prepareDataset(output, { ...how, ...noting(signal, progress), data: source })
@@ -143,12 +155,15 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
     const info = await readInfo(source)
     // Beside the output, where there is room for it; hidden, and found again after an interruption.
     const cache = join(dirname(resolve(output)), `.${basename(output)}.prepared`)
+    if (info) refusePreparing(options, `${shown(source)} is prepared already`)
+    if (source === BUILTIN_AVATARS) refusePreparing(options, 'the built-in avatars are drawn, not read')
+    const { maxImages } = options
     const how = info
       ? { resolution: info.resolution, channels: info.channels, skipBad: false }
       : preparingOf(options, 256)
     const resolution = info ? (options.resolution?.width ?? info.resolution) : how.resolution
     const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache })
-    await exportDataset(dataset, output, { resolution, signal, onProgress, onNote: hooks.onNote })
+    await exportDataset(dataset, output, { resolution, maxImages, signal, onProgress, onNote: hooks.onNote })
     await rm(cache, { recursive: true, force: true })
     progress.clear()
     sayPath(output)

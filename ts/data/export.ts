@@ -14,6 +14,8 @@ import { DataError } from '../native/index.ts'
 export interface ExportOptions {
   /** Side of the images; that of the data set by default. */
   readonly resolution?: number | undefined
+  /** So many of the first images alone. */
+  readonly maxImages?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** A line for the user. */
@@ -52,8 +54,9 @@ export async function exportDataset(dataset: Dataset, output: string, options: E
   try {
     if (lock.warning !== undefined) options.onNote?.(lock.warning)
     await checkFree(path)
-    const images = new ExportedImages(dataset, options.resolution ?? dataset.levels.resolution)
-    const json = Buffer.from(await labelsJson(dataset))
+    const { resolution = dataset.levels.resolution, maxImages = Infinity } = options
+    const images = new ExportedImages(dataset, resolution, Math.min(maxImages, dataset.levels.count))
+    const json = Buffer.from(await labelsJson(dataset, images.count))
     const fingerprint = `${await images.fingerprint()} ${checksum(json)}`
     const job = { ...options, images, json, own: `${path}.exporting`, fingerprint }
     await (path.endsWith('.zip') ? exportZip(job) : exportFolder(job))
@@ -87,8 +90,8 @@ class ExportedImages {
   readonly #dataset: Dataset
   readonly #side: number
 
-  constructor(dataset: Dataset, side: number) {
-    this.count = dataset.levels.count
+  constructor(dataset: Dataset, side: number, count: number) {
+    this.count = count
     this.#dataset = dataset
     this.#side = side
   }
@@ -201,10 +204,10 @@ async function writeAt(file: FileHandle, pieces: readonly Uint8Array[], at: numb
 }
 
 /** Classes as numbers; where images have several, or none, as lists of 0 and 1 that `attributes` names. */
-async function labelsJson(dataset: Dataset): Promise<string> {
+async function labelsJson(dataset: Dataset, count: number): Promise<string> {
   const labels = await readLabels(dataset)
   if (labels === undefined) return '{"labels": null}\n'
-  const rows = Array.from({ length: dataset.levels.count }, (_, i) => rowOf(labels, i))
+  const rows = Array.from({ length: count }, (_, i) => rowOf(labels, i))
   const isClasses = rows.every((row) => row.reduce((sum, value) => sum + value, 0) === 1)
   const lines = rows.map((row, i) => JSON.stringify([exportedName(i), isClasses ? row.indexOf(1) : row]))
   const names = JSON.stringify(labels.names)
