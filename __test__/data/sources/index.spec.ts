@@ -3,6 +3,7 @@ import { copyFile, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset } from '../../../ts/data/dataset.ts'
+import { exportDataset } from '../../../ts/data/export.ts'
 import { readLabels } from '../../../ts/data/labels.ts'
 import { openSource } from '../../../ts/data/sources/index.ts'
 import { DataError } from '../../../ts/native/index.ts'
@@ -160,6 +161,21 @@ test('what is no data set is refused by what it is', async (t) => {
     message: /make\.py: a folder of images is expected, got a file of another kind; give a folder of images, a zip/,
   })
   await t.throwsAsync(openSource(fixture('gone')), { instanceOf: DataError, message: /got nothing; check the path/ })
+})
+
+test('a zip of ours and one by the rules of StyleGAN3 have the same names, pixels and labels', async (t) => {
+  const ours = join(await folder(), 'ours.zip')
+  const given = await openDataset(await options(fixture('stylegan3.zip'), { resolution: 32 }))
+  await exportDataset(given, ours)
+  const [a, b] = await Promise.all([openSource(ours), openSource(fixture('stylegan3.zip'))])
+  t.deepEqual(
+    Array.from({ length: count }, (_, i) => a.name(i)),
+    Array.from({ length: count }, (_, i) => b.name(i)),
+  )
+  t.deepEqual(await a.labels(), await b.labels())
+  await Promise.all([a.close(), b.close()])
+  const { levels } = await openDataset(await options(ours, { resolution: 32 }))
+  for (let i = 0; i < count; i++) t.deepEqual(await levels.batch(32, [i], [false]), pixelsOf(i))
 })
 
 test('the page on data sets has a row for each kind of source', async (t) => {
