@@ -65,7 +65,7 @@ const flagsIn = async (outdir: string, ...more: string[]) => {
 
 onTwoHosts('processes on two hosts train to the bits of one process', async (t) => {
   const [both, one] = [await folder(), await folder()]
-  const { code, out, err } = await await start(await onBoth(await flagsIn(both)))
+  const { code, out, err } = await start(await onBoth(await flagsIn(both)))
   t.is(code, 0, err)
   t.regex(out, new RegExp(`^Processes +2: rank 0 \\(.*\\), rank 1 \\(${hosts[1]!.name}, process`, 'm'))
   t.is((await training(undefined, 1, await flagsIn(one))).code, 0)

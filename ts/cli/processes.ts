@@ -20,7 +20,7 @@ export async function amongOthers(processes: Processes, work: (place: Neighbours
   const place = await Neighbours.find(processes)
   place.divideCores()
   const watching = place.watch((rank, mayWait) => endSoon(`${processes.names[rank]} has ended without a word`, mayWait))
-  processes.watch().catch((error: Error) => endSoon(error.message))
+  processes.watch().catch((error: unknown) => endSoon((error as Error).message))
   try {
     await work(place)
     watching.stop()

@@ -122,8 +122,8 @@ async function run({ processes: count, mpiLibrary: library, timeout: timeoutSec,
     return runAlone(options)
   }
   await amongOthers(processes, async (place) => {
-    const { outdir: _, device: _device, ...course } = options
-    const flags = Object.entries(course).map(([key, value]) => [flagOf(key), JSON.stringify(value)] as const)
+    const course = { ...options, outdir: undefined, device: undefined }
+    const flags = Object.entries(course).map(([key, value]) => [flagOf(key), String(JSON.stringify(value))] as const)
     await checkSame(processes, { ...ofProgram(), ...Object.fromEntries(flags) })
     await runAlone(options, { processes, place })
   })

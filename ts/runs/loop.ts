@@ -206,7 +206,7 @@ async function startOf(
   { G, D, Gs, gOptimizer, dOptimizer, position, rng }: TrainingState,
 ): Promise<Record<string, string>> {
   const { count, fingerprint, crc32c: checksums = fingerprint } = info
-  const { device: _, outdir: _outdir, ...course } = config
+  const course = { ...config, device: undefined, outdir: undefined }
   let weights = 0
   for (const { flat } of [G, D, Gs, gOptimizer.m, gOptimizer.v, dOptimizer.m, dOptimizer.v]) {
     const { buffer, byteOffset, byteLength } = await flat.data()
