@@ -123,7 +123,7 @@ async function run({ processes: count, mpiLibrary: library, timeout: timeoutSec,
   }
   await amongOthers(processes, async (place) => {
     const course = { ...options, outdir: undefined, device: undefined }
-    const flags = Object.entries(course).map(([key, value]) => [flagOf(key), String(JSON.stringify(value))] as const)
+    const flags = Object.entries(course).map(([key, value]) => [flagOf(key), JSON.stringify(value)] as const)
     await checkSame(processes, { ...ofProgram(), ...Object.fromEntries(flags) })
     await runAlone(options, { processes, place })
   })
