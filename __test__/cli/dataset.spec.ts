@@ -111,3 +111,74 @@ test('wrong values, names of other programs and full folders are answered in one
   }
   await t.throwsAsync(stat(join(mine, 'set')))
 })
+
+test('a contact sheet takes the place of another one, and of nothing else', async (t) => {
+  const data = await images(2)
+  const own = join(data, '0000.png')
+  const before = await readFile(own)
+  const inspect = ['dataset', 'inspect', data, '--contact-sheet']
+  const refused = await stylegan([...inspect, own])
+  t.is(refused.out, '')
+  t.is(
+    refused.err,
+    `stylegan: ${own}: nothing, or a picture that stylegan drew, is expected there, got another file; give another --contact-sheet, or --no-contact-sheet\n`,
+  )
+  t.deepEqual(await readFile(own), before)
+  const sheet = join(await folder(), 'sheet.png')
+  for (let i = 0; i < 2; i++) t.is((await stylegan([...inspect, sheet])).code, 0)
+})
+
+test('export refuses what a prepared set would ignore, and a place among the images', async (t) => {
+  const data = await images(2)
+  const set = join(await folder(), 'set')
+  t.is((await stylegan(['dataset', 'prepare', data, '--output', set, '--resolution', '8'])).code, 0)
+  const output = join(await folder(), 'out')
+  for (const option of [['--channels', '1'], ['--background', 'black'], ['--dedupe'], ['--no-labels']]) {
+    const { err } = await stylegan(['dataset', 'export', set, '--output', output, ...option])
+    t.is(err, `stylegan: ${option[0]}: ${set} is prepared already; leave it out\n`)
+  }
+  for (const inside of [join(data, 'new', 'out'), join(data, 'out.zip')]) {
+    const { err } = await stylegan(['dataset', 'export', data, '--output', inside, '--resolution', '8'])
+    t.is(
+      err,
+      `stylegan: ${inside}: a place outside of the images is expected, got one in ${data}; name another output\n`,
+    )
+  }
+  t.deepEqual((await readdir(data)).sort(), ['0000.png', 'nested'])
+})
+
+test('labels that cannot be used stop the commands, which go on without labels', async (t) => {
+  const data = await images(2)
+  await writeFile(join(data, 'dataset.json'), '{"labels": [["0000.png", "cat"]]}')
+  const dir = await folder()
+  for (const [command, output] of [
+    ['prepare', 'set'],
+    ['export', 'out.zip'],
+  ] as const) {
+    const args = ['dataset', command, data, '--output', join(dir, output), '--resolution', '8']
+    const refused = await stylegan(args)
+    t.is(refused.code, 1)
+    t.regex(refused.err, /dataset\.json: .*; mend them, or leave labels out with --no-labels\n$/)
+    const { code, err } = await stylegan([...args, '--no-labels'])
+    t.is(code, 0, err)
+  }
+})
+
+test('the list of what an export left out stays beside it', async (t) => {
+  const data = await images(2)
+  await writeFile(join(data, 'bad.png'), 'no image')
+  const output = join(await folder(), 'out.zip')
+  const how = ['--output', output, '--resolution', '8', '--skip-bad']
+  const { out } = await stylegan(['dataset', 'export', data, ...how])
+  t.true(out.includes(`they are listed in ${output}.left-out.txt`), out)
+  t.regex(await readFile(`${output}.left-out.txt`, 'utf8'), /bad\.png: /)
+})
+
+test('messages about options call them as these commands do', async (t) => {
+  const data = await images(1)
+  const set = join(await folder(), 'set')
+  const args = ['dataset', 'prepare', data, '--output', set, '--resolution', '8']
+  t.is((await stylegan(args)).code, 0)
+  const { err } = await stylegan([...args, '--channels', '1'])
+  t.regex(err, /with other options \(resolution 8, channels 3, .*\); give another --output or remove it\n$/)
+})

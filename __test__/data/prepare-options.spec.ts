@@ -44,11 +44,29 @@ test('each option changes the pixels, and the set is another one', async (t) => 
     found[3]!.subarray(0, 24).every((value) => value === 0),
     'the first row is black',
   )
+  const { info } = await prepareDataset(join(await folder(), 'set'), { data, ...how, resizeFilter: 'box' })
+  t.is(info.transform, "centre square, Pillow's box resize, then 2x2 box means a level")
+})
+
+test('a finished set is kept from a command with other options, and found again by the same', async (t) => {
+  const data = await images(2)
   const output = join(await folder(), 'set')
   const first = await prepareDataset(output, { data, ...how })
-  const second = await prepareDataset(output, { data, ...how, resizeFilter: 'box' })
-  t.not(first.info.fingerprint, second.info.fingerprint)
-  t.is(second.info.transform, "centre square, Pillow's box resize, then 2x2 box means a level")
+  const others: Partial<PreparingOptions>[] = [{ resolution: 4 }, { resolution: 16 }, { channels: 1 }, { maxImages: 1 }]
+  for (const other of [...others, { resizeFilter: 'box' } as const]) {
+    const error = await t.throwsAsync(prepareDataset(output, { data, ...how, ...other }), { instanceOf: DataError })
+    t.regex(error.message, /other options \(resolution 8, channels 3, .*\); give another outdir or remove it$/)
+  }
+  t.is((await prepareDataset(output, { data, ...how })).info.fingerprint, first.info.fingerprint)
+})
+
+test('an interrupted preparation is not mixed with images of another resolution', async (t) => {
+  const data = await images(150)
+  const [output, stop] = [join(await folder(), 'set'), new AbortController()]
+  const cut = { data, ...how, signal: stop.signal, onProgress: () => stop.abort() }
+  await t.throwsAsync(prepareDataset(output, cut), { any: true })
+  const { levels } = await prepareDataset(output, { data, ...how, resolution: 16 })
+  t.deepEqual([levels.count, levels.resolution], [150, 16])
 })
 
 test('the first images alone are taken, with their labels', async (t) => {

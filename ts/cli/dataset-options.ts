@@ -12,7 +12,7 @@ export interface Size {
 
 export interface DatasetOptions {
   resolution?: Size
-  channels: number
+  channels?: number
   transform?: 'center-crop' | 'center-crop-wide'
   resizeFilter?: ResizeFilter
   colourProfile?: 'convert' | 'ignore'
@@ -21,6 +21,7 @@ export interface DatasetOptions {
   maxMegapixels?: number
   skipBad?: boolean
   dedupe?: 'exact' | 'near'
+  labels: boolean
 }
 
 /** Adds {@link DatasetOptions}. */
@@ -28,9 +29,9 @@ export function datasetOptions(command: Command): Command {
   return command
     .addOption(resolutionOption())
     .addOption(
-      new Option('--channels <n>', '1 is gray, 3 RGB, 4 RGBA')
-        .argParser((text) => oneOf([1, 3, 4], parseWhole(text)))
-        .default(3),
+      new Option('--channels <n>', '1 is gray, 3 RGB, 4 RGBA (default: 3)').argParser((text) =>
+        oneOf([1, 3, 4], parseWhole(text)),
+      ),
     )
     .addOption(
       new Option(
@@ -62,6 +63,7 @@ export function datasetOptions(command: Command): Command {
         .choices(['exact', 'near'])
         .preset('exact'),
     )
+    .option('--no-labels', 'leave labels out, instead of stopping at labels that cannot be used')
 }
 
 /** `--resolution` of StyleGAN3's dataset_tool. */
@@ -76,15 +78,17 @@ export function resolutionOption(): Option {
  * @throws RangeError for the first option that pixels which are ready would ignore
  */
 export function refusePreparing(options: DatasetOptions, why: string): void {
-  const { transform, resizeFilter, colourProfile, background, maxMegapixels, skipBad, dedupe } = options
+  const { channels, transform, resizeFilter, colourProfile, background, maxMegapixels, skipBad, dedupe } = options
   const profile = colourProfile === 'convert' ? colourProfile : undefined
-  const given = { transform, resizeFilter, colourProfile: profile, background, maxMegapixels, skipBad, dedupe }
+  const colours = { channels, colourProfile: profile, background }
+  const given = { transform, resizeFilter, ...colours, maxMegapixels, skipBad, dedupe }
+  refuseIgnored(['--no-labels', !options.labels, why])
   refuseIgnored(...Object.entries(given).map(([key, value]) => [flagOf(key), value !== undefined, why] as const))
 }
 
 /** The options of preparing; `resolution` where none is given. */
 export function preparingOf(
-  { resolution: size, channels, transform, ...given }: DatasetOptions,
+  { resolution: size, channels = 3, transform, labels, ...given }: DatasetOptions,
   resolution: number,
 ): Omit<PreparingOptions, 'cache'> {
   const { width, height } = size ?? { width: resolution, height: resolution }
@@ -101,7 +105,8 @@ export function preparingOf(
   }
   refuseIgnored(['--background', given.background !== undefined && channels === 4, 'four channels keep transparency'])
   const { skipBad = false, ...rest } = given
-  return { ...rest, skipBad, channels, resolution: width, ...(isWide ? { wideHeight: height } : {}) }
+  const how = { ...rest, skipBad, channels, resolution: width, labels: labels ? 'sound' : 'none' } as const
+  return { ...how, ...(isWide ? { wideHeight: height } : {}) }
 }
 
 function parseSize(text: string): Size {

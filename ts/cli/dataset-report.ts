@@ -1,11 +1,13 @@
 /** What `dataset inspect` prints and draws. */
+import { open } from 'node:fs/promises'
 import type { Inspection, Repeat, Sample } from '../data/inspect.ts'
 import { shown } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { tileImages } from '../figures/grid.ts'
-import { encodeDrawnPng } from '../native/index.ts'
+import { drawnHeadBytes, encodeDrawnPng, isDrawnPng } from '../native/index.ts'
 import { makeFolder } from './arguments.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
+import { checkOutput } from '../runs/outputs.ts'
 
 /** Entries of a list that are printed; `--json` has more. */
 const mostPrinted = 5
@@ -63,6 +65,23 @@ function counts(of: Readonly<Record<string, number>>): string {
 
 /** Columns of a contact sheet. */
 const columns = 8
+
+/** @throws Error if another file than a picture of this program is where the contact sheet would go */
+export async function checkContactSheet(path: string): Promise<void> {
+  await checkOutput(path, ['.png'])
+  const file = await open(path, 'r').catch(() => undefined)
+  if (file === undefined) return
+  try {
+    const head = new Uint8Array(drawnHeadBytes)
+    await file.read(head, 0, head.length, 0)
+    if (isDrawnPng(head)) return
+  } finally {
+    await file.close()
+  }
+  throw new Error(
+    `${shown(path)}: nothing, or a picture that stylegan drew, is expected there, got another file; give another --contact-sheet, or --no-contact-sheet`,
+  )
+}
 
 /** Writes some images as training would see them. */
 export async function writeContactSheet(path: string, { pixels, count, side, channels }: Sample): Promise<void> {

@@ -1,11 +1,12 @@
 /** `stylegan dataset`: what is in a source of images, preparing it, and writing it for other programs. */
-import { rm } from 'node:fs/promises'
+import { copyFile, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { prepareDataset, openDataset, type Dataset } from '../data/dataset.ts'
-import { checkFree, exportDataset } from '../data/export.ts'
-import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
+import { checkFree, checkOutside, exportDataset } from '../data/export.ts'
+import { BUILTIN_AVATARS, leftOutName, readInfo } from '../data/info.ts'
 import { inspectSource } from '../data/inspect.ts'
+import { messageOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import {
@@ -16,9 +17,9 @@ import {
   type DatasetOptions,
   type Size,
 } from './dataset-options.ts'
-import { report, writeContactSheet } from './dataset-report.ts'
+import { checkContactSheet, report, writeContactSheet } from './dataset-report.ts'
 import { Progress } from './progress.ts'
-import { parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
+import { flagOf, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
 import { interruptible } from './signals.ts'
 
 const sourceHelp = 'a folder of images, or another source that --help of dataset lists'
@@ -78,7 +79,8 @@ async function runInspect(
   { resolution, contactSheet, maxMegapixels, json }: InspectFlags,
 ): Promise<void> {
   const say = json ? console.error : console.log
-  await working(say, async (signal, progress) => {
+  if (contactSheet !== false) await checkContactSheet(contactSheet)
+  await working('Stopping.', say, async (signal, progress) => {
     const onProgress = (done: number, total: number) => progress.count('looking at images', done, total)
     const options = { resolution: resolution?.width, maxMegapixels, signal, onProgress }
     const { inspection, sample } = await inspectSource(source, options)
@@ -118,7 +120,7 @@ async function runPrepare(source: string, { output, ...options }: DatasetOptions
     refusePreparing(options, 'the built-in avatars are drawn, not read')
     refuseIgnored(['--max-images', options.maxImages !== undefined, 'the built-in avatars are drawn all at once'])
   }
-  await working(console.log, async (signal, progress) => {
+  await working(goesOn, console.log, async (signal, progress) => {
     const began = performance.now()
     const dataset = await prepareDataset(output, { ...how, ...noting(signal, progress), data: source })
     progress.clear()
@@ -137,8 +139,9 @@ function exportCommand(): Command {
       'after',
       `
 Files are 00000/img00000000.png and on, not compressed, as StyleGAN3's dataset_tool writes them. A
-source that is not prepared is prepared first, beside the output, for as long as the command runs.
-Interrupted, the same command goes on.
+source that is not prepared is prepared first, beside the output, for as long as the command runs; what
+was left out is then listed beside the output, in a file that ends in .left-out.txt. Interrupted, the
+same command goes on.
 
 Examples:
   $ stylegan dataset export photos-256 --output photos-256.zip
@@ -148,10 +151,11 @@ Examples:
 }
 
 async function runExport(source: string, { output, ...options }: DatasetOptions & { output: string }): Promise<void> {
-  await working(console.log, async (signal, progress) => {
+  await working(goesOn, console.log, async (signal, progress) => {
     const hooks = noting(signal, progress)
     const onProgress = (done: number, total: number) => progress.count('writing images', done, total)
     await checkFree(output)
+    await checkOutside(output, source)
     const info = await readInfo(source)
     // Beside the output, where there is room for it; hidden, and found again after an interruption.
     const cache = join(dirname(resolve(output)), `.${basename(output)}.prepared`)
@@ -162,23 +166,38 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
       ? { resolution: info.resolution, channels: info.channels, skipBad: false }
       : preparingOf(options, 256)
     const resolution = info ? (options.resolution?.width ?? info.resolution) : how.resolution
-    const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache })
+    const leftOutList = info ? undefined : `${resolve(output)}.${leftOutName}`
+    const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache, leftOutList })
     await exportDataset(dataset, output, { resolution, maxImages, signal, onProgress, onNote: hooks.onNote })
+    if (leftOutList) await copyFile(join(dataset.dir, leftOutName), leftOutList).catch(() => {}) // none, if all is used
     await rm(cache, { recursive: true, force: true })
     progress.clear()
     sayPath(output)
   })
 }
 
-/** Ends a bar, and says that the same command goes on. */
+/** Options with another name than train has for them. */
+const ownFlags: Readonly<Record<string, string>> = { outdir: '--output', numChannels: '--channels' }
+
+const goesOn = 'Stopping; the same command goes on.'
+
+/** Ends a bar, and says what follows an interruption. Errors call options as these commands do. */
 async function working(
+  stopping: string,
   say: (line: string) => void,
   work: (signal: AbortSignal, progress: Progress) => Promise<void>,
 ): Promise<void> {
   const progress = new Progress(say)
-  await interruptible('Stopping; the same command goes on.', (signal) => work(signal, progress), say).finally(() =>
-    progress.clear(),
-  )
+  try {
+    await interruptible(stopping, (signal) => work(signal, progress), say)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    const message = messageOf(error, (key) => ownFlags[key] ?? flagOf(key))
+    if (message === error.message) throw error
+    throw new Error(message, { cause: error })
+  } finally {
+    progress.clear()
+  }
 }
 
 const noting = (signal: AbortSignal, progress: Progress) => ({

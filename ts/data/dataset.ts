@@ -70,6 +70,7 @@ export async function prepareDataset(output: string, given: Omit<PrepareOptions,
   try {
     await checkOutputFolder(dir, source ? resolve(data) : data)
     const plan = source ? await planSource(source, options) : planAvatars(options.resolution, options)
+    await checkFinished(dir, plan, options)
     await prepared(basename(dir), plan, options)
   } finally {
     await source?.close()
@@ -92,6 +93,18 @@ async function checkOutputFolder(dir: string, source: string): Promise<void> {
   const found = info ? `one of ${shown(info.source)}` : `${shown(entries[0]!)}${entries.length > 1 ? ' and more' : ''}`
   throw new DataError(
     `${dir}: an empty folder, or a prepared dataset of ${shown(source)}, is expected, got ${found}; name another folder`,
+  )
+}
+
+/** @throws DataError if a set that was prepared in another way is in the folder: it may be in use, and took its time */
+async function checkFinished(dir: string, plan: Plan, { resolution, channels }: PreparingOptions): Promise<void> {
+  const info = await readInfo(dir)
+  if (!info || (isPlanned(info, plan) && info.resolution === resolution && info.channels === channels)) return
+  const isSame = info.resolution === resolution && info.channels === channels
+  throw namingOptions(
+    (message) => new DataError(message),
+    (name) =>
+      `${dir}: the set of these options is expected, got one that was prepared ${isSame ? 'from other files or ' : ''}with other options (resolution ${info.resolution}, channels ${info.channels}, ${shown(info.transform)}); give another ${name('outdir')} or remove it`,
   )
 }
 
@@ -122,7 +135,7 @@ async function openPrepared(dir: string, options: PrepareOptions): Promise<Datas
     )
   }
   const dataset = { dir, info, levels }
-  const leftOut = describeLeftOut(dataset)
+  const leftOut = describeLeftOut(dataset, options.leftOutList)
   if (leftOut) options.onNote?.(leftOut)
   if (options.verify) {
     const verified = await verify(dataset, options.signal)
@@ -132,7 +145,7 @@ async function openPrepared(dir: string, options: PrepareOptions): Promise<Datas
 }
 
 /** What is no image of the data set, in one line; undefined if nothing was left out. */
-export function describeLeftOut({ dir, info }: PreparedFolder): string | undefined {
+export function describeLeftOut({ dir, info }: PreparedFolder, list = join(dir, leftOutName)): string | undefined {
   const { skipped, unused = [], leftOut = {} } = info
   const kinds = Object.entries({
     ...(skipped.length > 0 ? { 'image that cannot be read': skipped.length } : {}),
@@ -145,8 +158,8 @@ export function describeLeftOut({ dir, info }: PreparedFolder): string | undefin
   const remedy = ['AVIF', 'HEIC', 'JPEG XL'].some((kind) => kind in leftOut)
     ? '; convert AVIF, HEIC and JPEG XL to PNG or JPEG, for example with ImageMagick: magick input.heic output.png'
     : ''
-  const list = kinds.map(([kind, count]) => `${count} × ${kind}`).join(', ')
-  return `${files} left out: ${list}; they are listed in ${join(dir, leftOutName)}${remedy}`
+  const found = kinds.map(([kind, count]) => `${count} × ${kind}`).join(', ')
+  return `${files} left out: ${found}; they are listed in ${list}${remedy}`
 }
 
 /** Images that are compared with their checksums between two looks at the signal. */
@@ -241,16 +254,17 @@ async function preparedUnderLock(name: string, plan: Plan, options: PreparingOpt
   }
 }
 
-/** The addon's errors of a disk end with the system's words and number; this adds what to do. */
+/** The addon's errors of a disk end with the system's words and number; this says what to do in place of the number. */
 export function withRemedy(error: unknown): unknown {
   const system = error instanceof DataError ? /\(os error (\d+)\)$/.exec(error.message) : null
   if (system === null) return error
   const full = system[1] === '28'
   const remedy = (name: NameOf) =>
     full ? 'free some space and run the same command again; it goes on' : `choose another ${name('outdir')}`
+  const words = (error as DataError).message.slice(0, -system[0].length).trimEnd()
   return namingOptions(
     (message) => new DataError(message, { cause: error }),
-    (name) => `${(error as DataError).message}; ${remedy(name)}`,
+    (name) => `${words}; ${remedy(name)}`,
   )
 }
 

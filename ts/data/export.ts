@@ -1,6 +1,6 @@
 /** Prepared data sets as StyleGAN2-ADA and StyleGAN3 read theirs: PNG files and `dataset.json`, in a folder or a zip archive. */
-import { mkdir, open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { mkdir, open, readdir, realpath, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { Dataset } from './dataset.ts'
 import { checksum, readLabels, type Labels } from './labels.ts'
 import { readJson, writeJson } from './info.ts'
@@ -82,6 +82,21 @@ export async function checkFree(path: string): Promise<void> {
   throw new DataError(
     `${shown(path)}: nothing is expected there yet, got ${entry.isDirectory() ? 'a folder' : 'a file'}; name another output, or remove it`,
   )
+}
+
+/** @throws DataError if an export would be among the images that it is made of */
+export async function checkOutside(output: string, source: string): Promise<void> {
+  const folder = await realpath(source).catch(() => undefined)
+  if (folder === undefined) return
+  // Of what is not there yet, the first folder above that is.
+  for (let above = resolve(output); ; above = dirname(above)) {
+    const found = await realpath(above).catch(() => undefined)
+    if (found === undefined && above !== dirname(above)) continue
+    if (found !== folder && !found?.startsWith(folder + sep)) return
+    throw new DataError(
+      `${shown(output)}: a place outside of the images is expected, got one in ${shown(source)}; name another output`,
+    )
+  }
 }
 
 /** What is exported, as PNG files. */

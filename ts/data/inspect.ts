@@ -215,7 +215,10 @@ async function sampleOf(
     const writer = LevelWriter.create(dir, size, resolution, channels)
     const began = performance.now()
     const inputs: ImageInput[] = []
-    for (const index of chosen) inputs.push(...(await source.read(index, 1)))
+    for (const index of chosen) {
+      recipe.signal?.throwIfAborted()
+      inputs.push(...(await source.read(index, 1)))
+    }
     const { written } = await writer.prepare(0, inputs, recipe)
     await writer.sync()
     const secondsEach = (performance.now() - began) / 1000 / size

@@ -24,8 +24,11 @@ export interface PreparingOptions extends Recipe {
   readonly maxImages?: number | undefined
   /** Leaves out images that repeat others: the same file, or `near`: one that also looks the same. */
   readonly dedupe?: 'exact' | 'near' | undefined
-  /** Labels are needed: a data set without them is refused before it is prepared. */
-  readonly labels?: boolean | undefined
+  /**
+   * Labels are needed, and a data set without them is refused before it is prepared; `sound`: labels that are there and cannot be used are
+   * refused; `none`: they are left out.
+   */
+  readonly labels?: boolean | 'sound' | 'none' | undefined
   readonly signal?: AbortSignal | undefined
   /** Called with images done and images in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -40,6 +43,8 @@ export interface PrepareOptions extends PreparingOptions {
   readonly keepDrawn?: boolean | undefined
   /** Compare every image of the prepared dataset with its checksum. */
   readonly verify?: boolean | undefined
+  /** Where the list of what was left out will be, if not in the folder of the data set. */
+  readonly leftOutList?: string | undefined
 }
 
 /** What is to be in a prepared dataset, and how it is made in a private folder, going on where an interruption left it. */
@@ -75,6 +80,9 @@ function fingerprintOf(images: string, options: PreparingOptions): string {
 /** How far a preparation has come: everything before is on disk. */
 interface Preparing {
   readonly fingerprint: string
+  /** Of the images; not there before folders could be named. */
+  readonly resolution?: number
+  readonly channels?: number
   readonly files: number
   readonly written: number
   readonly skipped: readonly string[]
@@ -94,13 +102,17 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   const bad = leftOut.flatMap(({ path, bad }) => (bad === undefined ? [] : [shownLine(`${path}: ${bad}`)]))
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
   if (source.count === 0) throw new DataError(`${name}: none of the ${bad.length} images can be read`)
-  const labelling = await source.labels()
+  const labelling = options.labels === 'none' ? { noLabels: 'they were left out' } : await source.labels()
   const count = Math.min(source.count, options.maxImages ?? Infinity)
   const images = { count, read: source.read.bind(source), name: source.name.bind(source) }
   const classes = 'names' in labelling ? { ...labelling, of: labelling.of.slice(0, count) } : undefined
   const noLabels = 'names' in labelling ? undefined : labelling.noLabels
-  if (noLabels !== undefined && options.labels) throw new DataError(noLabels)
-  if ('isBroken' in labelling && labelling.isBroken) options.onNote?.(`Labels are not used: ${labelling.noLabels}`)
+  if (noLabels !== undefined && options.labels === true) throw new DataError(noLabels)
+  const isBroken = 'isBroken' in labelling && labelling.isBroken
+  if (isBroken && options.labels === 'sound') {
+    throw new DataError(`${noLabels}; mend them, or leave labels out with --no-labels`)
+  }
+  if (isBroken) options.onNote?.(`Labels are not used: ${noLabels}`)
   const hash = source.hash()
   if (classes) hash.update(JSON.stringify(classes))
   if (bad.length > 0) hash.update(JSON.stringify(bad))
@@ -186,7 +198,8 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   const keys = join(dir, 'preparing.keys')
   // Interrupted while the files were being closed, they are made again.
-  const resumed = found?.fingerprint === fingerprint && found.files < images.count
+  const isSame = (found?.resolution ?? resolution) === resolution && (found?.channels ?? channels) === channels
+  const resumed = found?.fingerprint === fingerprint && isSame && found.files < images.count
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: options.bad, bad: [] }
@@ -207,6 +220,8 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
     )
     done = {
       fingerprint,
+      resolution,
+      channels,
       files: done.files + chunk.length,
       written: done.written + written,
       skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],

@@ -51,6 +51,15 @@ export function encodeDrawnPng(
   return png(pixels, [width, height, channels], true)
 }
 
+/** Bytes from the start of a file that {@link isDrawnPng} needs. */
+export const drawnHeadBytes = 128
+
+/** Whether a file that begins so is a picture of {@link encodeDrawnPng}. */
+export function isDrawnPng(head: Uint8Array): boolean {
+  const text = Buffer.from(head).toString('latin1')
+  return text.startsWith('\x89PNG') && text.includes('tEXtSoftware\0stylegan')
+}
+
 function png(pixels: Uint8Array, size: number[], drawn: boolean): Promise<Uint8Array> {
   return wait(async () => {
     const [width, height, channels] = size.map((value) => whole('encodePng: sizes', value, 1))
