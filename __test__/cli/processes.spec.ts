@@ -115,7 +115,10 @@ withMpi('a process with other options is named', async (t, { command }) => {
   const one = (...more: string[]) => ['-n', '1', process.execPath, main, 'train', '--preset', 'demo', ...flags, ...more]
   const { code, err } = await start([...command, ...one(), ':', ...one('--seed', '3')])
   t.not(code, 0)
-  t.regex(err, /stylegan: rank 1 \(.*\): the same as of rank 0 is expected, got --seed none there, 3 here; start all/)
+  t.regex(
+    err,
+    /stylegan: rank 1 \(.*\): the same as of rank 0 is expected, got --seed not given there, 3 here; start all/,
+  )
 })
 
 withMpi('what one process finds wrong, all say with its rank', async (t, starter) => {
@@ -136,6 +139,64 @@ test('under mpirun without a usable library one sentence says what was looked fo
     /^stylegan: an MPI library is expected, since mpirun has started 4 processes, but \/nowhere\/libmpi\.so: .*; install the one that mpirun belongs to, or name its file with --mpi-library or STYLEGAN_MPI\n$/,
   )
   t.is(without.out, '')
+})
+
+test('--processes 1 starts nothing, less or a part is refused, and a started process starts no other', async (t) => {
+  const bin = await folder()
+  await writeFile(join(bin, 'mpiexec'), '#!/bin/sh\necho started >&2\nexit 9\n', { mode: 0o755 })
+  const path = { PATH: bin }
+  const train = [process.execPath, main, 'train', '--preset', 'demo', '--processes']
+  const one = await start([...train, '1', ...(await flagsIn(await folder()))], path)
+  t.is(one.code, 0, one.err)
+  for (const count of ['0', '1.5', '-2']) {
+    const { code, err } = await start([...train, count], path)
+    t.is(code, 1)
+    t.regex(err, /^stylegan: --processes.*(expected|got)/)
+    t.notRegex(err, /started/)
+  }
+  const child = { ...path, STYLEGAN_STARTED_BY: `mpiexec ${process.pid}` }
+  const { code, err } = await start([...train, '2'], child)
+  t.is(code, 1)
+  t.regex(err, /^stylegan: --processes: mpiexec is expected to tell its processes that they are several, it did not/)
+})
+
+test('a library that is missing is told from a file that is none', async (t) => {
+  const train = [process.execPath, main, 'train', '--preset', 'demo', '--processes', '2', '--mpi-library']
+  const env = { PMI_RANK: '0', PMI_SIZE: '2', STYLEGAN_STARTED_BY: `mpiexec ${process.pid}` }
+  const missing = await start([...train, '/nowhere/libmpi.so'], env)
+  t.regex(missing.err, /since mpiexec has started 2 processes for --processes, but \/nowhere\/libmpi\.so: there is no/)
+  t.regex((await start([...train, main], env)).err, /main\.js: it is no library for this processor, or one that it/)
+})
+
+test('under npx, which closes the connection of MPICH, one sentence says what to start', async (t) => {
+  const env = { PMI_RANK: '0', PMI_SIZE: '2', PMI_FD: '77' }
+  const { code, err } = await start([process.execPath, main, 'train', '--preset', 'demo'], env)
+  t.is(code, 1)
+  t.regex(
+    err,
+    /^stylegan: PMI_FD: .* file descriptor 77 is none, .*; start node_modules\/\.bin\/stylegan in place of npx/,
+  )
+})
+
+withMpi('who waits in vain for another to join ends', async (t, { command }) => {
+  const flags = [...(await flagsIn(await folder())), '--timeout', '2']
+  const one = (...more: string[]) => ['-n', '1', process.execPath, main, 'train', '--preset', 'demo', ...flags, ...more]
+  const run = start([...command, ...one(), ':', '-n', '1', 'sleep', '30'])
+  const text = await run.until(/expected to join within 2 seconds.*\n/)
+  t.regex(text, /expected to join within 2 seconds/)
+  const began = performance.now()
+  t.not((await run).code, 0)
+  t.true(performance.now() - began < 20_000)
+})
+
+withMpi('when the process of --processes is killed, the others save and end', async (t, starter) => {
+  const [outdir, path] = [await folder(), await asMpiexec(starter)]
+  const command = [process.execPath, main, 'train', '--preset', 'demo', ...(await flagsIn(outdir, '--kimg', '100'))]
+  const run = start([...command, '--processes', '2'], { PATH: `${path}:${process.env['PATH']}` })
+  await run.until(/^tick 1 /m)
+  run.child.kill('SIGKILL')
+  // The pipe closes when the last one has ended.
+  t.regex((await run).out, /Stopping after this step[\s\S]*Stopped after/)
 })
 
 test('a library that is no MPI is told by its first missing function', async (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { launchOf } from '../../ts/runs/processes.ts'
+import { launchOf, starterOf } from '../../ts/runs/processes.ts'
 
 test('a process knows what started it by the variables of MPICH, Open MPI and Slurm', (t) => {
   t.is(launchOf({}), undefined)
@@ -21,4 +21,11 @@ test('one process is no job: nobody looks for MPI', (t) => {
   // A batch script of Slurm that starts the command itself.
   t.is(launchOf({ SLURM_JOB_ID: '7', SLURM_NTASKS: '4', SLURM_PROCID: '0' }), undefined)
   t.is(launchOf({ SLURM_STEP_NUM_TASKS: '1', SLURM_PROCID: '0' }), undefined)
+})
+
+test('a process that --processes has started names what was used for it', (t) => {
+  const env = { PMI_RANK: '0', PMI_SIZE: '2', STYLEGAN_STARTED_BY: 'mpiexec 12' }
+  t.like(launchOf(env), { by: 'mpiexec', size: 2 })
+  t.deepEqual(starterOf(env), { name: 'mpiexec', pid: 12 })
+  t.is(starterOf({}), undefined)
 })

@@ -6,7 +6,15 @@ import { messageOf } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { addonBuilt, listDevices, ProcessesError, type Processes } from '../native/index.ts'
 import { DivergedError } from '../runs/loop.ts'
-import { Neighbours } from '../runs/processes.ts'
+import {
+  isAlive,
+  joinProcesses,
+  launchOf,
+  Neighbours,
+  startedBy,
+  starterOf,
+  type JoinOptions,
+} from '../runs/processes.ts'
 import { flagOf } from './arguments.ts'
 
 /** What programs and machines must have in common for the same bits. */
@@ -15,15 +23,46 @@ export function ofProgram(): Record<string, string> {
   return { version: `${version} (${sources.slice(0, 8)})`, 'instruction set': listDevices()[0].simd }
 }
 
+/** Whether this process is none that a starter has started. */
+export function mayStart(): boolean {
+  return starterOf() === undefined && launchOf() === undefined
+}
+
+/** Joins the others; a process that cannot ends, though MPI may wait for ever. */
+export async function joinOrEnd(options: JoinOptions): Promise<Processes | undefined> {
+  try {
+    return await joinProcesses(options)
+  } catch (error) {
+    setTimeout(() => process.exit(1), 200).unref()
+    throw error
+  }
+}
+
+/** Saves and ends when the process that `--processes` was given to is gone: nobody can stop the job any more. */
+function endWithStarter(): void {
+  const starter = starterOf()
+  if (starter === undefined) return
+  const timer = setInterval(() => {
+    if (isAlive(starter.pid)) return
+    clearInterval(timer)
+    if (process.listenerCount('SIGUSR1') === 0) process.exit(1)
+    process.kill(process.pid, 'SIGUSR1')
+  }, 1000)
+  timer.unref()
+}
+
 /** Does a process's work; whether it ends well or not, the others are told. */
 export async function amongOthers(processes: Processes, work: (place: Neighbours) => Promise<void>): Promise<void> {
   const place = await Neighbours.find(processes)
   place.divideCores()
+  endWithStarter()
   const watching = place.watch((rank, mayWait) => endSoon(`${processes.names[rank]} has ended without a word`, mayWait))
   processes.watch().catch((error: unknown) => endSoon((error as Error).message))
   try {
     await work(place)
     watching.stop()
+    // Open MPI takes another code for a failure; the starter itself tells of the signal.
+    if (starterOf()) process.exitCode = 0
     await processes.leave()
   } catch (error) {
     watching.stop()
@@ -77,7 +116,11 @@ export async function startProcesses(count: number): Promise<void> {
   const asRoot = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
   const own = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none', ...asRoot] : []
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  const child = spawn(starter, ['-n', String(count), ...own, ...command], { stdio: 'inherit', detached: true })
+  const child = spawn(starter, ['-n', String(count), ...own, ...command], {
+    stdio: 'inherit',
+    detached: true,
+    env: { ...process.env, [startedBy]: `${starter} ${process.pid}` },
+  })
   let stoppedBy: NodeJS.Signals | undefined
   const stop = (signal: NodeJS.Signals) => {
     // The processes save before they end; mpiexec hands this signal on.

@@ -21,13 +21,13 @@ import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { chooseConfig, toMeasure } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
-import { checkSame, defaultTimeoutSec, joinProcesses, launchOf, type Neighbours } from '../runs/processes.ts'
+import { checkSame, defaultTimeoutSec, type Neighbours } from '../runs/processes.ts'
 import { checkFiles } from '../runs/resume.ts'
 import {
   flagOf,
   imageOptions,
+  parseCount,
   parseNumber,
-  parseWhole,
   refuseIgnored,
   sayJson,
   switchOption,
@@ -35,7 +35,7 @@ import {
 } from './arguments.ts'
 import { besideStudio, parsePort, studioPort } from './studio.ts'
 import { interruptible, outliveScreen } from './signals.ts'
-import { amongOthers, ofProgram, startProcesses } from './processes.ts'
+import { amongOthers, joinOrEnd, mayStart, ofProgram, startProcesses } from './processes.ts'
 import { deviceLine, Display, networksLine } from './train-display.ts'
 import { JsonLines } from './train-json.ts'
 
@@ -52,7 +52,7 @@ export function trainCommand(): Command {
       '-n, --dry-run',
       'print the resolved options, the layers, the timeline and what it will take on this device, then stop',
     )
-    .option('--processes <n>', 'train with n processes of this machine, which mpiexec starts', parseWhole)
+    .option('--processes <n>', 'train with n processes of this machine, which mpiexec starts', parseCount)
     .option('--mpi-library <file>', 'the MPI library of several processes, in place of those that are looked for')
     .option(
       '--timeout <seconds>',
@@ -112,8 +112,8 @@ async function run({ processes: count, mpiLibrary: library, timeout: timeoutSec,
       `--timeout: a number above 0 is expected, got ${timeoutSec}; leave it out for ${defaultTimeoutSec}`,
     )
   }
-  if (count !== undefined && launchOf() === undefined) return startProcesses(count)
-  const processes = await joinProcesses({ library, timeoutSec })
+  if (count !== undefined && count > 1 && mayStart()) return startProcesses(count)
+  const processes = await joinOrEnd({ library, timeoutSec })
   if (processes === undefined) {
     refuseIgnored(
       ['--mpi-library', library !== undefined, 'this process is alone: mpirun, srun or --processes start several'],

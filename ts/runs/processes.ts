@@ -1,6 +1,6 @@
 /** Training as one of several processes that mpirun, mpiexec or srun has started. */
 import { availableParallelism, cpus, hostname } from 'node:os'
-import { readlinkSync } from 'node:fs'
+import { existsSync, fstatSync, readlinkSync } from 'node:fs'
 import { shown, shownLine } from '../files/shown.ts'
 import { gatherJson, Processes, ProcessesError } from '../native/index.ts'
 
@@ -9,6 +9,15 @@ export const defaultTimeoutSec = 60
 
 /** Variables by name. */
 type Environment = Readonly<Record<string, string | undefined>>
+
+/** What `--processes` tells the processes that it starts, so that none of them starts more: a program and the number of ours. */
+export const startedBy = 'STYLEGAN_STARTED_BY'
+
+/** Who has started this process for `--processes`. */
+export function starterOf(env: Environment = process.env): { name: string; pid: number } | undefined {
+  const [, name, pid] = /^(\S+) (\d+)$/.exec(env[startedBy] ?? '') ?? []
+  return name === undefined ? undefined : { name, pid: Number(pid) }
+}
 
 /** What started this process, if it is one of several. */
 export interface Launch {
@@ -33,7 +42,7 @@ const [mpich, openMpi, standard] = endings[process.platform] ?? [
 export function launchOf(env: Environment = process.env): Launch | undefined {
   const count = (name: string) => (env[name] === undefined ? undefined : Number(env[name]))
   const inSlurm = env['SLURM_STEP_NUM_TASKS'] !== undefined
-  const by = inSlurm ? 'srun' : 'mpirun'
+  const by = starterOf(env)?.name ?? (inSlurm ? 'srun' : 'mpirun')
   const all = [...mpich, ...openMpi, ...standard]
   const launches: [isSo: boolean, Launch][] = [
     [
@@ -70,7 +79,14 @@ export async function joinProcesses({
   env = process.env,
 }: JoinOptions = {}): Promise<Processes | undefined> {
   const launch = launchOf(env)
-  if (launch === undefined) return undefined
+  const starter = starterOf(env)
+  if (launch === undefined) {
+    if (starter === undefined) return undefined
+    throw new ProcessesError(
+      `--processes: ${starter.name} is expected to tell its processes that they are several, it did not; install MPICH or Open MPI`,
+    )
+  }
+  checkConnection(env)
   const named = library ?? env['STYLEGAN_MPI']
   const tried: string[] = []
   for (const name of named ? [named] : launch.libraries) {
@@ -78,13 +94,38 @@ export async function joinProcesses({
     if (typeof joined === 'string') tried.push(named ? joined : name)
     else return checkedSize(joined, launch)
   }
-  const looked = named ? tried[0]! : `none of ${tried.join(', ')} can be loaded`
+  const looked = named ? whyNot(named, tried[0]!) : `none of ${tried.join(', ')} can be loaded`
   const several = launch.size === undefined ? 'several' : String(launch.size)
   throw new ProcessesError(
     shownLine(
-      `an MPI library is expected, since ${launch.by} has started ${several} processes, but ${looked}; install the one that ${launch.by} belongs to, or name its file with --mpi-library or STYLEGAN_MPI`,
+      `an MPI library is expected, since ${launch.by} has started ${several} processes${starter ? ' for --processes' : ''}, but ${looked}; install the one that ${launch.by} belongs to, or name its file with --mpi-library or STYLEGAN_MPI`,
     ),
   )
+}
+
+/** npx and npm close what MPICH's starter talks through, and the library then fails without saying so. */
+function checkConnection(env: Environment): void {
+  const connection = env['PMI_FD']
+  if (connection === undefined) return
+  try {
+    if (fstatSync(Number(connection)).isSocket()) return
+  } catch {
+    // It is closed.
+  }
+  throw new ProcessesError(
+    shownLine(
+      `PMI_FD: an open connection to mpirun is expected, file descriptor ${connection} is none, since npx and npm do not pass it on; start node_modules/.bin/stylegan in place of npx stylegan`,
+    ),
+  )
+}
+
+/** Why a library cannot be loaded; loaders do not tell. */
+function whyNot(name: string, text: string): string {
+  if (!text.endsWith('dlopen failed')) return text
+  if (!name.includes('/')) return `${name}: no library of this name is found`
+  return existsSync(name)
+    ? `${name}: it is no library for this processor, or one that it needs is not found`
+    : `${name}: there is no such file`
 }
 
 /** MPI itself waits for ever for a process that never comes. */
@@ -122,7 +163,7 @@ export async function checkSame(processes: Processes, facts: Readonly<Record<str
     const keys = Object.keys({ ...first, ...other }).filter((key) => first![key] !== other[key])
     if (keys.length === 0) continue
     const differences = keys.map(
-      (key) => `${key} ${shown(first![key] ?? 'none')} there, ${shown(other[key] ?? 'none')} here`,
+      (key) => `${key} ${shown(first![key] ?? 'not given')} there, ${shown(other[key] ?? 'not given')} here`,
     )
     throw new ProcessesError(
       `${processes.names[i + 1]}: the same as of rank 0 is expected, got ${differences.join('; ')}; start all processes with the same program, options and files`,
@@ -212,7 +253,8 @@ export class Neighbours {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine lives. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
