@@ -123,8 +123,8 @@ test('every option that README and docs/ name is one of a command', async (t) =>
     'dataset export',
     'info',
   ]
-  const named = [...commands, 'import', 'export', 'devices', 'bench', 'studio']
-  const helps = named.map((name) => run(process.execPath, [main, ...name.split(' '), '--help']))
+  const named = [...commands, 'import', 'export', 'devices', 'bench', 'studio'].map((name) => name.split(' '))
+  const helps = [[], ...named].map((words) => run(process.execPath, [main, ...words, '--help']))
   const known = new Set((await Promise.all(helps)).flatMap(({ stdout }) => stdout.match(/--[a-z][\w-]*/g) ?? []))
   for (const [page, text] of [['README.md', await readFile(join(root, 'README.md'), 'utf8')], ...(await pagesOf())]) {
     // The first column of tables on StyleGAN3 has its own options.
