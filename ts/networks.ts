@@ -106,6 +106,7 @@ export type { ImagesSeen, Position } from './training/snapshot-metadata.ts'
 // Data sets: prepared once, read by index.
 export { openDataset, openImages, prepareDataset, type Dataset } from './data/dataset.ts'
 export { exportDataset, type ExportOptions } from './data/export.ts'
+export type { SourceOptions } from './data/sources/index.ts'
 export { inspectSource, type InspectOptions, type Inspection, type Repeat, type Sample } from './data/inspect.ts'
 export type { DatasetInfo, PreparedFolder } from './data/info.ts'
 export { readLabels, type Labels } from './data/labels.ts'

@@ -228,14 +228,14 @@ test('a picture is chosen, cut by pointer and keys, projected, stopped, gone on 
     for (const key of ['ArrowLeft', 'ArrowDown', 'Shift+ArrowRight', '-']) await page.keyboard.press(key)
     await page.getByText('18×18 pixels from 19, 5.').waitFor()
 
-    await page.getByLabel('Steps').fill('600')
+    await page.getByLabel('Steps').fill('1500')
     await page.getByRole('button', { name: 'Project it' }).click()
     await page.waitForURL(/of=projections%2Fmy-face-1/)
-    await page.getByText(/^\d+ of 600 steps/).waitFor()
+    await page.getByText(/^\d+ of 1500 steps/).waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
     // What was cut out is what the file has there.
     const cut = await page.evaluate<number[]>(pixelsOf('.target-and-found img'))
     t.deepEqual([cut.length, ...cut.slice(0, 4)], [18 * 18 * 4, 19 * 4, 5 * 4, 0, 255])
-    await page.getByRole('button', { name: 'Stop' }).click()
     await page.getByRole('button', { name: 'Go on' }).click()
     await page.getByRole('link', { name: 'Explore it' }).click()
     await page.waitForURL(/explore.*w=projections%2Fmy-face-1/)

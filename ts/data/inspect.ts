@@ -66,7 +66,11 @@ const sampleSize = 48
 /** Largest side of an image of the sample. */
 const sampleSide = 128
 
-/** @throws DataError if there is no such source, or no image in it */
+/**
+ * Looks at every image of a source.
+ *
+ * @throws DataError if there is no such source, or no image in it
+ */
 export async function inspectSource(
   path: string,
   options: InspectOptions = {},

@@ -1,5 +1,4 @@
 /** What training data come from: a folder, an archive, records; each is an ordered list of named images. */
-import type { Hash } from 'node:crypto'
 import type { Labelling } from '../classes.ts'
 import type { ImageInput } from '../../native/index.ts'
 
@@ -7,6 +6,12 @@ export type { ImageInput }
 
 /** An image in memory. */
 export type PixelInput = Extract<ImageInput, { readonly pixels: Uint8Array }>
+
+/** A hash that is not finished, as `createHash` makes it. */
+export interface UnfinishedHash {
+  update(data: string | Uint8Array): UnfinishedHash
+  digest(encoding: 'hex'): string
+}
 
 /** A file of the source that is not among its images. */
 export interface LeftOut {
@@ -37,7 +42,7 @@ export interface Source {
   /** The name of an image within the source, with `/` between folders; no two have the same. */
   name(index: number): string
   /** A SHA-256 of what tells this content from others; whoever adds to it has one of his own. */
-  hash(): Hash
+  hash(): UnfinishedHash
   /** The classes of its images, or why there are none. */
   labels(): Promise<Labelling>
   /**
