@@ -110,7 +110,7 @@ class Machine {
       if (code === 0x2e) return this.#pop()
       const op = this.#ops[String.fromCharCode(code)]
       if (op === undefined)
-        throw new TypeError(`opcode 0x${code.toString(16)} at byte ${at} has no place in a file of networks`)
+        throw new TypeError(`opcode 0x${code.toString(16)} at byte ${at} has no place in a pickle of data`)
       op()
     }
   }

@@ -132,8 +132,8 @@ export function dataAt({ header }: ZipEntry, local: Buffer): number {
   return header + localLength + local.readUInt16LE(26) + local.readUInt16LE(28)
 }
 
-/** Bytes that an archive may unpack to: a thousandth of them can be enough to hold them. */
-const unpackedLimit = (bytes: Uint8Array) => 2 ** 28 + 4 * bytes.length
+/** Bytes that so many bytes of an archive may unpack to: a thousandth of them can be enough to hold them. */
+export const unpackedLimit = (packed: number): number => 2 ** 28 + 4 * packed
 
 /**
  * The files of an archive in memory by name; a stored one is no copy.
@@ -146,11 +146,13 @@ export function readZip(bytes: Uint8Array): Map<string, () => Uint8Array> {
   const { at, size, count } = findDirectory(view, 0)
   const directory = view.subarray(at, at + size)
   const files = new Map<string, () => Uint8Array>()
-  let left = unpackedLimit(bytes)
+  let left = unpackedLimit(bytes.length)
   const take = (size: number) => {
     left -= size
     if (left >= 0) return
-    throw new RangeError(`the zip archive unpacks to more than ${unpackedLimit(bytes)} bytes, from ${bytes.length}`)
+    throw new RangeError(
+      `the zip archive unpacks to more than ${unpackedLimit(bytes.length)} bytes, from ${bytes.length}`,
+    )
   }
   for (const place of entriesOf(directory, count)) {
     files.set(directory.toString('utf8', ...nameAt(directory, place)), () => {

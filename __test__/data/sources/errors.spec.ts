@@ -1,7 +1,7 @@
 /** What is wrong with sources is said in one sentence, and nothing is taken from them that they do not have. */
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import test from 'ava'
 import { openDataset } from '../../../ts/data/dataset.ts'
 import { openSource } from '../../../ts/data/sources/index.ts'
@@ -83,6 +83,9 @@ const refused: readonly (readonly [
   ['a zip without images', 'packed.npz', (bytes) => renamed(bytes), /no image found: looked for PNG/],
   ['an LMDB that is cut off', 'large_lmdb/data.mdb', cut(0.5), /cut off or damaged|is damaged or cut off/],
   ['an LMDB whose pages form a circle', 'large_lmdb/data.mdb', circle, /is damaged or cut off/],
+  ['a stored array that changed', 'images.npz', flip(2000), /images\.npy is damaged: .* checksum \(CRC-32\); get it/],
+  ['a packed array whose checksum is another', 'packed.npz', otherChecksum, /x_train\.npy is damaged: .* \(CRC-32\)/],
+  ['an empty file', 'images.npy', () => Buffer.alloc(0), /got a file that is empty; get it again$/],
   ['floats', 'floats.npy', undefined, /uint8 \[N, H, W, C\] is expected, got <f4; convert it/],
   ['channels first', 'channels-first.npy', undefined, /got \[2, 3, 8, 8\] with channels first; save .*transpose/],
   [
@@ -131,6 +134,12 @@ function encrypted(bytes: Buffer): Buffer {
   return bytes
 }
 
+/** Changes the checksum of the first file in the directory. */
+function otherChecksum(bytes: Buffer): Buffer {
+  bytes[bytes.indexOf('PK\x01\x02') + 16]! ^= 1
+  return bytes
+}
+
 /** Names of arrays become names of texts. */
 function renamed(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString('latin1').replaceAll('.npy', '.txt'), 'latin1')
@@ -151,6 +160,30 @@ function circle(bytes: Buffer): Buffer {
 test('a damaged file of a zip is one bad image', async (t) => {
   const path = await changed('stylegan3.zip', flip(300))
   t.deepEqual(await faultsOf(path), [`${path}: 00000/img00000000.png: the zip archive is cut off or damaged`])
+})
+
+test('a file of a zip that unpacks to a thousand times as much is one bad image', async (t) => {
+  const bytes = deflateRawSync(Buffer.alloc(300 * 2 ** 20), { level: 1 })
+  const [local, central, end] = [Buffer.alloc(30 + 5), Buffer.alloc(46 + 5), Buffer.alloc(22)]
+  for (const [header, at, sign] of [
+    [local, 8, 'PK\x03\x04'],
+    [central, 10, 'PK\x01\x02'],
+  ] as const) {
+    header.write(sign, 'latin1')
+    header.writeUInt16LE(8, at)
+    header.writeUInt32LE(bytes.length, at + 10)
+    header.writeUInt32LE(300 * 2 ** 20, at + 14)
+    header.writeUInt16LE(5, at + 18)
+    header.write('a.png', header.length - 5)
+  }
+  end.write('PK\x05\x06', 'latin1')
+  end.writeUInt16LE(1, 10)
+  end.writeUInt32LE(central.length, 12)
+  end.writeUInt32LE(local.length + bytes.length, 16)
+  const path = join(await folder(), 'bomb.zip')
+  await writeFile(path, Buffer.concat([local, bytes, central, end]))
+  const [fault] = await faultsOf(path)
+  t.regex(fault!, /a\.png: a file of 314572800 bytes is too large, the limit is \d+$/)
 })
 
 test('a length that no file has takes no memory', async (t) => {

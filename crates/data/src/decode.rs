@@ -185,6 +185,12 @@ fn explain(error: ImageError, name: &str) -> String {
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     // Some decoders' messages have several lines.
     let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The PNG decoder names a part by its debug text.
+    let cause = match cause.split_once("ChunkType {") {
+        Some((before, _)) if before.contains("CRC") => "a part of it is damaged (CRC)".into(),
+        Some(_) => "a part of it is missing or damaged".into(),
+        None => cause,
+    };
     match error {
         ImageError::Unsupported(_) => format!("a kind of {name} that is not supported: {cause}"),
         ImageError::Limits(_) => format!("the {name} needs too much memory: {cause}"),

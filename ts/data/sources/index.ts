@@ -43,6 +43,7 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
 }
 
 async function openFile(file: DataFile): Promise<Source> {
+  if (file.size === 0) throw new DataError(`${file.path}: ${kinds} is expected, got a file that is empty; get it again`)
   const head = await file.head(512)
   if (isZip(head)) return openZipFile(await ZipFile.open(file))
   if (isNpy(head)) return openNpy(file)

@@ -15,6 +15,8 @@ interface FileArray extends NpyHeader {
   /** What messages call it. */
   readonly place: string
   readonly bytes: Bytes
+  /** Compares it with its checksum, where it has one. */
+  readonly check?: () => Promise<void>
 }
 
 /** What arrays of images and of labels are called, the most telling first; others are told by their shape. */
@@ -35,10 +37,8 @@ export async function openNpz(zip: ZipFile): Promise<Source> {
     const name = zip.name(i)
     if (!name.endsWith('.npy')) continue
     const { bytes, start, size } = await zip.bytes(i)
-    arrays.set(
-      name.slice(0, -4).toLowerCase(),
-      await arrayOf(`${path}: ${shown(name.slice(0, -4))}`, bytes, start, size),
-    )
+    const array = await arrayOf(`${path}: ${shown(name.slice(0, -4))}`, bytes, start, size)
+    arrays.set(name.slice(0, -4).toLowerCase(), { ...array, check: () => zip.check(i) })
   }
   const all = [...arrays.values()]
   const pick = (names: readonly string[], fits: (array: FileArray) => boolean) =>
@@ -72,6 +72,8 @@ async function imagesOf(file: DataFile, array: FileArray, labels: FileArray | un
   // Before hours of work.
   if (bytes === file) file.check(start + count * height * width * channels)
   const pixels = { bytes, start, height, width, channels }
+  // Once, before the first image is used: opening a set that is prepared reads none.
+  let checked: Promise<void> | undefined
   return {
     kind: 'NumPy array',
     path: file.path,
@@ -81,7 +83,10 @@ async function imagesOf(file: DataFile, array: FileArray, labels: FileArray | un
     hash: () => createHash('sha256').update(file.stamp),
     labels: () =>
       labels ? labelsOf(labels, count) : Promise.resolve({ noLabels: noLabelsIn(file.path), isBroken: false }),
-    read: (first, some) => readPixels(pixels, first, some, (i) => `${place}[${i}]`),
+    async read(first, some) {
+      await (checked ??= array.check?.())
+      return readPixels(pixels, first, some, (i) => `${place}[${i}]`)
+    },
     async close() {
       for (const part of new Set([bytes, labels?.bytes, file])) await part?.close()
     },
@@ -139,6 +144,7 @@ async function labelsOf(array: FileArray, count: number): Promise<Labelling> {
   }
   const [size, read] = element
   if (rows * columns * size > fileLimit) return broken(`[${shape.join(', ')}] labels are too many`)
+  await array.check?.()
   const content = await bytes.read(start, rows * columns * size)
   const view = new DataView(content.buffer, content.byteOffset, content.length)
   const value = (row: number, column: number) =>
