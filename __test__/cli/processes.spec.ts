@@ -121,13 +121,14 @@ withMpi('a process with other options is named', async (t, { command }) => {
   )
 })
 
-withMpi('what one process finds wrong, all say with its rank', async (t, starter) => {
+withMpi('what processes find wrong is said once, with a rank', async (t, starter) => {
   const { code, err } = await training(starter, 2, await flagsIn(await folder(), '--gpus', '1'))
   t.not(code, 0)
   t.regex(
     err,
     /stylegan: rank [01] \(.*\): --gpus: at least as many parts of a minibatch as processes are expected, got 1 for 2/,
   )
+  t.is(err.match(/^stylegan: /gm)?.length, 1, err)
 })
 
 test('under mpirun without a usable library one sentence says what was looked for', async (t) => {

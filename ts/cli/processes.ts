@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { addonBuilt, listDevices, ProcessesError, type Processes } from '../native/index.ts'
@@ -16,6 +17,7 @@ import {
   type JoinOptions,
 } from '../runs/processes.ts'
 import { flagOf } from './arguments.ts'
+import { clearBar } from './progress.ts'
 
 /** What programs and machines must have in common for the same bits. */
 export function ofProgram(): Record<string, string> {
@@ -68,7 +70,7 @@ export async function amongOthers(processes: Processes, work: (place: Neighbours
     watching.stop()
     // All processes find the same number that is not finite.
     if (error instanceof DivergedError && processes.rank > 0) process.exit(1)
-    throw await told(processes, error)
+    await endAll(processes, error)
   } finally {
     // A process that waits for nobody must not wait for its device.
     setTimeout(() => process.exit(), 1000).unref()
@@ -77,19 +79,40 @@ export async function amongOthers(processes: Processes, work: (place: Neighbours
 
 const goesOn = 'the same command goes on from the last snapshot'
 
-/** The error with the rank of its process, after the others have been told. */
-async function told(processes: Processes, error: unknown): Promise<Error> {
+/** Says once in a job why it ends, tells the others, and ends. */
+async function endAll(processes: Processes, error: unknown): Promise<never> {
   const text = error instanceof Error ? messageOf(error, flagOf) : String(error)
+  if (!wasSaid(text) && !(await isSaidBefore(processes, text))) {
+    const isOwn = !(error instanceof ProcessesError)
+    const advice = !isOwn && error.code === 'ERR_LOST' ? `; ${goesOn}` : ''
+    clearBar()
+    // First said, then told: starters end the job with the first process that ends.
+    console.error(shownLine(`stylegan: ${isOwn ? `${processes.names[processes.rank]}: ` : ''}${text}${advice}`))
+  }
   await processes.fail(text)
-  process.exitCode = 1
-  if (!(error instanceof ProcessesError)) return new ProcessesError(`${processes.names[processes.rank]}: ${text}`)
-  return error.code === 'ERR_LOST' ? new ProcessesError(`${text}; ${goesOn}`) : error
+  process.exit(1)
+}
+
+/** Whether an error is what another process has told, and said itself. */
+const wasSaid = (text: string) => / has ended: /.test(text)
+
+/** Whether a process of a lower rank ends for the same reason; it is given a moment to say so. */
+async function isSaidBefore(processes: Processes, text: string): Promise<boolean> {
+  if (processes.rank === 0) return false
+  const told = processes.watch().then(
+    () => '',
+    (error: unknown) => (error as Error).message,
+  )
+  const other = await Promise.race([told, delay(Math.min(processes.rank, 5) * 200, '')])
+  const [, said] = / has ended: (.*)$/s.exec(other) ?? []
+  // Long reasons are told by their beginning.
+  return said !== undefined && said !== '' && text.startsWith(said.replace(/\uFFFD$/, ''))
 }
 
 /** Ends this process, unless it comes to that itself: it may wait for another. */
 function endSoon(reason: string, mayWait = true): void {
   const end = () => {
-    console.error(shownLine(`stylegan: ${reason}; ${goesOn}`))
+    if (!wasSaid(reason)) console.error(shownLine(`stylegan: ${reason}; ${goesOn}`))
     process.exit(1)
   }
   if (mayWait) setTimeout(end, 1500).unref()
