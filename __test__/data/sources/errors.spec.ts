@@ -224,3 +224,15 @@ for (const [seed, name] of damaged.entries()) {
     }
   })
 }
+
+test('labels that are called so and are too few are told, not passed over', async (t) => {
+  const path = await changed('images.npz', (bytes) => {
+    const at = bytes.indexOf('(12,)')
+    return Buffer.concat([bytes.subarray(0, at), Buffer.from('(11,)'), bytes.subarray(at + 5)])
+  })
+  const source = await openSource(path)
+  const labelling = await source.labels()
+  await source.close()
+  t.true('isBroken' in labelling && labelling.isBroken)
+  t.regex('noLabels' in labelling ? labelling.noLabels : '', /12 labels are expected, one for each image, got \[11\]$/)
+})

@@ -84,6 +84,10 @@ async function openDirectory(dir: string, options: SourceOptions): Promise<Sourc
   if (has((name) => imageSuffix.test(name))) return openFolder(dir, options)
   if (names.includes('data.mdb')) {
     const file = await DataFile.open(join(dir, 'data.mdb'))
+    if (file.size === 0) {
+      await file.close()
+      throw new DataError(`${file.path}: an LMDB database is expected, got a file that is empty; get it again`)
+    }
     if (isLmdb(await file.head(lmdbHeadBytes))) return openLmdb(file, dir)
     await file.close()
   }

@@ -21,7 +21,7 @@ interface FileArray extends NpyHeader {
 
 /** What arrays of images and of labels are called, the most telling first; others are told by their shape. */
 const imageNames = ['images', 'x_train', 'train_images', 'data', 'x', 'arr_0']
-const labelNames = ['labels', 'y_train', 'train_labels', 'label', 'y', 'arr_1']
+const labelNames = ['labels', 'y_train', 'train_labels', 'label', 'y']
 
 /** @throws DataError if it holds no such array */
 export async function openNpy(file: DataFile): Promise<Source> {
@@ -49,10 +49,10 @@ export async function openNpz(zip: ZipFile): Promise<Source> {
     throw new DataError(`${path}: an array [N, H, W, C] of images is expected, got ${found || 'none'}`)
   }
   const count = images.shape[0]
-  const labels = pick(
-    labelNames,
-    ({ shape: [rows, columns = 1, ...more] }) => rows === count && more.length === 0 && columns < classLimit,
-  )
+  const fits = ({ shape: [rows, columns = 1, ...more] }: FileArray) =>
+    rows === count && more.length === 0 && columns < classLimit
+  // One that is called so and does not fit is told, not passed over.
+  const labels = pick([...labelNames, 'arr_1'], fits) ?? labelNames.flatMap((name) => arrays.get(name) ?? [])[0]
   return imagesOf(zip.file, images, labels)
 }
 
