@@ -230,6 +230,6 @@ test('the Slurm script of docs/cluster.md queues its job again after SIGUSR1, an
     return start(['bash', '-c', script], env)
   }
   const stopped = await run('138')
-  t.regex(stopped.out, /^srun --mpi=pmix .* npx stylegan train --data .*\nscontrol requeue 7\n$/)
+  t.regex(stopped.out, /^srun --mpi=pmix .* node_modules\/.bin\/stylegan train --data .*\nscontrol requeue 7\n$/)
   t.notRegex((await run('0')).out, /scontrol/)
 })
