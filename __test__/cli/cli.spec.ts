@@ -87,7 +87,7 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     /--resolution: a power of two from 4 to 1024 is expected, got 100/,
   ],
   ['a number that is none', ['train', '--kimg', 'many'], /^stylegan: --kimg: a number is expected, got 'many'\n$/],
-  ['no data', ['train'], /--data: a folder of images or a prepared dataset is expected/],
+  ['no data', ['train'], /--data: a folder of images or another data set is expected/],
   [
     'missing data',
     ['train', '--data', 'no-such-folder', '--outdir', join(tmpdir(), 'stylegan-none')],
