@@ -48,5 +48,11 @@ for (let round = 0; round < Number(rounds); round++) {
     console.log(`${name.padEnd(50)} ${images} images, each ${each(seconds)}, ${each(cpuSeconds)} of a processor`)
   }
 }
-const result = { date: new Date().toISOString(), cpu: cpus()[0]?.model, cores: cpus().length, load: loadavg(), measured }
+const result = {
+  date: new Date().toISOString(),
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  load: loadavg(),
+  measured,
+}
 await writeFile(join(here, 'results/datasets.json'), JSON.stringify(result, null, 1) + '\n')

@@ -11,12 +11,14 @@ import { diskError } from '../files/write-atomic.ts'
 import { centralDirectory, entryLength, localHeader, zipEntry, type ZipEntry } from '../files/zip-writer.ts'
 import { DataError } from '../native/index.ts'
 
+/** How a data set is written for other programs. */
 export interface ExportOptions {
   /** Side of the images; that of the data set by default. */
   readonly resolution?: number | undefined
   /** So many of the first images alone. */
   readonly maxImages?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Called with images written and images in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   /** A line for the user. */
   readonly onNote?: ((line: string) => void) | undefined

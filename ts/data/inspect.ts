@@ -11,6 +11,7 @@ export interface InspectOptions extends SourceOptions, Recipe {
   readonly resolution?: number | undefined
   readonly channels?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Called with images looked at and images in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
@@ -20,7 +21,7 @@ export interface Repeat {
   readonly of: string
 }
 
-/** What is known of a source. Lists of images name at most {@link mostListed}; the numbers count all. */
+/** What is known of a source. Lists of images name at most 20; the numbers count all. */
 export interface Inspection {
   readonly source: string
   /** Folder, zip archive, … */

@@ -127,6 +127,7 @@ export interface Recipe {
   readonly background?: readonly [number, number, number] | undefined
 }
 
+/** A filter of Pillow: box averages, bicubic and lanczos keep more of the detail. */
 export type ResizeFilter = 'box' | 'lanczos' | 'bicubic'
 
 export const defaultMaxMegapixels = 100

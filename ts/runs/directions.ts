@@ -63,7 +63,7 @@ export async function* findDirections(
     const loaded = await Promise.all(paths.map((file) => loadClassifier(file, open)))
     yield { type: 'start', network: G.path, attributes: loaded.map(({ info }) => info.attribute) }
     const found: AttributeDirection[] = []
-    const work = emitting<DirectionsEvent, void>(async (emit, signal) => {
+    const work = emitting<DirectionsEvent, unknown>(async (emit, signal) => {
       const onImages = (done: number, total: number) => emit({ type: 'classifying', done, total })
       for await (const one of attributeDirections(G, loaded, { num, seed, signal, onImages })) {
         if (one.direction) found.push(one.direction)

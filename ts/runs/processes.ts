@@ -61,6 +61,7 @@ export function launchOf(env: Environment = process.env): Launch | undefined {
   return launch?.size === 1 ? undefined : launch
 }
 
+/** How a process joins the others of its job. */
 export interface JoinOptions {
   /** An MPI library, in place of those that are looked for. */
   readonly library?: string | undefined

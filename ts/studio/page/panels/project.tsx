@@ -67,7 +67,10 @@ function Projector({ info }: { readonly info: NetworkInfo }) {
     <section
       class={isOver ? 'projector over' : 'projector'}
       aria-label="A new projection"
-      onDragOver={(event) => (event.preventDefault(), setOver(true))}
+      onDragOver={(event) => {
+        event.preventDefault()
+        setOver(true)
+      }}
       onDragLeave={() => setOver(false)}
       onDrop={(event) => {
         event.preventDefault()

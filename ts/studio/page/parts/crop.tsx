@@ -159,7 +159,7 @@ export async function cut(image: ImageBitmap, { x, y, side }: Square): Promise<s
   if (!blob) throw new Error('The browser cannot write this square as PNG.')
   const url = await new Promise<string>((resolve, reject) => {
     const reader = new FileReader()
-    reader.onload = () => resolve(String(reader.result))
+    reader.onload = () => resolve(reader.result as string)
     reader.onerror = () => reject(new Error('The browser cannot read the square.'))
     reader.readAsDataURL(blob)
   })
