@@ -132,7 +132,7 @@ impl Messages {
         let (mut bytes, received) = self.exchange(Tag::Parts, bytes, part, |_| own.len())?;
         let floats: Vec<Vec<f32>> = (0..size)
             .map(|rank| if rank == self.rank { &bytes[own.clone()] } else { &received[rank] })
-            .map(|part| bytemuck::pod_collect_to_vec(part))
+            .map(bytemuck::pod_collect_to_vec)
             .collect();
         let parts: Vec<&[f32]> = floats.iter().map(Vec::as_slice).collect();
         let sum = bytemuck::cast_slice(&tree_sum(&parts, counts)).to_vec();

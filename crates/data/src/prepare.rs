@@ -38,6 +38,9 @@ pub struct Dedupe<'a> {
     pub near: bool,
 }
 
+/// What tells an image from others, where that is asked for, and its levels.
+type Decoded = (Option<Key>, Vec<Vec<u8>>);
+
 /// Decodes, fits and writes `inputs` in parallel; the good ones take consecutive places from `first_index`, in order.
 ///
 /// The chunk is held in memory between the two steps: 4 bytes a pixel and image for RGB.
@@ -66,7 +69,7 @@ pub fn prepare_chunk(
         image.recycle();
         Ok((key, pyramid(&fitted)?))
     };
-    let decoded: Vec<Result<(Option<Key>, Vec<Vec<u8>>)>> = inputs.par_iter().map(levels).collect();
+    let decoded: Vec<Result<Decoded>> = inputs.par_iter().map(levels).collect();
     let mut good = Vec::with_capacity(decoded.len());
     let mut left_out = Vec::new();
     for (place, result) in decoded.into_iter().enumerate() {

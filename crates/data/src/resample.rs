@@ -82,7 +82,7 @@ fn cropped(image: &Image, part: Part) -> Result<Image> {
 /// that remain are padded.
 fn fast(image: &Image, part: Part, (width, height): (usize, usize), filter: FilterType) -> Result<Image> {
     let channels = image.channels();
-    if channels == 4 || image.width() * channels % 4 != 0 {
+    if channels == 4 || !(image.width() * channels).is_multiple_of(4) {
         let whole = Four { pixels: &padded(image.pixels(), channels), width: image.width(), height: image.height() };
         return unpadded(whole.resized(part, (width, height), filter, channels == 4)?, (width, height), channels);
     }

@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(seen.meet(key(1, 0), 7, true), None);
             let four = 0b1111 << start;
             assert_eq!(seen.meet(key(2, four), 8, true), Some(Same { number: 7, is_exact: false }), "{start}");
-            let apart = 1 << start | 1 << (start + 13) % 64 | 1 << (start + 26) % 64 | 1 << (start + 39) % 64;
+            let apart = [0, 13, 26, 39].iter().fold(0, |bits, by| bits | 1 << ((start + by) % 64));
             assert_eq!(seen.meet(key(3, apart), 9, true), Some(Same { number: 7, is_exact: false }), "{start}");
             assert_eq!(seen.meet(key(4, apart | 0b11111 << start), 10, true), None, "{start}");
         }
