@@ -1,5 +1,5 @@
 import test from 'ava'
-import { launchOf, starterOf } from '../../ts/runs/processes.ts'
+import { launchOf, outsideJob, starterOf } from '../../ts/runs/processes.ts'
 
 test('a process knows what started it by the variables of MPICH, Open MPI and Slurm', (t) => {
   t.is(launchOf({}), undefined)
@@ -13,6 +13,14 @@ test('a process knows what started it by the variables of MPICH, Open MPI and Sl
   t.like(launchOf({ ...step, PMI_RANK: '5', PMI_SIZE: '8' }), { by: 'srun', size: 8 })
   t.like(launchOf({ ...step, PMIX_RANK: '5' }), { by: 'srun', size: 8 })
   t.like(launchOf(step), { by: 'srun', size: 8 })
+})
+
+test('what a process of a job starts besides is no process of the job', (t) => {
+  const job = { OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '3', PMIX_RANK: '0', PMI_RANK: '0', PMI_FD: '9' }
+  const step = { SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '5', STYLEGAN_STARTED_BY: 'mpiexec 7' }
+  const env = outsideJob({ ...job, ...step, PATH: '/bin' })
+  t.deepEqual(env, { PATH: '/bin' })
+  t.is(launchOf(env), undefined)
 })
 
 test('one process is no job: nobody looks for MPI', (t) => {

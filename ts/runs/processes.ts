@@ -61,6 +61,12 @@ export function launchOf(env: Environment = process.env): Launch | undefined {
   return launch?.size === 1 ? undefined : launch
 }
 
+/** The variables for a program that is no process of the job: without those by which it would take itself for one. */
+export function outsideJob(env: Environment = process.env): Record<string, string | undefined> {
+  const ofJob = /^(OMPI_COMM_WORLD_|PMI_|PMIX_|MPI_LOCAL|SLURM_STEP_|SLURM_PROCID$)/
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name !== startedBy && !ofJob.test(name)))
+}
+
 /** How a process joins the others of its job. */
 export interface JoinOptions {
   /** An MPI library, in place of those that are looked for. */

@@ -5,6 +5,7 @@ import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isRecord, parseJson } from '../../files/json.ts'
+import { outsideJob } from '../../runs/processes.ts'
 import { commandLine } from '../commands.ts'
 import type { Job, JobProgress } from '../protocol.ts'
 import { told, type Place } from './place.ts'
@@ -57,7 +58,11 @@ export class Jobs {
     const output = openSync(path, 'wx+', 0o600)
     const [program, ...first] = this.#options.cli
     const detached = kind !== 'estimate'
-    const child = spawn(program!, [...first, ...words], { detached, stdio: ['ignore', output, output] })
+    const child = spawn(program!, [...first, ...words], {
+      detached,
+      stdio: ['ignore', output, output],
+      env: outsideJob(),
+    })
     rmSync(path, { force: true })
     const started: Started = { id: randomUUID(), words, kind, child, output, began: performance.now() }
     this.#jobs.set(started.id, started)
