@@ -16,7 +16,8 @@ test('a folder that is missing, a file, or empty is refused by name', async (t) 
   await writeFile(join(dir, 'file'), '')
   const open = async (data: string) => openDataset(await options(data))
   await t.throwsAsync(open(join(dir, 'gone')), { message: /gone: a folder of images is expected, got nothing/ })
-  await t.throwsAsync(open(join(dir, 'file')), { message: /file: a folder of images is expected, got a file/ })
+  const empty = /file: a folder of images, .* or Parquet is expected, got a file that is empty; get it again/
+  await t.throwsAsync(open(join(dir, 'file')), { message: empty })
   await t.throwsAsync(open(dir), { message: /no image|images/ })
 })
 
