@@ -239,7 +239,7 @@ const impossible: [Record<string, unknown>, string][] = [
   [{ desc: '../x' }, 'desc: a name of letters, digits, ".", "_" and "-" is expected, got "../x"'],
   [
     { data: '' },
-    'data: a folder of images or a prepared dataset is expected, got ""; name one, or use builtin:avatars',
+    'data: a folder of images or another data set is expected, got ""; name one, or use builtin:avatars',
   ],
   [
     { lodInitialResolution: 64 },
