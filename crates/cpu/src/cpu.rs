@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 use rayon::ThreadPoolBuilder;
@@ -12,29 +13,40 @@ use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
 use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut, allocate, with_slices};
 
+/// How long a thread looks for work in vain before it rests. A thread that computes a part of a kernel and waits for another part
+/// may begin to look for work then, and the kernel cannot end before it stops.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// Runs kernels on this machine's cores. Workspace is kept from kernel to kernel.
 #[derive(Default)]
 pub struct Cpu {
     conv: Scratch,
     /// Results of kernels that cannot add to their output themselves, by output.
     results: Vec<Vec<f32>>,
-    /// Set while the pool's threads look for work without a rest.
+    /// Set while the pool's threads look for work; each of them may end it.
     busy: Option<Arc<AtomicBool>>,
 }
 
 impl Cpu {
-    /// Has the pool's other threads look for work until [`Executor::rest`]: to wake one up takes longer than many kernels.
+    /// Has the pool's other threads look for work until [`Executor::rest`], or until one finds none for a while: to wake one up takes
+    /// longer than many kernels.
     fn stay_awake(&mut self) {
-        if self.busy.is_some() || rayon::current_num_threads() == 1 {
+        let is_busy = self.busy.as_ref().is_some_and(|busy| busy.load(Ordering::Relaxed));
+        if is_busy || rayon::current_num_threads() == 1 {
             return;
         }
         let busy = Arc::new(AtomicBool::new(true));
         self.busy = Some(Arc::clone(&busy));
         let own = rayon::current_thread_index();
         rayon::spawn_broadcast(move |thread| {
+            let mut worked = Instant::now();
             while Some(thread.index()) != own && busy.load(Ordering::Relaxed) {
-                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                if rayon::yield_now() == Some(rayon::Yield::Executed) {
+                    worked = Instant::now();
+                } else if worked.elapsed() < PATIENCE {
                     std::thread::yield_now();
+                } else {
+                    busy.store(false, Ordering::Relaxed);
                 }
             }
         });
@@ -139,4 +151,36 @@ fn adds_itself(kernel: &Kernel) -> bool {
             kernel,
             Conv2d(_) | Conv2dTranspose(_) | Conv2dWeightGrad(_) | Matmul { .. } | Copy { .. } | Adam(_)
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_kernel_ends_though_its_thread_began_to_look_for_work() {
+        let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        pool.install(|| {
+            let mut cpu = Cpu::default();
+            let [begun, awake] = [const { AtomicBool::new(false) }; 2];
+            let until = |flag: &AtomicBool| {
+                while !flag.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+            };
+            let first = || {
+                until(&begun);
+                cpu.stay_awake();
+                awake.store(true, Ordering::Release);
+            };
+            // Stolen by the other thread, which takes what it is asked to do meanwhile, as one that waits for a part does.
+            let second = || {
+                begun.store(true, Ordering::Release);
+                until(&awake);
+                rayon::yield_local()
+            };
+            assert_eq!(rayon::join(first, second).1, Some(rayon::Yield::Executed));
+            cpu.rest();
+        });
+    }
 }
