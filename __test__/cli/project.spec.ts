@@ -4,7 +4,9 @@ import test from 'ava'
 import { avatar } from '../../ts/data/avatars.ts'
 import { projectCommand } from '../../ts/cli/project.ts'
 import { generateCommand } from '../../ts/cli/generate.ts'
+import { encodeProjected } from '../../ts/figures/projected.ts'
 import { encodePng } from '../../ts/native/index.ts'
+import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { folder } from '../support/folder.ts'
 import { stylegan } from '../support/command.ts'
 
@@ -129,4 +131,15 @@ test('options of seeds do not go with the w of a file', async (t) => {
   await t.throwsAsync(generateWith(...args), {
     message: /^w\.npz: a \.npz file with w is expected, got nothing; check the path$/,
   })
+})
+
+test('each w of a file has a noise seed of its own, from any first one', async (t) => {
+  const [G, outdir] = [await loadGenerator('avatars'), await folder()]
+  const w = await G.mapping({ seeds: [5, 5] })
+  const path = join(outdir, 'w.npz')
+  await writeFile(path, Buffer.concat([...encodeProjected({ w })]))
+  const args = ['--network', 'avatars', '--projected-w', path, '--noise-mode', 'random', '--noise-seed', '0']
+  await generateWith(...args, '--outdir', outdir)
+  const [first, second] = await Promise.all(['00', '01'].map((i) => readFile(join(outdir, `proj${i}.png`))))
+  t.notDeepEqual(first, second)
 })

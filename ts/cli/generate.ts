@@ -206,7 +206,11 @@ async function drawProjected(options: Options & { projectedW: string }): Promise
   const noiseStrength = strengthOf(options)
   const look = { psi, cutoff, class: options.class, noise, noiseStrength, mix, shifts, directions, height }
   for (let i = 0; i < w.count; i++) {
-    const own = { seed: i, projected: { w: w.at(i), noiseMaps }, noiseSeed: noiseSeed && noiseSeed + i }
+    const own = {
+      seed: i,
+      projected: { w: w.at(i), noiseMaps },
+      noiseSeed: noiseSeed === undefined ? undefined : noiseSeed + i,
+    }
     await writeImage(
       join(outdir, `proj${String(i).padStart(2, '0')}.png`),
       await drawLook(G, { ...look, ...own }),
