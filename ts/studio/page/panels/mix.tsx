@@ -6,6 +6,7 @@ import { change } from '../link.ts'
 import { firstIn, plain } from '../looks.ts'
 import { Choice, Pager } from '../parts/controls.tsx'
 import { Copy } from '../parts/copy.tsx'
+import { useDrop } from '../parts/drop.ts'
 import { Icon } from '../parts/icon.tsx'
 import { ClassChoice, Large, SeedRow, Truncation, useLook } from '../parts/look.tsx'
 import { StyledNetwork } from '../parts/network.tsx'
@@ -113,29 +114,16 @@ interface PlaceProps {
 }
 
 function PlaceShown({ place: { name, detail, layers }, look, picked, put }: PlaceProps) {
-  const [isOver, setOver] = useState(false)
+  const { isOver, handlers } = useDrop((data) => {
+    const seed = Number(data?.getData(dragType))
+    if (Number.isInteger(seed)) put(seed, layers)
+  }, dragType)
   const owners = [...new Set(layers.map((layer) => ownerOf(look.mix, layer)))]
   const owner = owners.length === 1 ? owners[0] : undefined
   const text = owners.length > 1 ? 'several' : owner === undefined ? 'its own' : `seed ${owner}`
   return (
     <div class={`place${isOver ? ' over' : ''}`}>
-      <button
-        type="button"
-        class="drop"
-        onClick={() => picked !== undefined && put(picked, layers)}
-        onDragOver={(event) => {
-          if (!event.dataTransfer?.types.includes(dragType)) return
-          event.preventDefault()
-          setOver(true)
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={(event) => {
-          event.preventDefault()
-          setOver(false)
-          const seed = Number(event.dataTransfer?.getData(dragType))
-          if (Number.isInteger(seed)) put(seed, layers)
-        }}
-      >
+      <button type="button" class="drop" onClick={() => picked !== undefined && put(picked, layers)} {...handlers}>
         <Picture
           slot={`place-${layers[0]}-${layers.length}`}
           look={{ ...plain(look), seed: owner ?? look.seed }}

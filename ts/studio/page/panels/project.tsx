@@ -8,6 +8,7 @@ import { mostSeed, seedIn } from '../looks.ts'
 import { Busy, Choice, Fault, NumberBox } from '../parts/controls.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { Crop, cut, middle, type Square } from '../parts/crop.tsx'
+import { useDrop } from '../parts/drop.ts'
 import { JobBar } from '../parts/job.tsx'
 import { ClassChoice } from '../parts/look.tsx'
 import { StyledNetwork, useAsked } from '../parts/network.tsx'
@@ -38,7 +39,6 @@ function Projector({ info }: { readonly info: NetworkInfo }) {
   const [chosen, setChosen] = useState<Chosen>()
   const [error, setError] = useState<string>()
   const [isBusy, setBusy] = useState(false)
-  const [isOver, setOver] = useState(false)
   const space: Projection['space'] = params['space'] === 'w+' ? 'w+' : 'w'
   const steps = Math.min(seedIn(params, 'steps', 1000), 10_000) || 1
   const seed = seedIn(params, 'seed', 303)
@@ -51,6 +51,7 @@ function Projector({ info }: { readonly info: NetworkInfo }) {
       (reason: unknown) => setError(messageOf(reason)),
     )
   }
+  const { isOver, handlers } = useDrop((data) => open(data?.files[0]))
   const start = async ({ name, image, square }: Chosen) => {
     setError(undefined)
     setBusy(true)
@@ -64,20 +65,7 @@ function Projector({ info }: { readonly info: NetworkInfo }) {
     setBusy(false)
   }
   return (
-    <section
-      class={isOver ? 'projector over' : 'projector'}
-      aria-label="A new projection"
-      onDragOver={(event) => {
-        event.preventDefault()
-        setOver(true)
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault()
-        setOver(false)
-        open(event.dataTransfer?.files[0])
-      }}
-    >
+    <section class={isOver ? 'projector over' : 'projector'} aria-label="A new projection" {...handlers}>
       <div class="bench">
         <div>
           {chosen === undefined ? (
