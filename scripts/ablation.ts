@@ -9,16 +9,17 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { configurations, type ConfigurationName } from '../ts/networks/configurations.ts'
-import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { interruptible } from '../ts/cli/signals.ts'
 import { resolveConfig, type ConfigOverrides } from '../ts/training/config.ts'
 import {
-  classifiersOf,
+  columns,
   drawTrials,
+  judging,
+  named,
   numbersOf,
+  stopping,
   tableOf,
   trainTrial,
-  type Column,
   type Row,
   type Trained,
   type Trial,
@@ -55,42 +56,28 @@ const rows: Readonly<Record<string, ConfigOverrides>> = {
 
 /** The training of a row. Progressive GAN's loss has no R1. */
 export function trialOf(name: string): Trial {
-  const overrides = rows[name]
-  if (overrides === undefined) {
-    throw new RangeError(`ablation: some of ${Object.keys(rows).join(', ')} are expected, got ${name}`)
-  }
+  const overrides = named('ablation', rows, name)
   const gamma = overrides.config === 'A' ? {} : { gamma: 10 }
   return { name, config: resolveConfig('demo', { ...common, ...gamma, ...overrides, desc: `ablation-${name}` }) }
 }
 
-const columns: readonly Column[] = [
-  { key: 'swd', title: 'swd', digits: 1 },
-  { key: 'ms_ssim', title: 'ms_ssim', digits: 3 },
-  { key: 'classifier_precision', title: 'precision', digits: 3 },
-  { key: 'classifier_recall', title: 'recall', digits: 3 },
-  { key: 'ls_z', title: 'separability Z', digits: 2 },
-  { key: 'ls_w', title: 'separability W', digits: 2 },
-  { key: 'classifier_path_z', title: 'classifier path Z', digits: 2 },
-  { key: 'classifier_path_w', title: 'classifier path W', digits: 2 },
-  { key: 'processorSec', title: 'processor seconds', digits: 0 },
-]
+const { swd, msSsim, precision, recall, separabilityZ, separabilityW, pathZ, pathW, processorSec } = columns
+const shown = [swd, msSsim, precision, recall, separabilityZ, separabilityW, pathZ, pathW, processorSec]
 
 /** Trains, measures and draws what is not done yet, and prints the table of it. */
 export async function ablation(names: readonly string[]): Promise<void> {
   const trials = (names.length > 0 ? names : Object.keys(rows)).map(trialOf)
-  await interruptible('Stopping after this step; the same command goes on.', async (signal) => {
+  await interruptible(stopping, async (signal) => {
     const trained: Trained[] = []
     for (const trial of trials) {
       const one = await trainTrial(trial, signal)
       if (one === undefined) return
       trained.push(one)
     }
-    const classifiers = await classifiersOf(16, 'results', signal)
-    const amounts = { pixels: 4000, separability: 20_000, own: 2000 }
-    const measuring = { data: BUILTIN_AVATARS, classifiers, cache: 'results', amounts, signal }
+    const measuring = await judging(16, 20_000, signal)
     const table: Row[] = []
     for (const one of trained) table.push({ trained: one, numbers: await numbersOf(one, measuring) })
-    console.log(tableOf(columns, table))
+    console.log(tableOf(shown, table))
     const picture = join(outdir, 'ablation.png')
     await drawTrials(picture, trained)
     console.log(picture)

@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { interruptible } from '../ts/cli/signals.ts'
-import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { parseJson } from '../ts/files/json.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
 import { Device, scope } from '../ts/native/index.ts'
@@ -19,13 +18,16 @@ import { progressAt, timeline } from '../ts/training/schedule.ts'
 import { createState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
 import {
-  classifiersOf,
+  columns,
   drawAvatars,
   drawTrials,
+  judging,
+  named,
   numbersOf,
+  stopping,
   tableOf,
   trainTrial,
-  type Column,
+  type MeasuringOptions,
   type Row,
 } from './trials.ts'
 
@@ -51,10 +53,7 @@ const factors: Readonly<Record<string, ConfigOverrides>> = {
 
 /** The options of a factor, with the demo's own length. */
 export function configOf(name: string, seed = 0): TrainConfig {
-  const overrides = factors[name]
-  if (overrides === undefined) {
-    throw new RangeError(`demo-factors: some of ${Object.keys(factors).join(', ')} are expected, got ${name}`)
-  }
+  const overrides = named('demo-factors', factors, name)
   const run = { metrics: 'none', keep: 'all', outdir, desc: name, seed } as const
   return resolveConfig('demo', { ...before, ...overrides, ...run })
 }
@@ -120,28 +119,20 @@ async function timed(name: string, seed: number): Promise<TrainConfig> {
   return { ...config, kimg: known[name] }
 }
 
-const columns: readonly Column[] = [
-  { key: 'kimg', title: 'kimg', digits: 0 },
-  { key: 'swd', title: 'swd', digits: 1 },
-  { key: 'ms_ssim', title: 'ms_ssim', digits: 3 },
-  { key: 'classifier_precision', title: 'precision', digits: 3 },
-  { key: 'classifier_recall', title: 'recall', digits: 3 },
-  { key: 'processorSec', title: 'processor seconds', digits: 0 },
-]
+const shown = [columns.kimg, columns.swd, columns.msSsim, columns.precision, columns.recall, columns.processorSec]
 
 async function demoFactors(names: readonly string[], seed: number): Promise<void> {
-  await interruptible('Stopping after this step; the same command goes on.', async (signal) => {
+  await interruptible(stopping, async (signal) => {
     await mkdir(outdir, { recursive: true })
     const table: Row[] = []
+    let measuring: MeasuringOptions | undefined
     for (const name of names.length > 0 ? names : Object.keys(factors)) {
       if (name === 'avatars') await drawAvatars(manyAvatars.folder, manyAvatars.count, 32)
       const trained = await trainTrial({ name, config: await timed(name, seed) }, signal)
       if (trained === undefined) return
-      const classifiers = await classifiersOf(32, 'results', signal)
-      const amounts = { pixels: 4000, separability: 20_000, own: 2000 }
-      const measuring = { data: BUILTIN_AVATARS, classifiers, cache: 'results', amounts, signal }
+      measuring ??= await judging(32, 20_000, signal)
       table.push({ trained, numbers: await numbersOf(trained, measuring) })
-      console.log(tableOf(columns, table))
+      console.log(tableOf(shown, table))
       const picture = join(outdir, `factors-seed${seed}.png`)
       const done = table.map(({ trained }) => trained)
       await drawTrials(picture, done)

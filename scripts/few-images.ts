@@ -9,17 +9,17 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { interruptible } from '../ts/cli/signals.ts'
-import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { snapshotsIn } from '../ts/runs/snapshots.ts'
 import { resolveConfig, type TrainConfig } from '../ts/training/config.ts'
 import {
-  classifiersOf,
+  columns,
   drawAvatars,
   drawTrials,
+  judging,
   numbersOf,
+  stopping,
   tableOf,
   trainTrial,
-  type Column,
   type Row,
 } from './trials.ts'
 
@@ -37,22 +37,14 @@ export function configOf(aug: (typeof augmentations)[number]): TrainConfig {
   return resolveConfig('demo', { ...size, ...rates, ...schedule, ...run, aug })
 }
 
-const columns: readonly Column[] = [
-  { key: 'kimg', title: 'kimg', digits: 0 },
-  { key: 'swd', title: 'swd', digits: 1 },
-  { key: 'ms_ssim', title: 'ms_ssim', digits: 3 },
-  { key: 'classifier_precision', title: 'precision', digits: 3 },
-  { key: 'classifier_recall', title: 'recall', digits: 3 },
-]
+const shown = [columns.kimg, columns.swd, columns.msSsim, columns.precision, columns.recall]
 
 async function fewImages(names: readonly string[]): Promise<void> {
   const unknown = names.find((name) => !augmentations.some((aug) => aug === name))
   if (unknown !== undefined) throw new RangeError(`few-images: some of none, ada are expected, got ${unknown}`)
   await drawAvatars(images.folder, images.count, 64)
-  await interruptible('Stopping after this step; the same command goes on.', async (signal) => {
-    const classifiers = await classifiersOf(32, 'results', signal)
-    const amounts = { pixels: 4000, separability: 4000, own: 2000 }
-    const measuring = { data: BUILTIN_AVATARS, classifiers, cache: 'results', amounts, signal }
+  await interruptible(stopping, async (signal) => {
+    const measuring = await judging(32, 4000, signal)
     for (const aug of augmentations.filter((aug) => names.length === 0 || names.includes(aug))) {
       const trained = await trainTrial({ name: aug, config: configOf(aug) }, signal)
       if (trained === undefined) return
@@ -61,7 +53,7 @@ async function fewImages(names: readonly string[]): Promise<void> {
         const one = { ...trained, snapshot, kimg }
         rows.push({ trained: one, numbers: await numbersOf(one, measuring) })
       }
-      console.log(tableOf(columns, rows))
+      console.log(tableOf(shown, rows))
       const drawn = rows.map(({ trained }) => ({ ...trained, name: `${trained.kimg}` }))
       await drawTrials(join(outdir, `${aug}.png`), drawn, { rows: 1, columns: 16 })
     }

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { avatar } from '../ts/data/avatars.ts'
 import { openDataset } from '../ts/data/dataset.ts'
+import { BUILTIN_AVATARS } from '../ts/data/info.ts'
 import { parseJson } from '../ts/files/json.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
 import { enlarge, panel } from '../ts/figures/panel.ts'
@@ -83,7 +84,7 @@ export async function drawAvatars(folder: string, count: number, side: number): 
 const attributes = ['eyeglasses', 'facial-hair', 'hat', 'long-hair']
 
 /** Classifiers of the built-in avatars, by the command that users have: those that are trained are not trained again. */
-export async function classifiersOf(resolution: number, outdir: string, signal?: AbortSignal): Promise<string> {
+async function classifiersOf(resolution: number, outdir: string, signal?: AbortSignal): Promise<string> {
   const folder = join(outdir, `classifiers-${resolution}`)
   const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
   const flags = [
@@ -101,6 +102,31 @@ export async function classifiersOf(resolution: number, outdir: string, signal?:
   await once(spawn(process.execPath, command, { stdio: 'inherit', ...(signal && { signal }) }), 'exit')
   return folder
 }
+
+/** How networks on the built-in avatars are judged; trains the classifiers first if they are not there. */
+export async function judging(
+  resolution: number,
+  separability: number,
+  signal?: AbortSignal,
+): Promise<MeasuringOptions> {
+  const classifiers = await classifiersOf(resolution, 'results', signal)
+  return {
+    data: BUILTIN_AVATARS,
+    classifiers,
+    cache: 'results',
+    amounts: { pixels: 4000, separability, own: 2000 },
+    signal,
+  }
+}
+
+/** The one of its kind that has this name. */
+export function named<T>(script: string, known: Readonly<Record<string, T>>, name: string): T {
+  if (Object.hasOwn(known, name)) return known[name]!
+  throw new RangeError(`${script}: some of ${Object.keys(known).join(', ')} are expected, got ${name}`)
+}
+
+/** What {@link interruptible} says. */
+export const stopping = 'Stopping after this step; the same command goes on.'
 
 /** How much is measured. */
 export interface Amounts {
@@ -183,6 +209,20 @@ export async function drawTrials(
   const { pixels, width, height } = panel(pictures, { rowLabels, gap: 4 })
   await writeFile(path, await encodePng(pixels, width, height, 3))
 }
+
+/** What tables may show. */
+export const columns = {
+  kimg: { key: 'kimg', title: 'kimg', digits: 0 },
+  swd: { key: 'swd', title: 'swd', digits: 1 },
+  msSsim: { key: 'ms_ssim', title: 'ms_ssim', digits: 3 },
+  precision: { key: 'classifier_precision', title: 'precision', digits: 3 },
+  recall: { key: 'classifier_recall', title: 'recall', digits: 3 },
+  separabilityZ: { key: 'ls_z', title: 'separability Z', digits: 2 },
+  separabilityW: { key: 'ls_w', title: 'separability W', digits: 2 },
+  pathZ: { key: 'classifier_path_z', title: 'classifier path Z', digits: 2 },
+  pathW: { key: 'classifier_path_w', title: 'classifier path W', digits: 2 },
+  processorSec: { key: 'processorSec', title: 'processor seconds', digits: 0 },
+} as const satisfies Readonly<Record<string, Column>>
 
 /** A table in Markdown, a row a network. */
 export function tableOf(columns: readonly Column[], rows: readonly Row[]): string {
