@@ -14,6 +14,7 @@ import { resolveConfig, scheduleOptions, type TrainConfig } from '../ts/training
 import { progressAt } from '../ts/training/schedule.ts'
 import { createState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
+import { median } from './table.ts'
 
 const shape = { resolution: 64, fmapBase: 1024, fmapMax: 64, latentSize: 128, batch: 16 }
 const pairs = Number(process.argv[2] ?? 15)
@@ -44,7 +45,6 @@ function stepper(device: Device, overrides: Partial<TrainConfig>): () => Promise
 
 const device = Device.open('cpu')
 const plain = stepper(device, { aug: 'none' })
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 const rows = []
 for (const p of [0.2, 0.6, 1]) {
   const augmented = stepper(device, { aug: 'fixed', p })

@@ -12,6 +12,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { machine } from '../ts/performance/benchmark.ts'
+import { median } from './table.ts'
 
 const rounds = Number(process.argv[2] ?? 15)
 const bin = 'dist/cli/bin.js'
@@ -39,7 +40,6 @@ function timed(args: readonly string[]): Spent {
   return { ms, processorMs: times.reduce((sum, time) => sum + time, 0) }
 }
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
 
 const load = loadavg().map((value) => Number(value.toFixed(1)))

@@ -20,13 +20,13 @@ import { train } from '../ts/runs/loop.ts'
 import { openStudio } from '../ts/studio/server/server.ts'
 import { resolveConfig } from '../ts/training/config.ts'
 import { createState, encodeState } from '../ts/training/state.ts'
+import { median } from './table.ts'
 
 const rows = [
   { resolution: 64, fmapBase: 4096, fmapMax: 256, pictures: 120, wanted: 30 },
   { resolution: 256, fmapBase: 8192, fmapMax: 512, pictures: 16, wanted: 4 },
 ]
 const main = 'dist/cli/main.js'
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 /** Seconds of processor time that a process has taken; the kernel counts in hundredths. */
 function cpuSeconds(pid: number): number {
