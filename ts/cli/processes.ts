@@ -3,19 +3,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isAlive } from '../files/lock.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { addonBuilt, listDevices, ProcessesError, type Processes } from '../native/index.ts'
 import { DivergedError } from '../runs/loop.ts'
-import {
-  isAlive,
-  joinProcesses,
-  launchOf,
-  Neighbours,
-  startedBy,
-  starterOf,
-  type JoinOptions,
-} from '../runs/processes.ts'
+import { joinProcesses, launchOf, Neighbours, startedBy, starterOf, type JoinOptions } from '../runs/processes.ts'
 import { flagOf } from './arguments.ts'
 import { clearBar } from './progress.ts'
 
@@ -122,27 +115,35 @@ function endSoon(reason: string, mayWait = true): void {
 /** Starters that a machine may have. */
 const starters = ['mpiexec', 'mpirun']
 
+/** The first one that is here, and what it says of itself. */
+function findStarter(): { name: string; version: string } | undefined {
+  for (const name of starters) {
+    const { error, stdout, stderr } = spawnSync(name, ['--version'], { encoding: 'utf8' })
+    if (error === undefined) return { name, version: stdout + stderr }
+  }
+  return undefined
+}
+
 /**
  * Starts this command as several processes, and ends as they do.
  *
  * @throws ProcessesError if there is no mpiexec
  */
 export async function startProcesses(count: number): Promise<void> {
-  const starter = starters.find((name) => spawnSync(name, ['--version']).error === undefined)
+  const starter = findStarter()
   if (starter === undefined) {
     throw new ProcessesError(
       `--processes: mpiexec or mpirun is expected to start ${count} processes, got neither in PATH; install MPICH or Open MPI`,
     )
   }
-  const version = spawnSync(starter, ['--version'], { encoding: 'utf8' })
-  const isOpenMpi = /open ?mpi|openrte|prte/i.test(version.stdout + version.stderr)
+  const isOpenMpi = /open ?mpi|openrte|prte/i.test(starter.version)
   const asRoot = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
   const own = isOpenMpi ? ['--oversubscribe', '--bind-to', 'none', ...asRoot] : []
   const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  const child = spawn(starter, ['-n', String(count), ...own, ...command], {
+  const child = spawn(starter.name, ['-n', String(count), ...own, ...command], {
     stdio: 'inherit',
     detached: true,
-    env: { ...process.env, [startedBy]: `${starter} ${process.pid}` },
+    env: { ...process.env, [startedBy]: `${starter.name} ${process.pid}` },
   })
   let stoppedBy: NodeJS.Signals | undefined
   const stop = (signal: NodeJS.Signals) => {

@@ -91,7 +91,8 @@ export function holderOf(path: string, lock = lockFile): Held | undefined {
   return undefined
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine lives. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -25,7 +25,7 @@ import { fewestShards } from '../training/shards.ts'
 import { readTrained, trainedSide, type Trained } from '../training/transfer.ts'
 import { estimateFrom, estimateRun, type Estimate } from './estimate.ts'
 import { checkStart } from './resume.ts'
-import { checkOutdir, hasDiverged, savedConfigs } from './run-dir.ts'
+import { checkOutdir, configOfRun, hasDiverged, savedConfigs } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
 /** What was chosen for the hours that there are, and why. */
@@ -104,9 +104,8 @@ async function ofItsRun(
   const first = plain({ ...options, gpus })
   if (gpus !== undefined) return first
   const dir = join(first.outdir, runName(first))
-  const run = (await savedIn(options)).find((one) => one.dir === dir)
-  const began = run && (await snapshotsIn(dir)).length > 0
-  return plain({ ...options, ...(began ? { gpus: run.config.gpus } : parts) })
+  const began = (await snapshotsIn(dir)).length > 0 ? await configOfRun(dir) : undefined
+  return plain({ ...options, ...(began ? { gpus: began.gpus } : parts) })
 }
 
 /**

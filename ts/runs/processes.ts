@@ -1,6 +1,7 @@
 /** Training as one of several processes that mpirun, mpiexec or srun has started. */
 import { availableParallelism, cpus, hostname } from 'node:os'
 import { existsSync, fstatSync, readlinkSync } from 'node:fs'
+import { isAlive } from '../files/lock.ts'
 import { shown, shownLine } from '../files/shown.ts'
 import { gatherJson, Processes, ProcessesError } from '../native/index.ts'
 
@@ -257,14 +258,5 @@ export class Neighbours {
       process.off('SIGTERM', ending)
     }
     return { stop }
-  }
-}
-
-/** Whether a process of this machine lives. */
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }

@@ -272,10 +272,14 @@ export async function* savedConfigs(outdir: string): AsyncGenerator<{ dir: strin
   const entries = await readdir(outdir, { withFileTypes: true }).catch(() => [])
   for (const entry of entries.filter((one) => one.isDirectory())) {
     const dir = join(outdir, entry.name)
-    const inFile = await savedConfig(join(dir, OPTIONS)).catch(() => undefined)
-    const config = inFile ?? (await newestConfig(dir))?.config
+    const config = await configOfRun(dir)
     if (config) yield { dir, config }
   }
+}
+
+/** The options of a run; undefined if they cannot be read. */
+export async function configOfRun(dir: string): Promise<TrainConfig | undefined> {
+  return (await savedConfig(join(dir, OPTIONS)).catch(() => undefined)) ?? (await newestConfig(dir))?.config
 }
 
 /** The line of a tick, at most 80 columns: what somebody watches. stats.jsonl has the rest. */
