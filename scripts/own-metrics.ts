@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import type { Dataset } from '../ts/data/dataset.ts'
+import { levelFile } from '../ts/data/info.ts'
 import { fromBytes } from '../ts/data/pixels.ts'
 import { classifierMaps, type LoadedClassifier } from '../ts/metrics/classifier.ts'
 import {
@@ -11,7 +12,6 @@ import {
   floatsOf,
   generatedImages,
   hashFile,
-  levelFile,
   realImages,
   type ImageSource,
   type Sampled,

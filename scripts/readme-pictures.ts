@@ -43,8 +43,7 @@ async function drawDemo(): Promise<void> {
     skipBad: false,
   })
   const first = Array.from({ length: 64 }, (_, i) => i)
-  const unturned = first.map(() => false)
-  const bytes = await dataset.levels.batch(width, first, unturned)
+  const bytes = await dataset.levels.batch(width, first)
   const real = tileImages(bytes, { n: 64, h: height, w: width, c: 3 }, 8)
   const picture: Picture = blank(drawn.width + 16 + real.width, drawn.height)
   place(picture, drawn, 0, 0)

@@ -1,9 +1,10 @@
 /** Prepared data sets as StyleGAN2-ADA and StyleGAN3 read theirs: PNG files and `dataset.json`, in a folder or a zip archive. */
 import { mkdir, open, readdir, realpath, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
+import { crc32 } from 'node:zlib'
 import type { Dataset } from './dataset.ts'
 import { checksum, readLabels, type Labels } from './labels.ts'
-import { readJson, writeJson } from './info.ts'
+import { levelFile, readJson, writeJson } from './info.ts'
 import { acquireLock } from '../files/lock.ts'
 import { shown } from '../files/shown.ts'
 import { storedPng } from '../files/stored-png.ts'
@@ -116,19 +117,14 @@ class ExportedImages {
   /** What tells them from others. */
   async fingerprint(): Promise<string> {
     const sums = await this.#dataset.levels.checksums()
-    const level = `r${String(Math.log2(this.#side)).padStart(2, '0')}.npy`
-    return `${this.count} ${this.#side} ${sums[level] ?? this.#dataset.info.fingerprint}`
+    return `${this.count} ${this.#side} ${sums[levelFile(this.#side)] ?? this.#dataset.info.fingerprint}`
   }
 
   async at(first: number, count: number): Promise<Uint8Array[]> {
     const { levels } = this.#dataset
     const [side, channels] = [this.#side, levels.channels]
     const indices = Array.from({ length: count }, (_, i) => first + i)
-    const batch = await levels.batch(
-      side,
-      indices,
-      Array.from({ length: count }, () => false),
-    )
+    const batch = await levels.batch(side, indices)
     const size = side * side * channels
     return indices.map((_, i) => storedPng(batch.subarray(i * size, (i + 1) * size), side, side, channels))
   }
@@ -177,14 +173,14 @@ async function exportZip(job: Job): Promise<void> {
   // What was written before is not read again: the same images give the same bytes.
   for await (const { first, files } of images.from(0)) {
     if (first >= start) break
-    files.forEach((bytes, i) => (sums[first + i] = zipEntry('', bytes).crc32))
+    files.forEach((bytes, i) => (sums[first + i] = crc32(bytes)))
   }
   const file = await open(own, start === 0 ? 'w' : 'r+')
   try {
     for await (const { first, files } of images.from(start)) {
       signal?.throwIfAborted()
       const pieces = files.flatMap((bytes, i) => {
-        sums[first + i] = zipEntry('', bytes).crc32
+        sums[first + i] = crc32(bytes)
         return [localHeader(entry(first + i)), bytes]
       })
       await writeAt(file, pieces, first * place)

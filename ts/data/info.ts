@@ -33,6 +33,9 @@ export interface DatasetInfo {
   readonly crc32c?: Readonly<Record<string, string>>
 }
 
+/** The file of a prepared data set that holds the images of a side. */
+export const levelFile = (side: number): string => `r${String(Math.log2(side)).padStart(2, '0')}.npy`
+
 /** A prepared data set. */
 export interface PreparedFolder {
   readonly dir: string

@@ -232,11 +232,7 @@ async function sampleOf(
     const levels = Levels.open(dir)
     const side = Math.min(resolution, sampleSide)
     const indices = Array.from({ length: written }, (_, i) => i)
-    const pixels = await levels.batch(
-      side,
-      indices,
-      Array.from({ length: written }, () => false),
-    )
+    const pixels = await levels.batch(side, indices)
     return { sample: { pixels, count: written, side, channels }, secondsEach }
   } finally {
     await rm(dir, { recursive: true, force: true })

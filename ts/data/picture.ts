@@ -20,7 +20,7 @@ export async function readSquare(path: string, resolution: number, channels: num
     const { leftOut } = await writer.prepare(0, [path], {})
     if (leftOut[0]) throw new DataError(`${leftOut[0].message}; give another image`)
     await writer.finish(1)
-    return await Levels.open(dir).batch(resolution, [0], [false])
+    return await Levels.open(dir).batch(resolution, [0])
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

@@ -258,11 +258,7 @@ async function accuracyOf(
   let right = 0
   for (let first = 0; first < held.length; first += 64) {
     const rows = held.slice(first, first + 64)
-    const bytes = await levels.batch(
-      options.resolution,
-      rows,
-      rows.map(() => false),
-    )
+    const bytes = await levels.batch(options.resolution, rows)
     const logits = scope(() => {
       const images = fromBytes(network.device.tensor(bytes, imageShape(rows.length, options)))
       return discriminator(network.params, images, undefined, 0, architecture(options))

@@ -45,9 +45,6 @@ export interface RealOptions {
   readonly hash: string
 }
 
-/** The file of a prepared data set that holds the images of a side. */
-export const levelFile = (side: number): string => `r${String(Math.log2(side)).padStart(2, '0')}.npy`
-
 /**
  * The first `count` images of a data set, in its order, each mirrored with probability ½ if `mirror` (official metric_base.py).
  */

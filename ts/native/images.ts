@@ -282,10 +282,11 @@ export class Levels {
     return wait(async () => this.#native.check(whole('Levels: first', first), whole('Levels: count', count)))
   }
 
-  /** Images `[indices.length, resolution, resolution, channels]`, left and right swapped where `mirror` says. */
-  batch(resolution: number, indices: number[], mirror: boolean[]): Promise<Uint8Array> {
-    return wait(async () =>
-      this.#native.batch(whole('Levels: resolution', resolution), sizes('Levels: indices', indices), mirror),
-    )
+  /** Images `[indices.length, resolution, resolution, channels]`, left and right swapped where `mirror` says: none by default. */
+  batch(resolution: number, indices: number[], mirror?: boolean[]): Promise<Uint8Array> {
+    return wait(async () => {
+      const [side, rows] = [whole('Levels: resolution', resolution), sizes('Levels: indices', indices)]
+      return this.#native.batch(side, rows, mirror ?? rows.map(() => false))
+    })
   }
 }

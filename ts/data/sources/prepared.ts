@@ -1,10 +1,9 @@
 /** A prepared data set of ours as a source: its images at their full resolution. */
 import { createHash } from 'node:crypto'
-import type { Classes } from '../classes.ts'
+import { columnClasses } from '../classes.ts'
 import { readLabels } from '../labels.ts'
 import type { DatasetInfo } from '../info.ts'
-import { numbered } from './arrays.ts'
-import { readBudget } from './file.ts'
+import { cut, numbered, someOf } from './arrays.ts'
 import type { Source } from './source.ts'
 import { DataError, Levels } from '../../native/index.ts'
 
@@ -14,7 +13,7 @@ export function openPreparedSource(dir: string, info: DatasetInfo): Source {
   if (count !== info.count) {
     throw new DataError(`${dir}: ${info.count} images are expected, got ${count}; prepare its images again`)
   }
-  const size = side * side * channels
+  const size = { width: side, height: side, channels }
   return {
     kind: 'prepared data set',
     path: dir,
@@ -25,35 +24,16 @@ export function openPreparedSource(dir: string, info: DatasetInfo): Source {
     labels: async () => {
       const labels = await readLabels({ dir, info })
       if (labels === undefined) return { noLabels: info.noLabels ?? `${dir}: it has no labels`, isBroken: false }
-      return classesOf(labels.names, labels.values)
+      const { names, values } = labels
+      return {
+        ...columnClasses(info.count, names.length, (row, column) => values[row * names.length + column]!),
+        names,
+      }
     },
-    async read(first, some) {
-      const indices = Array.from(
-        { length: Math.min(some, Math.max(Math.floor(readBudget / size), 1)) },
-        (_, i) => first + i,
-      )
-      const pixels = await levels.batch(
-        side,
-        indices,
-        indices.map(() => false),
-      )
-      return indices.map((index, i) => ({
-        name: `${dir}[${index}]`,
-        pixels: pixels.subarray(i * size, (i + 1) * size),
-        width: side,
-        height: side,
-        channels,
-      }))
+    async read(first, count) {
+      const indices = Array.from({ length: someOf(count, size) }, (_, i) => first + i)
+      return cut(await levels.batch(side, indices), size, (i) => `${dir}[${first + i}]`)
     },
     close: () => Promise.resolve(),
   }
-}
-
-/** The columns that each row sets: a number where every image has one class. */
-function classesOf(names: readonly string[], values: Float32Array): Classes {
-  const rows = values.length / names.length
-  const of = Array.from({ length: rows }, (_, row) =>
-    names.flatMap((_, column) => (values[row * names.length + column] === 1 ? [column] : [])),
-  )
-  return { names, of: of.every((set) => set.length === 1) ? of.flat() : of }
 }
