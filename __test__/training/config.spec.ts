@@ -237,10 +237,7 @@ const impossible: [Record<string, unknown>, string][] = [
   [{ mixingProb: 1.1 }, 'mixingProb: a number from 0 to 1 is expected, got 1.1'],
   [{ dlatentAvgBeta: 1 }, 'dlatentAvgBeta: a number from 0 up to, but not including, 1 is expected, got 1'],
   [{ desc: '../x' }, 'desc: a name of letters, digits, ".", "_" and "-" is expected, got "../x"'],
-  [
-    { data: '' },
-    'data: a folder of images or another data set is expected, got ""; name one, or use builtin:avatars',
-  ],
+  [{ data: '' }, 'data: a folder of images or another data set is expected, got ""; name one, or use builtin:avatars'],
   [
     { lodInitialResolution: 64 },
     'lodInitialResolution: at most resolution, 32, is expected, got 64; lower it to 32 or less',
