@@ -203,3 +203,16 @@ for (const config of ['A', 'F'] as const) {
     t.deepEqual(await draw(kept), expected)
   })
 }
+
+test('drawing holds the feature maps of two layers at a time, not of all', async (t) => {
+  const own = Device.open('reference')
+  const { params } = createNetwork(own, generatorSpecs(options), new Rng(1))
+  const [N, side, C, bytes] = [64, 32, 4, 8]
+  await own.synchronize()
+  const { live } = own.memory()
+  const images = generate(params, new Rng(3).normal(own, [N, 8]), { noise: 'const' }, options)
+  await own.synchronize()
+  // Half as much is what the last two were made of: maps of half the side and twice the channels.
+  t.true(own.memory().peak - live < 2.75 * N * side * side * C * bytes)
+  images.dispose()
+})

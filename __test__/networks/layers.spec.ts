@@ -93,7 +93,18 @@ test('an epilogue is noise, bias, leaky ReLU, instance norm, style, in this orde
   const normalised = centred.mul(centred.square().mean([1, 2], true).add(1e-8).rsqrt())
   const style = w.matmul(equalised(params, 'l/StyleMod', 1)).add(params.get('l/StyleMod/bias')!)
   const [scale, bias] = style.reshape([N, 2, 1, 1, C]).unstack(1)
-  t.true(await same(layers.epilogue(params, 'l', x, noise, w), normalised.mul(scale!.add(1)).add(bias!)))
+  t.true(
+    await same(
+      layers.epilogue(
+        params,
+        'l',
+        () => x,
+        () => noise,
+        w,
+      ),
+      normalised.mul(scale!.add(1)).add(bias!),
+    ),
+  )
 })
 
 test('without noise an epilogue is one with noise of zeros', async (t) => {
@@ -104,8 +115,22 @@ test('without noise an epilogue is one with noise of zeros', async (t) => {
     ['l/StyleMod/bias', normal(4, [6])],
   ])
   const [x, w] = [normal(5, [2, 4, 4, 3]), normal(7, [2, 5])]
-  const silent = layers.epilogue(params, 'l', x, undefined, w)
-  t.true(await same(silent, layers.epilogue(params, 'l', x, reference.zeros([2, 4, 4, 1]), w)))
+  const silent = layers.epilogue(
+    params,
+    'l',
+    () => x,
+    () => undefined,
+    w,
+  )
+  const zeros = reference.zeros([2, 4, 4, 1])
+  const noisy = layers.epilogue(
+    params,
+    'l',
+    () => x,
+    () => zeros,
+    w,
+  )
+  t.true(await same(silent, noisy))
 })
 
 test('images i and i + M share a group of the minibatch deviation', async (t) => {

@@ -132,14 +132,15 @@ export function pixelNorm(x: Tensor): Tensor {
  * What follows every convolution of the synthesis network: noise, bias and leaky ReLU, then adaptive instance normalisation
  * with the style that the affine layer "A" makes of w (StyleGAN, Fig. 1b and Eq. 1; the order is the official layer_epilogue's).
  *
- * @param noise `[N or 1, H, W, 1]`, or none
+ * @param maps computes the convolution; its result is gone before the normalisation takes memory
+ * @param noiseOf `[N or 1, H, W, 1]` for the convolution's result, or none
  * @param w `[N, dlatentSize]`
  */
 export function epilogue(
   params: Params,
   name: string,
-  x: Tensor,
-  noise: Tensor | undefined,
+  maps: () => Tensor,
+  noiseOf: (maps: Tensor) => Tensor | undefined,
   w: Tensor,
   { epsilon: own = epsilon, styleBeforeActivation, biasBeforeBlur }: Semantics = {},
 ): Tensor {
@@ -148,10 +149,12 @@ export function epilogue(
     const given = get(params, `${name}/bias`)
     const bias = biasBeforeBlur && name.endsWith('Conv0_up') ? given.mul(0) : given
     const slope = styleBeforeActivation ? 1 : alpha
-    const activated =
-      noise === undefined
-        ? x.biasAct(bias, slope)
-        : x.noiseBiasAct(noise, get(params, `${name}/Noise/weight`), bias, slope)
+    const activated = scope(() => {
+      const x = maps()
+      const noise = noiseOf(x)
+      if (noise === undefined) return x.biasAct(bias, slope)
+      return x.noiseBiasAct(noise, get(params, `${name}/Noise/weight`), bias, slope)
+    })
     const styled = own === epsilon ? activated.adain(style) : adain(activated, style, own)
     return styleBeforeActivation ? styled.leakyRelu(alpha) : styled
   })

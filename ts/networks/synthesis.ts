@@ -94,11 +94,18 @@ export function synthesis(
   const has = configurationOf(options)
   const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
+  let before: Tensor | undefined
   const layer = (index: number, name: string, x: Tensor, convolved = (x: Tensor) => conv2d(params, name, x)) => {
     const w = dlatents[index]!
     const original = (input: Tensor) => {
-      const maps = convolved(input)
-      return epilogue(params, name, maps, has.noise ? layerNoise(params, noise, index, maps) : undefined, w, semantics)
+      const maps = () => {
+        const maps = convolved(input)
+        // Memory of large maps goes to those that follow. A program's layer may still need what it was given.
+        if (options.layer === undefined && input !== before && input !== maps) input.dispose()
+        return maps
+      }
+      const noiseOf = (maps: Tensor) => (has.noise ? layerNoise(params, noise, index, maps) : undefined)
+      return epilogue(params, name, maps, noiseOf, w, semantics)
     }
     return throughLayer(options, { name, params, x, w, original })
   }
@@ -114,15 +121,14 @@ export function synthesis(
     x = layer(1, 'G_synthesis/4x4/Conv', x)
     // Not before: the constant starts as 1 everywhere, and its normalisation enlarges what it has become by then, and its rounding.
     x = x.cast(mapsOf(options, x.device))
-    let before = x
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)
-      before = x
+      if (fade > 0 && r === top) before = x
       x = layer(2 * r - 4, up, x, (x) => upLayer(params, up, x, isFused(r), semantics))
       x = layer(2 * r - 3, conv, x)
     }
     const image = toRgb(params, rgbName(R, top), x)
-    if (fade === 0) return image
+    if (before === undefined) return image
     const old = toRgb(params, rgbName(R, top - 1), before)
     return lerp(image, semantics.bilinear ? upscaleBilinear(old) : upscale(old, 2), fade)
   })
