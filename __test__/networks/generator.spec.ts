@@ -212,7 +212,7 @@ test('drawing holds the feature maps of two layers at a time, not of all', async
   const { live } = own.memory()
   const images = generate(params, new Rng(3).normal(own, [N, 8]), { noise: 'const' }, options)
   await own.synchronize()
-  // Half as much is what the last two were made of: maps of half the side and twice the channels.
-  t.true(own.memory().peak - live < 2.75 * N * side * side * C * bytes)
+  // Half as much is what the first was made of, and blocks may be larger than the requests that they serve.
+  t.true(own.memory().peak - live < 3 * N * side * side * C * bytes)
   images.dispose()
 })
