@@ -1,10 +1,12 @@
 //! Bytes between processes, and signs of life: a process that gives none is lost, and whoever waits for it is told.
 
 use std::ffi::c_int;
-use std::mem::forget;
+use std::mem::{forget, take};
 use std::ops::Range;
 use std::thread::{sleep, yield_now};
 use std::time::{Duration, Instant};
+
+use bytemuck::Pod;
 
 use crate::error::{Error, Result};
 use crate::library::{Mpi, Request};
@@ -30,6 +32,8 @@ const FAILED: u8 = 2;
 
 /// Longest message of MPI, whose lengths are ints.
 const LONGEST: usize = 1 << 30;
+/// Bytes that are added up at a time: few enough to stay in the cache.
+const PIECE: usize = 1 << 20;
 /// Tests before a wait begins to sleep in between, so that it takes no processor time from those that compute.
 const EAGER: usize = 200;
 /// How long a message may take without naps.
@@ -64,6 +68,17 @@ pub struct Messages {
     peers: Vec<Peer>,
     told_at: Instant,
     looked_at: Instant,
+    room: Room,
+}
+
+/// Memory of sums, kept between them: fresh memory costs more than what is done in it.
+#[derive(Default)]
+struct Room {
+    values: Vec<f32>,
+    /// What each process has of this one's part.
+    parts: Vec<Vec<f32>>,
+    /// The sums of each process's part.
+    sums: Vec<Vec<f32>>,
 }
 
 impl Messages {
@@ -82,7 +97,8 @@ impl Messages {
             has_left: false,
         };
         let peers = (0..size).map(peer).collect();
-        let mut messages = Self { mpi, rank, size, timeout, peers, told_at: now, looked_at: now };
+        let room = Room { parts: vec![Vec::new(); size], sums: vec![Vec::new(); size], ..Room::default() };
+        let mut messages = Self { mpi, rank, size, timeout, peers, told_at: now, looked_at: now, room };
         for rank in messages.others() {
             messages.listen(rank)?;
         }
@@ -110,45 +126,61 @@ impl Messages {
 
     /// The bytes of every process, by rank.
     pub fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
-        let length = (bytes.len() as u64).to_ne_bytes().to_vec();
-        let (_, lengths) = self.exchange(Tag::Lengths, length, |_| 0..8, |_| 8)?;
-        let length =
-            |rank: usize| lengths[rank].as_slice().try_into().map_or(0, |bytes| u64::from_ne_bytes(bytes) as usize);
+        let lengths = self.lengths(bytes.len())?;
+        let room = lengths.iter().map(|&length| vec![0; length]).collect();
         let all = 0..bytes.len();
-        let (bytes, mut gathered) = self.exchange(Tag::Bytes, bytes, |_| all.clone(), length)?;
+        let (bytes, mut gathered) = self.exchange(Tag::Bytes, bytes, |_| all.clone(), room)?;
         gathered[self.rank] = bytes;
         Ok(gathered)
     }
 
-    /// The sum of the f32 of all processes, which have `counts[rank]` leaves of the tree: each process adds one part of them.
-    pub fn sum(&mut self, bytes: Vec<u8>, counts: &[usize]) -> Result<Vec<u8>> {
-        if self.size == 1 {
-            return Ok(bytes);
-        }
-        let (size, elements) = (self.size, bytes.len() / 4);
-        let part = |rank: usize| elements * rank / size * 4..elements * (rank + 1) / size * 4;
-        let own = part(self.rank);
-        self.meet(bytes.len())?;
-        let (mut bytes, received) = self.exchange(Tag::Parts, bytes, part, |_| own.len())?;
-        let floats: Vec<Vec<f32>> = (0..size)
-            .map(|rank| if rank == self.rank { &bytes[own.clone()] } else { &received[rank] })
-            .map(bytemuck::pod_collect_to_vec)
-            .collect();
-        let parts: Vec<&[f32]> = floats.iter().map(Vec::as_slice).collect();
-        let sum = bytemuck::cast_slice(&tree_sum(&parts, counts)).to_vec();
-        let all = 0..sum.len();
-        let (sum, sums) = self.exchange(Tag::Sums, sum, |_| all.clone(), |rank| part(rank).len())?;
-        for (rank, other) in sums.iter().enumerate() {
-            bytes[part(rank)].copy_from_slice(if rank == self.rank { &sum } else { other });
+    /// A number of every process, by rank.
+    fn lengths(&mut self, own: usize) -> Result<Vec<usize>> {
+        let (own, mut lengths) = self.exchange(Tag::Lengths, vec![own as u64], |_| 0..1, vec![vec![0]; self.size])?;
+        lengths[self.rank] = own;
+        Ok(lengths.iter().map(|length| length[0] as usize).collect())
+    }
+
+    /// The sum of the f32 of all processes, which have `counts[rank]` leaves of the tree.
+    pub fn sum(&mut self, mut bytes: Vec<u8>, counts: &[usize]) -> Result<Vec<u8>> {
+        if self.size > 1 {
+            self.meet(bytes.len())?;
+            for piece in bytes.chunks_mut(PIECE) {
+                self.sum_piece(piece, counts)?;
+            }
         }
         Ok(bytes)
     }
 
+    /// Each process adds one part of the elements, and sends its sum to the others.
+    fn sum_piece(&mut self, piece: &mut [u8], counts: &[usize]) -> Result<()> {
+        let (own, size, elements) = (self.rank, self.size, piece.len() / 4);
+        let part = |rank: usize| elements * rank / size..elements * (rank + 1) / size;
+        let Room { mut values, mut parts, mut sums } = take(&mut self.room);
+        values.resize(elements, 0.0);
+        bytemuck::cast_slice_mut(&mut values).copy_from_slice(piece);
+        for (rank, (values, sum)) in parts.iter_mut().zip(&mut sums).enumerate() {
+            values.resize(part(own).len(), 0.0);
+            sum.resize(part(rank).len(), 0.0);
+        }
+        let (values, mut parts) = self.exchange(Tag::Parts, values, part, parts)?;
+        parts[own].copy_from_slice(&values[part(own)]);
+        tree_sum(&mut parts, counts);
+        let all = 0..part(own).len();
+        let (sum, sums) = self.exchange(Tag::Sums, take(&mut parts[0]), |_| all.clone(), sums)?;
+        parts[0] = sum;
+        for rank in 0..size {
+            let sum = if rank == own { &parts[0] } else { &sums[rank] };
+            let Range { start, end } = part(rank);
+            piece[start * 4..end * 4].copy_from_slice(bytemuck::cast_slice(sum));
+        }
+        self.room = Room { values, parts, sums };
+        Ok(())
+    }
+
     /// Waits until all are here to add up as many bytes: from then on nobody waits for long.
     fn meet(&mut self, length: usize) -> Result<()> {
-        let own = (length as u64).to_ne_bytes().to_vec();
-        let (own, lengths) = self.exchange(Tag::Lengths, own, |_| 0..8, |_| 8)?;
-        match self.others().find(|&rank| lengths[rank] != own) {
+        match self.lengths(length)?.iter().position(|&other| other != length) {
             None => Ok(()),
             Some(rank) => {
                 let name = &self.peers[rank].name;
@@ -157,47 +189,43 @@ impl Messages {
         }
     }
 
-    /// Sends a range of bytes to each other process, and receives as many bytes as given from each. The result has the bytes
-    /// that were sent, and those received by rank.
-    fn exchange(
+    /// Sends a range of values to each other process, and receives into the room for each. The result has the values that were
+    /// sent, and those received by rank.
+    fn exchange<T: Pod>(
         &mut self,
         tag: Tag,
-        bytes: Vec<u8>,
+        values: Vec<T>,
         range: impl Fn(usize) -> Range<usize>,
-        length: impl Fn(usize) -> usize,
-    ) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-        let others: Vec<usize> = self.others().collect();
-        let expected = |rank: usize| if rank == self.rank { 0 } else { length(rank) };
-        let mut received: Vec<Vec<u8>> = (0..self.size).map(|rank| vec![0; expected(rank)]).collect();
+        mut received: Vec<Vec<T>>,
+    ) -> Result<(Vec<T>, Vec<Vec<T>>)> {
         let mut requests = Vec::new();
-        let done = self.begin(tag, &others, (&bytes, range), &mut received, &mut requests);
+        let done = self.begin(tag, (&values, range), &mut received, &mut requests);
         match done.and_then(|()| self.wait(requests, !matches!(tag, Tag::Lengths))) {
-            Ok(()) => Ok((bytes, received)),
+            Ok(()) => Ok((values, received)),
             Err(error) => {
                 // MPI may still read the one and write the other.
-                forget((bytes, received));
+                forget((values, received));
                 Err(error)
             }
         }
     }
 
-    fn begin(
+    fn begin<T: Pod>(
         &self,
         tag: Tag,
-        others: &[usize],
-        (bytes, range): (&[u8], impl Fn(usize) -> Range<usize>),
-        received: &mut [Vec<u8>],
+        (values, range): (&[T], impl Fn(usize) -> Range<usize>),
+        received: &mut [Vec<T>],
         requests: &mut Vec<(usize, Request)>,
     ) -> Result<()> {
-        for &rank in others {
-            for chunk in received[rank].chunks_mut(LONGEST) {
+        for rank in self.others() {
+            for chunk in bytemuck::cast_slice_mut(&mut received[rank]).chunks_mut(LONGEST) {
                 // SAFETY: `exchange` keeps the bytes until the request is done, or for ever.
                 let request = unsafe { self.mpi.receive(chunk.as_mut_ptr(), chunk.len(), rank, tag as c_int) }?;
                 requests.push((rank, request));
             }
         }
-        for &rank in others {
-            for chunk in bytes[range(rank)].chunks(LONGEST) {
+        for rank in self.others() {
+            for chunk in bytemuck::cast_slice(&values[range(rank)]).chunks(LONGEST) {
                 // SAFETY: as above.
                 requests.push((rank, unsafe { self.mpi.send(chunk, rank, tag as c_int) }?));
             }

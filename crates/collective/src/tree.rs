@@ -1,10 +1,10 @@
 //! Sums whose bits do not depend on how the parts are spread over processes.
 
-/// The sum of parts that stand for `counts[i]` leaves of a binary tree each: whole subtrees, in order. Part and tree are split at
-/// the middle of the leaves.
-pub fn tree_sum(parts: &[&[f32]], counts: &[usize]) -> Vec<f32> {
-    if let [part] = parts {
-        return part.to_vec();
+/// Adds up parts that stand for `counts[i]` leaves of a binary tree each: whole subtrees, in order. Part and tree are split at
+/// the middle of the leaves. The first part becomes the sum; the others lose their values.
+pub fn tree_sum(parts: &mut [Vec<f32>], counts: &[usize]) {
+    if parts.len() < 2 {
+        return;
     }
     let half = counts.iter().sum::<usize>() / 2;
     let mut leaves = 0;
@@ -13,10 +13,10 @@ pub fn tree_sum(parts: &[&[f32]], counts: &[usize]) -> Vec<f32> {
         leaves <= half
     });
     let at = middle.count().clamp(1, parts.len() - 1);
-    let mut sum = tree_sum(&parts[..at], &counts[..at]);
-    let right = tree_sum(&parts[at..], &counts[at..]);
-    sum.iter_mut().zip(right).for_each(|(sum, value)| *sum += value);
-    sum
+    let (left, right) = parts.split_at_mut(at);
+    tree_sum(left, &counts[..at]);
+    tree_sum(right, &counts[at..]);
+    left[0].iter_mut().zip(&right[0]).for_each(|(sum, value)| *sum += value);
 }
 
 #[cfg(test)]
@@ -32,22 +32,23 @@ mod tests {
     fn the_bits_are_the_same_for_every_spread_of_whole_subtrees() {
         let leaves: Vec<_> = (0..8).map(leaf).collect();
         let subtree = |first: usize, count: usize| {
-            let parts: Vec<&[f32]> = leaves[first..first + count].iter().map(Vec::as_slice).collect();
-            tree_sum(&parts, &vec![1; count])
+            let mut parts = leaves[first..first + count].to_vec();
+            tree_sum(&mut parts, &vec![1; count]);
+            parts.swap_remove(0)
         };
         let expected = subtree(0, 8);
         let spreads: [&[usize]; 5] = [&[4, 4], &[2, 2, 4], &[1, 1, 2, 4], &[2, 2, 2, 2], &[1, 1, 2, 2, 2]];
         for counts in spreads {
             let mut first = 0;
-            let parts: Vec<_> = counts
+            let mut parts: Vec<_> = counts
                 .iter()
                 .map(|&count| {
                     first += count;
                     subtree(first - count, count)
                 })
                 .collect();
-            let parts: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();
-            assert_eq!(tree_sum(&parts, counts), expected, "{counts:?}");
+            tree_sum(&mut parts, counts);
+            assert_eq!(parts[0], expected, "{counts:?}");
         }
         let mut in_order = leaves[0].clone();
         for leaf in &leaves[1..] {
