@@ -8,9 +8,12 @@ import { chooseDevice, Device, listDevices, type CpuInfo, type GpuInfo } from '.
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
-function stylegan(args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+function stylegan(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args])
+    const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } })
     let [out, err] = ['', '']
     child.stdout.on('data', (data: Buffer) => (out += data.toString()))
     child.stderr.on('data', (data: Buffer) => (err += data.toString()))
@@ -128,4 +131,12 @@ test('only crates/wgpu and the device table know WebGPU', async (t) => {
 
 test('auto opens the device that it means', (t) => {
   t.is(Device.open('auto').name, chooseDevice('auto').device)
+})
+
+test('STYLEGAN_ISA leaves AVX-512 unused, and a value that means nothing is refused in one sentence', async (t) => {
+  const confined = await stylegan(['devices', '--json'], { STYLEGAN_ISA: 'avx2' })
+  t.not((JSON.parse(confined.out) as [CpuInfo])[0].simd, 'AVX-512')
+  const refused = await stylegan(['bench', '--device', 'cpu'], { STYLEGAN_ISA: 'sse\u001b[2J' })
+  const said = "stylegan: STYLEGAN_ISA must be avx2, which leaves AVX-512 unused, or not be set, got 'sse\\u{1b}[2J'\n"
+  t.deepEqual(refused, { code: 1, out: '', err: said })
 })

@@ -37,7 +37,8 @@ export function benchCommand(): Command {
     .addHelpText(
       'after',
       `
-GFLOP/s count the work of the direct form. RAYON_NUM_THREADS=1 times one thread of the cpu device.
+GFLOP/s count the work of the direct form. RAYON_NUM_THREADS=1 times one thread of the cpu device,
+STYLEGAN_ISA=avx2 leaves its AVX-512 unused.
 
 Examples:
   $ stylegan bench

@@ -7,6 +7,7 @@ pub mod adam;
 pub mod affine;
 pub mod conv;
 pub mod elementwise;
+pub mod isa;
 pub mod matmul;
 pub mod movement;
 pub mod normalize;

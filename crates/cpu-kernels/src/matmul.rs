@@ -65,6 +65,11 @@ unsafe fn product_at([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32, p
         b.assert_holds(k, n);
     }
     let [a_step, b_step] = [a.step, b.step].map(|step| step.map(|s| s as isize));
+    #[cfg(target_arch = "x86_64")]
+    if crate::isa::is_confined() {
+        // SAFETY: as below.
+        return unsafe { avx2_product([m, k, n], a, b, y, pitch, accumulate) };
+    }
     // SAFETY: the operands hold every element that is read (asserted above); y by the caller's promise.
     unsafe {
         gemm::gemm(
@@ -87,6 +92,52 @@ unsafe fn product_at([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32, p
             false,
             false,
             gemm::Parallelism::None,
+        );
+    }
+}
+
+/// What `gemm` does on a machine that has AVX2 and no AVX-512: it asks the machine alone, and takes no switch.
+///
+/// # Safety
+///
+/// That of [`product_at`], and the operands hold every element.
+#[cfg(target_arch = "x86_64")]
+unsafe fn avx2_product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32, pitch: usize, accumulate: bool) {
+    use gemm_common::Parallelism;
+    use gemm_common::gemm::gemm_basic_generic;
+    use gemm_common::simd::{MixedSimd, V3};
+    use gemm_f32::microkernel::fma::f32::{H_M, H_N, H_UKR, MR_DIV_N, NR, UKR};
+    const LANES: usize = 8;
+    let simd = <V3 as MixedSimd<f32, f32, f32, f32>>::try_new().expect("`is_confined` has looked for AVX2");
+    let [a_step, b_step] = [a.step, b.step].map(|step| step.map(|s| s as isize));
+    // Its kernels write columns: the transposed product, yᵀ = bᵀ · aᵀ.
+    // SAFETY: by the caller's promise.
+    unsafe {
+        gemm_basic_generic::<V3, f32, LANES, { MR_DIV_N * LANES }, NR, MR_DIV_N, H_M, H_N>(
+            simd,
+            n,
+            m,
+            k,
+            y,
+            pitch as isize,
+            1,
+            accumulate,
+            b.data.as_ptr(),
+            b_step[0],
+            b_step[1],
+            a.data.as_ptr(),
+            a_step[0],
+            a_step[1],
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            |a, b, c| a * b + c,
+            &UKR,
+            &H_UKR,
+            false,
+            Parallelism::None,
         );
     }
 }

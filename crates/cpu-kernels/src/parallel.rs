@@ -10,7 +10,7 @@ pub(crate) const BLOCK: usize = 16 * 1024;
 /// additions, which no compiler contracts, so that their results do not depend on the set.
 macro_rules! simd {
     ($($work:tt)+) => {
-        pulp::Arch::new().dispatch($crate::parallel::Inlined(
+        $crate::isa::arch().dispatch($crate::parallel::Inlined(
             #[inline(always)]
             $($work)+
         ))

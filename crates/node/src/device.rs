@@ -52,7 +52,10 @@ fn open(name: &str, limit: Option<usize>) -> Result<Device> {
     let limit_or = |default: usize| limit.unwrap_or(default);
     let host = || limit_or(stylegan_cpu::default_limit());
     match name {
-        "cpu" => Ok(Device::new(stylegan_cpu::open(host()))),
+        "cpu" => {
+            stylegan_cpu::isa::check().map_err(invalid)?;
+            Ok(Device::new(stylegan_cpu::open(host())))
+        }
         "reference" => Ok(Device::new(Reference::device(host()))),
         "test" => Ok(Device::new(Reference::test_device(host()))),
         _ if name.starts_with("wgpu") => {
@@ -105,30 +108,10 @@ impl From<AdapterInfo> for NativeAdapter {
     }
 }
 
-/// The widest vectors that the kernels of the device `cpu` find on this machine.
+/// The widest vectors that the kernels of the device `cpu` use.
 #[napi(catch_unwind)]
 pub fn simd() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            return "AVX-512";
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return "AVX2";
-        }
-        "SSE2"
-    }
-    #[cfg(target_arch = "aarch64")]
-    {
-        "NEON"
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        "none"
-    }
+    stylegan_cpu::isa::simd()
 }
 
 #[napi]

@@ -2,7 +2,8 @@
 //! result, is the same with any instruction set that has a fused multiply-add.
 
 use super::pass::{Pass, Target, Tile, put};
-use pulp::{Arch, Simd, WithSimd};
+use crate::isa::arch;
+use pulp::{Simd, WithSimd};
 
 /// Outputs below which lanes run over input channels.
 const NARROW: usize = 8;
@@ -10,7 +11,7 @@ const LANES: usize = 16;
 
 /// One tile of a pass: [`Pass::run`].
 pub(super) fn run(pass: &Pass, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-    Arch::new().dispatch(Run { pass, x, weights, tile, to, buffer });
+    arch().dispatch(Run { pass, x, weights, tile, to, buffer });
 }
 
 // A structure and not a closure: the compiler does not inline a closure's shim into the function that may use SIMD.
@@ -179,7 +180,7 @@ pub(super) fn weight_grad(
     if across || !add {
         place.fill(0.0);
     }
-    Arch::new().dispatch(Outer { pass, x, y, tile, sums: place, across });
+    arch().dispatch(Outer { pass, x, y, tile, sums: place, across });
     if across {
         for (tap, block) in buffer[..pass.depth() * o].chunks_exact(c).enumerate() {
             let (tap, out) = (tap / o, tap % o);

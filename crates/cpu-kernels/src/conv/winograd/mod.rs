@@ -9,10 +9,11 @@ pub(super) use matrices::SIDE;
 pub(super) use weight_grad::weight_grad;
 
 use super::pass::{Pass, Target, Tile};
+use crate::isa::arch;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use matrices::{Lanes, Matrices, Three, Two};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -45,7 +46,7 @@ impl Winograd {
     }
 
     pub(super) fn dispatch(&self, transform: impl Transform) {
-        Arch::new().dispatch(Taps(self.taps, transform));
+        arch().dispatch(Taps(self.taps, transform));
     }
 
     /// Length of a product: channels of all phases.
