@@ -1,7 +1,8 @@
-"""Inception features a second of pytorch-fid's network in PyTorch, to stand beside benchmark/features.ts.
+"""Features a second of pytorch-fid's Inception and torchvision's VGG-16 in PyTorch: the peer of benchmark/features.ts.
 
-    pip install torch torchvision pytorch-fid && python benchmark/peers/features.py [batch] [threads]
+Prints one JSON line of seconds a batch for each network and mode: python features.py [batch] [threads]
 """
+import json
 import sys
 import time
 
@@ -15,21 +16,37 @@ torch.set_grad_enabled(False)
 # The published weights are not needed for timing.
 fid.load_state_dict_from_url = lambda *args, **kwargs: {}
 torchvision.models.Inception3.load_state_dict = lambda *args, **kwargs: None
-net = fid.InceptionV3([3], resize_input=False, normalize_input=False).eval()
-images = torch.full((batch, 3, 299, 299), 0.5)
 
 
-def rates(net, images):
-    net(images)
-    seconds = []
-    for _ in range(7):
-        start = time.perf_counter()
-        net(images)
-        seconds.append(time.perf_counter() - start)
-    return f'{batch / sorted(seconds)[3]:.1f} images/s, at best {batch / min(seconds):.1f}'
+def inception():
+    return fid.InceptionV3([3], resize_input=False, normalize_input=False).eval(), 299
 
 
-print(f'PyTorch {torch.__version__}, batch {batch}, {threads} threads: {rates(net, images)}')
-last = torch.channels_last
-net, images = net.to(memory_format=last), images.to(memory_format=last)
-print(f'the same, channels last: {rates(net, images)}')
+def vgg():
+    net = torchvision.models.vgg16(weights=None).eval()
+    net.classifier = net.classifier[:5]
+    return net, 224
+
+
+def seconds(run, images):
+    times = []
+    for _ in range(9):
+        began = time.perf_counter()
+        run(images)
+        times.append(time.perf_counter() - began)
+    return times[2:]
+
+
+for name, make in (('inception', inception), ('vgg', vgg)):
+    net, side = make()
+    images = torch.full((batch, 3, side, side), 0.5)
+    modes = {'eager': seconds(net, images)}
+    last = torch.channels_last
+    net, images = net.to(memory_format=last), images.to(memory_format=last)
+    modes['eager-last'] = seconds(net, images)
+    modes['compiled-last'] = seconds(torch.compile(net), images)
+    # Weights that do not change become constants, laid out as oneDNN likes them.
+    torch._inductor.config.freezing = True
+    torch._dynamo.reset()
+    modes['frozen-last'] = seconds(torch.compile(net), images)
+    print(json.dumps({'network': name, 'torch': torch.__version__, 'modes': modes}), flush=True)
