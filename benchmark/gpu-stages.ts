@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -22,7 +22,7 @@ import { scheduleOptions } from '../ts/training/config.ts'
 import { progressAt } from '../ts/training/schedule.ts'
 import { createState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
-import { label, median, type Row } from './table.ts'
+import { label, readResults } from './results.ts'
 
 export interface Options {
   readonly device: string
@@ -248,7 +248,7 @@ async function kernels({ device, small }: Options): Promise<Found> {
     }
   }
   const columns = ['feature maps', 'kernel', 'launches', 'ms', 'GFLOP/s', 'GB/s', 'of the peak']
-  const summary = `peak ${digits(peak.flop / 1e9)} GFLOP/s in f32, ${digits(peak.bytes / 1e9)} GB/s; a step of ${label(shape)}`
+  const summary = `peak ${digits(peak.flop / 1e9)} GFLOP/s in f32, ${digits(peak.bytes / 1e9)} GB/s; a step of ${label(shape)}/${shape.batch}`
   return { passed: rows.length > 0, summary, columns, rows, data: { peak, steps: data } }
 }
 
@@ -264,7 +264,7 @@ async function speed({ device, small }: Options, left: Left): Promise<Found> {
         const { ms, rate } = await measure(gpu, workload, seconds)
         cells.push(cells.length === 0 ? digits(ms) : digits(rate))
       }
-      if (cells.length === 3) rows.push([label(shape), precision, ...cells])
+      if (cells.length === 3) rows.push([`${label(shape)}/${shape.batch}`, precision, ...cells])
     }
   }
   const columns = ['resolution/base/max/batch', 'feature maps', 'step, ms', 'images/s, 1', 'images/s, 8']
@@ -272,46 +272,44 @@ async function speed({ device, small }: Options, left: Left): Promise<Found> {
   return { passed: rows.length === wanted, summary: `${rows.length} of ${wanted} rows`, columns, rows }
 }
 
-/** What `bench:peers` writes. */
-interface Peers {
-  readonly precision: Precision
-  readonly rows: Row[]
-}
-
 async function peers({ device, python, small }: Options, left: Left): Promise<Found> {
   const code = 'import torch; assert torch.cuda.is_available(), "it sees no GPU"; print(torch.cuda.get_device_name())'
   const asked = await lines([python, '-c', code], left)
   if (asked.code !== 0) return { summary: `left out: PyTorch is not to be had from ${python}: ${asked.said.at(-1)}` }
   const folder = await mkdtemp(join(tmpdir(), 'stylegan-gpu-peers-'))
-  const found: Peers[] = []
+  const output = join(folder, 'peers.json')
   const chosen = small ? shapes.slice(0, 1) : [shapes[1]!, shapes[3]!]
   for (const shape of chosen) {
     for (const precision of ['f32', 'f16'] as const) {
       // Compiling takes most of it: what does not come in time is left out, and others go on.
       const patience = left() / 1000 / 3
       if (patience < 20) break
-      const output = join(folder, `${label(shape).replaceAll('/', '-')}-${precision}.json`)
-      const flags = { python, device, precision, patience, output, configs: label(shape), runs: 5, threads: 1 }
+      const configs = `${label(shape)}/${shape.batch},${label(shape)}/1,${label(shape)}/8`
+      const flags = {
+        python,
+        device,
+        precision,
+        patience,
+        output,
+        configs,
+        runs: 5,
+        threads: 1,
+        what: 'training,drawing',
+      }
       const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])
       const modes = ['--modes', 'eager,eager-fused,compiled-fused']
       const loader = ['--import', '@oxc-node/core/register', join(root, 'benchmark/compare.ts')]
       await lines([process.execPath, ...loader, ...args, ...modes], left)
-      if (existsSync(output)) found.push(JSON.parse(await readFile(output, 'utf8')) as Peers)
     }
   }
+  const found = existsSync(output) ? (await readResults(output)).rows : []
   await rm(folder, { recursive: true, force: true })
-  const seconds = (times: number[] | undefined) => (times ? digits(median(times)) : '–')
-  const rows = found.flatMap(({ precision, rows }) => {
-    return rows.flatMap(({ shape, iteration, generation }) => {
-      return Object.keys(iteration).map((side) => {
-        const drawn = Object.values(generation).map((sides) => seconds(sides[side]))
-        return [label(shape), precision, side, seconds(iteration[side]), ...drawn]
-      })
-    })
-  })
-  const columns = ['resolution/base/max/batch', 'precision', 'side', 'iteration, s', '1 image, s', '8 images, s']
-  const compared = found.filter(({ rows }) => rows.some(({ iteration }) => Object.keys(iteration).length > 1))
-  const summary = `${asked.said.at(-1)}: ${compared.length} of ${2 * chosen.length} comparisons`
+  const rows = found.flatMap(({ what, config, batch, precision, sides }) =>
+    Object.entries(sides).map(([side, { median }]) => [what, config, batch, precision, side, digits(median)]),
+  )
+  const columns = ['what', 'resolution/base/max', 'batch', 'precision', 'side', 's']
+  const compared = found.filter(({ sides }) => Object.keys(sides).length > 1)
+  const summary = `${asked.said.at(-1)}: ${compared.length} of ${6 * chosen.length} comparisons`
   return { passed: compared.length > 0, summary, columns, rows, data: found }
 }
 

@@ -2,23 +2,21 @@
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import {
-  benchmarkConfig,
-  generationWorkload,
-  measure,
-  type NetworkShape,
-  type Workload,
-} from '../ts/performance/benchmark.ts'
+import { renderLatents, type TrainedGenerator } from '../ts/figures/render.ts'
+import { benchmarkConfig, type NetworkShape } from '../ts/performance/benchmark.ts'
 import { networkOptions, scheduleOptions, type TrainConfig } from '../ts/training/config.ts'
-import { Device, Rng, type Tensor } from '../ts/native/index.ts'
+import { Device, Rng, scope, type Tensor } from '../ts/native/index.ts'
 import { discriminator } from '../ts/networks/discriminator.ts'
 import { generate } from '../ts/networks/generator.ts'
 import { numLayers } from '../ts/networks/params.ts'
+import type { Precision } from '../ts/networks/precision.ts'
 import { emaBeta, progressAt, type Progress } from '../ts/training/schedule.ts'
 import { encodeSafetensors, type HostTensor } from '../ts/files/safetensors.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
-import { createState, encodeState, type TrainingState } from '../ts/training/state.ts'
+import { createState, encodeState, readGenerator, type TrainingState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
+import { featuresOf, type FeatureNetwork } from './features.ts'
+import { median } from './results.ts'
 
 /** Steps whose latents and noise the peers are given, so that their losses can be compared. */
 const givenSteps = 2
@@ -31,7 +29,6 @@ class Ours {
   readonly progress: Progress
   readonly reals: Tensor
   readonly latents: Tensor
-  readonly #generation = new Map<number, Workload>()
 
   constructor(shape: NetworkShape, device: string) {
     this.device = Device.open(device)
@@ -78,15 +75,6 @@ class Ours {
     return {}
   }
 
-  /** Gives back what files were made of. */
-  async collect() {
-    await this.device.synchronize()
-    ;(globalThis as { gc?: () => void }).gc?.()
-    // Buffers are freed by another thread, after the collection.
-    await setTimeout(1000)
-    return { rss: process.memoryUsage.rss() }
-  }
-
   /** One iteration; `enqueueSeconds` of it the JavaScript thread was busy. */
   async train() {
     const began = performance.now()
@@ -98,13 +86,35 @@ class Ours {
     stats.dispose()
     return { seconds, enqueueSeconds: (enqueued - began) / 1000, stats: [...values] }
   }
+}
 
-  /** The generator is prepared once, when the first images are asked for. */
+/** A generator that was loaded to draw. */
+class Drawing {
+  readonly #generator: TrainedGenerator
+  readonly #rng = new Rng(1)
+
+  constructor(generator: TrainedGenerator) {
+    this.#generator = generator
+  }
+
+  /** Seconds of a batch as bytes, in the memory of JavaScript. */
+  async first({ batch }: { batch: number }) {
+    const { Gs, options } = this.#generator
+    const began = performance.now()
+    scope(() => {
+      renderLatents(this.#generator, this.#rng.normal(Gs.device, [batch, options.latentSize]), { noise: 'const' })
+    })
+    await Gs.device.synchronize()
+    return { seconds: (performance.now() - began) / 1000 }
+  }
+
+  /** The median of as many as fill `seconds`, at least three. */
   async generate({ batch, seconds }: { batch: number; seconds: number }) {
-    const workload = this.#generation.get(batch) ?? generationWorkload(this.state, this.config, batch)
-    this.#generation.set(batch, workload)
-    const { ms } = await measure(this.device, workload, seconds)
-    return { seconds: ms / 1000 }
+    const times: number[] = []
+    for (let total = 0; total < seconds || times.length < 3; total += times.at(-1)!) {
+      times.push((await this.first({ batch })).seconds)
+    }
+    return { seconds: median(times) }
   }
 }
 
@@ -116,20 +126,55 @@ async function writeTensors(path: string, tensors: ReadonlyMap<string, Tensor>):
   await writeFile(path, encodeSafetensors({ tensors: values, metadata: {} }))
 }
 
-let ours: Ours | undefined
+/** Gives back what files were made of. */
+async function collect() {
+  ;(globalThis as { gc?: () => void }).gc?.()
+  // Buffers are freed by another thread, after the collection.
+  await setTimeout(1000)
+  return { rss: process.memoryUsage.rss() }
+}
 
-async function answer({ op, ...request }: { op: string } & Record<string, unknown>): Promise<unknown> {
-  if (op === 'open') {
-    ours = new Ours(request['shape'] as NetworkShape, request['device'] as string)
+interface Drawn {
+  readonly path: string
+  readonly device: string
+  readonly precision: Precision
+}
+
+async function openDrawing({ path, device, precision }: Drawn): Promise<TrainedGenerator> {
+  const { Gs, options } = await readGenerator(path, Device.open(device))
+  return { Gs, options: { ...options, precision } }
+}
+
+let ours: Ours | undefined
+let drawing: Drawing | undefined
+let features: (() => Promise<number>) | undefined
+
+const operations: Record<string, (request: never) => unknown> = {
+  open({ shape, device }: { shape: NetworkShape; device: string }) {
+    ours = new Ours(shape, device)
     return {}
-  }
-  const side = ours!
-  if (op === 'save') return side.save(request as { weights: string; inputs: string })
-  if (op === 'check') return side.check(request as { output: string })
-  if (op === 'collect') return side.collect()
-  if (op === 'train') return side.train()
-  if (op === 'generate') return side.generate(request as { batch: number; seconds: number })
-  throw new RangeError(`op: open, save, check, collect, train or generate is expected, got ${op}`)
+  },
+  async openDrawing(request: Drawn) {
+    drawing = new Drawing(await openDrawing(request))
+    return {}
+  },
+  openFeatures({ network, batch, device }: { network: FeatureNetwork; batch: number; device: string }) {
+    features = featuresOf(Device.open(device), network, batch)
+    return {}
+  },
+  save: (request: { weights: string; inputs: string }) => ours!.save(request),
+  check: (request: { output: string }) => ours!.check(request),
+  collect,
+  train: () => ours!.train(),
+  first: (request: { batch: number }) => drawing!.first(request),
+  generate: (request: { batch: number; seconds: number }) => drawing!.generate(request),
+  features: async () => ({ seconds: await features!() }),
+}
+
+async function answer({ op, ...request }: { op: string }): Promise<unknown> {
+  const operation = operations[op]
+  if (operation) return operation(request as never)
+  throw new RangeError(`op: one of ${Object.keys(operations).join(', ')} is expected, got ${op}`)
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

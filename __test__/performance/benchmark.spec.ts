@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { Side } from '../../benchmark/side.ts'
-import { markdown, median, type Row } from '../../benchmark/table.ts'
 import {
   benchmarkConfig,
   convolutionWorkloads,
@@ -98,26 +97,6 @@ test('a workload on a GPU stores what it is told to', async (t) => {
   }
   t.is(names[0], 'conv2d [1, 4, 4, 4] -> 8, 3x3, bf16')
   t.is(names[3], 'training step 8px, fmaps 32/8, bf16, batch 4')
-})
-
-const row: Row = {
-  shape: { resolution: 32, fmapBase: 2048, fmapMax: 128, batch: 16 },
-  threads: 2,
-  differences: {},
-  losses: {},
-  iteration: { ours: [0.5, 9, 0.5], eager: [1.5], 'compiled-fused': [1, 1] },
-  javascriptShare: 0.01,
-  peakMiB: { ours: 600, eager: 800 },
-  generation: { 1: { ours: [0.01], onnx: [0.005] }, 8: { ours: [0.04] } },
-  versions: {},
-  failures: [],
-}
-
-test('the table compares medians: with eager, with the fastest peer, and with a dash where there is none', (t) => {
-  t.is(median([3, 1, 2, 10]), 2.5)
-  const expected =
-    '| 32/2048/128/16 | 2 | 0.500 s | 3.00 | 2.00 (compiled-fused) | 100.0 | 0.50 (onnx) | 200.0 | – | 600 | 0.75 |'
-  t.is(markdown([row]).split('\n').at(-1), expected)
 })
 
 /** A side that runs a line of JavaScript for each request. */

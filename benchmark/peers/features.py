@@ -1,24 +1,23 @@
-"""Features a second of pytorch-fid's Inception and torchvision's VGG-16 in PyTorch: the peer of benchmark/features.ts.
+"""Features of pytorch-fid's Inception and torchvision's VGG-16 in PyTorch, a side of `npm run bench:peers`.
 
-Prints one JSON line of seconds a batch for each network and mode: python features.py [batch] [threads]
+One JSON request a line from stdin, one JSON answer a line to stdout. Modes: eager, in PyTorch's own layout; eager-last and
+compiled-last, channels last; frozen-last, with weights as constants, laid out as oneDNN likes them.
 """
 import json
 import sys
 import time
+import traceback
 
-import pytorch_fid.inception as fid
 import torch
 import torchvision
 
-batch, threads = (int(word) for word in (*sys.argv[1:], *(["8", "2"][len(sys.argv) - 1 :])))
-torch.set_num_threads(threads)
-torch.set_grad_enabled(False)
-# The published weights are not needed for timing.
-fid.load_state_dict_from_url = lambda *args, **kwargs: {}
-torchvision.models.Inception3.load_state_dict = lambda *args, **kwargs: None
-
 
 def inception():
+    import pytorch_fid.inception as fid
+
+    # The published weights are not needed for timing.
+    fid.load_state_dict_from_url = lambda *args, **kwargs: {}
+    torchvision.models.Inception3.load_state_dict = lambda *args, **kwargs: None
     return fid.InceptionV3([3], resize_input=False, normalize_input=False).eval(), 299
 
 
@@ -28,25 +27,39 @@ def vgg():
     return net, 224
 
 
-def seconds(run, images):
-    times = []
-    for _ in range(9):
+class Side:
+    def open(self, mode, network, batch, threads, avx2):
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        if avx2:
+            # The environment confines all but the compiler.
+            import torch._inductor.config as inductor
+            inductor.cpp.simdlen = 256
+        self.net, side = {'inception': inception, 'vgg': vgg}[network]()
+        self.images = torch.full((batch, 3, side, side), 0.5)
+        if mode != 'eager':
+            self.net = self.net.to(memory_format=torch.channels_last)
+            self.images = self.images.to(memory_format=torch.channels_last)
+        if mode == 'frozen-last':
+            import torch._inductor.config as inductor
+            inductor.freezing = True
+        if not mode.startswith('eager'):
+            self.net = torch.compile(self.net)
+        return {'torch': torch.__version__}
+
+    def features(self):
         began = time.perf_counter()
-        run(images)
-        times.append(time.perf_counter() - began)
-    return times[2:]
+        self.net(self.images)
+        return {'seconds': time.perf_counter() - began}
 
 
-for name, make in (('inception', inception), ('vgg', vgg)):
-    net, side = make()
-    images = torch.full((batch, 3, side, side), 0.5)
-    modes = {'eager': seconds(net, images)}
-    last = torch.channels_last
-    net, images = net.to(memory_format=last), images.to(memory_format=last)
-    modes['eager-last'] = seconds(net, images)
-    modes['compiled-last'] = seconds(torch.compile(net), images)
-    # Weights that do not change become constants, laid out as oneDNN likes them.
-    torch._inductor.config.freezing = True
-    torch._dynamo.reset()
-    modes['frozen-last'] = seconds(torch.compile(net), images)
-    print(json.dumps({'network': name, 'torch': torch.__version__, 'modes': modes}), flush=True)
+answers, sys.stdout = sys.stdout, sys.stderr
+side = Side()
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = getattr(side, request.pop('op'))(**request)
+    except Exception as error:
+        answer = {'error': f'{type(error).__name__}: {(str(error).strip() or "no message").splitlines()[0]}'}
+        traceback.print_exc()
+    print(json.dumps(answer), file=answers, flush=True)

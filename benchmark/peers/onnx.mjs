@@ -14,7 +14,7 @@ const operations = {
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
     })
-    return { version: ort.env.versions.node }
+    return { onnxruntime: ort.env.versions.node }
   },
 
   /** Bytes of images of latents. */
@@ -24,19 +24,32 @@ const operations = {
     return { images: [...images.data] }
   },
 
+  /** Time of the first batch. */
+  async first({ batch }) {
+    return { seconds: await timed(latents(batch)) }
+  },
+
   /** Median time of a batch, over at least `seconds` and three runs. */
   async generate({ batch, seconds }) {
-    const z = new ort.Tensor('float32', Float32Array.from({ length: batch * latentSize }, normal), [batch, latentSize])
+    const z = latents(batch)
     const times = []
     let total = 0
     while (total < seconds || times.length < 3) {
-      const began = performance.now()
-      await session.run({ z })
-      times.push((performance.now() - began) / 1000)
+      times.push(await timed(z))
       total += times.at(-1)
     }
     return { seconds: times.sort((a, b) => a - b)[times.length >> 1] }
   },
+}
+
+function latents(batch) {
+  return new ort.Tensor('float32', Float32Array.from({ length: batch * latentSize }, normal), [batch, latentSize])
+}
+
+async function timed(z) {
+  const began = performance.now()
+  await session.run({ z })
+  return (performance.now() - began) / 1000
 }
 
 /** Box–Muller; the values do not matter to the time, but denormal or infinite ones would. */

@@ -8,6 +8,7 @@ eager           the official form of the resampling convolutions: nearest upscal
 eager-fused     the 4x4 form at every size: the same function with 2.25x less work
 compiled, compiled-fused    the same two through torch.compile; R1 by nested torch.func.grad, because plain autograd cannot
                 differentiate a compiled graph twice
+…-nchw          each of them in PyTorch's own layout
 """
 import contextlib
 import json
@@ -29,19 +30,19 @@ CHANNELS_LAST = torch.channels_last
 # ---- parameters ----------------------------------------------------------------------------------------------------
 
 
-def load(path, prefix, device):
-    """Tensors of a file whose names begin with `prefix`, in the layouts that PyTorch likes."""
+def load(path, prefix, device, layout=CHANNELS_LAST):
+    """Tensors of a file whose names begin with `prefix`; filters in a memory layout."""
     tensors = {}
     with safe_open(path, 'pt', device=device) as file:
         for name in file.keys():
             if name.startswith(prefix):
-                tensors[name[len(prefix):]] = to_torch(name, file.get_tensor(name))
+                tensors[name[len(prefix):]] = to_torch(name, file.get_tensor(name), layout)
     return tensors
 
 
-def to_torch(name, x):
+def to_torch(name, x, layout):
     if name.endswith('/weight') and x.dim() == 4:  # [k, k, in, out]
-        return x.permute(3, 2, 0, 1).contiguous(memory_format=CHANNELS_LAST)
+        return x.permute(3, 2, 0, 1).contiguous(memory_format=layout)
     if name.endswith('/weight') and x.dim() == 2:  # [in, out]
         return x.t().contiguous()
     return x
@@ -94,7 +95,8 @@ def effective(params, fused):
 class Model:
     """Functions of (params, inputs); `params` are effective weights."""
 
-    def __init__(self, resolution, eager):
+    def __init__(self, resolution, eager, layout=CHANNELS_LAST):
+        self.layout = layout
         self.R = int(math.log2(resolution))
         # Activation in place saves a pass in eager mode; functional transforms do not take it.
         self.lrelu = (lambda x: F.leaky_relu_(x, 0.2)) if eager else (lambda x: F.leaky_relu(x, 0.2))
@@ -125,7 +127,7 @@ class Model:
     def generator(self, p, z, noise):
         """Images [N, 3, side, side] of latents [N, latent] and one noise [N or 1, 1, H, W] a layer."""
         w = self.mapping(p, z)
-        x = p['G_synthesis/4x4/Const/const'].expand(z.shape[0], -1, -1, -1).contiguous(memory_format=CHANNELS_LAST)
+        x = p['G_synthesis/4x4/Const/const'].expand(z.shape[0], -1, -1, -1).contiguous(memory_format=self.layout)
         x = self.epilogue(p, 'G_synthesis/4x4/Const', x, noise[0], w, True)
         x = self.conv(p, 'G_synthesis/4x4/Conv', x)
         x = self.epilogue(p, 'G_synthesis/4x4/Conv', x, noise[1], w, False)
@@ -201,7 +203,7 @@ class Blur(torch.autograd.Function):
 class Side:
     """One open model; each method answers one request."""
 
-    def open(self, weights, inputs, mode, threads, resolution, batch, device, precision, gamma, rate, averageBeta):
+    def open(self, weights, inputs, mode, threads, resolution, batch, device, precision, gamma, rate, averageBeta, drawing=False, avx2=False):
         if device == 'cuda' and not torch.cuda.is_available():
             raise RuntimeError('a GPU that PyTorch can use is expected, and there is none')
         self.device = device
@@ -211,18 +213,27 @@ class Side:
         torch.backends.cudnn.benchmark = True
         torch.set_num_threads(threads)
         torch.manual_seed(0)
+        if avx2:
+            # The environment confines all but the compiler.
+            import torch._inductor.config as inductor
+            inductor.cpp.simdlen = 256
         compiled = self.compiled = mode.startswith('compiled')
-        self.fused = mode.endswith('fused')
+        self.fused = 'fused' in mode
+        layout = torch.contiguous_format if mode.endswith('nchw') else CHANNELS_LAST
         self.batch, self.gamma, self.average_beta = batch, gamma, averageBeta
-        model = self.model = Model(resolution, eager=not compiled)
-        self.G, self.D, Gs = (load(weights, f'{net}/', device) for net in ('G', 'D', 'Gs'))
+        model = self.model = Model(resolution, not compiled, layout)
+        Gs = load(weights, 'Gs/', device, layout)
         self.noise = [Gs[f'G_synthesis/noise{i}'] for i in range(2 * model.R - 2)]
-        self.G, self.D, self.Gs = trained(self.G), trained(self.D), trained(Gs)
-        adam = dict(lr=rate, betas=(0.0, 0.99), fused=True)
-        self.g_adam = torch.optim.Adam(self.G.values(), **adam)
-        self.d_adam = torch.optim.Adam(self.D.values(), **adam)
-        self.inputs = load(inputs, '', device)
-        self.reals, self.latents = self.inputs['reals'], self.inputs['latents']
+        self.Gs = trained(Gs)
+        self.inputs = load(inputs, 'latents' if drawing else '', device)
+        self.latents = self.inputs[''] if drawing else self.inputs['latents']
+        if not drawing:
+            self.reals = self.inputs['reals']
+            self.G, self.D = (trained(load(weights, f'{net}/', device)) for net in ('G', 'D'))
+            adam = dict(lr=rate, betas=(0.0, 0.99), fused=True)
+            self.g_adam = torch.optim.Adam(self.G.values(), **adam)
+            self.d_adam = torch.optim.Adam(self.D.values(), **adam)
+        self.drawing = drawing
         self.steps, self.prepared = 0, None
 
         def fakes(params, z, noise):
@@ -336,25 +347,36 @@ class Side:
         return torch.randn(self.batch, self.latents.shape[1], device=self.device), noise
 
     def check(self, output):
-        """Images of the running average and their scores."""
+        """Images of the running average and, beside training, their scores."""
         with torch.no_grad():
             images = self.generated(effective(self.Gs, self.fused), self.latents, self.noise)
-            scores = self.scored(effective(self.D, self.fused), images)
-        save_file({'images': images.permute(0, 2, 3, 1).contiguous().cpu(), 'scores': scores.cpu()}, output)
+            found = {'images': images.permute(0, 2, 3, 1).contiguous().cpu()}
+            if not self.drawing:
+                found['scores'] = self.scored(effective(self.D, self.fused), images).cpu()
+        save_file(found, output)
         return {}
 
-    def generate(self, batch, seconds):
-        """Median time of images as bytes, from latents, with the weights ready for use."""
+    def first(self, batch):
+        """Time of the first images; a compiled mode compiles."""
+        began = time.perf_counter()
+        self.draw_images(torch.randn(batch, self.latents.shape[1], device=self.device))
+        return {'seconds': time.perf_counter() - began}
+
+    def draw_images(self, z):
         if self.prepared is None:
             with torch.no_grad():
                 self.prepared = {k: v.detach() for k, v in effective(self.Gs, self.fused).items()}
-        z, times = torch.randn(batch, self.latents.shape[1], device=self.device), []
         with torch.inference_mode():
-            while sum(times) < seconds or len(times) < 3:
-                began = time.perf_counter()
-                self.images(self.prepared, z, self.noise)
-                self.wait()
-                times.append(time.perf_counter() - began)
+            self.images(self.prepared, z, self.noise)
+            self.wait()
+
+    def generate(self, batch, seconds):
+        """Median time of images as bytes, from latents, with the weights ready for use."""
+        z, times = torch.randn(batch, self.latents.shape[1], device=self.device), []
+        while sum(times) < seconds or len(times) < 3:
+            began = time.perf_counter()
+            self.draw_images(z)
+            times.append(time.perf_counter() - began)
         return {'seconds': statistics.median(times)}
 
     def export(self, path):

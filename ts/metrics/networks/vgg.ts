@@ -2,7 +2,7 @@
  * VGG-16 (Simonyan and Zisserman 2014, configuration D) with torchvision's weights: the trunk of LPIPS, and the features of
  * precision and recall (Kynkäänniemi et al. 2019).
  */
-import { type Device, scope, type Tensor } from '../../native/index.ts'
+import { type Device, freeze, scope, type Tensor } from '../../native/index.ts'
 import { get, type Params } from '../../networks/params.ts'
 import {
   knownWeights,
@@ -41,6 +41,17 @@ const dense = [
   [3, 4096, 4096],
 ] as const
 
+/** Every layer's name and the shape of its weights in torchvision's file. */
+export const vggLayers: readonly (readonly [name: string, shape: readonly number[]])[] = [
+  ...stages.flatMap(({ layers, channels }, stage) =>
+    layers.map((number, i) => {
+      const C = i > 0 ? channels : (stages[stage - 1]?.channels ?? 3)
+      return [`features.${number}`, [channels, C, 3, 3]] as const
+    }),
+  ),
+  ...dense.map(([number, inputs, outputs]) => [`classifier.${number}`, [outputs, inputs]] as const),
+]
+
 /** Mean and deviation of ImageNet's pixels in 0 to 1 (torchvision). */
 const imageNet = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] }
 const inputSize = 224
@@ -74,7 +85,7 @@ export function vggTrunk(device: Device, { weights }: WeightFile, path: string):
     for (const number of layers) {
       const name = `features.${number}`
       const values = weight(weights, `${name}.weight`, [O, C, 3, 3], path)
-      params.set(`${name}/weight`, device.tensor(filterToHwio(values, [O, C, 3, 3]), [3, 3, C, O]))
+      params.set(`${name}/weight`, freeze(device.tensor(filterToHwio(values, [O, C, 3, 3]), [3, 3, C, O])))
       params.set(`${name}/bias`, device.tensor(weight(weights, `${name}.bias`, [O], path), [O]))
       C = O
     }
