@@ -64,6 +64,20 @@ test('the first images alone are exported', async (t) => {
   t.deepEqual(labels, [['00000/img00000000.png', 0]])
 })
 
+test('an export without labels says why there are none', async (t) => {
+  const notes = async (set: Awaited<ReturnType<typeof openDataset>>) => {
+    const said: string[] = []
+    await exportDataset(set, join(await folder(), 'out.zip'), { onNote: (line) => said.push(line) })
+    return said
+  }
+  const data = await images(2)
+  await writeFile(join(data, 'labels.csv'), 'file,class\nnone.png,1\n')
+  const broken = await openDataset(await options(data))
+  t.truthy(broken.info.noLabels)
+  t.deepEqual(await notes(broken), [`No labels are written: ${broken.info.noLabels}`])
+  t.deepEqual(await notes(await openDataset(await options(await classFolders()))), [])
+})
+
 test('what is there already is left alone', async (t) => {
   const dataset = await openDataset(await options(await images(1)))
   const output = await folder()

@@ -1,5 +1,5 @@
 /** What `dataset prepare` can choose. */
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { openDataset, prepareDataset } from '../../ts/data/dataset.ts'
@@ -118,6 +118,11 @@ test('a folder with anything else than a set of the same source is not written t
   )
   const inside = await t.throwsAsync(prepareDataset(data, { data, ...how }), { instanceOf: DataError })
   t.regex(inside.message, /a folder outside of the images is expected/)
+  await symlink(data, join(mine, 'link'))
+  for (const below of [join(data, 'prepared'), join(mine, 'link', 'new', 'set')]) {
+    const among = await t.throwsAsync(prepareDataset(below, { data, ...how }), { instanceOf: DataError })
+    t.is(among.message, `${below}: a place outside of the images is expected, got one in ${data}; name another output`)
+  }
   await mkdir(join(mine, 'empty'))
   t.is((await prepareDataset(join(mine, 'empty'), { data, ...how })).levels.count, 1)
 })

@@ -2,9 +2,9 @@
 import { copyFile, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
-import { prepareDataset, openDataset, type Dataset } from '../data/dataset.ts'
-import { checkFree, checkOutside, exportDataset } from '../data/export.ts'
-import { BUILTIN_AVATARS, leftOutName, readInfo } from '../data/info.ts'
+import { checkOutside, prepareDataset, openDataset, type Dataset } from '../data/dataset.ts'
+import { checkFree, exportDataset } from '../data/export.ts'
+import { BUILTIN_AVATARS, leftOutName, preparedBytes, readInfo } from '../data/info.ts'
 import { inspectSource } from '../data/inspect.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
@@ -208,8 +208,7 @@ const noting = (signal: AbortSignal, progress: Progress) => ({
 
 function summary({ levels, info }: Dataset, ms: number): string {
   const { count, resolution, channels } = levels
-  let bytes = 0
-  for (let side = resolution; side >= 4; side /= 2) bytes += count * side * side * channels
+  const bytes = count * preparedBytes(resolution, channels)
   const labels = info.labels ? `, ${info.labels.length} classes or attributes` : ''
   return `${count} images of ${resolution}x${resolution}x${channels}${labels}, ${formatBytes(bytes)}, in ${formatTime(ms / 1000)}`
 }

@@ -1,6 +1,6 @@
 /** Images and labels at a resolution, as bytes: opening prepared folders, preparing them first if need be. */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
@@ -66,9 +66,10 @@ export async function prepareDataset(output: string, given: Omit<PrepareOptions,
   const options = { ...given, cache: dirname(dir) }
   const isAvatars = data === BUILTIN_AVATARS
   if (!isAvatars) await checkData(data)
+  await checkOutputFolder(dir, isAvatars ? data : resolve(data))
+  if (!isAvatars) await checkOutside(dir, data)
   const source = isAvatars ? undefined : await openSource(data, options)
   try {
-    await checkOutputFolder(dir, source ? resolve(data) : data)
     const plan = source ? await planSource(source, options) : planAvatars(options.resolution, options)
     await checkFinished(dir, plan, options)
     await prepared(basename(dir), plan, options)
@@ -76,6 +77,21 @@ export async function prepareDataset(output: string, given: Omit<PrepareOptions,
     await source?.close()
   }
   return openPrepared(dir, { ...options, data: dir })
+}
+
+/** @throws DataError if an output would be among the images that it is made of */
+export async function checkOutside(output: string, source: string): Promise<void> {
+  const folder = await realpath(source).catch(() => undefined)
+  if (folder === undefined) return
+  // Of what is not there yet, the first folder above that is.
+  for (let above = resolve(output); ; above = dirname(above)) {
+    const found = await realpath(above).catch(() => undefined)
+    if (found === undefined && above !== dirname(above)) continue
+    if (found !== folder && !found?.startsWith(folder + sep)) return
+    throw new DataError(
+      `${shown(output)}: a place outside of the images is expected, got one in ${shown(source)}; name another output`,
+    )
+  }
 }
 
 /** @throws DataError unless a data set of this source may be written to the folder */

@@ -1,12 +1,12 @@
 /** Prepared data sets as StyleGAN2-ADA and StyleGAN3 read theirs: PNG files and `dataset.json`, in a folder or a zip archive. */
-import { mkdir, open, readdir, realpath, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join, resolve, sep } from 'node:path'
+import { mkdir, open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Dataset } from './dataset.ts'
 import { checksum, readLabels, type Labels } from './labels.ts'
 import { levelFile, readJson, writeJson } from './info.ts'
 import { acquireLock } from '../files/lock.ts'
-import { shown } from '../files/shown.ts'
+import { shown, shownLine } from '../files/shown.ts'
 import { storedPng } from '../files/stored-png.ts'
 import { diskError } from '../files/write-atomic.ts'
 import { centralDirectory, entryLength, localHeader, zipEntry, type ZipEntry } from '../files/zip-writer.ts'
@@ -30,6 +30,8 @@ interface Exporting {
   readonly fingerprint: string
   readonly done: number
 }
+
+const fourChannels = 'StyleGAN2-ADA and StyleGAN3 take images of 1 or 3 channels, these have 4'
 
 /** Images between two notes of {@link Exporting}. */
 const chunkSize = 64
@@ -59,7 +61,10 @@ export async function exportDataset(dataset: Dataset, output: string, options: E
     await checkFree(path)
     const { resolution = dataset.levels.resolution, maxImages = Infinity } = options
     const images = new ExportedImages(dataset, resolution, Math.min(maxImages, dataset.levels.count))
-    const json = Buffer.from(await labelsJson(dataset, images.count))
+    if (dataset.levels.channels === 4) options.onNote?.(`${fourChannels}: prepare the images with 1 or 3`)
+    const labels = await readLabels(dataset)
+    if (labels === undefined) options.onNote?.(`No labels are written: ${whyNot(dataset)}`)
+    const json = Buffer.from(labelsJson(labels, images.count))
     const fingerprint = `${await images.fingerprint()} ${checksum(json)}`
     const job = { ...options, images, json, own: `${path}.exporting`, fingerprint }
     await (path.endsWith('.zip') ? exportZip(job) : exportFolder(job))
@@ -85,21 +90,6 @@ export async function checkFree(path: string): Promise<void> {
   throw new DataError(
     `${shown(path)}: nothing is expected there yet, got ${entry.isDirectory() ? 'a folder' : 'a file'}; name another output, or remove it`,
   )
-}
-
-/** @throws DataError if an export would be among the images that it is made of */
-export async function checkOutside(output: string, source: string): Promise<void> {
-  const folder = await realpath(source).catch(() => undefined)
-  if (folder === undefined) return
-  // Of what is not there yet, the first folder above that is.
-  for (let above = resolve(output); ; above = dirname(above)) {
-    const found = await realpath(above).catch(() => undefined)
-    if (found === undefined && above !== dirname(above)) continue
-    if (found !== folder && !found?.startsWith(folder + sep)) return
-    throw new DataError(
-      `${shown(output)}: a place outside of the images is expected, got one in ${shown(source)}; name another output`,
-    )
-  }
 }
 
 /** What is exported, as PNG files. */
@@ -217,8 +207,7 @@ async function writeAt(file: FileHandle, pieces: readonly Uint8Array[], at: numb
 }
 
 /** Classes as numbers; where images have several, or none, as lists of 0 and 1 that `attributes` names. */
-async function labelsJson(dataset: Dataset, count: number): Promise<string> {
-  const labels = await readLabels(dataset)
+function labelsJson(labels: Labels | undefined, count: number): string {
   if (labels === undefined) return '{"labels": null}\n'
   const rows = Array.from({ length: count }, (_, i) => rowOf(labels, i))
   const isClasses = rows.every((row) => row.reduce((sum, value) => sum + value, 0) === 1)
@@ -226,6 +215,8 @@ async function labelsJson(dataset: Dataset, count: number): Promise<string> {
   const names = JSON.stringify(labels.names)
   return `{"${isClasses ? 'classes' : 'attributes'}": ${names},\n"labels": [\n${lines.join(',\n')}\n]}\n`
 }
+
+const whyNot = ({ dir, info }: Dataset): string => shownLine(info.noLabels ?? `${dir}: it was prepared without any`)
 
 const rowOf = ({ names, values }: Labels, image: number): number[] =>
   Array.from(values.subarray(image * names.length, (image + 1) * names.length))

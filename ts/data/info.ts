@@ -45,6 +45,20 @@ export interface PreparedFolder {
 /** A file beside `dataset.json`: what was left out, and why. */
 export const leftOutName = 'left-out.txt'
 
+/** How many files are no images, by kind. */
+export function countKinds(leftOut: Iterable<{ readonly kind?: string | undefined }>): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { kind } of leftOut) if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
+}
+
+/** What an image takes on the disk: every level, and a checksum of each. */
+export function preparedBytes(resolution: number, channels: number): number {
+  let bytes = 0
+  for (let side = resolution; side >= 4; side /= 2) bytes += side * side * channels + 4
+  return bytes
+}
+
 /** What a folder says of itself, if it is a prepared data set. */
 export async function readInfo(dir: string): Promise<DatasetInfo | undefined> {
   const path = join(dir, 'dataset.json')

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { shownLine } from '../files/shown.ts'
+import { countKinds, preparedBytes } from './info.ts'
 import { openSource, type ImageInput, type Source, type SourceOptions } from './sources/index.ts'
 import { inspectImages, Levels, LevelWriter, SeenImages, type Recipe } from '../native/index.ts'
 
@@ -149,8 +150,6 @@ async function conclude(
   for (const { path, bad } of source.leftOut) {
     if (bad !== undefined) note(unreadable, () => shownLine(`${path}: ${bad}`))
   }
-  const leftOut = new Map<string, number>()
-  for (const { kind } of source.leftOut) if (kind !== undefined) increase(leftOut, kind)
   const labelling = await source.labels()
   const classes = 'names' in labelling ? sizesOf(labelling.names, labelling.of, counted.good) : null
   const noLabels = 'names' in labelling ? null : labelling.noLabels
@@ -168,7 +167,7 @@ async function conclude(
     duplicates,
     nearDuplicates,
     unreadable,
-    leftOut: sorted(leftOut),
+    leftOut: sorted(countKinds(source.leftOut)),
     classes,
     noLabels,
     resolution,
@@ -197,13 +196,6 @@ function sizesOf(
   const counts = names.map(() => 0)
   for (const index of good) for (const label of [of[index]!].flat()) counts[label]!++
   return Object.fromEntries(names.map((name, i) => [name, counts[i]!]))
-}
-
-/** Of one image: every level, and a checksum of each. */
-function preparedBytes(resolution: number, channels: number): number {
-  let bytes = 0
-  for (let side = resolution; side >= 4; side /= 2) bytes += side * side * channels + 4
-  return bytes
 }
 
 /** Prepares some of the images, evenly spaced, and times it. */

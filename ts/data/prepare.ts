@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { namingOptions, optionError } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
-import { BUILTIN_AVATARS, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
+import { BUILTIN_AVATARS, countKinds, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import type { Classes } from './classes.ts'
 import { checksum, hot } from './labels.ts'
 import type { Source } from './sources/index.ts'
@@ -118,10 +118,9 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   if (bad.length > 0) hash.update(JSON.stringify(bad))
   if (skipBad && options.maxMegapixels !== undefined) hash.update(`${options.maxMegapixels} megapixels`)
   const fingerprint = hash.digest('hex')
-  const counts: Record<string, number> = {}
-  for (const { kind } of leftOut) if (kind !== undefined) counts[kind] = (counts[kind] ?? 0) + 1
   const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
-  const left = { bad, kinds, leftOut: Object.keys(counts).length > 0 ? counts : undefined }
+  const counts = countKinds(leftOut)
+  const left = { bad, kinds, leftOut: counts.size > 0 ? Object.fromEntries(counts) : undefined }
   return planImages(options, { source: resolve(name), name, images, classes, fingerprint, noLabels, ...left })
 }
 
@@ -196,7 +195,7 @@ type Images = PreparingOptions & Given & Required<Pick<Given, 'bad'>>
 async function prepareImages(dir: string, options: Images): Promise<Made> {
   const { name, images, fingerprint, resolution, channels, skipBad, dedupe } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
-  const keys = join(dir, 'preparing.keys')
+  const keys = keysPath(dir)
   // Interrupted while the files were being closed, they are made again.
   const isSame = (found?.resolution ?? resolution) === resolution && (found?.channels ?? channels) === channels
   const resumed = found?.fingerprint === fingerprint && isSame && found.files < images.count
@@ -205,31 +204,19 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: options.bad, bad: [] }
   const seen = dedupe && new SeenImages(resumed ? await keysOf(keys, done.written) : undefined)
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, images.count, resolution, channels)
-  while (done.files < images.count) {
-    options.signal?.throwIfAborted()
-    const chunk = await images.read(done.files, Math.min(chunkSize, images.count - done.files))
-    const repeats = seen && { seen, number: done.files, near: dedupe === 'near' }
-    const { written, leftOut } = await writer.prepare(done.written, chunk, options, repeats)
-    const bad = leftOut.filter(({ isBad }) => isBad)
-    if (bad[0] && !skipBad) throw refusal(shownLine(bad[0].message))
-    await writer.sync()
-    if (seen) await writeKeys(keys, done.written, seen)
-    const original = (index: number) => images.name?.(index) ?? `images[${index}]`
-    const unused = leftOut.flatMap(({ isBad, message, sameAs }) =>
-      isBad ? [] : [shownLine(sameAs === undefined ? message : `${message} ${original(sameAs)}`)],
-    )
-    done = {
-      fingerprint,
-      resolution,
-      channels,
-      files: done.files + chunk.length,
-      written: done.written + written,
-      skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],
-      ...(unused.length + (done.unused?.length ?? 0) > 0 ? { unused: [...(done.unused ?? []), ...unused] } : {}),
-      bad: [...done.bad, ...leftOut.map(({ place }) => done.files + place)],
+  const progress = new SavedProgress(dir, done, writer, seen)
+  try {
+    while (done.files < images.count) {
+      options.signal?.throwIfAborted()
+      const chunk = await images.read(done.files, Math.min(chunkSize, images.count - done.files))
+      const repeats = seen && { seen, number: done.files, near: dedupe === 'near' }
+      const { written, leftOut } = await writer.prepare(done.written, chunk, options, repeats)
+      done = withChunk(done, chunk.length, written, leftOut, options)
+      await progress.at(done)
+      options.onProgress?.(done.files, images.count)
     }
-    await writeJson(join(dir, 'preparing.json'), done)
-    options.onProgress?.(done.files, images.count)
+  } finally {
+    await progress.end()
   }
   if (done.written === 0) {
     const why = done.unused?.[0] ? `; the options leave them out: ${done.unused[0]}` : ''
@@ -239,6 +226,80 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   await rm(keys, { force: true })
   await writeLabels(dir, options.classes, done)
   return { count: done.written, skipped: done.skipped, unused: done.unused ?? [] }
+}
+
+/** @throws DataError for an image that cannot be read, unless such images are left out */
+function withChunk(
+  done: Preparing,
+  files: number,
+  written: number,
+  leftOut: Awaited<ReturnType<LevelWriter['prepare']>>['leftOut'],
+  { images, fingerprint, resolution, channels, skipBad }: Images,
+): Preparing {
+  const bad = leftOut.filter(({ isBad }) => isBad)
+  if (bad[0] && !skipBad) throw refusal(shownLine(bad[0].message))
+  const original = (index: number) => images.name?.(index) ?? `images[${index}]`
+  const unused = leftOut.flatMap(({ isBad, message, sameAs }) =>
+    isBad ? [] : [shownLine(sameAs === undefined ? message : `${message} ${original(sameAs)}`)],
+  )
+  return {
+    fingerprint,
+    resolution,
+    channels,
+    files: done.files + files,
+    written: done.written + written,
+    skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],
+    ...(unused.length + (done.unused?.length ?? 0) > 0 ? { unused: [...(done.unused ?? []), ...unused] } : {}),
+    bad: [...done.bad, ...leftOut.map(({ place }) => done.files + place)],
+  }
+}
+
+/** Milliseconds between two notes of how far a preparation has come: little to lose, and little to wait for the disk. */
+const saveMs = 1000
+
+/** Notes how far a preparation has come, when what it says is on the disk; meanwhile the next images are decoded. */
+class SavedProgress {
+  readonly #dir: string
+  readonly #writer: LevelWriter
+  readonly #seen: SeenImages | undefined
+  #done: Preparing
+  /** What is noted, or being noted. */
+  #noted: Preparing
+  #pending: Promise<void> = Promise.resolve()
+  #next = performance.now() + saveMs
+
+  constructor(dir: string, done: Preparing, writer: LevelWriter, seen: SeenImages | undefined) {
+    this.#dir = dir
+    this.#writer = writer
+    this.#seen = seen
+    this.#done = this.#noted = done
+  }
+
+  async at(done: Preparing): Promise<void> {
+    this.#done = done
+    if (performance.now() < this.#next) return
+    await this.#pending
+    this.#pending = this.#save()
+    // An error is seen when it is waited for.
+    this.#pending.catch(() => {})
+  }
+
+  /** Notes the last images, whatever ended the preparation. */
+  async end(): Promise<void> {
+    await this.#pending
+    if (this.#noted !== this.#done) await this.#save()
+  }
+
+  async #save(): Promise<void> {
+    const [before, done] = [this.#noted, this.#done]
+    this.#noted = done
+    this.#next = performance.now() + saveMs
+    // Taken now: the next images come while this waits.
+    const rows = this.#seen?.rows(before.written)
+    await this.#writer.sync()
+    if (rows) await writeKeys(keysPath(this.#dir), before.written, rows)
+    await writeJson(join(this.#dir, 'preparing.json'), done)
+  }
 }
 
 interface Made {
@@ -254,15 +315,13 @@ async function writeLabels(dir: string, classes: Classes | undefined, { written,
   await writeNpy(join(dir, 'labels.npy'), [written, classes.names.length], hot(kept, classes.names))
 }
 
-/** Bytes of an image in {@link SeenImages.rows}. */
-const keyBytes = 68
+const keysPath = (dir: string): string => join(dir, 'preparing.keys')
 
-/** Appends the keys of the images since the one of number `first`. */
-async function writeKeys(path: string, first: number, seen: SeenImages): Promise<void> {
+/** Appends the keys of the images from number `first` on. */
+async function writeKeys(path: string, first: number, rows: Uint8Array): Promise<void> {
   const file = await open(path, first === 0 ? 'w' : 'r+')
   try {
-    const rows = seen.rows(first)
-    await file.write(rows, 0, rows.length, first * keyBytes)
+    await file.write(rows, 0, rows.length, first * SeenImages.rowBytes)
     await file.sync()
   } finally {
     await file.close()
@@ -272,10 +331,12 @@ async function writeKeys(path: string, first: number, seen: SeenImages): Promise
 /** Keys of the images that are written; those of a chunk that was not are cut off. */
 async function keysOf(path: string, count: number): Promise<Uint8Array> {
   const rows = await readFile(path).catch(() => new Uint8Array())
-  if (rows.length < count * keyBytes) {
-    throw new DataError(`${path}: ${count * keyBytes} bytes are expected, got ${rows.length}; delete its folder`)
+  if (rows.length < count * SeenImages.rowBytes) {
+    throw new DataError(
+      `${path}: ${count * SeenImages.rowBytes} bytes are expected, got ${rows.length}; delete its folder`,
+    )
   }
-  return rows.subarray(0, count * keyBytes)
+  return rows.subarray(0, count * SeenImages.rowBytes)
 }
 
 /** The built-in avatars, at `side` pixels. */

@@ -154,6 +154,11 @@ export class SeenImages {
     natives.set(this, this.#native)
   }
 
+  /** Bytes of an image in {@link rows}. */
+  static get rowBytes(): number {
+    return native.NativeSeen.rowBytes()
+  }
+
   /** The images from the one that was remembered as number `first`, for another `SeenImages`. */
   rows(first: number): Uint8Array {
     return call(() => this.#native.rows(whole('SeenImages: first', first)))

@@ -1,6 +1,8 @@
 /** Every form of data that people have, as the programs that write it wrote the same images. */
+import { readFileSync } from 'node:fs'
 import { copyFile, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import test from 'ava'
 import { openDataset } from '../../../ts/data/dataset.ts'
 import { exportDataset } from '../../../ts/data/export.ts'
@@ -18,6 +20,7 @@ const forms: readonly (readonly [name: string, kind: string, labels: readonly st
   ['zip64.zip', 'zip', numbers],
   ['tfrecord', 'TFRecord', numbers],
   ['tfrecord/pets-r05.tfrecords', 'TFRecord', numbers],
+  ['tensorflow', 'TFRecord', numbers],
   ['images.npy', 'NumPy array', undefined],
   ['images.npz', 'NumPy array', numbers],
   ['packed.npz', 'NumPy array', numbers],
@@ -54,21 +57,23 @@ for (const [name, kind, labels] of forms) {
   })
 }
 
-test('the levels of TFRecords are the bytes that the official rule gives', async (t) => {
-  const { levels } = await openDataset(await options(fixture('tfrecord'), { resolution: 32 }))
-  for (const [log2, side] of [
-    [4, 16],
-    [3, 8],
-    [2, 4],
-  ] as const) {
-    const level = await openSource(fixture(`tfrecord/pets-r0${log2}.tfrecords`))
-    const images = await level.read(0, count)
-    for (const [i, image] of images.entries()) {
-      t.deepEqual(await levels.batch(side, [i], [false]), new Uint8Array((image as { pixels: Uint8Array }).pixels))
+for (const writer of ['tfrecord', 'tensorflow']) {
+  test(`the levels of TFRecords of ${writer} are the bytes that the official rule gives`, async (t) => {
+    const { levels } = await openDataset(await options(fixture(writer), { resolution: 32 }))
+    for (const [log2, side] of [
+      [4, 16],
+      [3, 8],
+      [2, 4],
+    ] as const) {
+      const level = await openSource(fixture(`${writer}/pets-r0${log2}.tfrecords`))
+      const images = await level.read(0, count)
+      for (const [i, image] of images.entries()) {
+        t.deepEqual(await levels.batch(side, [i], [false]), new Uint8Array((image as { pixels: Uint8Array }).pixels))
+      }
+      await level.close()
     }
-    await level.close()
-  }
-})
+  })
+}
 
 test('images of 28x28 are padded to 32x32 with black, as the official tool does', async (t) => {
   const prepare = await options(fixture('train-images-idx3-ubyte.gz'), { resolution: 32, channels: 1 })
@@ -83,6 +88,23 @@ test('images of 28x28 are padded to 32x32 with black, as the official tool does'
   const { names, values } = (await readLabels(dataset))!
   t.deepEqual([names, values.indexOf(1, 4)], [numbers, 4 + classOf[1]!])
 })
+
+const vision = JSON.parse(readFileSync(fixture('vision.json'), 'utf8')) as Record<
+  string,
+  { names: string[]; labels: number[]; crc32: number[] }
+>
+
+for (const name of ['cifar-10-python.tar.gz', 'train-images-idx3-ubyte.gz', 'torchvision']) {
+  test(`${name} has the images and classes that torchvision finds in it`, async (t) => {
+    const channels = name.startsWith('train') ? 1 : 3
+    const dataset = await openDataset(await options(fixture(name), { resolution: 32, channels }))
+    const { names, values } = (await readLabels(dataset))!
+    const indices = Array.from({ length: dataset.info.count }, (_, i) => i)
+    const labels = indices.map((i) => values.indexOf(1, i * names.length) - i * names.length)
+    const images = await Promise.all(indices.map((i) => dataset.levels.batch(32, [i], [false])))
+    t.deepEqual({ names, labels, crc32: images.map((image) => crc32(image)) }, vision[name]!)
+  })
+}
 
 test('LSUN has its images in the order of their keys, and no labels', async (t) => {
   const source = await openSource(fixture('lsun_lmdb'))

@@ -37,7 +37,8 @@ pub fn inspect_chunk(
     recipe: &Recipe,
     seen: &mut Seen,
 ) -> Result<Vec<Result<Facts, String>>> {
-    let examined: Vec<Result<(Facts, Key)>> = inputs.par_iter().map(|input| examine(input, recipe)).collect();
+    let examined: Vec<Result<(Facts, Key)>> =
+        inputs.par_iter().with_max_len(1).map(|input| examine(input, recipe)).collect();
     let mut facts = Vec::with_capacity(inputs.len());
     for (place, found) in examined.into_iter().enumerate() {
         facts.push(match found {
@@ -53,6 +54,7 @@ fn examine(input: &Input, recipe: &Recipe) -> Result<(Facts, Key)> {
     let image = decode_read(input, &bytes, recipe)?;
     let (width, height) = (image.width(), image.height());
     let key = Key::of(&bytes, &image)?;
+    image.recycle();
     let (format, colours, has_profile) = match input {
         Input::Pixels { image, .. } => ("pixels", ["gray", "RGB", "RGBA"][image.channels() / 2], false),
         _ => head_of(&bytes).map_err(|reason| input.refuse(reason))?,

@@ -8,6 +8,7 @@
 
 mod buffer;
 mod checksum;
+mod convolve;
 mod dataset;
 mod decode;
 mod error;
@@ -27,6 +28,7 @@ mod resample;
 mod seen;
 mod sums;
 mod svg;
+mod weigh;
 mod writer;
 
 pub use checksum::crc32c;

@@ -52,7 +52,7 @@ struct Weights {
 impl Weights {
     fn new(from: usize, to: usize, filter: Filter) -> Weights {
         let (kernel, support): (fn(f64) -> f64, f64) = match filter {
-            Filter::Box => (|x| if x > -0.5 && x <= 0.5 { 1.0 } else { 0.0 }, 0.5),
+            Filter::Box => (boxed, 0.5),
             Filter::Bicubic => (bicubic, 2.0),
             Filter::Lanczos | Filter::Default => (lanczos, 3.0),
         };
@@ -80,6 +80,10 @@ impl Weights {
     }
 }
 
+pub(crate) fn boxed(x: f64) -> f64 {
+    if x > -0.5 && x <= 0.5 { 1.0 } else { 0.0 }
+}
+
 fn bicubic(x: f64) -> f64 {
     const A: f64 = -0.5;
     let x = x.abs();
@@ -92,7 +96,7 @@ fn bicubic(x: f64) -> f64 {
     }
 }
 
-fn lanczos(x: f64) -> f64 {
+pub(crate) fn lanczos(x: f64) -> f64 {
     if (-3.0..3.0).contains(&x) { sinc(x) * sinc(x / 3.0) } else { 0.0 }
 }
 

@@ -38,12 +38,10 @@ pub struct Dedupe<'a> {
     pub near: bool,
 }
 
-/// What tells an image from others, where that is asked for, and its levels.
-type Decoded = (Option<Key>, Vec<Vec<u8>>);
-
 /// Decodes, fits and writes `inputs` in parallel; the good ones take consecutive places from `first_index`, in order.
 ///
-/// The chunk is held in memory between the two steps: 4 bytes a pixel and image for RGB.
+/// Each is written at its own place as soon as it is decoded; those after one that is left out are then moved up. So
+/// the memory that is taken does not grow with the chunk.
 ///
 /// # Errors
 ///
@@ -69,31 +67,50 @@ pub fn prepare_chunk(
         image.recycle();
         Ok((key, pyramid(&fitted)?))
     };
-    let decoded: Vec<Result<Decoded>> = inputs.par_iter().map(levels).collect();
-    let mut good = Vec::with_capacity(decoded.len());
-    let mut left_out = Vec::new();
-    for (place, result) in decoded.into_iter().enumerate() {
-        let named = |reason: &str| format!("{}: {reason}", inputs[place].name().display());
-        match result {
-            Ok((key, levels)) => match (key, &mut dedupe) {
-                (Some(key), Some(Dedupe { seen, first, near })) => match seen.meet(key, (*first + place) as u32, *near)
-                {
-                    None => good.push(levels),
-                    Some(Same { number, is_exact }) => {
-                        let message = named(if is_exact { "the same file as" } else { "looks the same as" });
-                        left_out.push(NotWritten { place, message, is_bad: false, same_as: Some(number) });
-                    }
-                },
-                _ => good.push(levels),
-            },
-            Err(Error::TooSmall(reason)) => {
-                left_out.push(NotWritten { place, message: named(&reason), is_bad: false, same_as: None });
-            }
-            Err(error) => left_out.push(NotWritten { place, message: error.to_string(), is_bad: true, same_as: None }),
+    // What tells an image from others, where that is asked for; or why it cannot be used.
+    let write = |(place, input): (usize, &Input)| -> Result<Result<Option<Key>>> {
+        match levels(input) {
+            Ok((key, levels)) => writer.write(first_index + place, &levels).map(|()| Ok(key)),
+            Err(error) => Ok(Err(error)),
         }
+    };
+    // One by one: a thread that is done must find what another has not begun.
+    let tried = inputs.par_iter().enumerate().with_max_len(1).map(write).collect::<Result<Vec<_>>>()?;
+    let mut written = 0;
+    let mut left_out = Vec::new();
+    for (place, result) in tried.into_iter().enumerate() {
+        let key = match result {
+            Ok(key) => key,
+            Err(error) => {
+                left_out.push(refused(place, &inputs[place], error));
+                continue;
+            }
+        };
+        if let (Some(key), Some(Dedupe { seen, first, near })) = (key, &mut dedupe)
+            && let Some(Same { number, is_exact }) = seen.meet(key, (*first + place) as u32, *near)
+        {
+            let message = named(&inputs[place], if is_exact { "the same file as" } else { "looks the same as" });
+            left_out.push(NotWritten { place, message, is_bad: false, same_as: Some(number) });
+            continue;
+        }
+        if place != written {
+            writer.copy(first_index + place, first_index + written)?;
+        }
+        written += 1;
     }
-    good.par_iter().enumerate().try_for_each(|(offset, levels)| writer.write(first_index + offset, levels))?;
-    Ok(Prepared { written: good.len(), left_out })
+    Ok(Prepared { written, left_out })
+}
+
+fn named(input: &Input, reason: &str) -> String {
+    format!("{}: {reason}", input.name().display())
+}
+
+fn refused(place: usize, input: &Input, error: Error) -> NotWritten {
+    let (message, is_bad) = match error {
+        Error::TooSmall(reason) => (named(input, &reason), false),
+        error => (error.to_string(), true),
+    };
+    NotWritten { place, message, is_bad, same_as: None }
 }
 
 /// Fits and writes `count` square images that are already in memory, `[count, width, width, C]` with the writer's

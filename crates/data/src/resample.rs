@@ -1,10 +1,9 @@
 //! From an image of any size to the levels of a prepared dataset.
 
-use std::borrow::Cow;
-
 use fast_image_resize::images::{CroppedImage, Image as Resized, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use crate::convolve::{self, Kernel, Source};
 use crate::pillow;
 use crate::{Error, Filter, Image, Recipe, Result, Transform, log2_resolution};
 
@@ -63,7 +62,7 @@ struct Part {
 /// A part of an image with other sides. Colours are weighted by alpha where there are 4 channels.
 fn resized(image: &Image, part: Part, (width, height): (usize, usize), filter: Filter) -> Result<Image> {
     match filter {
-        Filter::Default => fast(image, part, (width, height), FilterType::Lanczos3),
+        Filter::Default => fast(image, part, (width, height), Kernel::Lanczos3),
         _ => pillow::resize(&cropped(image, part)?, (width, height), filter),
     }
 }
@@ -77,58 +76,44 @@ fn cropped(image: &Image, part: Part) -> Result<Image> {
     Image::new(part.width, part.height, channels, pixels)
 }
 
-/// Columns first, then rows, as the resizer does both. It is built for four channels alone (`only_u8x4`): other forms
-/// are 3 MB of code, a fifth of the addon. But to columns it is all one how bytes are grouped, so that only the rows
-/// that remain are padded.
-fn fast(image: &Image, part: Part, (width, height): (usize, usize), filter: FilterType) -> Result<Image> {
+fn fast(image: &Image, part: Part, (width, height): (usize, usize), kernel: Kernel) -> Result<Image> {
     let channels = image.channels();
-    if channels == 4 || !(image.width() * channels).is_multiple_of(4) {
-        let whole = Four { pixels: &padded(image.pixels(), channels), width: image.width(), height: image.height() };
-        return unpadded(whole.resized(part, (width, height), filter, channels == 4)?, (width, height), channels);
+    if channels == 4 {
+        return with_alpha(image, part, (width, height));
     }
-    let whole = Four { pixels: image.pixels(), width: image.width() * channels / 4, height: image.height() };
-    let (first, last) = (part.left * channels / 4, ((part.left + part.width) * channels).div_ceil(4));
-    let columns = Part { left: first, width: last - first, ..part };
-    let strip = whole.resized(columns, (columns.width, height), filter, false)?;
-    let before = part.left * channels - first * 4;
-    let mut rows = Vec::with_capacity(part.width * channels * height);
-    for row in strip.chunks_exact(columns.width * 4) {
-        rows.extend_from_slice(&row[before..][..part.width * channels]);
-    }
-    let strip = padded(&rows, channels);
-    let rows = Part { left: 0, top: 0, width: part.width, height };
-    let strip = Four { pixels: &strip, width: part.width, height };
-    unpadded(strip.resized(rows, (width, height), filter, false)?, (width, height), channels)
+    let stride = image.width() * channels;
+    let bytes = &image.pixels()[part.top * stride + part.left * channels..];
+    let source = Source { bytes, stride, width: part.width, height: part.height, channels };
+    Image::new(width, height, channels, convolve::resize(&source, (width, height), kernel))
 }
 
-/// Pixels of four bytes.
-struct Four<'a> {
-    pixels: &'a [u8],
-    width: usize,
-    height: usize,
+/// Colours are weighted by alpha.
+fn with_alpha(image: &Image, part: Part, (width, height): (usize, usize)) -> Result<Image> {
+    let pixels = four(image.pixels(), (image.width(), image.height()), part, (width, height), FilterType::Lanczos3)?;
+    Image::new(width, height, 4, pixels)
 }
 
-impl Four<'_> {
-    fn resized(
-        &self,
-        part: Part,
-        (width, height): (usize, usize),
-        filter: FilterType,
-        use_alpha: bool,
-    ) -> Result<Vec<u8>> {
-        let wrong = |error: &dyn std::error::Error| {
-            Error::Argument(format!("cannot resize {}x{} to {width}x{height}: {error}", part.width, part.height))
-        };
-        let whole = ImageRef::new(self.width as u32, self.height as u32, self.pixels, PixelType::U8x4);
-        let whole = whole.map_err(|e| wrong(&e))?;
-        let [left, top, wide, high] = [part.left, part.top, part.width, part.height].map(|value| value as u32);
-        // Not the resizer's own crop option: its filter reads beyond the part's border.
-        let part = CroppedImage::new(&whole, left, top, wide, high).map_err(|e| wrong(&e))?;
-        let mut out = Resized::new(width as u32, height as u32, PixelType::U8x4);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(use_alpha);
-        Resizer::new().resize(&part, &mut out, &options).map_err(|e| wrong(&e))?;
-        Ok(out.into_vec())
-    }
+/// [`with_alpha`] of the pixels of an image. The resizer is built for four channels alone (`only_u8x4`): other forms are
+/// 3 MB of code, a fifth of the addon.
+fn four(
+    pixels: &[u8],
+    (from_width, from_height): (usize, usize),
+    part: Part,
+    (width, height): (usize, usize),
+    filter: FilterType,
+) -> Result<Vec<u8>> {
+    let wrong = |error: &dyn std::error::Error| {
+        Error::Argument(format!("cannot resize {}x{} to {width}x{height}: {error}", part.width, part.height))
+    };
+    let whole = ImageRef::new(from_width as u32, from_height as u32, pixels, PixelType::U8x4);
+    let whole = whole.map_err(|e| wrong(&e))?;
+    let [left, top, wide, high] = [part.left, part.top, part.width, part.height].map(|value| value as u32);
+    // Not the resizer's own crop option: its filter reads beyond the part's border.
+    let part = CroppedImage::new(&whole, left, top, wide, high).map_err(|e| wrong(&e))?;
+    let mut out = Resized::new(width as u32, height as u32, PixelType::U8x4);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(true);
+    Resizer::new().resize(&part, &mut out, &options).map_err(|e| wrong(&e))?;
+    Ok(out.into_vec())
 }
 
 /// A whole image in `side` x `side` pixels, whatever its aspect.
@@ -138,25 +123,7 @@ impl Four<'_> {
 /// [`Error::Argument`] if it is too large to be resized.
 pub(crate) fn thumbnail(image: &Image, side: usize) -> Result<Image> {
     let whole = Part { left: 0, top: 0, width: image.width(), height: image.height() };
-    fast(image, whole, (side, side), FilterType::Box)
-}
-
-/// Four channels a pixel.
-fn padded(pixels: &[u8], channels: usize) -> Cow<'_, [u8]> {
-    match channels {
-        1 => Cow::Owned(pixels.iter().flat_map(|&gray| [gray, 0, 0, 0]).collect()),
-        3 => Cow::Owned(pixels.as_chunks().0.iter().flat_map(|&[r, g, b]| [r, g, b, 0]).collect()),
-        _ => Cow::Borrowed(pixels),
-    }
-}
-
-fn unpadded(pixels: Vec<u8>, (width, height): (usize, usize), channels: usize) -> Result<Image> {
-    let pixels = match channels {
-        1 => pixels.as_chunks().0.iter().map(|&[gray, _, _, _]| gray).collect(),
-        3 => pixels.as_chunks().0.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect(),
-        _ => pixels,
-    };
-    Image::new(width, height, channels, pixels)
+    fast(image, whole, (side, side), Kernel::Box)
 }
 
 /// The pixels of a square image at its resolution, a half, a quarter, … down to 4x4.
@@ -228,19 +195,29 @@ mod tests {
         Image::new(width, height, channels, pixels.collect()).unwrap()
     }
 
+    /// By the resizer that makes no difference between opaque pixels and those without alpha.
+    fn by_library(image: &Image, part: Part, to: usize, filter: FilterType) -> Vec<u8> {
+        let channels = image.channels();
+        let opaque = |pixel: &[u8]| [pixel[0], pixel[1 % channels], pixel[2 % channels], 255];
+        let pixels: Vec<u8> = image.pixels().chunks_exact(channels).flat_map(opaque).collect();
+        let pixels = four(&pixels, (image.width(), image.height()), part, (to, to), filter).unwrap();
+        pixels.as_chunks::<4>().0.iter().flat_map(|pixel| &pixel[..channels]).copied().collect()
+    }
+
     #[test]
-    fn columns_of_bytes_give_the_pixels_of_both_passes_at_once() {
-        for (width, height, channels) in [(64, 48, 3), (44, 60, 3), (36, 36, 1), (20, 33, 1), (16, 16, 3)] {
+    fn pixels_are_those_of_the_library_for_every_size() {
+        let sizes = [(64, 48), (44, 60), (36, 36), (20, 33), (16, 16), (301, 257), (130, 1024), (5, 7), (1, 9)];
+        for ((width, height), channels) in sizes.into_iter().flat_map(|size| [(size, 1), (size, 3)]) {
             let image = noise(width, height, channels);
             let side = width.min(height);
             for left in [0, (width - side) / 2, width - side] {
                 let part = Part { left, top: (height - side) / 2, width: side, height: side };
-                for to in [8, 16, 64] {
-                    let whole = Four { pixels: &padded(image.pixels(), channels), width, height };
-                    let both = whole.resized(part, (to, to), FilterType::Lanczos3, false).unwrap();
-                    let both = unpadded(both, (to, to), channels).unwrap();
-                    let apart = fast(&image, part, (to, to), FilterType::Lanczos3).unwrap();
-                    assert_eq!(apart, both, "{width}x{height}x{channels} from {left} to {to}");
+                for to in [4, 8, 16, 64, 128] {
+                    for (kernel, filter) in [(Kernel::Lanczos3, FilterType::Lanczos3), (Kernel::Box, FilterType::Box)] {
+                        let ours = fast(&image, part, (to, to), kernel).unwrap();
+                        let theirs = by_library(&image, part, to, filter);
+                        assert!(ours.pixels() == theirs, "{width}x{height}x{channels} from {left} to {to}, {kernel:?}");
+                    }
                 }
             }
         }

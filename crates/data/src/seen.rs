@@ -101,14 +101,28 @@ fn perceptual_hash(small: &Image) -> u64 {
     frequencies.iter().enumerate().fold(0, |bits, (i, &value)| bits | u64::from(value > median) << i)
 }
 
-/// Images that were met, each with a number.
-#[derive(Debug, Default)]
+/// Images that were met, each with a number. An image takes some 110 bytes: no list has a buffer of its own.
+#[derive(Debug)]
 pub struct Seen {
     rows: Vec<(Key, u32)>,
-    /// Numbers by checksum, length and looks.
-    exact: HashMap<(u32, u32, u64), u32>,
-    /// Rows by the value of each part of their hashes.
-    bands: [HashMap<u16, Vec<u32>>; BANDS],
+    /// The first row of each checksum.
+    exact: HashMap<u32, u32>,
+    /// Rows of other files whose checksum was taken: one in some thousands.
+    taken: Vec<u32>,
+    /// The last row of each value of each part of a hash, and for each row the one before it with that value.
+    last: Vec<[u32; BANDS]>,
+    before: Vec<[u32; BANDS]>,
+}
+
+const PART_BITS: usize = 13;
+/// No row.
+const NONE: u32 = u32::MAX;
+
+impl Default for Seen {
+    fn default() -> Seen {
+        let last = vec![[NONE; BANDS]; 1 << PART_BITS];
+        Seen { rows: Vec::new(), exact: HashMap::new(), taken: Vec::new(), last, before: Vec::new() }
+    }
 }
 
 /// An image that was met before.
@@ -121,9 +135,12 @@ pub struct Same {
 }
 
 impl Seen {
+    /// Bytes of an image in [`Seen::rows`].
+    pub const ROW_BYTES: usize = ROW_BYTES;
+
     /// The image that `key` repeats; `near` if one that looks the same counts. A new one is remembered.
     pub fn meet(&mut self, key: Key, number: u32, near: bool) -> Option<Same> {
-        let same = self.exact.get(&key.file()).map(|&number| Same { number, is_exact: true });
+        let same = self.exactly(key).map(|number| Same { number, is_exact: true });
         let same = same.or_else(|| if near { self.near(key) } else { None });
         if same.is_none() {
             self.add(key, number);
@@ -131,19 +148,30 @@ impl Seen {
         same
     }
 
+    fn exactly(&self, key: Key) -> Option<u32> {
+        let first = self.exact.get(&key.checksum)?;
+        let mut rows = std::iter::once(first).chain(&self.taken).map(|&row| self.rows[row as usize]);
+        rows.find(|(known, _)| known.file() == key.file()).map(|(_, number)| number)
+    }
+
     fn near(&self, key: Key) -> Option<Same> {
-        let candidates = self.bands.iter().enumerate().filter_map(|(i, band)| band.get(&part(key.looks, i))).flatten();
-        let near = candidates.filter(|&&row| self.rows[row as usize].0.is_near(&key));
-        near.min().map(|&row| Same { number: self.rows[row as usize].1, is_exact: false })
+        let some = |row: u32| Some(row).filter(|&row| row != NONE);
+        let candidates = (0..BANDS).flat_map(|band| {
+            let last = some(self.last[part(key.looks, band)][band]);
+            std::iter::successors(last, move |&row| some(self.before[row as usize][band]))
+        });
+        let near = candidates.filter(|&row| self.rows[row as usize].0.is_near(&key));
+        near.min().map(|row| Same { number: self.rows[row as usize].1, is_exact: false })
     }
 
     fn add(&mut self, key: Key, number: u32) {
         let row = self.rows.len() as u32;
         self.rows.push((key, number));
-        self.exact.insert(key.file(), number);
-        for (i, band) in self.bands.iter_mut().enumerate() {
-            band.entry(part(key.looks, i)).or_default().push(row);
+        if *self.exact.entry(key.checksum).or_insert(row) != row {
+            self.taken.push(row);
         }
+        self.before
+            .push(std::array::from_fn(|band| std::mem::replace(&mut self.last[part(key.looks, band)][band], row)));
     }
 
     /// The images from the one that was remembered as number `first`, as bytes for [`Seen::restore`].
@@ -180,8 +208,8 @@ impl Seen {
 }
 
 /// The part of a hash that belongs to a band: 13 bits, the last 12.
-fn part(hash: u64, band: usize) -> u16 {
-    (hash >> (13 * band) & 0x1fff) as u16
+fn part(hash: u64, band: usize) -> usize {
+    (hash >> (PART_BITS * band)) as usize & ((1 << PART_BITS) - 1)
 }
 
 #[cfg(test)]
@@ -219,6 +247,10 @@ mod tests {
         seen.meet(key(1, 5), 0, false);
         assert_eq!(seen.meet(key(2, 5), 1, false), None);
         assert_eq!(seen.meet(key(1, 5), 2, false), Some(Same { number: 0, is_exact: true }));
+        // Another file of the same checksum.
+        assert_eq!(seen.meet(key(1, 6), 3, false), None);
+        assert_eq!(seen.meet(key(1, 6), 4, false), Some(Same { number: 3, is_exact: true }));
+        assert_eq!(seen.meet(key(1, 5), 5, false), Some(Same { number: 0, is_exact: true }));
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl Table {
         write_all_at(&self.file, bytes, self.length(index)).map_err(Error::io(&self.path))
     }
 
+    fn copy_row(&self, from: usize, to: usize) -> Result<()> {
+        let mut row = vec![0; self.row_bytes];
+        read_exact_at(&self.file, &mut row, self.length(from)).map_err(Error::io(&self.path))?;
+        self.write_row(to, &row)
+    }
+
     /// Writes the header for `count` images and sets the file's length to match.
     fn resize(&self, count: usize) -> Result<()> {
         self.file.set_len(self.length(count)).map_err(Error::io(&self.path))?;
@@ -186,6 +192,15 @@ impl Writer {
         self.sums.write_row(index, &sums)
     }
 
+    /// Writes the image at `from` at `to` as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn copy(&self, from: usize, to: usize) -> Result<()> {
+        self.tables().try_for_each(|table| table.copy_row(from, to))
+    }
+
     /// Waits until what was written is on the disk: before the caller records it as done.
     ///
     /// # Errors
@@ -231,6 +246,18 @@ fn check_size(count: usize, resolution: usize, channels: usize) -> Result<usize>
 #[cfg(unix)]
 fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(mut file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(bytes)
 }
 
 #[cfg(windows)]

@@ -176,6 +176,12 @@ impl NativeSeen {
         data::Seen::restore(rows).map(|seen| Self(Arc::new(Mutex::new(seen)))).map_err(refused)
     }
 
+    /// Bytes of an image in [`NativeSeen::rows`].
+    #[napi]
+    pub fn row_bytes() -> u32 {
+        data::Seen::ROW_BYTES as u32
+    }
+
     /// The images from the one that was remembered as number `first`.
     #[napi(catch_unwind)]
     pub fn rows(&self, first: u32) -> Uint8Array {
