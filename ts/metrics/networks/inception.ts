@@ -3,7 +3,7 @@
  * blocks FIDInceptionA, C, E_1, E_2). It is not torchvision's: averages leave the padding out, and Mixed_7c takes the largest
  * value where Mixed_7b takes the mean.
  */
-import { concat, type Device, scope, ShapeError, type Tensor } from '../../native/index.ts'
+import { concat, type Device, freeze, scope, ShapeError, type Tensor } from '../../native/index.ts'
 import { get, type Params } from '../../networks/params.ts'
 import {
   knownWeights,
@@ -132,7 +132,7 @@ export function inceptionOf(device: Device, { weights, sha256 }: WeightFile, pat
     const [mean, variance] = [at('bn.running_mean', [O]), at('bn.running_var', [O])]
     const scale = gamma.map((value, o) => value / Math.sqrt(variance[o]! + batchNormEpsilon))
     filter.forEach((value, i) => (filter[i] = value * scale[i % O]!))
-    params.set(`${name}/weight`, device.tensor(filter, [kh, kw, C, O]))
+    params.set(`${name}/weight`, freeze(device.tensor(filter, [kh, kw, C, O])))
     params.set(
       `${name}/bias`,
       device.tensor(

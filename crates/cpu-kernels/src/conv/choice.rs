@@ -25,6 +25,7 @@
 //! Nested loops never lead elsewhere. 1 × 1 kernels are one product, 16 GFLOP/s being 11 GB/s there.
 
 use super::geometry::{Conv, Kind};
+use super::winograd::Line;
 use stylegan_tensor::Algorithm;
 
 /// Channels below which an operand does not fill the lanes of a product.
@@ -50,7 +51,8 @@ pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
 impl Conv {
     /// The algorithm asked for, if the kernel allows it, else the fastest.
     pub(super) fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
-        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.fits_winograd();
+        let is_line = kind == Kind::Forward && Line::new(self).is_some();
+        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.fits_winograd() || is_line;
         asked.filter(fits).unwrap_or_else(|| choose(kind, self))
     }
 }
@@ -58,6 +60,9 @@ impl Conv {
 /// Whether Winograd's form is the fastest. Its transforms cost as much as a few channels' products, and those of the
 /// weights, which all tiles share, as much as the products of some tiles.
 fn is_winograd(kind: Kind, g: &Conv) -> bool {
+    if kind == Kind::Forward && Line::new(g).is_some() {
+        return g.c.min(g.o) >= 32 && g.oh.min(g.ow) >= 8;
+    }
     let side = match kind {
         Kind::Transpose => g.h.min(g.w) / g.stride,
         _ => g.oh.min(g.ow),

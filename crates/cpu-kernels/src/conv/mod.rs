@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use stylegan_tensor::Algorithm;
 use tiling::Tiling;
 use weight_cache::Made;
-use winograd::Winograd;
+use winograd::{Line, Winograd};
 
 /// `x [N, H, W, C], w [kh, kw, C, O] → y [N, H', W', O]`, added to y if `accumulate`.
 ///
@@ -51,6 +51,11 @@ pub fn conv2d(
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
     let Scratch { large, cache, buffers, .. } = scratch;
+    if let (Some(line), Algorithm::Winograd) = (Line::new(g), algorithm) {
+        let make = |transformed: &mut [f32]| line.transform_weights(w, transformed);
+        let weights = cache.get_or(w, Made::Line, g, large, line.weights_len(), make);
+        return line.run(x, weights, y, accumulate, buffers);
+    }
     let passes = [g.pass()];
     let weights = if algorithm == Algorithm::Winograd {
         let make = |transformed: &mut [f32]| transform(&passes, w, transformed);

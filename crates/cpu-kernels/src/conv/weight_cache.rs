@@ -10,6 +10,8 @@ use std::ops::Range;
 pub(super) enum Made {
     /// In Winograd's form.
     Winograd,
+    /// In Winograd's form along one axis.
+    Line,
     /// Arranged for the adjoint.
     Flipped,
     /// Both.

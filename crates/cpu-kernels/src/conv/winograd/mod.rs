@@ -2,9 +2,11 @@
 //! channels for each point, results transformed back. A stride of 2 with a 4×4 kernel is a sum over the four phases of
 //! the image, each with a 2×2 kernel: the phases make one deeper product.
 
+mod line;
 mod matrices;
 mod weight_grad;
 
+pub(super) use line::Line;
 pub(super) use matrices::SIDE;
 pub(super) use weight_grad::weight_grad;
 
