@@ -1,7 +1,9 @@
 /** Two hosts, as network namespaces of this machine, where that is permitted. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { main } from '../support/command.ts'
 import { folder } from '../support/folder.ts'
@@ -14,6 +16,9 @@ const hosts = ['a', 'b'].map((letter, i) => ({
   link: `sg${process.pid}${letter}`,
   address: `10.99.${process.pid % 256}.${i + 1}`,
 }))
+
+const relay = `stylegan-${process.pid}r`
+const script = fileURLToPath(new URL('../support/relay.py', import.meta.url))
 
 /** Makes both and the cable between them; false where this user or kernel may not. */
 function connect(): boolean {
@@ -32,7 +37,7 @@ const isPossible = openMpi !== undefined && process.platform === 'linux' && conn
 const onTwoHosts = isPossible ? test.serial : test.skip
 /** Ends what still runs on both hosts. */
 function endAll(): void {
-  for (const { name } of hosts) {
+  for (const name of [...hosts.map(({ name }) => name), relay]) {
     const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' })
     spawnSync('kill', ['-9', ...(stdout.match(/\d+/g) ?? [])])
   }
@@ -40,7 +45,7 @@ function endAll(): void {
 
 test.after.always(() => {
   if (isPossible) endAll()
-  hosts.forEach(({ name }) => ip('netns', 'del', name))
+  for (const name of [...hosts.map(({ name }) => name), relay]) ip('netns', 'del', name)
 })
 
 /** The command of `stylegan train` by a process on each host. */
@@ -84,4 +89,43 @@ onTwoHosts('a host that is cut off is named, and the others end', async (t) => {
   // Open MPI's mpirun itself waits for the daemon of the lost host.
   endAll()
   t.not((await run).code, 0)
+})
+
+/** Puts a slow line in the place of the cable: little bandwidth, and a relay that takes its time. */
+async function slowDown(): Promise<boolean> {
+  const ends = hosts.map(({ link }) => `${link}r`)
+  const laid = hosts.every(({ name, link, address }, i) => {
+    ip('-n', name, 'link', 'del', link)
+    return (
+      ip('link', 'add', link, 'netns', name, 'type', 'veth', 'peer', 'name', ends[i]!, 'netns', relay) &&
+      ip('-n', name, 'addr', 'add', `${address}/24`, 'dev', link) &&
+      ip('-n', name, 'link', 'set', link, 'up') &&
+      ip('-n', relay, 'link', 'set', ends[i]!, 'up') &&
+      ip(
+        'netns',
+        'exec',
+        name,
+        'tc',
+        ...`qdisc add dev ${link} root tbf rate 100mbit burst 64kb latency 400ms`.split(' '),
+      )
+    )
+  })
+  if (!laid) return false
+  const child = spawn('ip', ['netns', 'exec', relay, 'python3', script, '0.01', ...ends])
+  await once(child.stdout, 'data')
+  return true
+}
+
+onTwoHosts('over a slow line with a delay of 10 ms the bits are the same', async (t) => {
+  if (!ip('netns', 'add', relay) || !(await slowDown())) return t.pass('no traffic control here')
+  const refused = `import net from 'node:net'; const began = Date.now()
+    net.connect(9, '${hosts[1]!.address}').on('error', () => console.log(Date.now() - began))`
+  const ask = ['netns', 'exec', hosts[0]!.name, process.execPath, '--input-type=module', '-e', refused]
+  const { stdout } = spawnSync('ip', ask, { encoding: 'utf8' })
+  t.true(Number(stdout) >= 20, stdout)
+  const [both, one] = [await folder(), await folder()]
+  const { code, err } = await start(await onBoth(await flagsIn(both)))
+  t.is(code, 0, err)
+  t.is((await training(undefined, 1, await flagsIn(one))).code, 0)
+  t.is(await bitsIn(both), await bitsIn(one))
 })

@@ -33,6 +33,11 @@ withMpi('two, three and four processes train to the bits of one', async (t, star
   }
 })
 
+withMpi('on wgpu, in f16, two processes train to the bits of one', async (t, starter) => {
+  const flags = ['--device', 'wgpu', '--precision', 'f16']
+  t.is(await bitsOf(t, starter, 2, flags), await bitsOf(t, undefined, 1, flags))
+})
+
 withMpi('metrics divide their images, and give the same number', async (t, starter) => {
   const results = async (of: Starter | undefined, processes: number) => {
     const outdir = await folder()
