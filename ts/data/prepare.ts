@@ -193,7 +193,7 @@ type Images = PreparingOptions & Given & Required<Pick<Given, 'bad'>>
 
 /** The levels and labels of the images in a folder. */
 async function prepareImages(dir: string, options: Images): Promise<Made> {
-  const { name, images, fingerprint, resolution, channels, skipBad, dedupe } = options
+  const { name, images, fingerprint, resolution, channels, dedupe } = options
   const found = await readJson<Preparing>(join(dir, 'preparing.json'))
   const keys = keysPath(dir)
   // Interrupted while the files were being closed, they are made again.

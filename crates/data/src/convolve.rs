@@ -4,10 +4,11 @@
 //! every image again, wants pixels of four channels, and makes a copy of each pass; this takes a third of its time.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::pillow::{boxed, lanczos};
-use crate::weigh::{Rows, TILE, turned, weigh};
+use crate::weigh::{Sums, TILE, turned, weigh};
 
 /// A kernel, and how far from its centre it reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) struct Source<'a> {
 /// New rows that are made together: what lies between the passes stays in the processor's cache.
 const BAND: usize = 64;
 /// Columns that are weighed one below the other before the next ones.
-const STRIP: usize = 512;
+const STRIP: usize = 256;
 
 /// The part in `width` x `height` pixels.
 pub(crate) fn resize(from: &Source, (width, height): (usize, usize), kernel: Kernel) -> Vec<u8> {
@@ -38,6 +39,7 @@ pub(crate) fn resize(from: &Source, (width, height): (usize, usize), kernel: Ker
     let down = (from.height != height).then(|| Weights::cached(from.height, height, kernel));
     let across = (from.width != width).then(|| Weights::cached(from.width, width, kernel));
     let mut out = vec![0; height * new];
+    let mut words = Vec::new();
     let mut strip = vec![0; BAND * old];
     let mut turned = vec![0; BAND * old];
     let mut narrow = vec![0; BAND * new];
@@ -45,7 +47,7 @@ pub(crate) fn resize(from: &Source, (width, height): (usize, usize), kernel: Ker
         let (first, rows) = (band * BAND, out.len() / new);
         let strip = &mut strip[..rows * old];
         match &down {
-            Some(weights) => vertical(from, weights, first, strip),
+            Some(weights) => vertical(from, weights, first, strip, &mut words),
             None => {
                 for (row, to) in from.bytes.chunks(from.stride).skip(first).zip(strip.chunks_exact_mut(old)) {
                     to.copy_from_slice(&row[..old]);
@@ -59,12 +61,11 @@ pub(crate) fn resize(from: &Source, (width, height): (usize, usize), kernel: Ker
         // Rows are weighed as columns are, once they are turned.
         let (turned, narrow) = (&mut turned[..rows * old], &mut narrow[..rows * new]);
         transpose(strip, old, turned);
-        for (x, pixel) in narrow.chunks_exact_mut(rows * from.channels).enumerate() {
-            for (channel, to) in pixel.chunks_exact_mut(rows).enumerate() {
-                let (start, part) = weights.of(x);
-                let start = (start * from.channels + channel) * rows;
-                weigh(Rows { bytes: &turned[start..], stride: rows * from.channels }, part, weights.precision, to);
-            }
+        let stride = rows * from.channels;
+        for channel in 0..from.channels {
+            let bytes = &turned[channel * rows..];
+            let sums = weights.sums(0..width, Rows { bytes, stride, rows: from.width, columns: rows });
+            weigh(&sums, &mut narrow[channel * rows..], stride, &mut words);
         }
         transpose(narrow, rows, out);
     }
@@ -72,24 +73,30 @@ pub(crate) fn resize(from: &Source, (width, height): (usize, usize), kernel: Ker
 }
 
 /// New rows from number `first` on.
-fn vertical(from: &Source, weights: &Weights, first: usize, strip: &mut [u8]) {
+fn vertical(from: &Source, weights: &Weights, first: usize, strip: &mut [u8], words: &mut Vec<i16>) {
     let row = from.width * from.channels;
+    let new = first..first + strip.len() / row;
     for left in (0..row).step_by(STRIP) {
-        let right = (left + STRIP).min(row);
-        for (y, to) in strip.chunks_exact_mut(row).enumerate() {
-            let (start, part) = weights.of(first + y);
-            let rows = Rows { bytes: &from.bytes[start * from.stride + left..], stride: from.stride };
-            weigh(rows, part, weights.precision, &mut to[left..right]);
-        }
+        let columns = STRIP.min(row - left);
+        let rows = Rows { bytes: &from.bytes[left..], stride: from.stride, rows: from.height, columns };
+        weigh(&weights.sums(new.clone(), rows), &mut strip[left..], row, words);
     }
+}
+
+/// Rows of bytes.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+    rows: usize,
+    columns: usize,
 }
 
 /// What each new pixel takes of the old ones, in fixed point.
 struct Weights {
     precision: u32,
-    /// The first old pixel, and where its weights begin and end in `values`.
-    parts: Vec<(usize, std::ops::Range<usize>)>,
-    values: Vec<i16>,
+    /// The first old pixel, an even one, and where its weights begin and end in `values`.
+    parts: Vec<(usize, Range<usize>)>,
+    values: Vec<[i16; 2]>,
 }
 
 /// Sizes whose weights a thread keeps.
@@ -148,16 +155,18 @@ impl Weights {
         let mut weights = Weights { precision, parts: Vec::with_capacity(to), values: Vec::new() };
         for (first, values) in rows {
             let begin = weights.values.len();
-            weights.values.extend(values.iter().map(|value| (value * f64::from(1 << precision)).round() as i16));
-            weights.parts.push((first, begin..weights.values.len()));
+            let fixed = values.iter().map(|value| (value * f64::from(1 << precision)).round() as i16);
+            let padded: Vec<i16> = std::iter::repeat_n(0, first % 2).chain(fixed).collect();
+            weights.values.extend(padded.chunks(2).map(|pair| [pair[0], pair.get(1).copied().unwrap_or(0)]));
+            weights.parts.push((first & !1, begin..weights.values.len()));
         }
         weights
     }
 
-    /// The first old pixel of a new one, and the weights from there on.
-    fn of(&self, place: usize) -> (usize, &[i16]) {
-        let (first, range) = &self.parts[place];
-        (*first, &self.values[range.clone()])
+    /// What makes the new rows `new` of old ones.
+    fn sums<'a>(&'a self, new: Range<usize>, Rows { bytes, stride, rows, columns }: Rows<'a>) -> Sums<'a> {
+        let (parts, weights, precision) = (&self.parts[new], &self.values, self.precision);
+        Sums { bytes, stride, rows, columns, parts, weights, precision }
     }
 }
 

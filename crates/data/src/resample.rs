@@ -142,13 +142,10 @@ pub fn pyramid(image: &Image) -> Result<Vec<Vec<u8>>> {
     let count = log2_resolution(side)? - 1;
     let mut levels = Vec::with_capacity(count);
     levels.push(image.pixels().to_vec());
-    let mut unrounded: Vec<f32> = image.pixels().iter().map(|&v| f32::from(v)).collect();
+    let mut unrounded = Vec::new();
     while side > 4 {
-        unrounded = match channels {
-            1 => halve::<1>(&unrounded, side),
-            3 => halve::<3>(&unrounded, side),
-            _ => halve::<4>(&unrounded, side),
-        };
+        unrounded =
+            if levels.len() == 1 { halved(image.pixels(), side, channels) } else { halved(&unrounded, side, channels) };
         side /= 2;
         levels.push(unrounded.iter().map(|&v| rounded(v)).collect());
     }
@@ -162,8 +159,16 @@ fn rounded(value: f32) -> u8 {
     ((value + WHOLE) - WHOLE) as u8
 }
 
-/// The 2x2 box averages of `[side, side, C]`.
-fn halve<const C: usize>(level: &[f32], side: usize) -> Vec<f32> {
+/// The 2x2 box averages of `[side, side, channels]`.
+fn halved<T: Copy + Into<f32>>(level: &[T], side: usize, channels: usize) -> Vec<f32> {
+    match channels {
+        1 => halve::<T, 1>(level, side),
+        3 => halve::<T, 3>(level, side),
+        _ => halve::<T, 4>(level, side),
+    }
+}
+
+fn halve<T: Copy + Into<f32>, const C: usize>(level: &[T], side: usize) -> Vec<f32> {
     let row = side * C;
     let mut half = Vec::with_capacity(level.len() / 4);
     for rows in level.chunks_exact(2 * row) {
@@ -171,7 +176,8 @@ fn halve<const C: usize>(level: &[f32], side: usize) -> Vec<f32> {
         for (a, b) in
             upper.as_chunks::<C>().0.as_chunks::<2>().0.iter().zip(lower.as_chunks::<C>().0.as_chunks::<2>().0)
         {
-            half.extend(std::array::from_fn::<f32, C, _>(|c| (a[0][c] + a[1][c] + b[0][c] + b[1][c]) * 0.25));
+            let [a0, a1, b0, b1] = [a[0], a[1], b[0], b[1]].map(|pixel| pixel.map(Into::<f32>::into));
+            half.extend(std::array::from_fn::<f32, C, _>(|c| (a0[c] + a1[c] + b0[c] + b1[c]) * 0.25));
         }
     }
     half

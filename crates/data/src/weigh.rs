@@ -1,46 +1,60 @@
 //! The inner loops of resizing: weighted sums of rows of bytes, two rows at a time, and tiles that are turned.
 
-/// Rows of bytes, from the first one that has a weight on.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
+use std::ops::Range;
+
+/// Rows of bytes, and what each new row takes of them.
+pub(crate) struct Sums<'a> {
     pub bytes: &'a [u8],
     /// Bytes from a row to the next one.
     pub stride: usize,
+    /// How many rows there are.
+    pub rows: usize,
+    pub columns: usize,
+    /// Of each new row: its first old row, an even one, and which `weights` begin there.
+    pub parts: &'a [(usize, Range<usize>)],
+    /// Two rows each; a row that is not there has none.
+    pub weights: &'a [[i16; 2]],
+    /// Bits of the weights after the point.
+    pub precision: u32,
 }
 
-/// The sum of `rows` times `weights` with `precision` bits after the point, rounded to bytes, for each column of `out`.
-pub(crate) fn weigh(rows: Rows, weights: &[i16], precision: u32, out: &mut [u8]) {
-    let last = weights.len().saturating_sub(1) * rows.stride + out.len();
-    assert!(rows.bytes.len() >= last, "{last} bytes are expected, got {}", rows.bytes.len());
+/// Writes the sums, rounded to bytes, `stride` bytes from one to the next. `words` is a buffer for many calls.
+pub(crate) fn weigh(sums: &Sums, out: &mut [u8], stride: usize, words: &mut Vec<i16>) {
+    let last = |rows: usize, stride: usize| rows.saturating_sub(1) * stride + sums.columns;
+    assert!(sums.bytes.len() >= last(sums.rows, sums.stride) && out.len() >= last(sums.parts.len(), stride));
+    assert!(sums.parts.iter().all(|(first, range)| range.len() <= sums.rows.saturating_sub(*first).div_ceil(2)));
     #[cfg(target_arch = "x86_64")]
     {
-        if out.len() >= avx512::COLUMNS
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vnni")
-        {
-            // SAFETY: the processor has these instructions, `rows` has a byte for each weight and column.
-            return unsafe { avx512::weigh(rows, weights, precision, out) };
+        let has_avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
+        if sums.columns >= avx512::COLUMNS && has_avx512 {
+            // SAFETY: the processor has these instructions; rows and sums are within their slices.
+            return unsafe { avx512::weigh(sums, out, stride, words) };
         }
-        if out.len() >= avx2::COLUMNS && is_x86_feature_detected!("avx2") {
+        if sums.columns >= avx2::COLUMNS && is_x86_feature_detected!("avx2") {
             // SAFETY: as above.
-            return unsafe { avx2::weigh(rows, weights, precision, out) };
+            return unsafe { avx2::weigh(sums, out, stride, words) };
         }
     }
-    portable(rows, weights, precision, out);
+    let _ = words;
+    portable(sums, out, stride);
 }
 
-fn portable(rows: Rows, weights: &[i16], precision: u32, out: &mut [u8]) {
+fn portable(sums: &Sums, out: &mut [u8], stride: usize) {
     const COLUMNS: usize = 32;
-    for (part, out) in out.chunks_mut(COLUMNS).enumerate() {
-        let mut sums = [half(precision); COLUMNS];
-        for (y, &weight) in weights.iter().enumerate() {
-            let row = &rows.bytes[y * rows.stride + part * COLUMNS..][..out.len()];
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(value) * i32::from(weight);
+    for ((first, range), out) in sums.parts.iter().zip(out.chunks_mut(stride)) {
+        for left in (0..sums.columns).step_by(COLUMNS) {
+            let columns = COLUMNS.min(sums.columns - left);
+            let mut totals = [half(sums.precision); COLUMNS];
+            let weights = sums.weights[range.clone()].as_flattened();
+            for (row, &weight) in (*first..sums.rows).zip(weights) {
+                let row = &sums.bytes[row * sums.stride + left..][..columns];
+                for (total, &value) in totals.iter_mut().zip(row) {
+                    *total += i32::from(value) * i32::from(weight);
+                }
             }
-        }
-        for (to, sum) in out.iter_mut().zip(sums) {
-            *to = (sum >> precision).clamp(0, 255) as u8;
+            for (to, total) in out[left..][..columns].iter_mut().zip(totals) {
+                *to = (total >> sums.precision).clamp(0, 255) as u8;
+            }
         }
     }
 }
@@ -50,64 +64,76 @@ fn half(precision: u32) -> i32 {
     (1 << precision) >> 1
 }
 
-/// Where the bytes of two rows and their weights are; an odd row is its own neighbour, without weight.
-#[cfg(target_arch = "x86_64")]
-fn pairs(weights: &[i16], stride: usize) -> impl Iterator<Item = (usize, usize, i32)> {
-    weights.chunks(2).enumerate().map(move |(k, pair)| {
-        let upper = 2 * k * stride;
-        match *pair {
-            [a, b] => (upper, upper + stride, i32::from(b) << 16 | i32::from(a) & 0xffff),
-            [a] => (upper, upper, i32::from(a) & 0xffff),
-            _ => (upper, upper, 0),
-        }
-    })
-}
-
-/// A kernel of one width of registers: loads, interleaves the bytes of two rows with zeros between, multiplies and adds
-/// them in pairs, and narrows the sums.
+/// A kernel of one width of registers. The bytes of each two rows are interleaved once, as words; then products are
+/// added in pairs, and the sums narrowed, which undoes the order that interleaving left.
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernel {
     (
         $name:ident, $features:literal, $columns:literal,
-        $load:ident, $store:ident, $zero:ident, $set:ident, $low:ident, $high:ident, $shift:ident, $words:ident,
-        $narrow:ident, |$sum:ident, $bytes:ident, $pair:ident| $add:expr
+        $load:ident, $store:ident, $zero:ident, $set:ident, $low:ident, $high:ident, $shift:ident, $narrow:ident,
+        $bytes:ident, |$sum:ident, $words:ident, $pair:ident| $add:expr
     ) => {
         mod $name {
             use std::arch::x86_64::*;
 
-            use super::{Rows, half, pairs};
+            use super::{Sums, half};
 
             pub(super) const COLUMNS: usize = $columns;
+            /// Words of two rows in a register.
+            const WORDS: usize = COLUMNS / 2;
 
             /// # Safety
             ///
-            /// The processor must have the features, `rows` a byte for each weight and column of `out`, and `out` at
-            /// least [`COLUMNS`] bytes.
+            /// The processor must have the features, and `sums` at least [`COLUMNS`] columns. All rows and sums must
+            /// be within their slices.
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn weigh(rows: Rows, weights: &[i16], precision: u32, out: &mut [u8]) {
-                let (zero, shift) = ($zero(), _mm_cvtsi32_si128(precision as i32));
-                for left in (0..out.len()).step_by(COLUMNS) {
-                    // The last columns overlap those before.
-                    let left = left.min(out.len() - COLUMNS);
-                    let mut sums = [$set(half(precision)); 4];
-                    for (upper, lower, pair) in pairs(weights, rows.stride) {
-                        // SAFETY: rows and columns end within `rows`, as the caller promises.
+            pub(super) unsafe fn weigh(sums: &Sums, out: &mut [u8], stride: usize, words: &mut Vec<i16>) {
+                let begin = sums.parts.iter().map(|(first, _)| *first).min().unwrap_or(0);
+                let ends = sums.parts.iter().map(|(first, range)| first + 2 * range.len());
+                let end = ends.max().unwrap_or(0).min(sums.rows);
+                let groups = sums.columns.div_ceil(COLUMNS);
+                // The last columns overlap those before.
+                let left = |group: usize| (group * COLUMNS).min(sums.columns - COLUMNS);
+                let zero = $zero();
+                words.resize((end - begin).div_ceil(2) * groups * 4 * WORDS, 0);
+                let at = words.as_mut_ptr();
+                for (k, row) in (begin..end).step_by(2).enumerate() {
+                    // Beyond the last row its own bytes stand, without weight.
+                    let [upper, lower] = [row, (row + 1).min(end - 1)].map(|row| row * sums.stride);
+                    for group in 0..groups {
+                        // SAFETY: both rows are below `end`, and each has `COLUMNS` from `left` on.
                         let (upper, lower) = unsafe {
-                            let first = rows.bytes.as_ptr().add(left);
+                            let first = sums.bytes.as_ptr().add(left(group));
                             ($load(first.add(upper).cast()), $load(first.add(lower).cast()))
                         };
-                        let $pair = $set(pair);
                         let (low, high) = ($low(upper, lower), $high(upper, lower));
-                        let bytes = [$low(low, zero), $high(low, zero), $low(high, zero), $high(high, zero)];
-                        for (to, $bytes) in sums.iter_mut().zip(bytes) {
-                            let $sum = *to;
-                            *to = $add;
+                        let four = [$low(low, zero), $high(low, zero), $low(high, zero), $high(high, zero)];
+                        for (i, value) in four.into_iter().enumerate() {
+                            // SAFETY: `words` has four registers for each group of each two rows.
+                            unsafe { $store(at.add(((k * groups + group) * 4 + i) * WORDS).cast(), value) };
                         }
                     }
-                    let [a, b, c, d] = sums.map(|sum| $shift(sum, shift));
-                    let bytes = $narrow($words(a, b), $words(c, d));
-                    // SAFETY: `left` is at least `COLUMNS` before the end of `out`.
-                    unsafe { $store(out.as_mut_ptr().add(left).cast(), bytes) };
+                }
+                let shift = _mm_cvtsi32_si128(sums.precision as i32);
+                for (y, (first, range)) in sums.parts.iter().enumerate() {
+                    let weights = &sums.weights[range.clone()];
+                    for group in 0..groups {
+                        let mut four = [$set(half(sums.precision)); 4];
+                        let start = (first - begin) / 2 * groups + group;
+                        for (k, &[a, b]) in weights.iter().enumerate() {
+                            let $pair = $set(i32::from(b) << 16 | i32::from(a) & 0xffff);
+                            for (i, to) in four.iter_mut().enumerate() {
+                                // SAFETY: as above: these rows are between `begin` and `end`.
+                                let $words = unsafe { $load(at.add(((start + k * groups) * 4 + i) * WORDS).cast()) };
+                                let $sum = *to;
+                                *to = $add;
+                            }
+                        }
+                        let [a, b, c, d] = four.map(|sum| $shift(sum, shift));
+                        let bytes = $bytes($narrow(a, b), $narrow(c, d));
+                        // SAFETY: row `y` of `out` has `COLUMNS` from `left` on.
+                        unsafe { $store(out.as_mut_ptr().add(y * stride + left(group)).cast(), bytes) };
+                    }
                 }
             }
         }
@@ -128,7 +154,7 @@ kernel!(
     _mm256_sra_epi32,
     _mm256_packs_epi32,
     _mm256_packus_epi16,
-    |sum, bytes, pair| _mm256_add_epi32(sum, _mm256_madd_epi16(bytes, pair))
+    |sum, words, pair| _mm256_add_epi32(sum, _mm256_madd_epi16(words, pair))
 );
 
 #[cfg(target_arch = "x86_64")]
@@ -145,7 +171,7 @@ kernel!(
     _mm512_sra_epi32,
     _mm512_packs_epi32,
     _mm512_packus_epi16,
-    |sum, bytes, pair| _mm512_dpwssd_epi32(sum, bytes, pair)
+    |sum, words, pair| _mm512_dpwssd_epi32(sum, words, pair)
 );
 
 /// Rows and columns of bytes that are turned at once.
@@ -187,22 +213,29 @@ mod tests {
             state >> 16
         };
         for columns in [1, 31, 32, 33, 63, 64, 100, 128, 200] {
-            for count in [0, 1, 2, 3, 24, 25] {
+            for rows in [1, 2, 3, 24, 25] {
                 let stride = columns + 5;
-                let bytes: Vec<u8> = (0..stride * count.max(1)).map(|_| random() as u8).collect();
-                let weights: Vec<i16> = (0..count).map(|_| (random() as i16) / 8).collect();
-                let rows = Rows { bytes: &bytes, stride };
-                let mut expected = vec![0; columns];
-                portable(rows, &weights, 14, &mut expected);
-                let mut found = vec![0; columns];
-                weigh(rows, &weights, 14, &mut found);
-                assert_eq!(found, expected, "{columns} columns, {count} rows");
+                let bytes: Vec<u8> = (0..stride * rows).map(|_| random() as u8).collect();
+                let mut weights: Vec<[i16; 2]> = (0..40).map(|_| [random(), random()].map(|w| w as i16 / 8)).collect();
+                let pairs = |first: usize| (rows - first).div_ceil(2);
+                let last = (rows - 1) & !1;
+                let parts = [(0, 0..pairs(0)), (last, 20..20 + pairs(last)), (0, 5..5), (0, 30..31)];
+                if rows % 2 == 1 {
+                    [weights[pairs(0) - 1][1], weights[20][1], weights[30][1]] = [0; 3];
+                }
+                let sums =
+                    Sums { bytes: &bytes, stride, rows, columns, parts: &parts, weights: &weights, precision: 14 };
+                let mut expected = vec![0; columns * parts.len()];
+                portable(&sums, &mut expected, columns);
+                let mut found = vec![0; expected.len()];
+                weigh(&sums, &mut found, columns, &mut Vec::new());
+                assert_eq!(found, expected, "{columns} columns, {rows} rows");
                 #[cfg(target_arch = "x86_64")]
                 if columns >= avx2::COLUMNS && is_x86_feature_detected!("avx2") {
-                    found.fill(0);
-                    // SAFETY: the processor has AVX2, and `rows` are those of `weigh`.
-                    unsafe { avx2::weigh(rows, &weights, 14, &mut found) };
-                    assert_eq!(found, expected, "AVX2: {columns} columns, {count} rows");
+                    let mut again = vec![0; expected.len()];
+                    // SAFETY: the processor has AVX2, and rows and sums are those of `weigh`.
+                    unsafe { avx2::weigh(&sums, &mut again, columns, &mut Vec::new()) };
+                    assert_eq!(again, found, "AVX2: {columns} columns, {rows} rows");
                 }
             }
         }
