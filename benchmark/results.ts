@@ -154,7 +154,10 @@ export function verdicts(machine: string, { machine: { isa, cores }, rows }: Res
         if (target.isa) name.push(target.isa)
         if (precision !== 'f32') name.push(precision)
         const found = (Object.entries(limits) as [Figure, number][]).map(([figure, limit]) => {
-          return verdict(figure, limit, row && figures[figure](row, rows))
+          // A peer's compiler may make the fastest form: without it a speed says too little.
+          const tells =
+            row && (figure !== 'speed' || Object.keys(row.sides).some((side) => /^(compiled|frozen)/.test(side)))
+          return verdict(figure, limit, tells ? figures[figure](row, rows) : undefined)
         })
         lines.push(`${name.join(', ')}: ${found.join('; ')}`)
       }
