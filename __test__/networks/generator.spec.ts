@@ -216,3 +216,29 @@ test('drawing holds the feature maps of two layers at a time, not of all', async
   t.true(own.memory().peak - live < 3 * N * side * side * C * bytes)
   images.dispose()
 })
+
+test('images with large maps are drawn one at a time, and are the same', async (t) => {
+  const large = { ...tinyNetwork, resolution: 128, fmapBase: 8192, fmapMax: 128 }
+  const peaks: number[] = []
+  const drawn = async (freeze: boolean, lod: number) => {
+    const own = Device.open('cpu')
+    const { params } = createNetwork(own, generatorSpecs(large), new Rng(1))
+    for (const [name, tensor] of params) if (name.endsWith('Noise/weight')) tensor.assign(own.full(tensor.shape, 0.5))
+    const z = new Rng(3).normal(own, [3, 8])
+    const images = generate(freeze ? frozen(params) : params, z, { noise: new Rng(4), lod }, large)
+    const values = await images.data()
+    peaks.push(own.memory().peak)
+    return values
+  }
+  for (const lod of [0, 0.5]) {
+    const [together, singly] = [await drawn(false, lod), await drawn(true, lod)]
+    let [worst, largest] = [0, 0]
+    for (const [i, x] of together.entries()) {
+      worst = Math.max(worst, Math.abs(x - singly[i]!))
+      largest = Math.max(largest, Math.abs(x))
+    }
+    // Rounding, as of a convolution in Winograd's form.
+    t.true(worst < 1e-5 * largest, `${worst} of ${largest}`)
+    t.true(peaks.pop()! < 0.8 * peaks.pop()!)
+  }
+})

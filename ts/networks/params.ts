@@ -230,6 +230,11 @@ export function frozen(params: Params): Params {
   return new FrozenParams(params)
 }
 
+/** Whether parameters are {@link frozen}: images are drawn with them, and no gradients of them are asked for. */
+export function isFrozen(params: Params): boolean {
+  return params instanceof FrozenParams
+}
+
 /** Parameters with a cache of the weights that layers use. */
 class FrozenParams extends Map<string, Tensor> {
   readonly #weights = new Map<string, Tensor>()

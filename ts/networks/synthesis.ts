@@ -1,5 +1,5 @@
 /** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configurations C to F). */
-import { Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
+import { concat, type Device, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { throughLayer } from './custom-layer.ts'
 import { conv2d, denseInput, epilogue, lerp, toRgb, upLayer, upscale, upscaleBilinear } from './layers.ts'
@@ -9,6 +9,7 @@ import {
   featureMaps,
   get,
   growth,
+  isFrozen,
   numLayers,
   sideOfLayer,
   weight,
@@ -95,8 +96,14 @@ export function synthesis(
   const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   let before: Tensor | undefined
-  const layer = (index: number, name: string, x: Tensor, convolved = (x: Tensor) => conv2d(params, name, x)) => {
-    const w = dlatents[index]!
+  const layer = (
+    index: number,
+    name: string,
+    x: Tensor,
+    of: Given,
+    convolved = (x: Tensor) => conv2d(params, name, x),
+  ) => {
+    const w = of.dlatents[index]!
     const original = (input: Tensor) => {
       const maps = () => {
         const maps = convolved(input)
@@ -104,10 +111,31 @@ export function synthesis(
         if (options.layer === undefined && input !== before && input !== maps) input.dispose()
         return maps
       }
-      const noiseOf = (maps: Tensor) => (has.noise ? layerNoise(params, noise, index, maps) : undefined)
+      const noiseOf = ({ device, shape }: Tensor) => layerNoise(params, of.noise, index, shape[0]!, device)
       return epilogue(params, name, maps, noiseOf, w, semantics)
     }
     return throughLayer(options, { name, params, x, w, original })
+  }
+
+  /** From the maps before the blocks `first` to `top` on. */
+  const blocks = (x: Tensor, first: number, of: Given): Tensor => {
+    for (let r = first; r <= top; r++) {
+      if (x.shape[0]! > 1 && drawsSingly(params, x.device, options, r)) {
+        const images = eachImage(params, of, x.shape[0]!, 2 * r - 4)
+        return concat(
+          images.map((one, i) => scope(() => blocks(imageOf(x, i), r, one))),
+          0,
+        )
+      }
+      const [up, conv] = blockNames(r)
+      if (fade > 0 && r === top) before = x
+      x = layer(2 * r - 4, up, x, of, (x) => upLayer(params, up, x, isFused(r), semantics))
+      x = layer(2 * r - 3, conv, x, of)
+    }
+    const image = toRgb(params, rgbName(R, top), x)
+    if (before === undefined) return image
+    const old = toRgb(params, rgbName(R, top - 1), before)
+    return lerp(image, semantics.bilinear ? upscaleBilinear(old) : upscale(old, 2), fade)
   }
 
   return scope(() => {
@@ -116,30 +144,61 @@ export function synthesis(
       const start = get(params, 'G_synthesis/4x4/Const/const').permute([0, 2, 3, 1])
       return start.broadcastTo([N, ...start.shape.slice(1)])
     }
+    const given: Given = { dlatents, noise: has.noise ? noise : 'none' }
     const start = has.constInput ? constant() : denseInput(params, 'G_synthesis/4x4/Dense', dlatents[0]!)
-    let x = layer(0, firstLayer(options), start, (start) => start)
-    x = layer(1, 'G_synthesis/4x4/Conv', x)
+    let x = layer(0, firstLayer(options), start, given, (start) => start)
+    x = layer(1, 'G_synthesis/4x4/Conv', x, given)
     // Not before: the constant starts as 1 everywhere, and its normalisation enlarges what it has become by then, and its rounding.
-    x = x.cast(mapsOf(options, x.device))
-    for (let r = 3; r <= top; r++) {
-      const [up, conv] = blockNames(r)
-      if (fade > 0 && r === top) before = x
-      x = layer(2 * r - 4, up, x, (x) => upLayer(params, up, x, isFused(r), semantics))
-      x = layer(2 * r - 3, conv, x)
-    }
-    const image = toRgb(params, rgbName(R, top), x)
-    if (before === undefined) return image
-    const old = toRgb(params, rgbName(R, top - 1), before)
-    return lerp(image, semantics.bilinear ? upscaleBilinear(old) : upscale(old, 2), fade)
+    return blocks(x.cast(mapsOf(options, x.device)), 3, given)
   })
 }
 
-function layerNoise(params: Params, noise: Noise, index: number, x: Tensor): Tensor | undefined {
-  const [N, H, W] = x.dims4()
+/** What layers take beside feature maps; `noise` of a layer that was computed before may be missing. */
+interface Given {
+  readonly dlatents: readonly Tensor[]
+  readonly noise: Noise | readonly (Tensor | undefined)[]
+}
+
+/** Elements of one image's maps from which on a processor draws the images of a frozen network one after another. */
+const largeMaps = 1 << 21
+
+/** Whether the block of side 2^r and those behind it are drawn for one image at a time: its maps stay nearer to the caches. */
+function drawsSingly(params: Params, device: Device, options: SynthesisNetworkOptions, r: number): boolean {
+  const isLarge = 4 ** r * featureMaps(options, r - 1) >= largeMaps
+  return isLarge && isFrozen(params) && device.name === 'cpu' && options.layer === undefined
+}
+
+/** What the layers from `first` on take, for each of `count` images. Noise is drawn for all, as if they were drawn together. */
+function eachImage(params: Params, { dlatents, noise }: Given, count: number, first: number): Given[] {
+  const { device } = dlatents[0]!
+  const drawn = (index: number) => (index < first ? undefined : layerNoise(params, noise, index, count, device))
+  const noises = noise instanceof Rng ? dlatents.map((_, index) => drawn(index)) : noise
+  return Array.from({ length: count }, (_, i) => ({
+    dlatents: dlatents.map((w) => imageOf(w, i)),
+    noise: typeof noises === 'string' ? noises : noises.map((noise) => noise && imageOf(noise, i)),
+  }))
+}
+
+/** Image i of a tensor that has several. */
+function imageOf(x: Tensor, i: number): Tensor {
+  const [count, ...rest] = x.shape
+  return count === 1 ? x : x.slice([i, ...rest.map(() => 0)], [1, ...rest])
+}
+
+function layerNoise(
+  params: Params,
+  noise: Given['noise'],
+  index: number,
+  count: number,
+  device: Device,
+): Tensor | undefined {
+  const side = sideOfLayer(index)
   if (noise === 'none') return undefined
-  if (noise === 'const') return get(params, `G_synthesis/noise${index}`).reshape([1, H, W, 1])
-  if (noise instanceof Rng) return noise.normal(x.device, [N, H, W, 1])
+  if (noise === 'const') return get(params, `G_synthesis/noise${index}`).reshape([1, side, side, 1])
+  if (noise instanceof Rng) return noise.normal(device, [count, side, side, 1])
   const given = noise[index]
-  if (given === undefined) throw new ShapeError(`synthesis: layer ${index} needs noise [${N}, ${H}, ${W}, 1], got none`)
+  if (given === undefined) {
+    throw new ShapeError(`synthesis: layer ${index} needs noise [${count}, ${side}, ${side}, 1], got none`)
+  }
   return given
 }
