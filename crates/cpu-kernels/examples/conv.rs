@@ -3,11 +3,13 @@
 //! GFLOP/s, the best of several runs, counting two operations for each product of the definition.
 
 use std::time::{Duration, Instant};
+use stylegan_cpu_kernels::bf16::is_supported;
 use stylegan_cpu_kernels::conv::{Conv, Kind, Scratch, choose, conv2d, conv2d_transpose, conv2d_weight_grad};
 use stylegan_cpu_kernels::matmul::matmul;
 use stylegan_tensor::Algorithm;
 
-const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
+const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd, Algorithm::Bf16];
 
 /// Images, size, channels in and out, kernel, stride, padding.
 const LAYERS: [[usize; 7]; 27] = [
@@ -69,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{m:6} {k:5} {n:5} {:7.1}", 2e-9 * (m * k * n) as f64 / seconds);
     }
     println!(
-        "  N    H    C    O  k s |  forward: im2col shifted direct | transpose: same | weight gradient: same (* chosen)"
+        "  N    H    C    O  k s |  forward: im2col shifted direct winograd bf16 | transpose: same | weight gradient: same (* chosen)"
     );
     let mut scratch = Scratch::new();
     for [n, h, c, o, k, stride, p] in LAYERS {
@@ -81,6 +83,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for kind in [Kind::Forward, Kind::Transpose, Kind::WeightGrad] {
             print!(" |");
             for algorithm in ALGORITHMS {
+                if algorithm == Algorithm::Bf16 && !is_supported() {
+                    continue;
+                }
                 if algorithm == Algorithm::Direct && w.len() > 1 << 15 {
                     print!("      - ");
                     continue;

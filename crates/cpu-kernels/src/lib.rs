@@ -5,6 +5,7 @@
 
 pub mod adam;
 pub mod affine;
+pub mod bf16;
 pub mod conv;
 pub mod elementwise;
 pub mod isa;

@@ -27,7 +27,7 @@ impl<'a> Matrix<'a> {
         Self { data: &self.data[i * self.step[0] + j * self.step[1]..], step: self.step }
     }
 
-    fn assert_holds(&self, rows: usize, columns: usize) {
+    pub(crate) fn assert_holds(&self, rows: usize, columns: usize) {
         let last = (rows - 1) * self.step[0] + (columns - 1) * self.step[1];
         assert!(
             last < self.data.len(),

@@ -137,6 +137,12 @@ impl NativeDevice {
         self.0.backend().stores_half()
     }
 
+    /// Whether convolutions can multiply bf16 by bf16.
+    #[napi(getter, catch_unwind)]
+    pub fn multiplies_bf16(&self) -> bool {
+        self.0.backend().multiplies_bf16()
+    }
+
     #[napi(catch_unwind)]
     pub fn memory(&self) -> NativeMemory {
         let memory = self.0.backend().memory();

@@ -160,8 +160,9 @@ fn geometry(stride: u32, padding: &[u32], algorithm: &str) -> Result<Conv2d> {
         "shifted" => Some(Algorithm::Shifted),
         "direct" => Some(Algorithm::Direct),
         "winograd" => Some(Algorithm::Winograd),
+        "bf16" => Some(Algorithm::Bf16),
         other => {
-            let known = "auto, im2col, shifted, direct or winograd";
+            let known = "auto, im2col, shifted, direct, winograd or bf16";
             return Err(invalid(format!("algorithm must be {known}, got '{other}'")));
         }
     };

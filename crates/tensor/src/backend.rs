@@ -21,6 +21,11 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
+    /// Whether convolutions can multiply bf16 by bf16: [`Algorithm::Bf16`](crate::Algorithm::Bf16).
+    fn multiplies_bf16(&self) -> bool {
+        false
+    }
+
     /// Memory for `len` elements, its content undefined. It returns to the device's pool, in stream order,
     /// when the last [`Storage`] on it is dropped.
     ///

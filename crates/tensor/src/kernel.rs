@@ -220,6 +220,9 @@ pub enum Algorithm {
     /// take the place of single products: one infinity in x, which other algorithms give to the pixels that see it, becomes NaN in all
     /// pixels of its tiles. The same holds where `Auto` chooses it. Finite numbers and NaN are not affected.
     Winograd,
+    /// As the backend chooses, with products of bf16 by bf16 and sums in f32 where that is faster; numbers below 2⁻¹²⁶ count as zeros there.
+    /// Only for devices that have [`multiplies_bf16`](crate::Backend::multiplies_bf16).
+    Bf16,
 }
 
 /// Geometry of `Upfirdn2d`.

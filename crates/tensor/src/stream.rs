@@ -17,6 +17,11 @@ pub trait Executor: Send + 'static {
     /// A new block for `len` elements. `None` if the system has no memory.
     fn allocate(len: usize, dtype: DType) -> Option<Self::Memory>;
 
+    /// Whether this machine has what [`Algorithm::Bf16`](crate::Algorithm::Bf16) needs.
+    fn multiplies_bf16() -> bool {
+        false
+    }
+
     /// Runs the stream's loop, which ends when the stream is dropped, on a thread of its own.
     fn spawn(name: String, run: impl FnOnce() + Send + 'static) {
         let thread = std::thread::Builder::new().name(name).spawn(run);
@@ -133,6 +138,10 @@ impl<E: Executor> Backend for Stream<E> {
 
     fn float(&self) -> DType {
         self.float
+    }
+
+    fn multiplies_bf16(&self) -> bool {
+        E::multiplies_bf16()
     }
 
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {

@@ -1,4 +1,4 @@
-use stylegan_tensor::{Conv2d, DType, Error, Kernel, Result};
+use stylegan_tensor::{Algorithm, Conv2d, DType, Error, Kernel, Result};
 
 use crate::node::Edge;
 use crate::tensor::{Tensor, features, images};
@@ -21,6 +21,7 @@ pub fn conv2d(x: &Tensor, w: &Tensor, p: Conv2d) -> Result<Tensor> {
 /// As [`conv2d`], and if the device does not store feature maps in `dtype`.
 pub fn conv2d_in(x: &Tensor, w: &Tensor, p: Conv2d, dtype: DType) -> Result<Tensor> {
     features("conv2d", &[x], &[w])?;
+    is_known("conv2d", x, p)?;
     let shape = output_shape("conv2d", x.shape(), w.shape(), p)?;
     let (xs, ws) = (shape4("conv2d", x)?, shape4("conv2d", w)?);
     let from = x.dtype();
@@ -42,6 +43,7 @@ pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> 
 
 fn transpose_in(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d, dtype: DType) -> Result<Tensor> {
     features("conv2d_transpose", &[y], &[w])?;
+    is_known("conv2d_transpose", y, p)?;
     let (ys, ws) = (shape4("conv2d_transpose", y)?, shape4("conv2d_transpose", w)?);
     let shape = [ys[0], size[0], size[1], ws[2]];
     let from = y.dtype();
@@ -60,6 +62,7 @@ fn transpose_in(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d, dtype: DTyp
 /// [`Error::Shape`] if `conv2d` of `x` with such a filter does not give the shape of `y`.
 pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d) -> Result<Tensor> {
     features("conv2d_weight_grad", &[x, y], &[])?;
+    is_known("conv2d_weight_grad", x, p)?;
     let (xs, ys) = (shape4("conv2d_weight_grad", x)?, shape4("conv2d_weight_grad", y)?);
     let shape = [kernel[0], kernel[1], xs[3], ys[3]];
     let (x_type, y_type) = (x.dtype(), y.dtype());
@@ -69,6 +72,19 @@ pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d)
         Edge::to(y).saving([x]).vjp(move |g, saved| conv2d_in(&saved[0], g, p, y_type)),
     ];
     Tensor::from_op("conv2d_weight_grad", Kernel::Conv2dWeightGrad(p), &[x, y], &shape, edges)
+}
+
+/// Whether the device has the algorithm that is asked for.
+fn is_known(op: &'static str, x: &Tensor, p: Conv2d) -> Result<()> {
+    let backend = x.device().backend();
+    if p.algorithm == Some(Algorithm::Bf16) && !backend.multiplies_bf16() {
+        let (name, float) = (backend.name(), backend.float());
+        return Err(Error::shape(
+            op,
+            format!("device '{name}' multiplies in {float}, got algorithm bf16; choose auto"),
+        ));
+    }
+    Ok(())
 }
 
 fn shape4(op: &'static str, x: &Tensor) -> Result<[usize; 4]> {

@@ -49,11 +49,18 @@ pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
 }
 
 impl Conv {
-    /// The algorithm asked for, if the kernel allows it, else the fastest.
+    /// The algorithm asked for, if the kernel allows it, else the fastest. bf16 pays where products are most of the work, which
+    /// Winograd's form has the fewest of; its factors come in pairs of channels.
     pub(super) fn algorithm(&self, kind: Kind, asked: Option<Algorithm>) -> Algorithm {
+        let chosen = choose(kind, self);
         let is_line = kind == Kind::Forward && Line::new(self).is_some();
-        let fits = |algorithm: &Algorithm| *algorithm != Algorithm::Winograd || self.fits_winograd() || is_line;
-        asked.filter(fits).unwrap_or_else(|| choose(kind, self))
+        let is_paired = self.fits_winograd() && (self.c | self.o).is_multiple_of(2);
+        match asked {
+            Some(Algorithm::Bf16) if chosen == Algorithm::Winograd && is_paired => Algorithm::Bf16,
+            None | Some(Algorithm::Bf16) => chosen,
+            Some(Algorithm::Winograd) if !self.fits_winograd() && !is_line => chosen,
+            Some(algorithm) => algorithm,
+        }
     }
 }
 

@@ -57,9 +57,10 @@ pub fn conv2d(
         return line.run(x, weights, y, accumulate, buffers);
     }
     let passes = [g.pass()];
-    let weights = if algorithm == Algorithm::Winograd {
-        let make = |transformed: &mut [f32]| transform(&passes, w, transformed);
-        cache.get_or(w, Made::Winograd, g, large, transformed_len(&passes), make)
+    let transformed_len = transformed_len(&passes, algorithm);
+    let weights = if transformed_len > 0 {
+        let make = |transformed: &mut [f32]| transform(&passes, algorithm, w, transformed);
+        cache.get_or(w, Made::Winograd(algorithm), g, large, transformed_len, make)
     } else {
         w
     };
@@ -93,13 +94,14 @@ pub fn conv2d_transpose(
     }
     let Scratch { weights, large, cache, buffers, .. } = scratch;
     let (passes, places) = g.phases();
-    let weights = if algorithm == Algorithm::Winograd {
+    let transformed_len = transformed_len(&passes, algorithm);
+    let weights = if transformed_len > 0 {
         let make = |transformed: &mut [f32]| {
             let flipped = grow(weights, w.len());
             g.flip(w, &places, flipped);
-            transform(&passes, flipped, transformed);
+            transform(&passes, algorithm, flipped, transformed);
         };
-        cache.get_or(w, Made::FlippedWinograd, g, large, transformed_len(&passes), make)
+        cache.get_or(w, Made::FlippedWinograd(algorithm), g, large, transformed_len, make)
     } else {
         cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };
@@ -142,16 +144,16 @@ fn clear(out: &mut [f32], accumulate: bool) {
     }
 }
 
-/// Elements of the passes' weights, in Winograd's form.
-fn transformed_len(passes: &[Pass]) -> usize {
-    passes.iter().filter_map(Winograd::new).map(|winograd| winograd.weights_len()).sum()
+/// Elements of the passes' weights in Winograd's form, if the algorithm has it.
+fn transformed_len(passes: &[Pass], algorithm: Algorithm) -> usize {
+    passes.iter().filter_map(|pass| Winograd::new(pass, algorithm)).map(|winograd| winograd.weights_len()).sum()
 }
 
 /// Transforms the passes' weights, which follow one another, into Winograd's form.
-fn transform(passes: &[Pass], weights: &[f32], transformed: &mut [f32]) {
+fn transform(passes: &[Pass], algorithm: Algorithm, weights: &[f32], transformed: &mut [f32]) {
     let (mut weights, mut transformed) = (weights, transformed);
     for pass in passes {
-        let Some(winograd) = Winograd::new(pass) else { continue };
+        let Some(winograd) = Winograd::new(pass, algorithm) else { continue };
         let (own, others) = weights.split_at(pass.depth() * pass.o);
         let (to, rest) = transformed.split_at_mut(winograd.weights_len());
         winograd.transform_weights(own, to);
@@ -175,7 +177,7 @@ fn run(
     let passes: Vec<(Pass, &[f32])> = passes
         .iter()
         .map(|&pass| {
-            let winograd = Winograd::new(&pass).filter(|_| algorithm == Algorithm::Winograd);
+            let winograd = Winograd::new(&pass, algorithm);
             let len = winograd.map_or(pass.depth() * pass.o, |winograd| winograd.weights_len());
             let (own, after) = rest.split_at(len);
             rest = after;

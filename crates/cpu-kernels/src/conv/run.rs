@@ -13,7 +13,7 @@ impl Pass {
             Algorithm::Im2col => images * rows * self.ow * (self.depth() + self.o),
             Algorithm::Shifted => self.gathered(rows) + rows * self.wide() * self.o,
             Algorithm::Direct => self.depth() * self.o,
-            Algorithm::Winograd => Winograd::new(self)
+            Algorithm::Winograd | Algorithm::Bf16 => Winograd::new(self, algorithm)
                 .map_or(0, |winograd| winograd.workspace(images * rows.div_ceil(SIDE) * winograd.wide())),
         }
     }
@@ -35,8 +35,8 @@ impl Pass {
             Algorithm::Im2col => self.im2col(x, weights, tile, to, buffer),
             Algorithm::Shifted => self.shifted(x, weights, tile, to, buffer),
             Algorithm::Direct => direct::run(self, x, weights, tile, to, buffer),
-            Algorithm::Winograd => {
-                let winograd = Winograd::new(self).expect("`Conv::fits_winograd` has looked at the kernel");
+            Algorithm::Winograd | Algorithm::Bf16 => {
+                let winograd = Winograd::new(self, algorithm).expect("`Conv::fits_winograd` has looked at the kernel");
                 winograd.run(x, weights, tile, to, buffer);
             }
         }

@@ -17,7 +17,7 @@ impl Tiling {
     /// Tiles for a pass over n images of `height` rows each.
     pub fn new(pass: &Pass, algorithm: Algorithm, [n, height]: [usize; 2]) -> Self {
         let width = pass.ow.max(1);
-        if algorithm == Algorithm::Winograd {
+        if matches!(algorithm, Algorithm::Winograd | Algorithm::Bf16) {
             let side = |size: usize| size.div_ceil(SIDE);
             // Four tasks at least, but not so small that each reads the weights for a few tiles.
             let most = (n * side(height) * side(width) / 4).clamp(BAND / 4, BAND);
@@ -29,7 +29,7 @@ impl Tiling {
         let room = match algorithm {
             Algorithm::Im2col => (1 << 17) / (pass.depth() + pass.o).max(1),
             Algorithm::Shifted => (1 << 16) / (pass.c + pass.o).max(1),
-            Algorithm::Direct | Algorithm::Winograd => (1 << 19) / (pass.depth() * pass.o).max(1),
+            Algorithm::Direct | Algorithm::Winograd | Algorithm::Bf16 => (1 << 19) / (pass.depth() * pass.o).max(1),
         };
         let pixels = room.min(n * height * width / 32).clamp(48, 512);
         Self::with_pixels(pixels, width, [n, height])

@@ -4,18 +4,19 @@ use super::buffers::grow;
 use super::geometry::Conv;
 use std::collections::HashMap;
 use std::ops::Range;
+use stylegan_tensor::Algorithm;
 
 /// What weights were made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Made {
-    /// In Winograd's form.
-    Winograd,
+    /// In Winograd's form, for one of its algorithms.
+    Winograd(Algorithm),
     /// In Winograd's form along one axis.
     Line,
     /// Arranged for the adjoint.
     Flipped,
     /// Both.
-    FlippedWinograd,
+    FlippedWinograd(Algorithm),
 }
 
 /// Weights by where they lie: whoever owns the memory says which do not change, and when they are gone.

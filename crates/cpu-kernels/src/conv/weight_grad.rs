@@ -27,7 +27,7 @@ pub(super) fn weight_grad(
     accumulate: bool,
     scratch: &mut Scratch,
 ) {
-    if let (Algorithm::Winograd, Some(transforms)) = (algorithm, Winograd::new(pass)) {
+    if let Some(transforms) = Winograd::new(pass, algorithm) {
         return winograd::weight_grad(&transforms, size, [x, y], w, accumulate, scratch);
     }
     let pixels = ((1 << 16) / (pass.c + pass.o)).clamp(128, 512);
@@ -103,7 +103,7 @@ fn add_tile(
             let windows = Matrix::rows(windows, depth).transposed();
             product([depth, pixels, o], windows, Matrix::rows(y, o), sums, o, add);
         }
-        Algorithm::Winograd => unreachable!("`weight_grad` has taken another way"),
+        Algorithm::Winograd | Algorithm::Bf16 => unreachable!("`weight_grad` has taken another way"),
         Algorithm::Shifted => {
             let (wide, length) = (pass.wide(), pass.kw * pass.c);
             let (padded, gradients) = buffer.split_at_mut(pass.gathered(tile.rows));

@@ -56,6 +56,8 @@ pub(super) fn geometry(data: &mut Data, cases: &mut Vec<Case>, (x, w): Shapes, s
         let mut case = Case::new(kernel(p), inputs, &[out]).within(sum_of(terms));
         let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
         case.kernels.extend(others.map(|algorithm| kernel(form(Some(algorithm)))));
+        // Left out where the device does not multiply bf16.
+        case.kernels.push(kernel(form(Some(Algorithm::Bf16))));
         cases.push(case);
     };
     push(Kernel::Conv2d, &x, &w, &y, w[0] * w[1] * w[2]);

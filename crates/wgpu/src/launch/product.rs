@@ -73,7 +73,7 @@ impl Product<'_> {
         let runs = match self.algorithm {
             Some(Algorithm::Im2col | Algorithm::Direct) => 1,
             Some(Algorithm::Shifted) => steps.min(4),
-            None | Some(Algorithm::Winograd) => {
+            None | Some(Algorithm::Winograd | Algorithm::Bf16) => {
                 let most = room(limits) / self.out_len.max(1);
                 // A run is worth 64 terms at least.
                 let least = 64 / terms;

@@ -2,6 +2,7 @@
 //! channels for each point, results transformed back. A stride of 2 with a 4×4 kernel is a sum over the four phases of
 //! the image, each with a 2×2 kernel: the phases make one deeper product.
 
+mod factors;
 mod line;
 mod matrices;
 mod weight_grad;
@@ -11,16 +12,19 @@ pub(super) use matrices::SIDE;
 pub(super) use weight_grad::weight_grad;
 
 use super::pass::{Pass, Target, Tile};
+use crate::bf16;
 use crate::isa::arch;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
+use factors::{Factors, Pairs, Whole};
 use matrices::{Lanes, Matrices, Three, Two};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
+use stylegan_tensor::Algorithm;
 
 /// Columns of the weights that a product takes at once: see `unpacked_product`.
-const PANEL: usize = 64;
+const PANEL: usize = bf16::PANEL;
 /// Tiles whose product with a panel needs no packing, and that fill a task.
 pub(super) const BAND: usize = 48;
 /// Elements between the planes of two points: planes whose size is a power of two would fight for the same places in
@@ -37,23 +41,49 @@ pub(super) struct Winograd {
     taps: usize,
     /// Points along an axis.
     points: usize,
+    /// Whether products are of bf16.
+    bf16: bool,
 }
 
 impl Winograd {
-    /// `None` unless the kernel has 2 or 3 taps along both axes for each phase of the stride.
-    pub fn new(pass: &Pass) -> Option<Self> {
+    /// `None` unless the algorithm has this form, and the kernel 2 or 3 taps along both axes for each phase of the stride.
+    pub fn new(pass: &Pass, algorithm: Algorithm) -> Option<Self> {
         let taps = pass.kh / pass.stride;
+        let is_asked = matches!(algorithm, Algorithm::Winograd | Algorithm::Bf16);
         let fits = pass.kh == pass.kw && taps * pass.stride == pass.kh && (taps == 2 || taps == 3);
-        fits.then_some(Self { pass: *pass, taps, points: taps + SIDE - 1 })
+        let bf16 = algorithm == Algorithm::Bf16;
+        (is_asked && fits).then_some(Self { pass: *pass, taps, points: taps + SIDE - 1, bf16 })
     }
 
     pub(super) fn dispatch(&self, transform: impl Transform) {
-        arch().dispatch(Taps(self.taps, transform));
+        if self.bf16 {
+            bf16::vectorize(Taps(self.taps, transform, Pairs));
+        } else {
+            arch().dispatch(Taps(self.taps, transform, Whole));
+        }
+    }
+
+    /// One of the products, on the calling thread; see [`product`].
+    pub(super) fn product(
+        &self,
+        size: [usize; 3],
+        a: Matrix,
+        b: Matrix,
+        y: &mut [f32],
+        pitch: usize,
+        accumulate: bool,
+    ) {
+        (if self.bf16 { bf16::product } else { product })(size, a, b, y, pitch, accumulate);
     }
 
     /// Length of a product: channels of all phases.
     pub fn depth(&self) -> usize {
         self.pass.stride * self.pass.stride * self.pass.c
+    }
+
+    /// Words that hold so many factors of a sum.
+    pub(super) fn words(&self, factors: usize) -> usize {
+        if self.bf16 { factors.div_ceil(2) } else { factors }
     }
 
     /// Number of products.
@@ -68,12 +98,12 @@ impl Winograd {
 
     /// Elements of the transformed weights.
     pub fn weights_len(&self) -> usize {
-        self.planes() * (self.depth() * self.pass.o + GAP)
+        self.planes() * (self.words(self.depth()) * self.pass.o + GAP)
     }
 
     /// Elements of workspace for `tiles` tiles.
     pub fn workspace(&self, tiles: usize) -> usize {
-        self.planes() * (self.plane(tiles, self.depth()) + self.plane(tiles, PANEL.min(self.pass.o)))
+        self.planes() * (self.plane(tiles, self.words(self.depth())) + self.plane(tiles, PANEL.min(self.pass.o)))
     }
 
     /// Elements between the planes of `tiles` tiles of `channels` channels.
@@ -81,9 +111,9 @@ impl Winograd {
         tiles * channels + GAP
     }
 
-    /// Where panel j of the weights of a point begins, and its width: `[depth, width]`, panels after one another.
+    /// Where panel j of the weights of a point begins, and its width: `[words of a sum, width]`, panels after one another.
     fn panel(&self, first: usize) -> (usize, usize) {
-        (first * self.depth(), PANEL.min(self.pass.o - first))
+        (first * self.words(self.depth()), PANEL.min(self.pass.o - first))
     }
 
     /// `G g Gᵀ` of the weights `[kh, kw, c, o]`.
@@ -91,9 +121,12 @@ impl Winograd {
         assert_eq!(out.len(), self.weights_len());
         assert_eq!(weights.len(), self.pass.depth() * self.pass.o);
         let out = Shared(out.as_mut_ptr());
-        (0..self.depth()).into_par_iter().with_min_len(4).for_each(|row| {
-            let out = &out;
-            self.dispatch(Weights { winograd: self, weights, row, out });
+        // One thread writes both halves of a word.
+        (0..self.words(self.depth())).into_par_iter().with_min_len(4).for_each(|word| {
+            let (out, factors) = (&out, self.depth().div_ceil(self.words(self.depth())));
+            for row in word * factors..((word + 1) * factors).min(self.depth()) {
+                self.dispatch(Weights { winograd: self, weights, row, out });
+            }
         });
     }
 
@@ -108,12 +141,13 @@ impl Winograd {
     /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
     pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let (count, depth, o) = (self.count(tile), self.depth(), self.pass.o);
-        let read = self.plane(count, depth);
+        let words = self.words(depth);
+        let read = self.plane(count, words);
         let (tiles, results) = buffer.split_at_mut(self.planes() * read);
         let place = Shared(tiles.as_mut_ptr());
         for (index, at) in self.places(tile).enumerate() {
-            // SAFETY: `tiles` holds `planes` planes of `count` rows of `depth` elements, and index < count.
-            unsafe { self.transform_input(x, at, 0..depth, &place, read, index) };
+            // SAFETY: `tiles` holds `planes` planes of `count` rows of `words` elements, and index < count.
+            unsafe { self.transform_input(x, at, 0..depth, &place, read, index, false) };
         }
         // Results of one panel stay in the cache until they are transformed back.
         for first in (0..o).step_by(PANEL) {
@@ -121,12 +155,12 @@ impl Winograd {
             let written = self.plane(count, width);
             for point in 0..self.planes() {
                 let a = &tiles[point * read..][..read];
-                let b = &weights[point * (depth * o + GAP) + start..][..depth * width];
+                let b = &weights[point * (words * o + GAP) + start..][..words * width];
                 let y = &mut results[point * written..][..written];
                 for i in (0..count).step_by(BAND) {
-                    let size = [BAND.min(count - i), depth, width];
-                    let [a, b] = [Matrix::rows(&a[i * depth..], depth), Matrix::rows(b, width)];
-                    product(size, a, b, &mut y[i * width..], width, false);
+                    let size = [BAND.min(count - i), words, width];
+                    let [a, b] = [Matrix::rows(&a[i * words..], words), Matrix::rows(b, width)];
+                    self.product(size, a, b, &mut y[i * width..], width, false);
                 }
             }
             let channels = [first, width];
@@ -148,11 +182,14 @@ impl Winograd {
         })
     }
 
-    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for `rows` of the depth.
+    /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for `rows` of the depth: factors of one sum, or
+    /// `across` all of them.
     ///
     /// # Safety
     ///
-    /// `to` is valid for writes of as many elements at `point · plane + index · rows.len()` for every point.
+    /// `to` has room for row `index` of `rows.len()` factors, or for factor `index` of `rows.len()` sums, at `point · plane` for every
+    /// point.
+    #[allow(clippy::too_many_arguments, reason = "a place in the image, and one in the matrix")]
     pub unsafe fn transform_input(
         &self,
         x: &[f32],
@@ -161,25 +198,26 @@ impl Winograd {
         to: &Shared<f32>,
         plane: usize,
         index: usize,
+        across: bool,
     ) {
-        self.dispatch(Input { winograd: self, x, at, rows, to, plane, index });
+        self.dispatch(Input { winograd: self, x, at, rows, to, plane, index, across });
     }
 }
 
 /// What a transform does with the matrices.
 pub(super) trait Transform {
-    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S);
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S);
 }
 
-/// A transform with the matrices for so many taps.
-struct Taps<T>(usize, T);
+/// A transform with the matrices for so many taps, to such factors.
+struct Taps<T, K>(usize, T, K);
 
-impl<T: Transform> WithSimd for Taps<T> {
+impl<T: Transform, K: Factors> WithSimd for Taps<T, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if self.0 == 3 { self.1.with::<S, Three, 3, 6>(simd) } else { self.1.with::<S, Two, 2, 5>(simd) }
+        if self.0 == 3 { self.1.with::<S, K, Three, 3, 6>(simd) } else { self.1.with::<S, K, Two, 2, 5>(simd) }
     }
 }
 
@@ -229,9 +267,9 @@ struct Weights<'a> {
 
 impl Transform for Weights<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { winograd, weights, row, out } = self;
-        let o = winograd.pass.o;
+        let (o, words) = (winograd.pass.o, winograd.words(winograd.depth()));
         let zero = Lanes::zero(simd);
         for j in (0..o).step_by(PANEL) {
             let (start, width) = winograd.panel(j);
@@ -241,9 +279,10 @@ impl Transform for Weights<'_> {
                     F::weights::<S>, R, P, zero,
                     load(u, v) Lanes::load(simd, &weights[winograd.tap(row, u, v) + j + lane..][..count]),
                     store(p, q, value) {
-                        let place = (p * P + q) * (winograd.depth() * o + GAP) + start + row * width + lane;
-                        // SAFETY: the place lies in `out`, of `weights_len` elements; each row has places of its own.
-                        value.store(unsafe { std::slice::from_raw_parts_mut(out.0.add(place), count) });
+                        let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
+                        let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
+                        // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
+                        unsafe { K::across(value, count, out.0.add(place), odd) };
                     }
                 );
             }
@@ -259,14 +298,16 @@ struct Input<'a> {
     to: &'a Shared<f32>,
     plane: usize,
     index: usize,
+    across: bool,
 }
 
 impl Transform for Input<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { winograd, x, at: [image, row, column], rows, to, plane, index } = self;
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, x, at: [image, row, column], rows, to, plane, index, across } = self;
         let Pass { h, w, c, stride, top, left, .. } = winograd.pass;
         let x = &x[image * winograd.pass.image()..][..winograd.pass.image()];
+        let line = winograd.words(rows.len());
         let zero = Lanes::zero(simd);
         for phase in rows.start / c..rows.end.div_ceil(c) {
             let channels = rows.start.max(phase * c) - phase * c..rows.end.min((phase + 1) * c) - phase * c;
@@ -298,9 +339,15 @@ impl Transform for Input<'_> {
                         }
                     },
                     store(p, q, value) {
-                        let place = (p * P + q) * plane + index * rows.len() + phase * c + lane - rows.start;
+                        let (first, place) = (phase * c + lane - rows.start, (p * P + q) * plane);
                         // SAFETY: by the promise of `transform_input`.
-                        value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
+                        unsafe {
+                            if K::PAIRED && across {
+                                K::across(value, count, to.0.add(place + index / 2 * rows.len() + first), index % 2 == 1);
+                            } else {
+                                K::along(value, count, to.0.add(place + index * line), first);
+                            }
+                        }
                     }
                 );
             }
@@ -320,7 +367,7 @@ struct Output<'a, 'b> {
 
 impl Transform for Output<'_, '_> {
     #[inline(always)]
-    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { winograd, results, plane, channels: [channel, width], tile, to } = self;
         let Pass { o, ow, step, first, pitch, .. } = winograd.pass;
         let zero = Lanes::zero(simd);

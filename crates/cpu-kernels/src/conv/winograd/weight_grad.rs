@@ -1,18 +1,19 @@
 //! The adjoint of Winograd's convolution in the weights: of its three steps, in their reversed order.
 
+use super::factors::Factors;
 use super::matrices::{Lanes, Matrices, SIDE};
-use super::{GAP, Transform, Winograd, both_axes};
+use super::{GAP, PANEL, Transform, Winograd, both_axes};
 use crate::conv::buffers::grow;
 use crate::conv::pass::{Pass, Tile};
 use crate::conv::scratch::Scratch;
-use crate::matmul::{Matrix, product};
+use crate::matmul::Matrix;
 use crate::parallel::Shared;
 use pulp::Simd;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Tiles whose transforms are multiplied at once.
-const TILES: usize = 128;
+/// Words of the transforms of tiles that are multiplied at once.
+const WORDS: usize = 128;
 /// Tasks wanted: more would share too little.
 const TASKS: usize = 8;
 /// Elements that the sums of all tasks may take, if one set of sums does not take more.
@@ -37,7 +38,7 @@ impl Plan {
     fn new(winograd: &Winograd, tiles: usize) -> Self {
         let size = [winograd.depth(), winograd.pass.o];
         let most = (SUMS / (winograd.planes() * size[0] * size[1])).clamp(1, TASKS);
-        let chunks = 1 << most.min(tiles.div_ceil(TILES / 2)).ilog2();
+        let chunks = 1 << most.min(tiles.div_ceil(WORDS / 2)).ilog2();
         let mut block = size;
         let count = |block: [usize; 2]| [size[0].div_ceil(block[0]), size[1].div_ceil(block[1])];
         while chunks * count(block)[0] * count(block)[1] < TASKS && block[0].max(block[1]) > BLOCK {
@@ -76,7 +77,8 @@ pub(in crate::conv) fn weight_grad(
     let tile = Tile { image: 0, images: n, row: 0, rows: height };
     let places: Vec<_> = winograd.places(tile).collect();
     let plan = Plan::new(winograd, places.len());
-    let most = TILES.min(places.len());
+    let batch = if winograd.bf16 { 2 * WORDS } else { WORDS };
+    let most = winograd.words(batch.min(places.len()));
     let planes = plan.block.map(|channels| winograd.plane(most, channels));
     let Scratch { large, buffers, .. } = scratch;
     buffers.reserve(winograd.planes() * (planes[0] + planes[1]));
@@ -87,20 +89,35 @@ pub(in crate::conv) fn weight_grad(
         let places = &places[places.len() * chunk / plan.chunks..places.len() * (chunk + 1) / plan.chunks];
         buffers.with(|buffer| {
             let (inputs, grads) = buffer.split_at_mut(winograd.planes() * planes[0]);
-            for (index, places) in places.chunks(TILES).enumerate() {
+            for (index, places) in places.chunks(batch).enumerate() {
                 let [to_inputs, to_grads] = [Shared(inputs.as_mut_ptr()), Shared(grads.as_mut_ptr())];
                 for (index, &at) in places.iter().enumerate() {
                     let (rows, columns) = (rows.clone(), columns.clone());
                     let to = &to_grads;
                     // SAFETY: the buffer's parts hold all planes of `most` tiles of a block's rows and columns.
-                    unsafe { winograd.transform_input(x, at, rows, &to_inputs, planes[0], index) };
-                    winograd.dispatch(OutputGrad { winograd, y, height, at, columns, to, plane: planes[1], index });
+                    unsafe { winograd.transform_input(x, at, rows, &to_inputs, planes[0], index, true) };
+                    winograd.dispatch(OutputGrad {
+                        winograd,
+                        y,
+                        height,
+                        at,
+                        columns,
+                        to,
+                        plane: planes[1],
+                        index,
+                        most,
+                    });
                 }
                 for point in 0..winograd.planes() {
                     let a = Matrix::rows(&inputs[point * planes[0]..], rows.len()).transposed();
-                    let b = Matrix::rows(&grads[point * planes[1]..], columns.len());
                     let sums = &mut sums[point * plan.plane..][..plan.plane];
-                    product([rows.len(), places.len(), columns.len()], a, b, sums, plan.block[1], index > 0);
+                    let panel = if winograd.bf16 { PANEL } else { columns.len() };
+                    for first in (0..columns.len()).step_by(panel) {
+                        let width = panel.min(columns.len() - first);
+                        let b = Matrix::rows(&grads[point * planes[1] + first * most..], width);
+                        let size = [rows.len(), winograd.words(places.len()), width];
+                        winograd.product(size, a, b, &mut sums[first..], plan.block[1], index > 0);
+                    }
                 }
             }
         });
@@ -112,8 +129,8 @@ pub(in crate::conv) fn weight_grad(
     });
 }
 
-/// `A y Aᵀ` of a tile of a gradient: the adjoint of the last transform. It goes to `point · plane + index · columns`,
-/// where `to` has room for it.
+/// `A y Aᵀ` of a tile of a gradient: the adjoint of the last transform. It is row `index` of a matrix at `point · plane`, where
+/// `to` has room for it; pairs are stored in panels of `most` rows.
 struct OutputGrad<'a> {
     winograd: &'a Winograd,
     y: &'a [f32],
@@ -123,17 +140,23 @@ struct OutputGrad<'a> {
     to: &'a Shared<f32>,
     plane: usize,
     index: usize,
+    most: usize,
 }
 
 impl Transform for OutputGrad<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { winograd, y, height, at: [image, row, column], columns, to, plane, index } = self;
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, y, height, at: [image, row, column], columns, to, plane, index, most } = self;
         let Pass { o, ow, .. } = winograd.pass;
         let y = &y[image * height * ow * o..][..height * ow * o];
         let zero = Lanes::zero(simd);
         for lane in columns.clone().step_by(S::F32_LANES) {
             let count = S::F32_LANES.min(columns.end - lane);
+            let at = lane - columns.start;
+            let (line, odd) = if K::PAIRED { (index / 2, index % 2 == 1) } else { (index, false) };
+            let panel = if K::PAIRED { PANEL } else { columns.len() };
+            let first = at / panel * panel;
+            let first = first * most + line * panel.min(columns.len() - first) + at - first;
             both_axes!(
                 F::output_grad::<S>, SIDE, P, zero,
                 load(i, j) if row + i < height && column + j < ow {
@@ -142,9 +165,8 @@ impl Transform for OutputGrad<'_> {
                     zero
                 },
                 store(p, q, value) {
-                    let place = (p * P + q) * plane + index * columns.len() + lane - columns.start;
                     // SAFETY: whoever makes an `OutputGrad` has room for it.
-                    value.store(unsafe { std::slice::from_raw_parts_mut(to.0.add(place), count) });
+                    unsafe { K::across(value, count, to.0.add((p * P + q) * plane + first), odd) };
                 }
             );
         }
@@ -164,7 +186,7 @@ struct WeightsGrad<'a> {
 
 impl Transform for WeightsGrad<'_> {
     #[inline(always)]
-    fn with<S: Simd, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { winograd, plan, sums, row, w, accumulate } = self;
         let zero = Lanes::zero(simd);
         let ([height, width], [_, across]) = (plan.block, plan.blocks);
