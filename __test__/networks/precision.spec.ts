@@ -11,7 +11,6 @@ import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { train, type TrainEvent } from '../../ts/runs/loop.ts'
 import { createState, readGenerator } from '../../ts/training/state.ts'
 import { trainingStep } from '../../ts/training/step.ts'
-import { stylegan, tinyFlags } from '../support/command.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
 import { folder } from '../support/folder.ts'
 
@@ -153,16 +152,6 @@ test('a run in f16 starts from weights of bf16 with a loss scale of its own', as
   const { tensors } = await readSafetensors(snapshotOf(events))
   const [scale] = tensors.get('G_adam/loss_scale')!.values
   t.true(scale! > 8 && scale! < 16.1, `${scale}`)
-})
-
-test('a device without 16 bits is refused by name, before anything is written', async (t) => {
-  const message =
-    'precision: bf16 needs a GPU, device cpu stores feature maps in 32 bits; leave it out, or set device to wgpu'
-  await t.throwsAsync(run(await folder(), { precision, device: 'cpu' }), { instanceOf: RangeError, message })
-  const flags = ['--preset', 'demo', ...tinyFlags, '--data', await tinyDataset(), '--outdir', await folder()]
-  const { code, err } = await stylegan(['train', ...flags, '--precision', 'bf16', '--device', 'cpu'])
-  t.is(code, 1)
-  t.is(err.trim(), `stylegan: ${message.replace('precision:', '--precision:').replace('set device', 'set --device')}`)
 })
 
 test('feature maps that are no multiple of 4 are refused with their side', (t) => {

@@ -17,11 +17,13 @@ interface Surroundings {
   readonly onOutput?: (out: string, kill: (signal: NodeJS.Signals) => void) => void
   /** Where programs are looked for. */
   readonly path?: string
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
-export function stylegan(args: readonly string[], { onOutput, path }: Surroundings = {}): Promise<Result> {
+export function stylegan(args: readonly string[], { onOutput, path, env: more }: Surroundings = {}): Promise<Result> {
   return new Promise((resolve) => {
-    const env = path === undefined ? process.env : { ...process.env, PATH: path }
+    const env = { ...process.env, ...(path === undefined ? {} : { PATH: path }), ...more }
     const child = spawn(process.execPath, [main, ...args], { env })
     let [out, err] = ['', '']
     child.stdout.on('data', (data: Buffer) => {

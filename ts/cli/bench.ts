@@ -31,7 +31,11 @@ export function benchCommand(): Command {
   return new Command('bench')
     .description('Time convolutions, training steps and generation on this machine, in less than half a minute.')
     .option('--device <name>', deviceHelp, 'cpu')
-    .addOption(new Option('--precision <type>', 'what feature maps are stored in').choices(precisions).default('f32'))
+    .addOption(
+      new Option('--precision <type>', 'what feature maps are stored or multiplied in')
+        .choices(precisions)
+        .default('f32'),
+    )
     .addOption(new Option('--seconds <s>', 'length of each measurement').argParser(parsePositive).default(0.5))
     .option('--json', 'print JSON instead of a table')
     .addHelpText(
@@ -43,6 +47,7 @@ STYLEGAN_ISA=avx2 leaves its AVX-512 unused.
 Examples:
   $ stylegan bench
   $ stylegan bench --device wgpu --precision bf16
+  $ stylegan bench --precision bf16
   $ stylegan bench --json > this-machine.json`,
     )
     .action(run)

@@ -24,12 +24,12 @@ function describe(info: CpuInfo | GpuInfo): string {
 
 type Row = [name: string, value: string]
 
-function cpuRows({ name, cores, simd, memoryBytes }: CpuInfo): Row[] {
+function cpuRows({ name, cores, simd, bf16, memoryBytes }: CpuInfo): Row[] {
   return [
     ['name', name],
     ['cores', `${cores}`],
     ['vectors', simd],
-    ['precision', 'f32'],
+    ['precision', bf16 ? 'f32, bf16' : 'f32'],
     ['memory', formatBytes(memoryBytes)],
   ]
 }

@@ -9,6 +9,8 @@ export interface CpuInfo {
   readonly cores: number
   /** The widest vectors that kernels use. */
   readonly simd: string
+  /** Whether convolutions can multiply bf16 by bf16. */
+  readonly bf16: boolean
   readonly memoryBytes: number
   /** Whether `auto` means this device. */
   readonly auto: boolean
@@ -45,6 +47,7 @@ export function listDevices(): [CpuInfo, ...GpuInfo[]] {
     name: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     simd: native.simd(),
+    bf16: native.multipliesBf16(),
     memoryBytes: totalmem(),
     auto: best === undefined,
   } as const

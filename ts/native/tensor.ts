@@ -17,10 +17,11 @@ export type Values = Float32Array | Float64Array | Uint8Array | Int32Array
 
 /**
  * How a convolution is computed; the value is the same for finite numbers. `winograd`, and `auto` where it takes that, turns one
- * infinity into NaN over whole tiles of 4×4 pixels; the others give infinity or NaN to the pixels that see it.
+ * infinity into NaN over whole tiles of 4×4 pixels; the others give infinity or NaN to the pixels that see it. `bf16` is `auto` with
+ * products of bf16 by bf16 where that is faster, on devices that have {@link Device.multipliesBf16}: see `Precision`.
  */
 export type Algorithm = (typeof algorithms)[number]
-const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd'] as const
+const algorithms = ['auto', 'im2col', 'shifted', 'direct', 'winograd', 'bf16'] as const
 
 /** Bytes of a device's memory; `allocations` counts blocks ever taken from the system: flat in a steady loop. */
 export interface Memory {
@@ -62,6 +63,8 @@ export class Device {
   readonly algorithm: Algorithm
   /** Whether feature maps can be stored in 16 bits. */
   readonly storesHalf: boolean
+  /** Whether convolutions can multiply bf16 by bf16, with sums in f32. */
+  readonly multipliesBf16: boolean
   readonly #native: Native.NativeDevice
 
   private constructor(name: string, device: Native.NativeDevice, algorithm: Algorithm) {
@@ -69,6 +72,7 @@ export class Device {
     this.#native = device
     this.float = device.float as 'f32' | 'f64'
     this.storesHalf = device.storesHalf
+    this.multipliesBf16 = device.multipliesBf16
     this.algorithm = algorithm
   }
 

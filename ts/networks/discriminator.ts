@@ -14,7 +14,7 @@ import {
   type Params,
   type ParamSpec,
 } from './params.ts'
-import { mapsOf } from './precision.ts'
+import { algorithmOf, mapsOf } from './precision.ts'
 
 /** Every variable of the discriminator, in the official order, with its shape and how it begins. */
 export function discriminatorSpecs(options: NetworkOptions): ParamSpec[] {
@@ -114,10 +114,11 @@ function trunk(
   const { semantics = {} } = options
   const smooth = configurationOf(options).blur && !semantics.sharpD ? blur : (x: Tensor) => x
   const layer = layerOf(params, options)
+  const algorithm = algorithmOf(options, images.device)
   const down = (name: string, x: Tensor) =>
     semantics.activationBeforePooling
-      ? downscale(act(params, name, conv2d(params, name, smooth(x))), 2)
-      : act(params, name, downConv2d(params, name, smooth(x)))
+      ? downscale(act(params, name, conv2d(params, name, smooth(x), algorithm)), 2)
+      : act(params, name, downConv2d(params, name, smooth(x), algorithm))
   const from = (r: number, x: Tensor) => fromRgb(params, rgbName(R, r), x, mapsOf(options, images.device), semantics)
   const [, H, W, C] = images.dims4()
   const factor = H / 2 ** top
@@ -130,7 +131,7 @@ function trunk(
   let x = from(top, native)
   for (let r = top; r >= 3; r--) {
     const [conv, halving] = blockNames(r)
-    x = layer(conv, x)
+    x = layer(conv, x, (x) => act(params, conv, conv2d(params, conv, x, algorithm)))
     onMaps(x)
     x = layer(halving, x, (x) => down(halving, x))
     onMaps(x)

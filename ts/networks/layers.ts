@@ -39,30 +39,36 @@ export function act(params: Params, name: string, x: Tensor): Tensor {
 }
 
 /** 3×3 convolution with zero padding, no bias. */
-export function conv2d(params: Params, name: string, x: Tensor): Tensor {
-  return scope(() => x.conv2d(equalised(params, name, heGain), { padding: same }))
+export function conv2d(params: Params, name: string, x: Tensor, algorithm = x.device.algorithm): Tensor {
+  return scope(() => x.conv2d(equalised(params, name, heGain), { padding: same, algorithm }))
 }
 
 /**
  * Nearest upscale by 2, then a 3×3 convolution, as one transposed convolution with a 4×4 kernel: the same function with
  * 2.25 times less work. The official fused form leaves out the turn that makes both forms equal.
  */
-export function upConv2d(params: Params, name: string, x: Tensor, fused: boolean): Tensor {
+export function upConv2d(
+  params: Params,
+  name: string,
+  x: Tensor,
+  fused: boolean,
+  algorithm = x.device.algorithm,
+): Tensor {
   return scope(() => {
     const [, height, width] = x.dims4()
     const kernel = effectiveWeight(params, name, (weight) => {
       const w = weight.permute([0, 1, 3, 2])
       return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
     })
-    return x.conv2dTranspose(kernel, [2 * height, 2 * width], { stride: 2, padding: same })
+    return x.conv2dTranspose(kernel, [2 * height, 2 * width], { stride: 2, padding: same, algorithm })
   })
 }
 
 /** 3×3 convolution, then the mean of each 2×2 pixels, as one 4×4 convolution with stride 2. */
-export function downConv2d(params: Params, name: string, x: Tensor): Tensor {
+export function downConv2d(params: Params, name: string, x: Tensor, algorithm = x.device.algorithm): Tensor {
   return scope(() => {
     const kernel = effectiveWeight(params, name, (weight) => spread(weight, gainOf(weight, heGain) / 4))
-    return x.conv2d(kernel, { stride: 2, padding: same })
+    return x.conv2d(kernel, { stride: 2, padding: same, algorithm })
   })
 }
 
@@ -100,9 +106,18 @@ export function upscaleBilinear(x: Tensor): Tensor {
 }
 
 /** The first layer of a resolution up to its noise: upscale, convolution, blur. */
-export function upLayer(params: Params, name: string, x: Tensor, fused: boolean, semantics: Semantics = {}): Tensor {
+export function upLayer(
+  params: Params,
+  name: string,
+  x: Tensor,
+  fused: boolean,
+  semantics: Semantics = {},
+  algorithm = x.device.algorithm,
+): Tensor {
   return scope(() => {
-    const up = semantics.bilinear ? conv2d(params, name, upscaleBilinear(x)) : upConv2d(params, name, x, fused)
+    const up = semantics.bilinear
+      ? conv2d(params, name, upscaleBilinear(x), algorithm)
+      : upConv2d(params, name, x, fused, algorithm)
     const biased = semantics.biasBeforeBlur ? up.biasAct(get(params, `${name}/bias`), 1) : up
     return semantics.sharpG ? biased : blur(biased)
   })

@@ -1,11 +1,12 @@
-/** What feature maps are stored in, and what a device must be able to do for it. */
+/** What feature maps are stored in or multiplied in, and what a device must be able to do for it. */
 import { optionError } from '../files/option-names.ts'
-import { Rng, scope, type Device, type FloatType, type Tensor } from '../native/index.ts'
+import { Rng, scope, type Algorithm, type Device, type FloatType, type Tensor } from '../native/index.ts'
 
 /**
  * What the feature maps of both networks are stored in. With 16 bits they take half of the memory; a GPU computes in f32 all the same and
- * rounds what it stores, except that one with units for small matrices multiplies f16 by f16. Weights, their gradients, styles, statistics,
- * noise, images, logits and losses are f32.
+ * rounds what it stores, except that one with units for small matrices multiplies f16 by f16. A CPU stores f32, and with AVX512-BF16 bf16 is
+ * what its convolutions multiply, with sums in f32. Weights, their gradients, styles, statistics, noise, images, logits and losses are
+ * f32.
  */
 export type Precision = (typeof precisions)[number]
 /** bf16 has f32's range and 8 significant bits; f16 has 11, but a range so small that training scales its losses (optimizer.ts). */
@@ -18,16 +19,25 @@ interface Stored {
 
 /** The element type of feature maps on a device: its own float is the `f32` of {@link Precision}. */
 export function mapsOf({ precision = 'f32' }: Stored, device: Device): FloatType {
-  return precision === 'f32' ? device.float : precision
+  return precision === 'f32' || !device.storesHalf ? device.float : precision
 }
 
-/** @throws RangeError if the device stores feature maps in 32 bits, the precision is of 16 */
-export function checkPrecision({ precision = 'f32' }: Stored, device: Device): void {
-  if (precision === 'f32' || device.storesHalf) return
+/** How the convolutions of feature maps are computed on a device. */
+export function algorithmOf({ precision }: Stored, device: Device): Algorithm {
+  return precision === 'bf16' && !device.storesHalf ? 'bf16' : device.algorithm
+}
+
+/** What a check asks of a device. */
+type Abilities = Pick<Device, 'name' | 'float' | 'storesHalf' | 'multipliesBf16'>
+
+/** @throws RangeError if the precision is of 16 bits, and the device neither stores nor multiplies it */
+export function checkPrecision({ precision = 'f32' }: Stored, device: Abilities): void {
+  if (precision === 'f32' || device.storesHalf || (precision === 'bf16' && device.multipliesBf16)) return
   const bits = device.float === 'f32' ? 32 : 64
+  const needed = precision === 'bf16' ? 'a GPU, or a CPU with AVX512-BF16' : 'a GPU'
   throw optionError(
     (name) =>
-      `${name('precision')}: ${precision} needs a GPU, device ${device.name} stores feature maps in ${bits} bits; leave it out, or set ${name('device')} to wgpu`,
+      `${name('precision')}: ${precision} needs ${needed}, device ${device.name} stores and multiplies feature maps in ${bits} bits; leave it out, or set ${name('device')} to wgpu`,
   )
 }
 

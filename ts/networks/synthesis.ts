@@ -17,7 +17,7 @@ import {
   type ParamSpec,
   type SynthesisNetworkOptions,
 } from './params.ts'
-import { mapsOf } from './precision.ts'
+import { algorithmOf, mapsOf } from './precision.ts'
 
 /**
  * Where noise comes from: drawn afresh, the network's own buffers, none at all, or one tensor `[N or 1, H, W, 1]` a layer.
@@ -95,6 +95,7 @@ export function synthesis(
   const has = configurationOf(options)
   const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
+  const algorithm = algorithmOf(options, dlatents[0]!.device)
   let before: Tensor | undefined
   const layer = (
     index: number,
@@ -129,8 +130,8 @@ export function synthesis(
       }
       const [up, conv] = blockNames(r)
       if (fade > 0 && r === top) before = x
-      x = layer(2 * r - 4, up, x, of, (x) => upLayer(params, up, x, isFused(r), semantics))
-      x = layer(2 * r - 3, conv, x, of)
+      x = layer(2 * r - 4, up, x, of, (x) => upLayer(params, up, x, isFused(r), semantics, algorithm))
+      x = layer(2 * r - 3, conv, x, of, (x) => conv2d(params, conv, x, algorithm))
     }
     const image = toRgb(params, rgbName(R, top), x)
     if (before === undefined) return image

@@ -15,7 +15,7 @@ import {
   type ParamSpec,
   type SynthesisNetworkOptions,
 } from './params.ts'
-import { mapsOf } from './precision.ts'
+import { algorithmOf, mapsOf } from './precision.ts'
 
 export function traditionalSpecs(options: SynthesisNetworkOptions): ParamSpec[] {
   const { resolution, numChannels, dlatentSize } = options
@@ -62,12 +62,13 @@ export function traditional(params: Params, w: Tensor, lod: number, options: Syn
   return scope(() => {
     let x = layer('4x4/Dense', w, (w) => denseInput(params, `${at}4x4/Dense`, w))
     x = layer('4x4/Conv', x).cast(mapsOf(options, w.device))
+    const algorithm = algorithmOf(options, w.device)
     let before = x
     for (let r = 3; r <= top; r++) {
       const [up, conv] = blockNames(r)
       before = x
-      x = layer(up, x, (x) => smooth(upConv2d(params, at + up, x, isFused(r))))
-      x = layer(conv, x)
+      x = layer(up, x, (x) => smooth(upConv2d(params, at + up, x, isFused(r), algorithm)))
+      x = layer(conv, x, (x) => conv2d(params, at + conv, x, algorithm))
     }
     const image = toRgb(params, at + rgbName(R, top), x)
     if (fade === 0) return image

@@ -4,7 +4,7 @@ import { networkOptions, resolveConfig, scheduleOptions, type TrainConfig } from
 import { streams } from '../data/sampler.ts'
 import { Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { frozen } from '../networks/params.ts'
-import { checkPrecision, mapsOf, type Precision } from '../networks/precision.ts'
+import { algorithmOf, checkPrecision, mapsOf, type Precision } from '../networks/precision.ts'
 import { renderLatents } from '../figures/render.ts'
 import { progressAt } from '../training/schedule.ts'
 import { createState, type TrainingState } from '../training/state.ts'
@@ -74,7 +74,7 @@ export interface ConvolutionShape {
   readonly O: number
   readonly k: number
   readonly stride: number
-  /** What images are stored in; default f32. */
+  /** What images are stored or multiplied in; default f32. */
   readonly precision?: Precision
 }
 
@@ -84,7 +84,8 @@ export function convolutionWorkloads(device: Device, shape: ConvolutionShape): W
   checkPrecision(shape, device)
   const rng = new Rng(1)
   const pad = k === 1 ? 0 : 1
-  const options = { stride, padding: [pad, pad, pad, pad] as const }
+  const algorithm = algorithmOf(shape, device)
+  const options = { stride, padding: [pad, pad, pad, pad] as const, algorithm }
   const x = rng.normal(device, [N, side, side, C]).cast(mapsOf(shape, device))
   const w = rng.normal(device, [k, k, C, O])
   const y = x.conv2d(w, options)
@@ -107,7 +108,7 @@ export interface NetworkShape {
   readonly fmapMax: number
   readonly batch: number
   readonly latentSize?: number
-  /** What feature maps are stored in; default f32. */
+  /** What feature maps are stored or multiplied in; default f32. */
   readonly precision?: Precision
 }
 

@@ -129,12 +129,12 @@ export const options = {
     flag: '--device <name>',
     help: 'cpu, auto (the best GPU, else cpu), wgpu (a GPU; wgpu:1 the second), or reference (slow and exact)',
   }),
-  /** What feature maps are stored in; see {@link Precision}. */
+  /** What feature maps are stored in, or multiplied in on a CPU; see {@link Precision}. */
   precision: option({
     rule: oneOf(precisions),
     default: 'f32', // official dtype
     flag: '--precision <type>',
-    help: "what feature maps are stored in: f32, or on a GPU bf16 or f16, which halve their memory; all else is f32, except that a GPU with matrix units multiplies f16 by f16. bf16 has f32's range; f16 is finer, and scales losses",
+    help: "what feature maps are stored in: f32, or on a GPU bf16 or f16, which halve their memory; all else is f32, except that a GPU with matrix units multiplies f16 by f16. bf16 has f32's range; f16 is finer, and scales losses. On a CPU with AVX512-BF16, bf16 is what convolutions multiply: faster, in the same memory",
   }),
   /** Snapshot whose weights the run starts from. */
   resume: option({

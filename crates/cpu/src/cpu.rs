@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 use rayon::ThreadPoolBuilder;
-use stylegan_cpu_kernels::bf16::is_supported;
 use stylegan_cpu_kernels::conv::Scratch;
 use stylegan_cpu_kernels::is_large;
 use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
@@ -62,7 +61,7 @@ impl Executor for Cpu {
     }
 
     fn multiplies_bf16() -> bool {
-        is_supported()
+        crate::multiplies_bf16()
     }
 
     /// The loop runs inside of a pool of its own: the thread that launches a kernel computes its share of it. From outside

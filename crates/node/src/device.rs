@@ -114,6 +114,12 @@ pub fn simd() -> &'static str {
     stylegan_cpu::isa::simd()
 }
 
+/// Whether convolutions of the device `cpu` can multiply bf16 by bf16.
+#[napi(js_name = "multipliesBf16", catch_unwind)]
+pub fn multiplies_bf16() -> bool {
+    stylegan_cpu::multiplies_bf16()
+}
+
 #[napi]
 impl NativeDevice {
     #[napi(factory, catch_unwind)]

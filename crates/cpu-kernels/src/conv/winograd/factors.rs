@@ -1,6 +1,6 @@
 //! What the factors of the products are: f32, or bf16 in pairs of neighbours in a sum, of which a word holds two.
 
-use super::matrices::Lanes;
+use super::matrices::{Lanes, Matrices, RoughThree, Three};
 use crate::bf16;
 use pulp::Simd;
 
@@ -8,6 +8,9 @@ use pulp::Simd;
 pub(in crate::conv) trait Factors {
     /// Whether a word holds two.
     const PAIRED: bool;
+
+    /// The matrices for 3 taps that fit their roundings.
+    type Three: Matrices<3, 6>;
 
     /// Puts numbers that belong to one sum into its words, the first of them as its factor `first`.
     ///
@@ -29,6 +32,7 @@ pub(super) struct Whole;
 
 impl Factors for Whole {
     const PAIRED: bool = false;
+    type Three = Three;
 
     #[inline(always)]
     unsafe fn along<S: Simd>(numbers: Lanes<S>, count: usize, words: *mut f32, first: usize) {
@@ -48,6 +52,7 @@ pub(super) struct Pairs;
 
 impl Factors for Pairs {
     const PAIRED: bool = true;
+    type Three = RoughThree;
 
     #[inline(always)]
     unsafe fn along<S: Simd>(numbers: Lanes<S>, count: usize, words: *mut f32, first: usize) {

@@ -17,7 +17,7 @@ use crate::isa::arch;
 use crate::matmul::{Matrix, product};
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
-use matrices::{Lanes, Matrices, Three, Two};
+use matrices::{Lanes, Matrices, Two};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -217,7 +217,7 @@ impl<T: Transform, K: Factors> WithSimd for Taps<T, K> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if self.0 == 3 { self.1.with::<S, K, Three, 3, 6>(simd) } else { self.1.with::<S, K, Two, 2, 5>(simd) }
+        if self.0 == 3 { self.1.with::<S, K, K::Three, 3, 6>(simd) } else { self.1.with::<S, K, Two, 2, 5>(simd) }
     }
 }
 
