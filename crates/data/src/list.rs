@@ -145,7 +145,11 @@ fn summary(left_out: &[LeftOut]) -> String {
         return String::new();
     }
     let foreign = kinds.iter().any(|(kind, _)| is_foreign(kind));
-    let list: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let counted = |(kind, count): &(&str, usize)| match count {
+        1 => format!("1 {kind}"),
+        _ => format!("{count} {}", kind.replacen("picture", "pictures", 1)),
+    };
+    let list: Vec<_> = kinds.iter().map(counted).collect();
     let remedy = if foreign { format!("; {}", format::REMEDY) } else { String::new() };
     format!(", found {}{remedy}", list.join(", "))
 }

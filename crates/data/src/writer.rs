@@ -17,6 +17,7 @@ use crate::{Error, Result, check_channels, level_name, log2_resolution};
 /// interruption, goes on with [`Writer::open`].
 #[derive(Debug)]
 pub struct Writer {
+    #[cfg(unix)]
     dir: PathBuf,
     resolution: usize,
     channels: usize,
@@ -143,6 +144,7 @@ impl Writer {
             |log2: usize| Table::open(dir.join(level_name(log2)), options, "|u1", vec![1 << log2, 1 << log2, channels]);
         let largest = log2_resolution(resolution)?;
         Ok(Writer {
+            #[cfg(unix)]
             dir: dir.to_owned(),
             resolution,
             channels,

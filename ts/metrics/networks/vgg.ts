@@ -17,7 +17,7 @@ import { asFloats, bilinearTensorflow, checkImages, resize } from './resize.ts'
 
 export interface Vgg {
   readonly device: Device
-  /** Filters `[3, 3, C, O]`, dense weights `[out, in]` and biases, in torchvision's names. */
+  /** Filters `[3, 3, C, O]`, dense weights `[in, out]` and biases, in torchvision's names. */
   readonly params: Params
   /** Of the weight file, in hexadecimal. */
   readonly sha256: string
@@ -35,11 +35,12 @@ const stages = [
 /** Feature maps of relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3. */
 export const vggChannels = stages.map(({ channels }) => channels)
 
-/** Dense layers before the classes: number in torchvision's `classifier`, inputs, outputs. */
+/** Dense layers before the classes: number in torchvision's `classifier`, channels and side of its inputs. */
 const dense = [
-  [0, 512 * 7 * 7, 4096],
-  [3, 4096, 4096],
+  { number: 0, channels: 512, side: 7 },
+  { number: 3, channels: 4096, side: 1 },
 ] as const
+const outputs = 4096
 
 /** Every layer's name and the shape of its weights in torchvision's file. */
 export const vggLayers: readonly (readonly [name: string, shape: readonly number[]])[] = [
@@ -49,7 +50,7 @@ export const vggLayers: readonly (readonly [name: string, shape: readonly number
       return [`features.${number}`, [channels, C, 3, 3]] as const
     }),
   ),
-  ...dense.map(([number, inputs, outputs]) => [`classifier.${number}`, [outputs, inputs]] as const),
+  ...dense.map(({ number, channels, side }) => [`classifier.${number}`, [outputs, channels * side ** 2]] as const),
 ]
 
 /** Mean and deviation of ImageNet's pixels in 0 to 1 (torchvision). */
@@ -68,10 +69,16 @@ export async function loadVgg(device: Device, path: string, options?: WeightFile
 /** VGG-16 with the weights of a file's content; `path` is named in errors. */
 export function vggOf(device: Device, file: WeightFile, path: string): Vgg {
   const params = new Map(vggTrunk(device, file, path))
-  for (const [number, inputs, outputs] of dense) {
+  for (const { number, channels, side } of dense) {
     const name = `classifier.${number}`
+    const inputs = channels * side ** 2
     const values = weight(file.weights, `${name}.weight`, [outputs, inputs], path)
-    params.set(`${name}/weight`, device.tensor(values, [outputs, inputs]))
+    // As images are: a product reads it several times as fast, and torchvision's counts channels first.
+    const turned = () => device.tensor(values, [outputs, channels, side, side]).permute([2, 3, 1, 0])
+    params.set(
+      `${name}/weight`,
+      scope(() => turned().reshape([inputs, outputs])),
+    )
     params.set(`${name}/bias`, device.tensor(weight(file.weights, `${name}.bias`, [outputs], path), [outputs]))
   }
   return { device, params, sha256: file.sha256 }
@@ -128,11 +135,10 @@ export function vggFc({ params }: Vgg, images: Tensor): Tensor {
     const shift = mean.map((value, c) => -value / deviation[c]!)
     let x = affineByChannel(resize(asFloats(images), inputSize, bilinearTensorflow), scale, shift)
     for (let stage = 0; stage < stages.length; stage++) x = vggStage(params, x, stage)
-    // torchvision's dense weights count channels first.
-    const maps = maxPool(x, 2, 2).permute([0, 3, 1, 2])
+    const maps = maxPool(x, 2, 2)
     return dense.reduce(
-      (y, [number]) => {
-        const z = y.matmul(get(params, `classifier.${number}/weight`), { transposeB: true })
+      (y, { number }) => {
+        const z = y.matmul(get(params, `classifier.${number}/weight`))
         return z.biasAct(get(params, `classifier.${number}/bias`), 0)
       },
       maps.reshape([maps.shape[0]!, 512 * 7 * 7]),

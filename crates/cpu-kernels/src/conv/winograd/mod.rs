@@ -256,6 +256,8 @@ fn prefetch(x: &[f32], at: usize) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch(x.as_ptr().wrapping_add(at).cast(), _MM_HINT_T0);
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (x, at);
 }
 
 struct Weights<'a> {
