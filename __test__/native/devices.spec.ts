@@ -21,7 +21,15 @@ function stylegan(
   })
 }
 
-const cpu: CpuInfo = { device: 'cpu', name: 'CPU', cores: 2, simd: 'AVX2', bf16: false, memoryBytes: 2 ** 33, auto: false }
+const cpu: CpuInfo = {
+  device: 'cpu',
+  name: 'CPU',
+  cores: 2,
+  simd: 'AVX2',
+  bf16: false,
+  memoryBytes: 2 ** 33,
+  auto: false,
+}
 const gpu = (device: string, kind: string, auto: boolean): GpuInfo => ({
   device,
   name: `a ${kind} one`,
