@@ -169,8 +169,8 @@ impl Messages {
         let all = 0..part(own).len();
         let (sum, sums) = self.exchange(Tag::Sums, take(&mut parts[0]), |_| all.clone(), sums)?;
         parts[0] = sum;
-        for rank in 0..size {
-            let sum = if rank == own { &parts[0] } else { &sums[rank] };
+        for (rank, other) in sums.iter().enumerate() {
+            let sum = if rank == own { &parts[0] } else { other };
             let Range { start, end } = part(rank);
             piece[start * 4..end * 4].copy_from_slice(bytemuck::cast_slice(sum));
         }

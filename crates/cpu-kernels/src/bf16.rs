@@ -41,6 +41,7 @@ mod x86 {
     use pulp::x86::V4;
     use pulp::{Simd, WithSimd};
     use std::arch::x86_64::*;
+    use std::mem::transmute;
 
     /// Rows of a register tile: with 4 registers of columns, 24 sums, 4 of b and 1 of a of the 32 registers.
     const ROWS: usize = 6;
@@ -64,7 +65,7 @@ mod x86 {
     unsafe fn round<S: Simd>(value: S::f32s) -> __m256i {
         assert!(size_of::<S::f32s>() == 64);
         // SAFETY: both are registers of 16 numbers; the CPU has the instruction by the caller's promise.
-        unsafe { std::mem::transmute(_mm512_cvtneps_pbh(std::mem::transmute_copy(&value))) }
+        unsafe { transmute(_mm512_cvtneps_pbh(std::mem::transmute_copy(&value))) }
     }
 
     /// Rounds the first `count` numbers to bf16, one after another.
@@ -169,8 +170,9 @@ mod x86 {
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let row = _mm512_set1_epi32(a.add(i * a_step[0] + l * a_step[1]).cast::<i32>().read());
+                    let row = transmute::<__m512i, __m512bh>(row);
                     for (sum, column) in sums.iter_mut().zip(columns) {
-                        *sum = _mm512_dpbf16_ps(*sum, std::mem::transmute(row), std::mem::transmute(column));
+                        *sum = _mm512_dpbf16_ps(*sum, row, transmute::<__m512i, __m512bh>(column));
                     }
                 }
             }

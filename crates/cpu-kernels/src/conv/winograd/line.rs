@@ -54,11 +54,11 @@ impl Tables {
             for (k, c) in polynomial.iter().enumerate() {
                 input[i][k] = (c / scale) as f32;
             }
-            for k in 0..taps {
-                weights[i][k] = (power(k, taps) / value * scale) as f32;
+            for (k, to) in weights[i][..taps].iter_mut().enumerate() {
+                *to = (power(k, taps) / value * scale) as f32;
             }
-            for k in 0..side {
-                output[k][i] = power(k, side) as f32;
+            for (k, to) in output[..side].iter_mut().enumerate() {
+                to[i] = power(k, side) as f32;
             }
         }
         Self { input, weights, output }
