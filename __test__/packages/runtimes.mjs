@@ -66,6 +66,7 @@ for (const [index, { name, install, train }] of managers.entries()) {
     copyFileSync(join(root, '__test__/packages/train.mjs'), join(cwd, 'train.mjs'))
     const caches = {
       npm_config_cache: join(scratch, 'cache'),
+      YARN_GLOBAL_FOLDER: join(cwd, 'yarn'),
       DENO_DIR: join(cwd, 'deno'),
       BUN_INSTALL_CACHE_DIR: join(cwd, 'bun'),
     }

@@ -35,7 +35,8 @@ export interface DrawOptions {
 export function drawOptions(command: Command, { truncation = true, scale = 'at least 128 pixels wide' } = {}): Command {
   command.requiredOption('--network <path>', networkHelp)
   if (truncation) {
-    const help = 'truncation: 1 draws from all that was learned, 0 draws the mean image; below 0 the opposites'
+    const help =
+      'truncation: 1 draws from all that was learned, 0 the mean in layers before --trunc-cutoff; below 0 the opposites'
     command.addOption(new Option('--trunc <psi>', `${help} (default 0.7, without styles 1)`).argParser(parsePsi))
   }
   return command
