@@ -1,15 +1,14 @@
 """Features of pytorch-fid's Inception and torchvision's VGG-16 in PyTorch, a side of `npm run bench:peers`.
 
-One JSON request a line from stdin, one JSON answer a line to stdout. Modes: eager, in PyTorch's own layout; eager-last and
+Modes: eager, in PyTorch's own layout; eager-last and
 compiled-last, channels last; frozen-last, with weights as constants, laid out as oneDNN likes them.
 """
-import json
-import sys
 import time
-import traceback
 
 import torch
 import torchvision
+
+from serve import serve
 
 
 def inception():
@@ -53,13 +52,5 @@ class Side:
         return {'seconds': time.perf_counter() - began}
 
 
-answers, sys.stdout = sys.stdout, sys.stderr
-side = Side()
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        answer = getattr(side, request.pop('op'))(**request)
-    except Exception as error:
-        answer = {'error': f'{type(error).__name__}: {(str(error).strip() or "no message").splitlines()[0]}'}
-        traceback.print_exc()
-    print(json.dumps(answer), file=answers, flush=True)
+if __name__ == '__main__':
+    serve(Side())

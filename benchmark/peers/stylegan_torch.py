@@ -1,7 +1,6 @@
 """StyleGAN configuration F in PyTorch, in the four ways that make PyTorch fast: a peer of `npm run bench:peers`.
 
-Reads one JSON request a line from stdin and answers each with one JSON line on stdout. Parameters come from a snapshot of
-ours by their official names, so that both sides compute the same numbers. Modes:
+Parameters come from a snapshot of ours by their official names, so that both sides compute the same numbers. Modes:
 
 eager           the official form of the resampling convolutions: nearest upscale and 3x3, 3x3 and average pool, the 4x4
                 "fused" form from 128x128 on (fused_scale 'auto'); channels_last
@@ -11,17 +10,16 @@ compiled, compiled-fused    the same two through torch.compile; R1 by nested tor
 …-nchw          each of them in PyTorch's own layout
 """
 import contextlib
-import json
 import math
 import statistics
-import sys
 import time
-import traceback
 
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from serve import serve
 
 HE = math.sqrt(2)
 CHANNELS_LAST = torch.channels_last
@@ -397,20 +395,5 @@ class Side:
         return {}
 
 
-def serve():
-    # What libraries print goes to stderr: stdout is for answers.
-    answers, sys.stdout = sys.stdout, sys.stderr
-    side = Side()
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = getattr(side, request.pop('op'))(**request)
-        except Exception as error:
-            text = str(error).strip().splitlines()
-            answer = {'error': f'{type(error).__name__}: {text[0] if text else "no message"}'}
-            traceback.print_exc()
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 if __name__ == '__main__':
-    serve()
+    serve(Side())
