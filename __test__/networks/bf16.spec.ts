@@ -3,26 +3,19 @@ import test from 'ava'
 import { Device, grad, Rng, scope, type Algorithm, type Tensor } from '../../ts/native/index.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
 import { checkPrecision } from '../../ts/networks/precision.ts'
-import { train, type TrainEvent } from '../../ts/runs/loop.ts'
-import { resolveConfig, type ConfigOverrides } from '../../ts/training/config.ts'
+import type { ConfigOverrides } from '../../ts/training/config.ts'
 import { readGenerator } from '../../ts/training/state.ts'
 import { stylegan, tinyFlags } from '../support/command.ts'
 import { folder } from '../support/folder.ts'
-import { tinyConfig, tinyDataset } from '../support/tiny.ts'
+import { apartFromF32, snapshotOf, trained } from '../support/precision.ts'
+import { tinyDataset } from '../support/tiny.ts'
 
 const cpu = Device.open('cpu')
 
 /** Enough feature maps for products of bf16 at 8×8. */
 const sizes = { fmapBase: 64, fmapMax: 16, lodInitialResolution: 8, device: 'cpu' } as const
 
-async function run(outdir: string, overrides: ConfigOverrides): Promise<TrainEvent[]> {
-  const config = resolveConfig('demo', { ...tinyConfig, ...sizes, data: await tinyDataset(), outdir, ...overrides })
-  const events: TrainEvent[] = []
-  for await (const event of train(config)) events.push(event)
-  return events
-}
-
-const snapshotOf = (events: readonly TrainEvent[]) => events.findLast((event) => event.type === 'snapshot')!.path
+const run = (outdir: string, overrides: ConfigOverrides) => trained(outdir, { ...sizes, ...overrides })
 
 const size = (values: ArrayLike<number>) => Math.sqrt(Array.from(values).reduce((sum, value) => sum + value ** 2, 0))
 
@@ -57,22 +50,7 @@ for (const [name, [k, stride, side]] of Object.entries(shapes)) {
 
 test('the first six steps in bf16 on the CPU have nearly the losses of f32', async (t) => {
   if (!cpu.multipliesBf16) return t.pass()
-  const six = { tick: 0.008, kimg: 0.048, snap: 100 }
-  const [wide, half] = await Promise.all(
-    (['f32', 'bf16'] as const).map(async (precision) => {
-      const events = await run(await folder(), { ...six, precision })
-      return events.filter((event) => event.type === 'tick').map(({ stats }) => stats)
-    }),
-  )
-  t.is(wide!.length, 6)
-  const names = ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']
-  const apart = wide!.map((expected, step) => {
-    const differences = names.map((name) => {
-      return Math.abs(expected[name]! - half![step]![name]!) / Math.max(1, Math.abs(expected[name]!))
-    })
-    return Math.max(...differences)
-  })
-  t.log(`at most ${apart.map((difference) => difference.toFixed(4)).join(', ')} apart`)
+  const apart = await apartFromF32(t, 'bf16', sizes)
   // As on a GPU: precision.spec.ts.
   t.true(apart[0]! < 2 * 2 ** -8)
   t.true(apart.every((difference) => difference < 50 * 2 ** -8))

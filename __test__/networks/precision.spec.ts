@@ -8,45 +8,22 @@ import { checkProducts } from '../../ts/networks/precision.ts'
 import { renderLatents } from '../../ts/figures/render.ts'
 import { progressAt } from '../../ts/training/schedule.ts'
 import { readSafetensors } from '../../ts/files/safetensors.ts'
-import { train, type TrainEvent } from '../../ts/runs/loop.ts'
 import { createState, readGenerator } from '../../ts/training/state.ts'
 import { trainingStep } from '../../ts/training/step.ts'
-import { tinyConfig, tinyDataset } from '../support/tiny.ts'
 import { folder } from '../support/folder.ts'
+import { apartFromF32, snapshotOf, trained } from '../support/precision.ts'
 
 const device = 'wgpu'
 const precision = 'bf16'
 
-async function run(outdir: string, overrides: ConfigOverrides): Promise<TrainEvent[]> {
-  const config = resolveConfig('demo', { ...tinyConfig, data: await tinyDataset(), outdir, device, ...overrides })
-  const events: TrainEvent[] = []
-  for await (const event of train(config)) events.push(event)
-  return events
-}
-
-const snapshotOf = (events: readonly TrainEvent[]) => events.findLast((event) => event.type === 'snapshot')!.path
+const run = (outdir: string, overrides: ConfigOverrides) => trained(outdir, { device, ...overrides })
 
 for (const [precision, halfStep] of [
   ['bf16', 2 ** -8],
   ['f16', 2 ** -11],
 ] as const) {
   test(`the first six steps in ${precision} have nearly the losses of f32`, async (t) => {
-    const six = { tick: 0.008, kimg: 0.048, snap: 100, lodInitialResolution: 8 }
-    const [wide, half] = await Promise.all(
-      (['f32', precision] as const).map(async (precision) => {
-        const events = await run(await folder(), { ...six, precision })
-        return events.filter((event) => event.type === 'tick').map(({ stats }) => stats)
-      }),
-    )
-    t.is(wide!.length, 6)
-    const names = ['Loss/D', 'Loss/G', 'Loss/r1_penalty', 'Loss/scores/real', 'Loss/scores/fake']
-    const apart = wide!.map((expected, step) => {
-      const differences = names.map((name) => {
-        return Math.abs(expected[name]! - half![step]![name]!) / Math.max(1, Math.abs(expected[name]!))
-      })
-      return Math.max(...differences)
-    })
-    t.log(`at most ${apart.map((difference) => difference.toFixed(4)).join(', ')} apart`)
+    const apart = await apartFromF32(t, precision, { device, lodInitialResolution: 8 })
     // A feature map is off by half a step. Adam's first steps, nearly signs of gradients, enlarge that.
     t.true(apart[0]! < 2 * halfStep)
     t.true(apart.every((difference) => difference < 50 * halfStep))
