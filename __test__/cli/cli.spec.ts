@@ -68,6 +68,22 @@ test('a dry run prints options, layers and what each phase of the timeline will 
   t.deepEqual(await readdir(outdir), [])
 })
 
+test('a dry run refuses a precision that the device has not, and prints nothing before', async (t) => {
+  const { code, out, err } = await stylegan([
+    'train',
+    '--preset',
+    'demo',
+    '--precision',
+    'f16',
+    '--device',
+    'cpu',
+    '-n',
+  ])
+  t.is(code, 1)
+  t.is(out, '')
+  t.regex(err, /--precision: f16 needs a GPU, device cpu/)
+})
+
 test('a dry run finds missing data and an output that cannot be made, as a training would', async (t) => {
   const dir = await folder()
   await writeFile(join(dir, 'a-file'), '')

@@ -83,6 +83,7 @@ const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--height', '5'], /height: an even number of at most 8 rows is expected, got 5/],
   [['generate', '--seeds', '0', '--outdir', '/dev/null/out'], /\/dev\/null\/out.*: a folder is expected/],
   [['mix', '--rows', '0', '--cols', '1', '--styles', '9'], /styles: layers from 0 to 3 are expected, got 9/],
+  [['mix', '--rows', '0', '--cols', '1', '--styles', '0-100'], /--styles.*layers up to 99 are expected, got 100/],
   [['mix', '--rows', '0'], /--rows and --cols: both are expected, got one/],
   [['mix', '--rows', '0', '--cols', '1', '--paper'], /--rows and --cols and --paper: one of them/],
   [['mix', '--paper', '--styles', '0'], /--styles and --paper: one of them is expected, got both/],

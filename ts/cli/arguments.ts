@@ -250,9 +250,10 @@ export function parseLayers(text: string): number[] {
   return text.split('+').flatMap((part) => {
     const range = /^(\d+)(?:-(\d+))?$/.exec(part.trim())
     const [first, last] = [Number(range?.[1]), Number(range?.[2] ?? range?.[1])]
-    if (!range || last < first || last > 99) {
+    if (!range || last < first) {
       throw new InvalidArgumentError(`layers such as 0-3, 4-7+9 are expected, got '${part}'.`)
     }
+    if (last > 99) throw new InvalidArgumentError(`layers up to 99 are expected, got ${last}.`)
     return Array.from({ length: last - first + 1 }, (_, i) => first + i)
   })
 }

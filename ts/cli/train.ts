@@ -16,6 +16,7 @@ import { layerTable } from '../networks/layer-table.ts'
 import { chooseDevice, Device, ofFirst, type Processes } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
+import { checkPrecision } from '../networks/precision.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
@@ -168,9 +169,11 @@ async function runAlone(
   }
   if (dryRun) {
     await checkFiles(config)
+    const opened = Device.open(config.device)
+    checkPrecision(config, opened)
     begin()
     if (!isFirst) return
-    const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), Device.open(config.device)))
+    const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), opened))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })
     else console.log(describeEstimate(estimate))
     return
