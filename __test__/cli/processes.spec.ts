@@ -106,11 +106,15 @@ withMpi('SIGUSR1 saves first, and the same command goes on', async (t, starter) 
   const outdir = await folder()
   const upTo = (kimg: number) => ['--kimg', String(kimg), '--tick', '0.8']
   // Much longer than the signal may take on a busy machine.
-  const run = training(starter, 2, await flagsIn(outdir, ...upTo(100)))
+  const flags = await flagsIn(outdir, ...upTo(100))
+  const codes = join(await folder(), 'codes')
+  const recorded = ['sh', '-c', 'trap "" USR1; "$@"; echo $? >> "$0"', codes, process.execPath, main]
+  const run = start([...starter.command, '-n', '2', ...recorded, 'train', '--preset', 'demo', ...flags])
   await run.until(/^Pictures .*fakes/m)
   run.child.kill('SIGUSR1')
-  const { code, out } = await run
-  t.not(code, 0)
+  const { out } = await run
+  // MPICH's mpiexec itself ends with 0 in one of twenty such ends, also for programs without MPI.
+  t.deepEqual((await readFile(codes, 'utf8')).trim().split('\n'), ['138', '138'])
   t.regex(out, /Stopping after this step[\s\S]*Snapshot[\s\S]*Stopped after \d+\.\d kimg/)
   const further = upTo(Number(/Stopped after ([\d.]+)/.exec(out)?.[1]) + 0.4)
   const { code: end, out: words } = await training(starter, 2, await flagsIn(outdir, ...further))

@@ -95,6 +95,9 @@ export async function joinProcesses({
     )
   }
   checkConnection(env)
+  // UCX, which MPI libraries send with, exchanges brk in the running program to hear of memory that is given back. With UCX 1.13 one of
+  // a hundred processes then lost the end of its heap. Without it only what is sent by RDMA costs more.
+  process.env['UCX_MEM_EVENTS'] ??= 'n'
   const named = library ?? env['STYLEGAN_MPI']
   const tried: string[] = []
   for (const name of named ? [named] : launch.libraries) {
