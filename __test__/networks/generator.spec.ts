@@ -204,6 +204,24 @@ for (const config of ['A', 'F'] as const) {
   })
 }
 
+test('a frozen generator holds no copies of large weights but those of its upscales, and draws the same', async (t) => {
+  const wide = { ...tinyNetwork, resolution: 8, fmapBase: 1024, fmapMax: 128, mappingFmaps: 256 }
+  const large = { ...wide, latentSize: 256, dlatentSize: 256, mappingLayers: 4 }
+  const own = Device.open('cpu')
+  const { params, flat } = createNetwork(own, generatorSpecs(large), new Rng(1))
+  const latents = new Rng(3).normal(own, [2, 256])
+  const draw = (of: Params) => generate(of, latents, { noise: 'const' }, large)
+  const expected = draw(params)
+  await own.synchronize()
+  const { live } = own.memory()
+  const found = draw(frozen(params))
+  await own.synchronize()
+  const upscale = 4 * 16 * 128 * 128
+  t.true(own.memory().live - live < upscale + (4 * flat.size) / 20)
+  const largest = Math.max(...(await expected.data()).map(Math.abs))
+  t.true((await difference(found, expected)) < 1e-5 * largest)
+})
+
 test('drawing holds the feature maps of two layers at a time, not of all', async (t) => {
   const own = Device.open('reference')
   const { params } = createNetwork(own, generatorSpecs(options), new Rng(1))

@@ -1,7 +1,7 @@
 /** Layers shared by the networks: functions of (params, inputs). Images are `[N, H, W, C]`. Each function is a scope. */
 import { concat, scope, type FloatType, type Tensor } from '../native/index.ts'
 import type { Semantics } from './semantics.ts'
-import { effectiveWeight, equalised, gainOf, get, type Params } from './params.ts'
+import { effectiveWeight, factors, gainOf, get, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
 const alpha = 0.2
@@ -19,7 +19,8 @@ export function dense(
 ): Tensor {
   return scope(() => {
     const bias = get(params, `${name}/bias`)
-    const y = x.matmul(equalised(params, name, gain, lrmul))
+    const [input, weight] = factors(params, name, x, gain, lrmul)
+    const y = input.matmul(weight)
     return y.biasAct(lrmul === 1 ? bias : bias.mul(lrmul), linear ? 1 : alpha)
   })
 }
@@ -28,7 +29,8 @@ export function dense(
 export function denseInput(params: Params, name: string, w: Tensor): Tensor {
   return scope(() => {
     // The official gain is a quarter of He's (networks_progan.py).
-    const y = w.matmul(equalised(params, name, heGain / 4))
+    const [input, weight] = factors(params, name, w, heGain / 4)
+    const y = input.matmul(weight)
     return y.reshape([w.shape[0]!, y.shape[1]! / 16, 4, 4]).permute([0, 2, 3, 1])
   })
 }
@@ -40,7 +42,10 @@ export function act(params: Params, name: string, x: Tensor): Tensor {
 
 /** 3×3 convolution with zero padding, no bias. */
 export function conv2d(params: Params, name: string, x: Tensor, algorithm = x.device.algorithm): Tensor {
-  return scope(() => x.conv2d(equalised(params, name, heGain), { padding: same, algorithm }))
+  return scope(() => {
+    const [input, weight] = factors(params, name, x, heGain)
+    return input.conv2d(weight, { padding: same, algorithm })
+  })
 }
 
 /**
@@ -188,7 +193,10 @@ function adain(x: Tensor, style: Tensor, own: number): Tensor {
 /** 1×1 convolution to the image's channels, from feature maps of any type to the device's float. */
 export function toRgb(params: Params, name: string, x: Tensor): Tensor {
   const dtype = x.device.float
-  return scope(() => x.conv2d(equalised(params, name, 1), { dtype }).biasAct(get(params, `${name}/bias`), 1))
+  return scope(() => {
+    const [input, weight] = factors(params, name, x, 1)
+    return input.conv2d(weight, { dtype }).biasAct(get(params, `${name}/bias`), 1)
+  })
 }
 
 /** 1×1 convolution from the image's channels to feature maps of type `dtype`, leaky ReLU. */
@@ -200,7 +208,8 @@ export function fromRgb(
   { linearFromRgb }: Semantics = {},
 ): Tensor {
   return scope(() => {
-    const maps = x.conv2d(equalised(params, name, heGain), { dtype })
+    const [input, weight] = factors(params, name, x, heGain)
+    const maps = input.conv2d(weight, { dtype })
     return maps.biasAct(get(params, `${name}/bias`), linearFromRgb ? 1 : alpha)
   })
 }

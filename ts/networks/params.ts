@@ -269,6 +269,23 @@ export function equalised(params: Params, name: string, gain: number, lrmul = 1)
   return effectiveWeight(params, name, (weight) => weight.mul(gainOf(weight, gain, lrmul)))
 }
 
+/** Elements of a weight from which on a scaled copy of it is worth avoiding. */
+const largeWeight = 1 << 16
+
+/**
+ * The factors of a layer's product: the input and the {@link equalised} weight, or the scaled input and the weight itself, where
+ * a processor draws with {@link frozen} parameters and one image's input is much smaller. So no copies of large weights are held.
+ */
+export function factors(params: Params, name: string, x: Tensor, gain: number, lrmul = 1): [x: Tensor, w: Tensor] {
+  const weight = get(params, `${name}/weight`)
+  const image = x.shape.slice(1).reduce((a, b) => a * b, 1)
+  const isSmall = weight.size >= largeWeight && 4 * image <= weight.size
+  if (isSmall && x.device.name === 'cpu' && isFrozen(params)) {
+    return [x.mul(gainOf(weight, gain, lrmul)), effectiveWeight(params, name, (weight) => weight)]
+  }
+  return [x, equalised(params, name, gain, lrmul)]
+}
+
 /**
  * What a weight is multiplied with, gain / √fan-in · lrmul, so that every weight learns at one rate (Karras et al. 2017,
  * section 4.1; official get_weight). The fan-in is the product of all axes but the last.

@@ -10,6 +10,7 @@ pub mod conv;
 pub mod elementwise;
 pub mod isa;
 pub mod matmul;
+pub mod memory;
 pub mod movement;
 pub mod normalize;
 mod parallel;

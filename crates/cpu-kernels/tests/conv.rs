@@ -7,6 +7,7 @@ use stylegan_tensor::Algorithm;
 mod convolutions;
 use convolutions::{KINDS, Operands, compute, conv, operands, reference};
 mod values;
+use values::numbers;
 
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {
@@ -192,5 +193,39 @@ fn winograds_convolution_rounds_to_a_hundred_thousandth_of_the_largest_result() 
             let [plain, winograd] = [error(Algorithm::Im2col), error(Algorithm::Winograd)];
             assert!(winograd <= 1e-5, "{kind:?} {size}x{size}: {winograd:e}, im2col {plain:e}");
         }
+    }
+}
+
+#[test]
+fn a_frozen_kernel_that_upscales_agrees_with_the_definition() {
+    for (n, [h, w, c], o) in [(1, [2, 4, 130], 65), (2, [8, 6, 70], 67), (1, [64, 64, 64], 64), (3, [16, 16, 130], 64)]
+    {
+        let g = conv(n, [h, w, c], [4, 4, o], 2, [1; 4]).unwrap();
+        let mut with = operands(&g);
+        let thirds = numbers(9 * c * o, 4);
+        with.w.fill(0.0);
+        for (tap, shift) in (0..9).flat_map(|tap| (0..4).map(move |shift| (tap, shift))) {
+            let to = (tap / 3 + shift / 2) * 4 + tap % 3 + shift % 2;
+            let terms = &thirds[tap * c * o..][..c * o];
+            with.w[to * c * o..][..c * o].iter_mut().zip(terms).for_each(|(w, term)| *w += term);
+        }
+        let expected = reference(Kind::Transpose, &g, &with);
+        let largest = expected.iter().fold(0f64, |largest, x| largest.max(x.abs()));
+        let mut scratch = Scratch::new();
+        let mut run = |threads: usize| {
+            let Operands { x, y, w } = &mut with;
+            x.fill(f32::NAN);
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            scratch.freeze(Some(w));
+            pool.install(|| conv2d_transpose(&g, y, w, x, None, false, &mut scratch));
+            x.clone()
+        };
+        let found = run(1);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-5 * largest, "{g:?}: {found} {expected}");
+        }
+        assert_eq!(run(3), found);
+        // Of the weights only the nine products' are kept: not the sixteen taps of the passes.
+        assert!(scratch.bytes() < 4 * (9 * (c * o + 16) + 4 * 9 * (48 * (o + 64) + 2 * 16)), "{}", scratch.bytes());
     }
 }

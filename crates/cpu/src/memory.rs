@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
+use stylegan_cpu_kernels::memory::zeros;
 use stylegan_tensor::{DType, Error, Operand, Result};
 
 /// The elements of an input.
@@ -31,11 +32,8 @@ impl SliceMut<'_> {
 
 /// A block of `len` zeros, or `None` if there is no memory for it.
 pub(crate) fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
-    fn block<T: candle_core::WithDType>(len: usize) -> Option<Tensor> {
-        let mut elements = Vec::new();
-        elements.try_reserve_exact(len).ok()?;
-        elements.resize(len, T::zero());
-        Tensor::from_vec(elements, len, &Device::Cpu).ok()
+    fn block<T: candle_core::WithDType + bytemuck::Zeroable>(len: usize) -> Option<Tensor> {
+        Tensor::from_vec(zeros::<T>(len)?, len, &Device::Cpu).ok()
     }
     match dtype {
         DType::F32 => block::<f32>(len),

@@ -6,6 +6,7 @@
 mod buffers;
 mod choice;
 mod direct;
+mod doubled;
 mod geometry;
 mod pass;
 mod run;
@@ -87,6 +88,12 @@ pub fn conv2d_transpose(
     g.assert_lengths("conv2d_transpose", x, y, w);
     if w.is_empty() {
         return clear(x, accumulate);
+    }
+    if algorithm.is_none() && !accumulate && doubled::fits(g) {
+        let Scratch { cache, buffers, .. } = scratch;
+        if let Some(planes) = cache.get_if_frozen(w, Made::Doubled, g, || doubled::prepare(g, w)) {
+            return doubled::run(g, y, planes, x, buffers);
+        }
     }
     let algorithm = g.algorithm(Kind::Transpose, algorithm);
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {

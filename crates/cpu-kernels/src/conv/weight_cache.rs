@@ -17,6 +17,8 @@ pub(super) enum Made {
     Flipped,
     /// Both.
     FlippedWinograd(Algorithm),
+    /// For the products of an upscale; nothing where the weights are not those of one.
+    Doubled,
 }
 
 /// Weights by where they lie: whoever owns the memory says which do not change, and when they are gone.
@@ -56,13 +58,26 @@ impl WeightCache {
             make(out);
             return out;
         }
-        // Images of every size share them.
-        let form = Conv { n: 0, h: 0, w: 0, oh: 0, ow: 0, ..*g };
-        self.made.entry((range(weights), what, form)).or_insert_with(|| {
+        self.made.entry((range(weights), what, form(g))).or_insert_with(|| {
             let mut out = vec![0.0; len];
             make(&mut out);
             out
         })
+    }
+
+    /// What `make` makes once of weights that do not change, if anything.
+    pub fn get_if_frozen(
+        &mut self,
+        weights: &[f32],
+        what: Made,
+        g: &Conv,
+        make: impl FnOnce() -> Option<Vec<f32>>,
+    ) -> Option<&[f32]> {
+        if self.frozen.as_ref() != Some(&range(weights)) {
+            return None;
+        }
+        let made = self.made.entry((range(weights), what, form(g))).or_insert_with(|| make().unwrap_or_default());
+        Some(&made[..]).filter(|made| !made.is_empty())
     }
 
     /// Elements held.
@@ -74,4 +89,9 @@ impl WeightCache {
 fn range(memory: &[f32]) -> Range<usize> {
     let bytes = memory.as_ptr_range();
     bytes.start as usize..bytes.end as usize
+}
+
+/// What images of every size share.
+fn form(g: &Conv) -> Conv {
+    Conv { n: 0, h: 0, w: 0, oh: 0, ow: 0, ..*g }
 }

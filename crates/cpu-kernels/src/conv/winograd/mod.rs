@@ -29,7 +29,7 @@ const PANEL: usize = bf16::PANEL;
 pub(super) const BAND: usize = 48;
 /// Elements between the planes of two points: planes whose size is a power of two would fight for the same places in
 /// the cache.
-pub(super) const GAP: usize = 16;
+pub(in crate::conv) const GAP: usize = 16;
 /// A place in an image that lies outside of it.
 const OUTSIDE: usize = usize::MAX;
 
