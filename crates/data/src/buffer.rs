@@ -25,3 +25,9 @@ pub(crate) fn give(buffer: Vec<u8>) {
         KEPT.set(buffer);
     }
 }
+
+/// Call it before many images: until a large block was freed once, glibc gives what an image took back to the system,
+/// which then clears a hundred pages for the next image. Other allocators take no notice.
+pub(crate) fn settle() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(MOST_BYTES)));
+}

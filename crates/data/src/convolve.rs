@@ -73,7 +73,7 @@ pub(crate) fn resize(from: &Source, (width, height): (usize, usize), kernel: Ker
 }
 
 /// New rows from number `first` on.
-fn vertical(from: &Source, weights: &Weights, first: usize, strip: &mut [u8], words: &mut Vec<i16>) {
+fn vertical(from: &Source, weights: &Weights, first: usize, strip: &mut [u8], words: &mut Vec<u8>) {
     let row = from.width * from.channels;
     let new = first..first + strip.len() / row;
     for left in (0..row).step_by(STRIP) {
@@ -176,8 +176,11 @@ fn transpose(from: &[u8], columns: usize, to: &mut [u8]) {
     for top in (0..rows).step_by(TILE) {
         for left in (0..columns).step_by(TILE) {
             if top + TILE <= rows && left + TILE <= columns {
-                let tile = std::array::from_fn(|y| from[(top + y) * columns + left..].first_chunk().copied());
-                for (x, row) in turned(tile.map(Option::unwrap_or_default)).iter().enumerate() {
+                let mut tile = [[0; TILE]; TILE];
+                for (y, row) in tile.iter_mut().enumerate() {
+                    row.copy_from_slice(&from[(top + y) * columns + left..][..TILE]);
+                }
+                for (x, row) in turned(tile).iter().enumerate() {
                     to[(left + x) * rows + top..][..TILE].copy_from_slice(row);
                 }
                 continue;

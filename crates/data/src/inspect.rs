@@ -5,6 +5,7 @@ use std::io::Cursor;
 use image::{ExtendedColorType, ImageDecoder, ImageReader};
 use rayon::prelude::*;
 
+use crate::buffer;
 use crate::decode::{decode_read, known_format};
 use crate::profile::changes_colours;
 use crate::{Input, Key, Recipe, Result, Same, Seen};
@@ -37,6 +38,7 @@ pub fn inspect_chunk(
     recipe: &Recipe,
     seen: &mut Seen,
 ) -> Result<Vec<Result<Facts, String>>> {
+    buffer::settle();
     let examined: Vec<Result<(Facts, Key)>> =
         inputs.par_iter().with_max_len(1).map(|input| examine(input, recipe)).collect();
     let mut facts = Vec::with_capacity(inputs.len());

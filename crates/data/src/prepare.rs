@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::buffer;
 use crate::decode::decode_read;
 use crate::{Error, Image, Input, Key, Recipe, Result, Same, Seen, Writer, fit, pyramid};
 
@@ -58,6 +59,7 @@ pub fn prepare_chunk(
         let (expected, found) = (writer.channels(), recipe.channels);
         return Err(Error::Argument(format!("images of {expected} channels are expected, got {found}")));
     }
+    buffer::settle();
     let needs_key = dedupe.is_some();
     let levels = |input: &Input| {
         let bytes = input.bytes()?;

@@ -135,21 +135,38 @@ pub(crate) fn thumbnail(image: &Image, side: usize) -> Result<Image> {
 ///
 /// [`Error::Argument`] if the image is not square with a side that is a power of two from 4 to 16384.
 pub fn pyramid(image: &Image) -> Result<Vec<Vec<u8>>> {
-    let (mut side, channels) = (image.width(), image.channels());
+    let (side, channels) = (image.width(), image.channels());
     if image.height() != side {
         return Err(Error::Argument(format!("a pyramid needs a square image, got {side}x{}", image.height())));
     }
-    let count = log2_resolution(side)? - 1;
-    let mut levels = Vec::with_capacity(count);
-    levels.push(image.pixels().to_vec());
-    let mut unrounded = Vec::new();
-    while side > 4 {
-        unrounded =
-            if levels.len() == 1 { halved(image.pixels(), side, channels) } else { halved(&unrounded, side, channels) };
-        side /= 2;
-        levels.push(unrounded.iter().map(|&v| rounded(v)).collect());
+    let mut below = Vec::with_capacity(log2_resolution(side)? - 2);
+    let mut half = side / 2;
+    while half >= 4 {
+        below.push(Level { level: Vec::with_capacity(half * half * channels), waiting: Vec::new() });
+        half /= 2;
     }
-    Ok(levels)
+    for rows in image.pixels().chunks_exact(2 * side * channels) {
+        let (upper, lower) = rows.split_at(side * channels);
+        add(&mut below, halved(upper, lower, channels), channels);
+    }
+    Ok(std::iter::once(image.pixels().to_vec()).chain(below.into_iter().map(|below| below.level)).collect())
+}
+
+/// A level that is being made, row by row: unrounded levels, which are four times as large, are never whole.
+struct Level {
+    level: Vec<u8>,
+    /// The unrounded row that has no row below it yet.
+    waiting: Vec<f32>,
+}
+
+/// The next row of the first of `levels`, and what follows from it in the others.
+fn add(levels: &mut [Level], row: Vec<f32>, channels: usize) {
+    let [first, below @ ..] = levels else { return };
+    first.level.extend(row.iter().map(|&value| rounded(value)));
+    match std::mem::take(&mut first.waiting) {
+        upper if upper.is_empty() => first.waiting = row,
+        upper => add(below, halved(&upper, &row, channels), channels),
+    }
 }
 
 /// The nearest byte, of two the even one. Beyond 2^23 an f32 has no fraction, so that adding it rounds; calling
@@ -159,26 +176,21 @@ fn rounded(value: f32) -> u8 {
     ((value + WHOLE) - WHOLE) as u8
 }
 
-/// The 2x2 box averages of `[side, side, channels]`.
-fn halved<T: Copy + Into<f32>>(level: &[T], side: usize, channels: usize) -> Vec<f32> {
+/// The 2x2 box averages of two rows.
+fn halved<T: Copy + Into<f32>>(upper: &[T], lower: &[T], channels: usize) -> Vec<f32> {
     match channels {
-        1 => halve::<T, 1>(level, side),
-        3 => halve::<T, 3>(level, side),
-        _ => halve::<T, 4>(level, side),
+        1 => halve::<T, 1>(upper, lower),
+        3 => halve::<T, 3>(upper, lower),
+        _ => halve::<T, 4>(upper, lower),
     }
 }
 
-fn halve<T: Copy + Into<f32>, const C: usize>(level: &[T], side: usize) -> Vec<f32> {
-    let row = side * C;
-    let mut half = Vec::with_capacity(level.len() / 4);
-    for rows in level.chunks_exact(2 * row) {
-        let (upper, lower) = rows.split_at(row);
-        for (a, b) in
-            upper.as_chunks::<C>().0.as_chunks::<2>().0.iter().zip(lower.as_chunks::<C>().0.as_chunks::<2>().0)
-        {
-            let [a0, a1, b0, b1] = [a[0], a[1], b[0], b[1]].map(|pixel| pixel.map(Into::<f32>::into));
-            half.extend(std::array::from_fn::<f32, C, _>(|c| (a0[c] + a1[c] + b0[c] + b1[c]) * 0.25));
-        }
+fn halve<T: Copy + Into<f32>, const C: usize>(upper: &[T], lower: &[T]) -> Vec<f32> {
+    let mut half = vec![0.0; upper.len() / 2];
+    let pairs = upper.as_chunks::<C>().0.as_chunks::<2>().0.iter().zip(lower.as_chunks::<C>().0.as_chunks::<2>().0);
+    for (to, (a, b)) in half.as_chunks_mut::<C>().0.iter_mut().zip(pairs) {
+        let [a0, a1, b0, b1] = [a[0], a[1], b[0], b[1]].map(|pixel| pixel.map(Into::<f32>::into));
+        *to = std::array::from_fn(|c| (a0[c] + a1[c] + b0[c] + b1[c]) * 0.25);
     }
     half
 }

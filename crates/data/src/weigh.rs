@@ -19,7 +19,7 @@ pub(crate) struct Sums<'a> {
 }
 
 /// Writes the sums, rounded to bytes, `stride` bytes from one to the next. `words` is a buffer for many calls.
-pub(crate) fn weigh(sums: &Sums, out: &mut [u8], stride: usize, words: &mut Vec<i16>) {
+pub(crate) fn weigh(sums: &Sums, out: &mut [u8], stride: usize, words: &mut Vec<u8>) {
     let last = |rows: usize, stride: usize| rows.saturating_sub(1) * stride + sums.columns;
     assert!(sums.bytes.len() >= last(sums.rows, sums.stride) && out.len() >= last(sums.parts.len(), stride));
     assert!(sums.parts.iter().all(|(first, range)| range.len() <= sums.rows.saturating_sub(*first).div_ceil(2)));
@@ -81,13 +81,15 @@ macro_rules! kernel {
             pub(super) const COLUMNS: usize = $columns;
             /// Words of two rows in a register.
             const WORDS: usize = COLUMNS / 2;
+            /// Rows between the one that is read and the one that is fetched: the processor sees no order in strips.
+            const AHEAD: usize = 16;
 
             /// # Safety
             ///
             /// The processor must have the features, and `sums` at least [`COLUMNS`] columns. All rows and sums must
             /// be within their slices.
             #[target_feature(enable = $features)]
-            pub(super) unsafe fn weigh(sums: &Sums, out: &mut [u8], stride: usize, words: &mut Vec<i16>) {
+            pub(super) unsafe fn weigh(sums: &Sums, out: &mut [u8], stride: usize, words: &mut Vec<u8>) {
                 let begin = sums.parts.iter().map(|(first, _)| *first).min().unwrap_or(0);
                 let ends = sums.parts.iter().map(|(first, range)| first + 2 * range.len());
                 let end = ends.max().unwrap_or(0).min(sums.rows);
@@ -95,9 +97,19 @@ macro_rules! kernel {
                 // The last columns overlap those before.
                 let left = |group: usize| (group * COLUMNS).min(sums.columns - COLUMNS);
                 let zero = $zero();
-                words.resize((end - begin).div_ceil(2) * groups * 4 * WORDS, 0);
-                let at = words.as_mut_ptr();
+                let bytes = (end - begin).div_ceil(2) * groups * 4 * COLUMNS;
+                words.resize(words.len().max(bytes + COLUMNS), 0);
+                let shift = words.as_ptr().align_offset(COLUMNS);
+                // A register that lies in two lines of the cache takes twice as long.
+                let at: *mut i16 = words[shift..][..bytes].as_mut_ptr().cast();
                 for (k, row) in (begin..end).step_by(2).enumerate() {
+                    for ahead in [AHEAD, AHEAD + 1] {
+                        for line in (0..sums.columns).step_by(64) {
+                            // Never read, so it may lie beyond the end.
+                            let place = sums.bytes.as_ptr().wrapping_add((row + ahead) * sums.stride + line);
+                            _mm_prefetch::<_MM_HINT_T0>(place.cast());
+                        }
+                    }
                     // Beyond the last row its own bytes stand, without weight.
                     let [upper, lower] = [row, (row + 1).min(end - 1)].map(|row| row * sums.stride);
                     for group in 0..groups {
