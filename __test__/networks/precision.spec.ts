@@ -1,6 +1,12 @@
 /** Feature maps in 16 bits, on whatever GPU there is; `.ci/run` installs a software one. Without any, these tests fail. */
 import test from 'ava'
-import { resolveConfig, scheduleOptions, type ConfigOverrides } from '../../ts/training/config.ts'
+import {
+  checkPrecisionOf,
+  networkOptions,
+  resolveConfig,
+  scheduleOptions,
+  type ConfigOverrides,
+} from '../../ts/training/config.ts'
 import { chooseDevice, Device, grad, Rng, scope } from '../../ts/native/index.ts'
 import { configurations } from '../../ts/networks/configurations.ts'
 import { pixelNorm } from '../../ts/networks/layers.ts'
@@ -132,7 +138,10 @@ test('a run in f16 starts from weights of bf16 with a loss scale of its own', as
 })
 
 test('feature maps that are no multiple of 4 are refused with their side', (t) => {
-  const refused = (overrides: ConfigOverrides) => () => resolveConfig('demo', { ...overrides, precision })
+  const gpu = Device.open(chooseDevice(device).device)
+  const refused = (overrides: ConfigOverrides) => () => {
+    checkPrecisionOf(networkOptions(resolveConfig('demo', { ...overrides, precision })), gpu)
+  }
   t.throws(refused({ fmapMax: 6 }), {
     instanceOf: RangeError,
     message:

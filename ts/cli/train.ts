@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import {
+  checkPrecisionOf,
   networkOptions,
   parseMetrics,
   runName,
@@ -16,7 +17,6 @@ import { layerTable } from '../networks/layer-table.ts'
 import { chooseDevice, Device, ofFirst, type Processes } from '../native/index.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import { checkPrecision } from '../networks/precision.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
@@ -170,7 +170,7 @@ async function runAlone(
   if (dryRun) {
     await checkFiles(config)
     const opened = Device.open(config.device)
-    checkPrecision(config, opened)
+    checkPrecisionOf(networkOptions(config), opened)
     begin()
     if (!isFirst) return
     const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), opened))

@@ -38,6 +38,11 @@ export interface GpuInfo {
   readonly auto: boolean
 }
 
+/** Whether convolutions of the device `cpu` could multiply bf16 by bf16, but for `STYLEGAN_ISA`. */
+export function hidesBf16(): boolean {
+  return native.hidesBf16()
+}
+
 /** The processor, then the GPUs in the order of their names, fastest kind first. */
 export function listDevices(): [CpuInfo, ...GpuInfo[]] {
   const adapters = call(() => native.adapters())
@@ -46,7 +51,7 @@ export function listDevices(): [CpuInfo, ...GpuInfo[]] {
     device: 'cpu',
     name: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
-    simd: native.simd(),
+    simd: call(() => native.simd()),
     bf16: native.multipliesBf16(),
     memoryBytes: totalmem(),
     auto: best === undefined,

@@ -1,6 +1,6 @@
 /** What feature maps are stored in or multiplied in, and what a device must be able to do for it. */
 import { optionError } from '../files/option-names.ts'
-import { Rng, scope, type Algorithm, type Device, type FloatType, type Tensor } from '../native/index.ts'
+import { hidesBf16, Rng, scope, type Algorithm, type Device, type FloatType, type Tensor } from '../native/index.ts'
 
 /**
  * What the feature maps of both networks are stored in. With 16 bits they take half of the memory; a GPU computes in f32 all the same and
@@ -33,6 +33,12 @@ type Abilities = Pick<Device, 'name' | 'float' | 'storesHalf' | 'multipliesBf16'
 /** @throws RangeError if the precision is of 16 bits, and the device neither stores nor multiplies it */
 export function checkPrecision({ precision = 'f32' }: Stored, device: Abilities): void {
   if (precision === 'f32' || device.storesHalf || (precision === 'bf16' && device.multipliesBf16)) return
+  if (precision === 'bf16' && device.name === 'cpu' && hidesBf16()) {
+    throw optionError(
+      (name) =>
+        `${name('precision')}: bf16 needs AVX512-BF16, which this CPU has and STYLEGAN_ISA=avx2 hides; unset STYLEGAN_ISA, leave ${name('precision')} out, or set ${name('device')} to wgpu`,
+    )
+  }
   const bits = device.float === 'f32' ? 32 : 64
   const needed = precision === 'bf16' ? 'a GPU, or a CPU with AVX512-BF16' : 'a GPU'
   throw optionError(

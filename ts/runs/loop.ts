@@ -6,10 +6,17 @@ import { nameOfImages } from '../data/memory.ts'
 import { anyOf, crc32c, Device, type Processes } from '../native/index.ts'
 import { withLayer } from '../networks/custom-layer.ts'
 import { generatorSpecs } from '../networks/generator.ts'
-import { checkPrecision, checkProducts } from '../networks/precision.ts'
+import { checkProducts } from '../networks/precision.ts'
 import { measurePeak } from '../performance/profile.ts'
 import { chooseAugmentation } from '../training/ada.ts'
-import { checkedOptions, checkOption, networkOptions, runName, type TrainConfig } from '../training/config.ts'
+import {
+  checkedOptions,
+  checkOption,
+  checkPrecisionOf,
+  networkOptions,
+  runName,
+  type TrainConfig,
+} from '../training/config.ts'
 import { lossOf } from '../training/losses.ts'
 import { Minibatches } from '../training/minibatches.ts'
 import { fewestShards } from '../training/shards.ts'
@@ -44,7 +51,7 @@ export async function* train(given: TrainConfig, hooks: TrainHooks = {}): AsyncG
   const options = withNames(checkedOptions(given), hooks)
   await checkMetrics(options)
   const device = hooks.device instanceof Device ? hooks.device : Device.open(hooks.device ?? options.device)
-  checkPrecision(options, device)
+  checkPrecisionOf(networkOptions(options), device)
   await checkProducts(options, device)
   if (!hooks.images) await checkFiles(options)
   await makeOutdir(options.outdir)

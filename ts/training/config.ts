@@ -7,6 +7,8 @@ import { isCustomLoss, losses } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { featureMaps, type NetworkOptions } from '../networks/params.ts'
+import { checkPrecision } from '../networks/precision.ts'
+import type { Device } from '../native/index.ts'
 import { configKeys, options, type ConfigKey, type PresetName, type TrainConfig } from './options.ts'
 import { configurationRow, presets } from './presets.ts'
 import type { ScheduleOptions } from './schedule.ts'
@@ -324,7 +326,6 @@ function checkTogether(config: TrainConfig): void {
         `${name('fmapBase')}: at least ${least} is expected for one feature map at ${resolution}x${resolution}, got ${config.fmapBase}; raise it, or lower ${name('resolution')}`,
     )
   }
-  checkFours(config)
 }
 
 /** Each part of a divided minibatch is made of whole groups. */
@@ -337,12 +338,16 @@ function checkShards({ gpus, mbstdGroup, batch }: TrainConfig, minibatch: number
   )
 }
 
-/** Kernels read feature maps of 16 bits in runs of four. */
-function checkFours(config: TrainConfig): void {
-  const { precision, resolution } = config
-  if (precision === 'f32') return
+/**
+ * @throws RangeError if the precision needs what the device cannot do, or where it stores feature maps in 16 bits, which its kernels
+ *   read in runs of four, other numbers of them
+ */
+export function checkPrecisionOf(options: NetworkOptions, device: Device): void {
+  checkPrecision(options, device)
+  const { precision = 'f32', resolution } = options
+  if (precision === 'f32' || !device.storesHalf) return
   for (let side = 4; side <= resolution; side *= 2) {
-    const maps = featureMaps(config, Math.log2(side) - 1)
+    const maps = featureMaps(options, Math.log2(side) - 1)
     if (maps % 4 === 0) continue
     throw optionError(
       (name) =>

@@ -1,6 +1,6 @@
 /** Everything that training changes, made fresh or taken from a snapshot: what is saved is what makes the next step. */
 import { augmentationOf } from './ada.ts'
-import { networkOptions, scheduleOptions, type TrainConfig } from './config.ts'
+import { checkPrecisionOf, networkOptions, scheduleOptions, type TrainConfig } from './config.ts'
 import { streams } from '../data/sampler.ts'
 import { Rng, type Device, type Tensor } from '../native/index.ts'
 import { discriminatorSpecs, layersBelow } from '../networks/discriminator.ts'
@@ -19,7 +19,7 @@ import {
   type NetworkOptions,
   type ParamSpec,
 } from '../networks/params.ts'
-import { checkPrecision, checkProducts } from '../networks/precision.ts'
+import { checkProducts } from '../networks/precision.ts'
 import { options as trainOptions, type ConfigKey } from './options.ts'
 import { lossOf, type CustomLoss, type Loss } from './losses.ts'
 import { createOptimizer, optimizerTensors, type Optimizer } from './optimizer.ts'
@@ -84,7 +84,7 @@ export function stateOf(
   custom: Custom,
   isFilled = false,
 ): TrainingState {
-  checkPrecision(saved, device)
+  checkPrecisionOf(saved, device)
   const [loss, options] = [lossOf(config.loss, custom.loss), withLayer(saved, custom.layer)]
   const weights = new Rng(config.seed, streams.weights)
   const make = (specs: readonly ParamSpec[]) =>

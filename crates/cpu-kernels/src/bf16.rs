@@ -17,8 +17,13 @@ pub fn is_supported() -> bool {
     false
 }
 
-/// Columns of b that a product takes at once.
-pub(crate) const PANEL: usize = 64;
+/// Whether it would, but for `STYLEGAN_ISA`.
+pub fn is_hidden() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return crate::isa::is_confined() && is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
 
 /// `y = a · b`, added to y if `accumulate`: `m` rows, `n` columns, and sums of `k` words; b's columns are neighbours in memory, y's
 /// rows lie `pitch ≥ n` elements apart. On the calling thread.
@@ -37,7 +42,7 @@ pub(crate) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: &mut [f32]
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Matrix, PANEL};
+    use crate::matmul::{Matrix, PANEL};
     use pulp::x86::V4;
     use pulp::{Simd, WithSimd};
     use std::arch::x86_64::*;
@@ -209,5 +214,94 @@ mod none {
 
     pub(super) unsafe fn product_at(_: [usize; 3], _: Matrix, _: Matrix, _: *mut f32, _: usize, _: bool) {
         unreachable!("{REFUSED}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+
+    /// The nearest bf16 of a number that depends on `at` alone, between −1 and 1.
+    fn factor(at: usize) -> f32 {
+        let bits = (((at * 7919 + 3) % 1999) as f32 / 1000.0 - 1.0).to_bits();
+        f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+    }
+
+    /// A word of factors `2 · at` and `2 · at + 1`.
+    fn word(at: usize) -> f32 {
+        f32::from_bits(factor(2 * at).to_bits() >> 16 | factor(2 * at + 1).to_bits())
+    }
+
+    /// Rows and columns on both sides of every tile's edges, and lengths of sums.
+    fn sizes() -> impl Iterator<Item = [usize; 3]> {
+        let rows = (1..=7).chain([12, 13]);
+        rows.flat_map(|m| [0, 1, 2, 9].into_iter().map(move |k| (m, k))).flat_map(|(m, k)| {
+            [1, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 80, 129].into_iter().map(move |n| [m, k, n])
+        })
+    }
+
+    fn operands([m, k, n]: [usize; 3]) -> [Vec<f32>; 2] {
+        [(0..m * k).map(word).collect(), (0..k * n).map(|at| word(at + 500)).collect()]
+    }
+
+    #[test]
+    fn products_of_rounded_factors_agree_with_the_definition_at_the_edges_of_every_tile() {
+        if !is_supported() {
+            return eprintln!("skipped: this CPU does not multiply bf16 by bf16");
+        }
+        const PAD: usize = 3;
+        for [m, k, n] in sizes() {
+            let [a, b] = operands([m, k, n]);
+            // Factor l of row i, of the operand as it lies or of its transpose.
+            let both = [Matrix::rows(&a, k), Matrix::rows(&a, m).transposed()];
+            for (a, accumulate) in both.into_iter().flat_map(|a| [(a, false), (a, true)]) {
+                let mut y = vec![0.5; m * (n + PAD)];
+                product([m, k, n], a, Matrix::rows(&b, n), &mut y, n + PAD, accumulate);
+                for (i, j) in (0..m).flat_map(|i| (0..n + PAD).map(move |j| (i, j))) {
+                    let pair = |l: usize, half: usize| {
+                        let x = factor(2 * (i * a.step[0] + l * a.step[1]) + half);
+                        f64::from(x) * f64::from(factor(2 * (l * n + j + 500) + half))
+                    };
+                    let sum = (0..k).map(|l| pair(l, 0) + pair(l, 1)).sum::<f64>();
+                    let found = f64::from(y[i * (n + PAD) + j]);
+                    let expected = if j >= n {
+                        0.5
+                    } else if accumulate {
+                        sum + 0.5
+                    } else {
+                        sum
+                    };
+                    // Factors are exact: what remains is the rounding of each of 2k additions to 24 bits.
+                    let tolerance = 2.0 * (2.0 * k as f64 + 2.0) / f64::from(1 << 24);
+                    let case = format!("{m}x{k}x{n} {:?} {accumulate}, element {i}, {j}", a.step);
+                    assert!((found - expected).abs() <= tolerance, "{case}: expected {expected}, found {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_in_every_band_on_every_number_of_threads() {
+        if !is_supported() {
+            return eprintln!("skipped: this CPU does not multiply bf16 by bf16");
+        }
+        let [m, k, n] = [53, 40, 150];
+        let [a, b] = operands([m, k, n]);
+        let bits = |threads: usize, band: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool starts");
+            let mut y = vec![f32::NAN; m * n];
+            pool.install(|| {
+                y.par_chunks_mut(band * n).enumerate().for_each(|(index, y)| {
+                    let a = Matrix::rows(&a[index * band * k..], k);
+                    product([y.len() / n, k, n], a, Matrix::rows(&b, n), y, n, false);
+                });
+            });
+            y.iter().map(|y| y.to_bits()).collect::<Vec<_>>()
+        };
+        let whole = bits(1, m);
+        for (threads, band) in [(1, 1), (2, 4), (3, 7), (2, 13), (3, 5)] {
+            assert!(bits(threads, band) == whole, "bands of {band} rows differ on {threads} threads");
+        }
     }
 }

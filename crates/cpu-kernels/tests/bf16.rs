@@ -1,6 +1,5 @@
 //! Convolutions with products of bf16 against plain f64 loops. Passes without a look at them on a CPU without AVX512-BF16.
 
-use rayon::ThreadPoolBuilder;
 use stylegan_cpu_kernels::bf16::is_supported;
 use stylegan_cpu_kernels::conv::{Conv, Scratch};
 use stylegan_tensor::Algorithm;
@@ -8,6 +7,7 @@ use stylegan_tensor::Algorithm;
 mod convolutions;
 use convolutions::{KINDS, compute, conv, operands, reference};
 mod values;
+use values::assert_same_bits;
 
 /// Shapes whose fastest form is Winograd's: several tiles, chunks, blocks and panels, channels on both sides of lane counts.
 fn shapes() -> Vec<Conv> {
@@ -60,18 +60,13 @@ fn the_number_of_threads_does_not_change_a_bit_in_bf16() {
     if !is_supported() {
         return;
     }
-    let pools = [1, 2, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     let mut scratch = Scratch::new();
     for g in shapes() {
         let with = operands(&g);
         for kind in KINDS {
-            let mut bits = |pool: &rayon::ThreadPool| -> Vec<u32> {
-                let algorithm = Some(Algorithm::Bf16);
-                let found = pool.install(|| compute(kind, &g, &with, algorithm, false, &mut scratch));
-                found.iter().map(|value| value.to_bits()).collect()
-            };
-            let one = bits(&pools[0]);
-            assert!(bits(&pools[1]) == one && bits(&pools[2]) == one, "{kind:?} {g:?}");
+            let algorithm = Some(Algorithm::Bf16);
+            let run = || compute(kind, &g, &with, algorithm, false, &mut scratch);
+            assert_same_bits(&format!("{kind:?} {g:?}"), run);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The convolutions against plain f64 loops, for every algorithm and many geometries.
 
-use rayon::ThreadPoolBuilder;
 use stylegan_cpu_kernels::conv::{Conv, Kind, Scratch, conv2d, conv2d_transpose};
 use stylegan_tensor::Algorithm;
 
 mod convolutions;
 use convolutions::{KINDS, Operands, compute, conv, operands, reference};
 mod values;
+use values::assert_same_bits;
 use values::numbers;
 
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
@@ -90,23 +90,12 @@ fn every_algorithm_agrees_with_the_definition_where_work_is_split() {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let pools: Vec<_> = [1, 2, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap()).into();
     let mut scratch = Scratch::new();
     for g in large() {
         let with = operands(&g);
         for (kind, algorithm) in KINDS.iter().flat_map(|&kind| ALGORITHMS.map(|algorithm| (kind, algorithm))) {
-            let mut bits = |pool: &rayon::ThreadPool| -> Vec<u32> {
-                let out = pool.install(|| compute(kind, &g, &with, Some(algorithm), true, &mut scratch));
-                out.iter().map(|value| value.to_bits()).collect()
-            };
-            let one = bits(&pools[0]);
-            for pool in &pools[1..] {
-                assert!(
-                    bits(pool) == one,
-                    "{kind:?} {algorithm:?} differs on {} threads; {g:?}",
-                    pool.current_num_threads()
-                );
-            }
+            let run = || compute(kind, &g, &with, Some(algorithm), true, &mut scratch);
+            assert_same_bits(&format!("{kind:?} {algorithm:?} {g:?}"), run);
         }
     }
 }
@@ -215,7 +204,7 @@ fn a_frozen_kernel_that_upscales_agrees_with_the_definition() {
         let mut run = |threads: usize| {
             let Operands { x, y, w } = &mut with;
             x.fill(f32::NAN);
-            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             scratch.freeze(Some(w));
             pool.install(|| conv2d_transpose(&g, y, w, x, None, false, &mut scratch));
             x.clone()

@@ -10,7 +10,7 @@ mod memory;
 
 pub use cpu::Cpu;
 pub use limit::default_limit;
-pub use stylegan_cpu_kernels::bf16::is_supported as multiplies_bf16;
+pub use stylegan_cpu_kernels::bf16::{is_hidden as hides_bf16, is_supported as multiplies_bf16};
 pub use stylegan_cpu_kernels::isa;
 
 use stylegan_tensor::{DType, Stream};

@@ -110,14 +110,21 @@ impl From<AdapterInfo> for NativeAdapter {
 
 /// The widest vectors that the kernels of the device `cpu` use.
 #[napi(catch_unwind)]
-pub fn simd() -> &'static str {
-    stylegan_cpu::isa::simd()
+pub fn simd() -> Result<&'static str> {
+    stylegan_cpu::isa::check().map_err(invalid)?;
+    Ok(stylegan_cpu::isa::simd())
 }
 
 /// Whether convolutions of the device `cpu` can multiply bf16 by bf16.
 #[napi(js_name = "multipliesBf16", catch_unwind)]
 pub fn multiplies_bf16() -> bool {
     stylegan_cpu::multiplies_bf16()
+}
+
+/// Whether they could, but for `STYLEGAN_ISA`.
+#[napi(js_name = "hidesBf16", catch_unwind)]
+pub fn hides_bf16() -> bool {
+    stylegan_cpu::hides_bf16()
 }
 
 #[napi]

@@ -15,6 +15,18 @@ pub fn numbers(len: usize, seed: u64) -> Vec<f32> {
     values(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1, len)
 }
 
+/// Fails unless `run` gives the same bits on 1, 2 and 3 threads, several times each: which thread takes which block is chance.
+pub fn assert_same_bits(what: &str, mut run: impl FnMut() -> Vec<f32> + Send) {
+    let mut on = |threads: usize| -> Vec<u32> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool starts");
+        pool.install(&mut run).iter().map(|y| y.to_bits()).collect()
+    };
+    let one = on(1);
+    for threads in [2, 3, 2, 3] {
+        assert!(on(threads) == one, "{what} differs on {threads} threads");
+    }
+}
+
 /// Fails where `found` is further from `expected` than `tolerance` times the largest value expected.
 pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());

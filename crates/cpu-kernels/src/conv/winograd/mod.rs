@@ -14,7 +14,7 @@ pub(super) use weight_grad::weight_grad;
 use super::pass::{Pass, Target, Tile};
 use crate::bf16;
 use crate::isa::arch;
-use crate::matmul::{Matrix, product};
+use crate::matmul::{Matrix, PANEL, product};
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
 use matrices::{Lanes, Matrices, Two};
@@ -23,8 +23,6 @@ use rayon::prelude::*;
 use std::ops::Range;
 use stylegan_tensor::Algorithm;
 
-/// Columns of the weights that a product takes at once: see `unpacked_product`.
-const PANEL: usize = bf16::PANEL;
 /// Tiles whose product with a panel needs no packing, and that fill a task.
 pub(super) const BAND: usize = 48;
 /// Elements between the planes of two points: planes whose size is a power of two would fight for the same places in
