@@ -17,6 +17,9 @@ const SIDE: usize = 32;
 const BLOCKS: usize = 4;
 /// Of hashes that differ in at most [`NEAR_BITS`] bits, one of so many parts is the same.
 const BANDS: usize = NEAR_BITS as usize + 1;
+/// Colours that are compared first, each from another part or of another kind, and the bits of them that make a cell.
+const FIRST: [usize; 6] = [0, 3 * 3 + 1, 3 * 12 + 2, 3 * 15, 3 * 5 + 1, 3 * 10 + 2];
+const CELL_BITS: u32 = 3;
 const ROW_BYTES: usize = 20 + 3 * BLOCKS * BLOCKS;
 
 /// What an image is known by.
@@ -47,6 +50,24 @@ impl Key {
     /// What only the same file has.
     fn file(&self) -> (u32, u32, u64) {
         (self.checksum, self.length, self.looks)
+    }
+
+    /// The cell of its first colours when each is changed by `by` of its place.
+    fn cell(&self, by: impl Fn(usize) -> i16) -> usize {
+        let bits = |place: usize| {
+            (i16::from(self.colours[FIRST[place]]) + by(place)).clamp(0, 255) as usize >> (8 - CELL_BITS)
+        };
+        (0..FIRST.len()).fold(0, |cell, place| cell << CELL_BITS | bits(place))
+    }
+
+    /// The cells that near images may have.
+    fn near_cells(&self) -> Vec<usize> {
+        const NEAR: i16 = NEAR_LEVELS as i16;
+        let changed = |mask: usize| self.cell(|place| if mask >> place & 1 == 1 { NEAR } else { -NEAR });
+        let mut cells: Vec<usize> = (0..1 << FIRST.len()).map(changed).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        cells
     }
 
     fn is_near(&self, other: &Key) -> bool {
@@ -109,9 +130,29 @@ pub struct Seen {
     exact: HashMap<u32, u32>,
     /// Rows of other files whose checksum was taken: one in some thousands.
     taken: Vec<u32>,
-    /// The last row of each value of each part of a hash, and for each row the one before it with that value.
-    last: Vec<[u32; BANDS]>,
-    before: Vec<[u32; BANDS]>,
+    /// The rows with each value of each part of a hash.
+    looks: Vec<[Chain; BANDS]>,
+    /// The rows with each cell of colours. Images of one colour or of few pixels all have the same hash.
+    colours: Vec<Chain>,
+    /// For each row the one before it in each of its chains, that of its colours last.
+    before: Vec<[u32; BANDS + 1]>,
+}
+
+/// Rows that share a property, from the last one back.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    last: u32,
+    length: u32,
+}
+
+impl Chain {
+    const EMPTY: Chain = Chain { last: NONE, length: 0 };
+
+    /// Adds a row; the one before it is returned.
+    fn push(&mut self, row: u32) -> u32 {
+        self.length += 1;
+        std::mem::replace(&mut self.last, row)
+    }
 }
 
 const PART_BITS: usize = 13;
@@ -120,8 +161,9 @@ const NONE: u32 = u32::MAX;
 
 impl Default for Seen {
     fn default() -> Seen {
-        let last = vec![[NONE; BANDS]; 1 << PART_BITS];
-        Seen { rows: Vec::new(), exact: HashMap::new(), taken: Vec::new(), last, before: Vec::new() }
+        let looks = vec![[Chain::EMPTY; BANDS]; 1 << PART_BITS];
+        let colours = vec![Chain::EMPTY; 1 << (CELL_BITS as usize * FIRST.len())];
+        Seen { rows: Vec::new(), exact: HashMap::new(), taken: Vec::new(), looks, colours, before: Vec::new() }
     }
 }
 
@@ -155,13 +197,20 @@ impl Seen {
     }
 
     fn near(&self, key: Key) -> Option<Same> {
-        let some = |row: u32| Some(row).filter(|&row| row != NONE);
-        let candidates = (0..BANDS).flat_map(|band| {
-            let last = some(self.last[part(key.looks, band)][band]);
-            std::iter::successors(last, move |&row| some(self.before[row as usize][band]))
-        });
-        let near = candidates.filter(|&row| self.rows[row as usize].0.is_near(&key));
+        let near = self.candidates(key).filter(|&row| self.rows[row as usize].0.is_near(&key));
         near.min().map(|row| Same { number: self.rows[row as usize].1, is_exact: false })
+    }
+
+    /// Rows among which all near ones are; some may come more than once.
+    fn candidates(&self, key: Key) -> impl Iterator<Item = u32> {
+        let looks: Vec<_> = (0..BANDS).map(|band| (self.looks[part(key.looks, band)][band], band)).collect();
+        let colours: Vec<_> = key.near_cells().into_iter().map(|cell| (self.colours[cell], BANDS)).collect();
+        let length = |chains: &[(Chain, usize)]| chains.iter().map(|(chain, _)| u64::from(chain.length)).sum::<u64>();
+        let chains = if length(&looks) <= length(&colours) { looks } else { colours };
+        let some = |row: u32| Some(row).filter(|&row| row != NONE);
+        chains.into_iter().flat_map(move |(chain, link)| {
+            std::iter::successors(some(chain.last), move |&row| some(self.before[row as usize][link]))
+        })
     }
 
     fn add(&mut self, key: Key, number: u32) {
@@ -170,8 +219,11 @@ impl Seen {
         if *self.exact.entry(key.checksum).or_insert(row) != row {
             self.taken.push(row);
         }
-        self.before
-            .push(std::array::from_fn(|band| std::mem::replace(&mut self.last[part(key.looks, band)][band], row)));
+        let cell = key.cell(|_| 0);
+        self.before.push(std::array::from_fn(|link| match link {
+            BANDS => self.colours[cell].push(row),
+            band => self.looks[part(key.looks, band)][band].push(row),
+        }));
     }
 
     /// The images from the one that was remembered as number `first`, as bytes for [`Seen::restore`].
@@ -239,6 +291,30 @@ mod tests {
         seen.meet(key(1, 5), 0, true);
         assert_eq!(seen.meet(Key { colours: [20; 48], ..key(2, 5) }, 1, true), None);
         assert!(seen.meet(Key { colours: [19; 48], ..key(3, 5) }, 2, true).is_some());
+    }
+
+    #[test]
+    fn images_of_one_hash_are_told_apart_by_their_colours_wherever_they_differ() {
+        let mut seen = Seen::default();
+        // Enough others that colours are the shorter way.
+        for number in 0..200u8 {
+            let colours = std::array::from_fn(|i| if i % 2 == 0 { number } else { 255 - number });
+            seen.add(Key { colours, ..key(u32::from(number), 5) }, u32::from(number));
+        }
+        for place in 0..48 {
+            let mut colours = [230; 48];
+            let number = 1000 + 2 * place as u32;
+            colours[place] = 95;
+            seen.add(Key { colours, ..key(number, 5) }, number);
+            for by in [-10i16, 0, 10] {
+                let near = Key { colours: colours.map(|value| (i16::from(value) + by) as u8), ..key(number + 1, 5) };
+                assert_eq!(seen.near(near), Some(Same { number, is_exact: false }), "{place} by {by}");
+            }
+            let far = Key { colours: colours.map(|value| value + 11), ..key(number + 1, 5) };
+            assert_eq!(seen.near(far), None, "{place}");
+        }
+        let compared = seen.candidates(key(0, 5)).count();
+        assert!(compared < 50, "{compared} of 248");
     }
 
     #[test]
