@@ -56,7 +56,14 @@ pub fn upfirdn2d(p: &Resample, x: &[f32], y: &mut [f32]) {
                     continue;
                 }
                 let image = &x[n * h * w * c..][..h * w * c];
-                simd!(|| sum(rows.at(i), image, w * c, &mut row[first * c..][..w * c]));
+                let row = match rows.at(i) {
+                    // A row that stays as it is is read where it lies.
+                    [(weight, at)] if *weight == 1.0 && !is_flat => &image[at * w * c..][..w * c],
+                    terms => {
+                        simd!(|| sum(terms, image, w * c, &mut row[first * c..][..w * c]));
+                        &row[..]
+                    }
+                };
                 if is_flat {
                     simd!(|| flat.sum(row, c, phases, y));
                 } else {
