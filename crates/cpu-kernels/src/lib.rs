@@ -10,7 +10,6 @@ pub mod conv;
 pub mod elementwise;
 pub mod isa;
 pub mod matmul;
-pub mod memory;
 pub mod movement;
 pub mod normalize;
 mod parallel;

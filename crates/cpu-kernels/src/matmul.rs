@@ -143,7 +143,7 @@ unsafe fn avx2_product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32,
 }
 
 /// Rows of a whose product with 64 columns of b needs no packing: `gemm` copies b into panels above 8 · 6 rows.
-const BAND: usize = 48;
+pub(crate) const BAND: usize = 48;
 /// Columns of b that a product takes at once: those of one register tile, of `gemm` with AVX-512 and of [`crate::bf16`].
 pub(crate) const PANEL: usize = 64;
 

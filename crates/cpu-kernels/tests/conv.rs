@@ -6,8 +6,7 @@ use stylegan_tensor::Algorithm;
 mod convolutions;
 use convolutions::{KINDS, Operands, compute, conv, operands, reference};
 mod values;
-use values::assert_same_bits;
-use values::numbers;
+use values::{assert_same_bits, numbers};
 
 const ALGORITHMS: [Algorithm; 4] = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
 fn check(kind: Kind, g: &Conv, scratch: &mut Scratch) {

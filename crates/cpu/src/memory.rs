@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
+use bytemuck::{Zeroable, try_zeroed_vec};
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
-use stylegan_cpu_kernels::memory::zeros;
 use stylegan_tensor::{DType, Error, Operand, Result};
 
 /// The elements of an input.
@@ -30,10 +30,10 @@ impl SliceMut<'_> {
     }
 }
 
-/// A block of `len` zeros, or `None` if there is no memory for it.
+/// A block of `len` zeros as the system gives them, not touched before a kernel writes to it; `None` if there is no memory for it.
 pub(crate) fn allocate(len: usize, dtype: DType) -> Option<Tensor> {
-    fn block<T: candle_core::WithDType + bytemuck::Zeroable>(len: usize) -> Option<Tensor> {
-        Tensor::from_vec(zeros::<T>(len)?, len, &Device::Cpu).ok()
+    fn block<T: candle_core::WithDType + Zeroable>(len: usize) -> Option<Tensor> {
+        Tensor::from_vec(try_zeroed_vec::<T>(len).ok()?, len, &Device::Cpu).ok()
     }
     match dtype {
         DType::F32 => block::<f32>(len),
@@ -143,4 +143,24 @@ fn slice_mut<'a>(op: &'static str, storage: &'a mut CpuStorage, y: &Operand<Tens
 fn other_type(op: &'static str, dtype: DType, storage: &CpuStorage) -> Error {
     use candle_core::backend::BackendStorage;
     Error::device(op, format!("expected {dtype} in a block of {:?}", storage.dtype()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_blocks_are_zeros() {
+        for len in [0, 1, 1 << 21] {
+            let block = allocate(len, DType::F32).unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(block.len(), len);
+            assert!(block.iter().all(|x| *x == 0.0));
+        }
+    }
+
+    #[test]
+    fn more_than_there_is_gives_none() {
+        assert!(allocate(usize::MAX / 2, DType::F32).is_none());
+        assert!(allocate(usize::MAX / 16, DType::F32).is_none());
+    }
 }

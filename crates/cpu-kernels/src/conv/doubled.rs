@@ -9,7 +9,7 @@
 use super::buffers::Buffers;
 use super::geometry::Conv;
 use super::winograd::GAP;
-use crate::matmul::{Matrix, product};
+use crate::matmul::{BAND, Matrix, PANEL, product};
 use crate::parallel::{Shared, simd};
 use rayon::prelude::*;
 
@@ -17,9 +17,6 @@ use rayon::prelude::*;
 const PIXELS: usize = 1024;
 /// Weights of a tap from which on it is taken.
 const WEIGHTS: usize = 64 * 64;
-/// Rows and columns of a product that needs no packing.
-const BAND: usize = 48;
-const PANEL: usize = 64;
 /// Tasks wanted at least.
 const TASKS: usize = 4;
 const PLANES: usize = 9;
