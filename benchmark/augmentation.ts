@@ -14,7 +14,7 @@ import { resolveConfig, scheduleOptions, type TrainConfig } from '../ts/training
 import { progressAt } from '../ts/training/schedule.ts'
 import { createState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
-import { median } from './results.ts'
+import { median } from './median.ts'
 
 const shape = { resolution: 64, fmapBase: 1024, fmapMax: 64, latentSize: 128, batch: 16 }
 const pairs = Number(process.argv[2] ?? 15)

@@ -16,7 +16,7 @@ import { writeAtomic } from '../ts/files/write-atomic.ts'
 import { createState, encodeState, readGenerator, type TrainingState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
 import { featuresOf, type FeatureNetwork } from './features.ts'
-import { median } from './results.ts'
+import { median } from './median.ts'
 
 /** Steps whose latents and noise the peers are given, so that their losses can be compared. */
 const givenSteps = 2

@@ -19,7 +19,7 @@ import { createState } from '../ts/training/state.ts'
 import { trainingStep, trainingStepTogether } from '../ts/training/step.ts'
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { median } from './results.ts'
+import { median } from './median.ts'
 
 const sizes = { resolution: 64, fmapBase: 1024, fmapMax: 64, batch: 16 }
 const rounds = 7

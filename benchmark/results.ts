@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Precision } from '../ts/networks/precision.ts'
 import type { NetworkShape } from '../ts/performance/benchmark.ts'
+import { median } from './median.ts'
 
 /** Seconds of one side, and the most MiB that its process had resident meanwhile. */
 export interface Times {
@@ -63,12 +64,6 @@ export const resultsFolder = fileURLToPath(new URL('results/', import.meta.url))
 /** A network's shape as rows and options name it. */
 export function label({ resolution, fmapBase, fmapMax }: Omit<NetworkShape, 'batch'>): string {
   return [resolution, fmapBase, fmapMax].join('/')
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 export function timesOf(seconds: readonly number[]): Times {

@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { machine } from '../ts/performance/benchmark.ts'
-import { median } from './results.ts'
+import { median } from './median.ts'
 
 const rounds = Number(process.argv[2] ?? 15)
 const bin = 'dist/cli/bin.js'

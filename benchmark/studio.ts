@@ -20,7 +20,7 @@ import { train } from '../ts/runs/loop.ts'
 import { openStudio } from '../ts/studio/server/server.ts'
 import { resolveConfig } from '../ts/training/config.ts'
 import { createState, encodeState } from '../ts/training/state.ts'
-import { median } from './results.ts'
+import { median } from './median.ts'
 
 const rows = [
   { resolution: 64, fmapBase: 4096, fmapMax: 256, pictures: 120, wanted: 30 },

@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { kindOf } from '../../benchmark/kind.ts'
+import { median } from '../../benchmark/median.ts'
 import {
   markdown,
-  median,
   merge,
   range,
   readResults,
