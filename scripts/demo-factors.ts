@@ -34,7 +34,15 @@ import {
 const outdir = 'results/demo'
 
 /** The demo as it was when the dots were looked into; all other settings are its preset's. */
-const before: ConfigOverrides = { gamma: 20, glr: 0.003, dlr: 0.003, batch: 8, kimg: 135 }
+const before: ConfigOverrides = {
+  kimg: 135,
+  batch: 8,
+  gamma: 20,
+  glr: 0.003,
+  dlr: 0.003,
+  lodTrainingKimg: 12,
+  lodTransitionKimg: 8,
+}
 
 /** Images of the factor that has more than the built-in avatars: the first 4,000 are those. */
 const manyAvatars = { folder: join(outdir, 'avatars'), count: 10_000 }
@@ -48,6 +56,7 @@ const factors: Readonly<Record<string, ConfigOverrides>> = {
   minibatch: { gamma: 5, batch: 16 },
   maps: { gamma: 5, fmapBase: 1024 },
   growing: { gamma: 5, lodTrainingKimg: 6, lodTransitionKimg: 4 },
+  both: { gamma: 5, batch: 16, lodTrainingKimg: 6, lodTransitionKimg: 4 },
   avatars: { gamma: 5, data: manyAvatars.folder },
 }
 

@@ -103,7 +103,7 @@ test('--data alone is planned for 8 hours; with --kimg or --preset the options a
   // A larger --kimg trains on what 8 hours were planned for.
   await RunDir.create(outdir, runName(config), config)
   t.deepEqual((await chooseConfig({ ...small, kimg: 7 })).config, { ...config, kimg: 7 })
-  t.is((await chooseConfig({ preset: 'demo', outdir })).config.kimg, 135)
+  t.is((await chooseConfig({ preset: 'demo', outdir })).config.kimg, 126)
   t.like((await chooseConfig({ preset: 'demo', outdir })).config, resolveConfig('demo', { outdir }))
 })
 

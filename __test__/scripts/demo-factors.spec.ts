@@ -10,6 +10,7 @@ test('each factor changes its own settings of the demo, beside gamma', (t) => {
   t.deepEqual(differing('minibatch'), ['batch'])
   t.deepEqual(differing('maps'), ['fmapBase'])
   t.deepEqual(differing('growing'), ['lodTrainingKimg', 'lodTransitionKimg'])
+  t.deepEqual(differing('both'), ['batch', 'lodTrainingKimg', 'lodTransitionKimg'])
   t.deepEqual(differing('avatars'), ['data'])
   t.throws(() => configOf('gama'), { message: /some of gamma5, demo, gamma1, .* are expected, got gama/ })
 })

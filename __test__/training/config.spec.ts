@@ -268,7 +268,7 @@ test('a run goes on with another length, device or place, and not with other tra
     sameRun(a, resolveConfig('demo', { kimg: 1, snap: 1, tick: 1, device: 'gpu', outdir: 'o', desc: 'd' })),
     [],
   )
-  t.deepEqual(sameRun(a, resolveConfig('demo', { gamma: 5, seed: 1, resume: 'x', kimg: 1 })), [
+  t.deepEqual(sameRun(a, resolveConfig('demo', { gamma: 20, seed: 1, resume: 'x', kimg: 1 })), [
     'seed',
     'resume',
     'gamma',
@@ -293,7 +293,7 @@ test('feature maps halve with each stage after the largest: official networks_st
 })
 
 test("a run's name tells its options and depends on nothing else", (t) => {
-  t.is(runName(resolveConfig('demo', {})), 'demo-avatars-32px-gamma20-seed0')
+  t.is(runName(resolveConfig('demo', {})), 'demo-avatars-32px-gamma5-seed0')
   t.is(
     runName(resolveConfig('stylegan', { data: '/a b/my faces/', resolution: 64, desc: 'try2' })),
     'stylegan-my-faces-64px-gamma10-seed0-try2',

@@ -163,7 +163,7 @@ export const options = {
   kimg: option({
     rule: above0,
     default: 25_000, // official train.py
-    demo: 135,
+    demo: 126,
     mayChange: true,
     flag: '--kimg <n>',
     help: 'length of training, in thousands of images shown',
@@ -207,7 +207,7 @@ export const options = {
   gamma: option({
     rule: { ...from0, advice: '0 turns R1 off' },
     default: 10, // R1 weight for FFHQ: StyleGAN, Appendix C
-    demo: 20,
+    demo: 5,
     flag: '--gamma <weight>',
     help: 'weight of the R1 penalty; higher calms training, lower sharpens details',
   }),
@@ -411,14 +411,14 @@ export const options = {
   lodTrainingKimg: option({
     rule: from0,
     default: 600, // official training_loop.py
-    demo: 12,
+    demo: 6,
     flag: '--lod-training-kimg <n>',
     help: 'length of the stable phase of each resolution',
   }),
   lodTransitionKimg: option({
     rule: from0,
     default: 600, // official training_loop.py
-    demo: 8,
+    demo: 4,
     flag: '--lod-transition-kimg <n>',
     help: 'length of the fade into each resolution',
   }),

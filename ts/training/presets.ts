@@ -39,8 +39,7 @@ export const presets: Readonly<Record<PresetName, TrainConfig>> = {
   car: Object.freeze({ ...paper, preset: 'car', resolution: 512, kimg: 46_000 }),
   // LSUN. FID 8.53 after 70M images.
   cat: Object.freeze({ ...lsun, preset: 'cat', kimg: 70_000 }),
-  // Small faces in minutes on a CPU, chosen by trial on the avatars: many small steps and a strong R1 give clean shapes
-  // early; with batches of 16 and a gamma of 4 the insides of heads stay noise. Low resolutions are cheap.
+  // Small faces in minutes on a CPU, chosen by the trials in docs/training.md: growing fast leaves the fewest faces with dots.
   demo: Object.freeze({ ...stylegan, ...demo }),
 }
 
