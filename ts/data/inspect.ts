@@ -79,7 +79,7 @@ export async function inspectSource(
 ): Promise<{ inspection: Inspection; sample: Sample | undefined }> {
   const source = await openSource(path, options)
   try {
-    const counted = new Counts()
+    const counted = new Counts(source.count)
     const seen = new SeenImages()
     for (let first = 0; first < source.count;) {
       options.signal?.throwIfAborted()
@@ -109,8 +109,12 @@ class Counts {
   readonly same = { count: 0, images: [] as Repeat[] }
   readonly near = { count: 0, images: [] as Repeat[] }
   readonly unreadable = { count: 0, images: [] as string[] }
-  /** Numbers of the images that can be used. */
-  readonly good: number[] = []
+  /** For each image whether it can be used: 1 or 0. */
+  readonly good: Uint8Array
+
+  constructor(images: number) {
+    this.good = new Uint8Array(images)
+  }
 
   add(facts: Facts, index: number, source: Source): void {
     if (facts.bad !== undefined) {
@@ -119,7 +123,7 @@ class Counts {
     }
     const { width, height } = facts
     this.count++
-    this.good.push(index)
+    this.good[index] = 1
     if (facts.hasProfile) this.profiles++
     increase(this.formats, facts.format)
     increase(this.colours, facts.colours)
@@ -154,7 +158,7 @@ async function conclude(
   const classes = 'names' in labelling ? sizesOf(labelling.names, labelling.of, counted.good) : null
   const noLabels = 'names' in labelling ? null : labelling.noLabels
   const below = [...counted.sides].reduce((sum, [side, n]) => sum + (side < resolution ? n : 0), 0)
-  const { sample, secondsEach } = await sampleOf(source, counted.good, { ...options, resolution, channels })
+  const { sample, secondsEach } = await sampleOf(source, counted, { ...options, resolution, channels })
   const inspection: Inspection = {
     source: source.path,
     kind: source.kind,
@@ -191,22 +195,27 @@ function usualSide({ sides, count }: Counts): number {
 function sizesOf(
   names: readonly string[],
   of: readonly (number | readonly number[])[],
-  good: readonly number[],
+  good: Uint8Array,
 ): Record<string, number> {
   const counts = names.map(() => 0)
-  for (const index of good) for (const label of [of[index]!].flat()) counts[label]!++
+  of.forEach((labels, index) => {
+    if (good[index] === 1) for (const label of [labels].flat()) counts[label]!++
+  })
   return Object.fromEntries(names.map((name, i) => [name, counts[i]!]))
 }
 
 /** Prepares some of the images, evenly spaced, and times it. */
 async function sampleOf(
   source: Source,
-  good: readonly number[],
+  { good, count }: Counts,
   { resolution, channels, ...recipe }: InspectOptions & { resolution: number; channels: number },
 ): Promise<{ sample: Sample | undefined; secondsEach: number }> {
-  if (good.length === 0) return { sample: undefined, secondsEach: 0 }
-  const size = Math.min(sampleSize, good.length)
-  const chosen = Array.from({ length: size }, (_, i) => good[Math.floor((i * good.length) / size)]!)
+  if (count === 0) return { sample: undefined, secondsEach: 0 }
+  const size = Math.min(sampleSize, count)
+  const chosen: number[] = []
+  for (let index = 0, place = 0; chosen.length < size; index++) {
+    if (good[index] === 1 && place++ === Math.floor((chosen.length * count) / size)) chosen.push(index)
+  }
   const dir = await mkdtemp(join(tmpdir(), 'stylegan-'))
   try {
     const writer = LevelWriter.create(dir, size, resolution, channels)

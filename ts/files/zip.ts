@@ -5,7 +5,8 @@ const [localHeader, centralHeader, endRecord] = [0x04034b50, 0x02014b50, 0x06054
 const [endRecord64, locator64, extra64] = [0x06064b50, 0x07064b50, 1]
 /** Lengths without names and comments. */
 export const localLength = 30
-const [centralLength, endLength, endLength64, locatorLength] = [46, 22, 56, 20]
+export const centralLength = 46
+const [endLength, endLength64, locatorLength] = [22, 56, 20]
 
 /** Bytes from the end of an archive in which its end records are: a comment may follow them. */
 export const tailLength = endLength64 + locatorLength + endLength + 0xffff
@@ -74,29 +75,40 @@ function endOf(tail: Buffer): number {
   throw damaged()
 }
 
-/** Where each entry of a directory begins. */
-export function entriesOf(directory: Buffer, count: number): Uint32Array {
-  const places = new Uint32Array(count)
+/** The bytes of a directory from a place on: at least those of the entry that begins there. */
+export type FromPlace = (at: number) => Buffer
+
+/** Where each entry of a directory of `size` bytes begins. */
+export function entriesOf(from: FromPlace, size: number, count: number): Uint32Array | Float64Array {
+  const places = size < 2 ** 32 ? new Uint32Array(count) : new Float64Array(count)
   let at = 0
   for (let i = 0; i < count; i++) {
-    if (at + centralLength > directory.length || directory.readUInt32LE(at) !== centralHeader) throw damaged()
+    if (at + centralLength > size) throw damaged()
+    const entry = from(at)
+    if (entry.readUInt32LE(0) !== centralHeader) throw damaged()
     places[i] = at
-    at += centralLength + [28, 30, 32].reduce((sum, field) => sum + directory.readUInt16LE(at + field), 0)
+    at += entryLength(entry)
   }
-  if (at > directory.length) throw damaged()
+  if (at > size) throw damaged()
   return places
 }
 
-/** Where the name of an entry stands in the directory. */
-export function nameAt(directory: Buffer, at: number): [start: number, end: number] {
+/** Bytes of an entry of the directory, of which so many are enough to know. */
+export function entryLength(entry: Buffer): number {
+  return centralLength + [28, 30, 32].reduce((sum, field) => sum + entry.readUInt16LE(field), 0)
+}
+
+/** Where the name of the entry stands that begins at a place. */
+export function nameAt(directory: Buffer, at = 0): [start: number, end: number] {
   const start = at + centralLength
   return [start, start + directory.readUInt16LE(at + 28)]
 }
 
-export function readEntry(directory: Buffer, at: number): ZipEntry {
-  const fields = [20, 24, 42].map((i) => directory.readUInt32LE(at + i))
+/** @param entry the bytes of the directory from the entry on */
+export function readEntry(entry: Buffer): ZipEntry {
+  const fields = [20, 24, 42].map((i) => entry.readUInt32LE(i))
   // What does not fit into 32 bits stands in an extra field, in this order.
-  const wide = extraField(directory, at)
+  const wide = extraField(entry)
   let next = 0
   const [size, packed, header] = [1, 0, 2].map((field) => {
     if (fields[field] !== 0xffffffff || wide === undefined) return fields[field]!
@@ -105,22 +117,22 @@ export function readEntry(directory: Buffer, at: number): ZipEntry {
     return Number(wide.readBigUInt64LE(next - 8))
   })
   return {
-    isEncrypted: (directory.readUInt16LE(at + 8) & 1) === 1,
-    method: directory.readUInt16LE(at + 10),
-    checksum: directory.readUInt32LE(at + 16),
+    isEncrypted: (entry.readUInt16LE(8) & 1) === 1,
+    method: entry.readUInt16LE(10),
+    checksum: entry.readUInt32LE(16),
     packed: packed!,
     size: size!,
     header: header!,
   }
 }
 
-function extraField(directory: Buffer, at: number): Buffer | undefined {
-  let [, start] = nameAt(directory, at)
-  const end = start + directory.readUInt16LE(at + 30)
+function extraField(entry: Buffer): Buffer | undefined {
+  let [, start] = nameAt(entry)
+  const end = start + entry.readUInt16LE(30)
   while (start + 4 <= end) {
-    const length = directory.readUInt16LE(start + 2)
+    const length = entry.readUInt16LE(start + 2)
     if (start + 4 + length > end) throw damaged()
-    if (directory.readUInt16LE(start) === extra64) return directory.subarray(start + 4, start + 4 + length)
+    if (entry.readUInt16LE(start) === extra64) return entry.subarray(start + 4, start + 4 + length)
     start += 4 + length
   }
   return undefined
@@ -144,7 +156,7 @@ export const unpackedLimit = (packed: number): number => 2 ** 28 + 4 * packed
 export function readZip(bytes: Uint8Array): Map<string, () => Uint8Array> {
   const view = viewOf(bytes)
   const { at, size, count } = findDirectory(view, 0)
-  const directory = view.subarray(at, at + size)
+  const from: FromPlace = (place) => view.subarray(at + place, at + size)
   const files = new Map<string, () => Uint8Array>()
   let left = unpackedLimit(bytes.length)
   const take = (size: number) => {
@@ -154,9 +166,9 @@ export function readZip(bytes: Uint8Array): Map<string, () => Uint8Array> {
       `the zip archive unpacks to more than ${unpackedLimit(bytes.length)} bytes, from ${bytes.length}`,
     )
   }
-  for (const place of entriesOf(directory, count)) {
-    files.set(directory.toString('utf8', ...nameAt(directory, place)), () => {
-      const entry = readEntry(directory, place)
+  for (const place of entriesOf(from, size, count)) {
+    files.set(from(place).toString('utf8', ...nameAt(from(place))), () => {
+      const entry = readEntry(from(place))
       const start = dataAt(entry, view.subarray(entry.header))
       if (start + entry.packed > bytes.length) throw damaged()
       if (entry.method !== 0) take(entry.size)

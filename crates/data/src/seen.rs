@@ -1,8 +1,7 @@
 //! Which images are the same, or nearly.
 
-use std::collections::HashMap;
-
 use crc32c::crc32c;
+use hashbrown::HashTable;
 
 use crate::resample::thumbnail;
 use crate::{Error, Image, Result};
@@ -29,8 +28,8 @@ pub struct Key {
     checksum: u32,
     /// Bytes of its file.
     length: u32,
-    /// Of the shapes that it shows.
-    looks: u64,
+    /// Of the shapes that it shows: 64 bits, in bytes so that a row has no gaps.
+    looks: [u8; 8],
     /// Means of 4x4 parts.
     colours: [u8; 3 * BLOCKS * BLOCKS],
 }
@@ -43,13 +42,22 @@ impl Key {
     /// Those of resizing it.
     pub fn of(bytes: &[u8], image: &Image) -> Result<Key> {
         let small = thumbnail(image, SIDE)?;
-        let (looks, colours) = (perceptual_hash(&small), colours(&small));
+        let (looks, colours) = (perceptual_hash(&small).to_le_bytes(), colours(&small));
         Ok(Key { checksum: crc32c(bytes), length: bytes.len() as u32, looks, colours })
     }
 
     /// What only the same file has.
     fn file(&self) -> (u32, u32, u64) {
-        (self.checksum, self.length, self.looks)
+        (self.checksum, self.length, self.looks())
+    }
+
+    fn looks(&self) -> u64 {
+        u64::from_le_bytes(self.looks)
+    }
+
+    /// Where the table of checksums has it: the low bits and the topmost ones choose the place.
+    fn checksum_hash(&self) -> u64 {
+        u64::from(self.checksum).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// The cell of its first colours when each is changed by `by` of its place.
@@ -72,7 +80,7 @@ impl Key {
 
     fn is_near(&self, other: &Key) -> bool {
         let mut colours = self.colours.iter().zip(&other.colours);
-        (self.looks ^ other.looks).count_ones() <= NEAR_BITS && colours.all(|(a, b)| a.abs_diff(*b) <= NEAR_LEVELS)
+        (self.looks() ^ other.looks()).count_ones() <= NEAR_BITS && colours.all(|(a, b)| a.abs_diff(*b) <= NEAR_LEVELS)
     }
 }
 
@@ -122,20 +130,56 @@ fn perceptual_hash(small: &Image) -> u64 {
     frequencies.iter().enumerate().fold(0, |bits, (i, &value)| bits | u64::from(value > median) << i)
 }
 
-/// Images that were met, each with a number. An image takes some 110 bytes: no list has a buffer of its own.
+/// Images that were met, each with a number. An image takes some 105 bytes, and there may be a million: no list has a
+/// buffer of its own, and no row moves when there are more, which would leave holes.
 #[derive(Debug)]
 pub struct Seen {
-    rows: Vec<(Key, u32)>,
-    /// The first row of each checksum.
-    exact: HashMap<u32, u32>,
-    /// Rows of other files whose checksum was taken: one in some thousands.
-    taken: Vec<u32>,
+    rows: Rows,
+    /// Every row, by its checksum.
+    exact: HashTable<u32>,
     /// The rows with each value of each part of a hash.
     looks: Vec<[Chain; BANDS]>,
     /// The rows with each cell of colours. Images of one colour or of few pixels all have the same hash.
     colours: Vec<Chain>,
-    /// For each row the one before it in each of its chains, that of its colours last.
-    before: Vec<[u32; BANDS + 1]>,
+}
+
+#[derive(Debug)]
+struct Row {
+    key: Key,
+    number: u32,
+    /// The row before it in each of its chains, that of its colours last.
+    before: [u32; BANDS + 1],
+}
+
+/// A list that grows by blocks.
+#[derive(Debug, Default)]
+struct Rows(Vec<Vec<Row>>);
+
+impl Rows {
+    const BLOCK: usize = 4096;
+
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * Rows::BLOCK + last.len())
+    }
+
+    fn push(&mut self, row: Row) {
+        match self.0.last_mut() {
+            Some(last) if last.len() < Rows::BLOCK => last.push(row),
+            _ => {
+                let mut block = Vec::with_capacity(Rows::BLOCK);
+                block.push(row);
+                self.0.push(block);
+            }
+        }
+    }
+}
+
+impl std::ops::Index<u32> for Rows {
+    type Output = Row;
+
+    fn index(&self, row: u32) -> &Row {
+        &self.0[row as usize / Rows::BLOCK][row as usize % Rows::BLOCK]
+    }
 }
 
 /// Rows that share a property, from the last one back.
@@ -163,7 +207,7 @@ impl Default for Seen {
     fn default() -> Seen {
         let looks = vec![[Chain::EMPTY; BANDS]; 1 << PART_BITS];
         let colours = vec![Chain::EMPTY; 1 << (CELL_BITS as usize * FIRST.len())];
-        Seen { rows: Vec::new(), exact: HashMap::new(), taken: Vec::new(), looks, colours, before: Vec::new() }
+        Seen { rows: Rows::default(), exact: HashTable::new(), looks, colours }
     }
 }
 
@@ -191,50 +235,47 @@ impl Seen {
     }
 
     fn exactly(&self, key: Key) -> Option<u32> {
-        let first = self.exact.get(&key.checksum)?;
-        let mut rows = std::iter::once(first).chain(&self.taken).map(|&row| self.rows[row as usize]);
-        rows.find(|(known, _)| known.file() == key.file()).map(|(_, number)| number)
+        let row = self.exact.find(key.checksum_hash(), |&row| self.rows[row].key.file() == key.file())?;
+        Some(self.rows[*row].number)
     }
 
     fn near(&self, key: Key) -> Option<Same> {
-        let near = self.candidates(key).filter(|&row| self.rows[row as usize].0.is_near(&key));
-        near.min().map(|row| Same { number: self.rows[row as usize].1, is_exact: false })
+        let near = self.candidates(key).filter(|&row| self.rows[row].key.is_near(&key));
+        near.min().map(|row| Same { number: self.rows[row].number, is_exact: false })
     }
 
     /// Rows among which all near ones are; some may come more than once.
     fn candidates(&self, key: Key) -> impl Iterator<Item = u32> {
-        let looks: Vec<_> = (0..BANDS).map(|band| (self.looks[part(key.looks, band)][band], band)).collect();
+        let looks: Vec<_> = (0..BANDS).map(|band| (self.looks[part(key.looks(), band)][band], band)).collect();
         let colours: Vec<_> = key.near_cells().into_iter().map(|cell| (self.colours[cell], BANDS)).collect();
         let length = |chains: &[(Chain, usize)]| chains.iter().map(|(chain, _)| u64::from(chain.length)).sum::<u64>();
         let chains = if length(&looks) <= length(&colours) { looks } else { colours };
         let some = |row: u32| Some(row).filter(|&row| row != NONE);
         chains.into_iter().flat_map(move |(chain, link)| {
-            std::iter::successors(some(chain.last), move |&row| some(self.before[row as usize][link]))
+            std::iter::successors(some(chain.last), move |&row| some(self.rows[row].before[link]))
         })
     }
 
     fn add(&mut self, key: Key, number: u32) {
         let row = self.rows.len() as u32;
-        self.rows.push((key, number));
-        if *self.exact.entry(key.checksum).or_insert(row) != row {
-            self.taken.push(row);
-        }
         let cell = key.cell(|_| 0);
-        self.before.push(std::array::from_fn(|link| match link {
+        let before = std::array::from_fn(|link| match link {
             BANDS => self.colours[cell].push(row),
-            band => self.looks[part(key.looks, band)][band].push(row),
-        }));
+            band => self.looks[part(key.looks(), band)][band].push(row),
+        });
+        self.rows.push(Row { key, number, before });
+        self.exact.insert_unique(key.checksum_hash(), row, |&row| self.rows[row].key.checksum_hash());
     }
 
     /// The images from the one that was remembered as number `first`, as bytes for [`Seen::restore`].
     #[must_use]
     pub fn rows(&self, first: usize) -> Vec<u8> {
-        let row = |(key, number): &(Key, u32)| {
-            let Key { checksum, length, looks, colours } = key;
-            let numbers = [checksum.to_le_bytes(), length.to_le_bytes(), number.to_le_bytes()].concat();
-            [&numbers[..], &looks.to_le_bytes(), colours].concat()
+        let bytes = |row: u32| {
+            let Row { key: Key { checksum, length, looks, colours }, number, .. } = &self.rows[row];
+            let numbers = [checksum, length, number].map(|number| number.to_le_bytes()).concat();
+            [&numbers, &looks[..], colours].concat()
         };
-        self.rows[first.min(self.rows.len())..].iter().flat_map(row).collect()
+        (first as u32..self.rows.len() as u32).flat_map(bytes).collect()
     }
 
     /// What [`Seen::rows`] gave.
@@ -251,7 +292,7 @@ impl Seen {
         let word =
             |row: &[u8; ROW_BYTES], at: usize| u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
         for row in rows {
-            let looks = u64::from(word(row, 12)) | u64::from(word(row, 16)) << 32;
+            let looks = std::array::from_fn(|i| row[12 + i]);
             let colours = std::array::from_fn(|i| row[20 + i]);
             seen.add(Key { checksum: word(row, 0), length: word(row, 4), looks, colours }, word(row, 8));
         }
@@ -269,7 +310,7 @@ mod tests {
     use super::*;
 
     fn key(checksum: u32, looks: u64) -> Key {
-        Key { checksum, length: 1, looks, colours: [9; 48] }
+        Key { checksum, length: 1, looks: looks.to_le_bytes(), colours: [9; 48] }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use folder::Folder;
-use stylegan_data::{Recipe, decode};
+use stylegan_data::{Recipe, Seen, decode};
 
 /// The system's allocator, which remembers the most that was held.
 struct Counting;
@@ -93,4 +93,22 @@ fn damaged_files_of_every_format_end_no_process_and_take_a_bounded_amount() {
             assert!(peak < (256 << 20) + 4 * (16 << 20), "{}: {peak} bytes for {bytes:?}", path.display());
         }
     }
+}
+
+#[test]
+fn an_image_that_is_remembered_takes_at_most_115_bytes_while_others_are_added() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap();
+    // Just above a power of two, where a list that doubles has most of its memory for nothing.
+    let count = (1 << 17) + 1;
+    let mut state = 7;
+    let rows: Vec<u8> =
+        (0..count * Seen::ROW_BYTES / 4).flat_map(|_| (next(&mut state) as u32).to_le_bytes()).collect();
+    let before = HELD.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    drop(Seen::restore(&[]).unwrap());
+    let none = PEAK.load(Ordering::Relaxed) - before;
+    let seen = Seen::restore(&rows).unwrap();
+    let each = (PEAK.load(Ordering::Relaxed) - before - none) as f64 / count as f64;
+    assert!(each < 115.0, "{each} bytes an image");
+    assert!(seen.rows(0) == rows);
 }

@@ -1,8 +1,10 @@
-/** A zip archive on disk: its directory is in memory as it is, files are read when they are asked for. */
+/** A zip archive on disk: its directory and its files are read when they are asked for. */
 import { crc32, createInflateRaw } from 'node:zlib'
 import {
+  centralLength,
   dataAt,
   entriesOf,
+  entryLength,
   findDirectory,
   localLength,
   nameAt,
@@ -16,13 +18,54 @@ import { shown } from '../../files/shown.ts'
 import { DataFile, fileLimit, Stream, type Bytes } from './file.ts'
 import { DataError } from '../../native/index.ts'
 
+/** Bytes of a directory that are held: some hundred entries. */
+const windowLength = 16_384
+
+/** The directory of an archive, of which a window is held: of a million files it would take more than all that is kept of them. */
+class Directory {
+  readonly #file: DataFile
+  readonly #at: number
+  readonly size: number
+  readonly #window = Buffer.allocUnsafe(windowLength)
+  /** What is held, and where in the directory it begins. */
+  #held = Buffer.alloc(0)
+  #start = 0
+
+  constructor(file: DataFile, at: number, size: number) {
+    this.#file = file
+    this.#at = at
+    this.size = size
+  }
+
+  /** The bytes from a place on, at least those of the entry that begins there; they are there until others are asked for. */
+  from(at: number): Buffer {
+    return this.#part(at, entryLength(this.#part(at, centralLength)))
+  }
+
+  #part(at: number, length: number): Buffer {
+    const start = at - this.#start
+    if (start < 0 || start + length > this.#held.length) {
+      const size = Math.min(Math.max(length, windowLength), this.size - at)
+      const into = size <= windowLength ? this.#window.subarray(0, size) : Buffer.allocUnsafe(size)
+      this.#file.readNow(this.#at + at, into)
+      this.#held = into
+      this.#start = at
+    }
+    return this.#held.subarray(at - this.#start)
+  }
+
+  all(): Promise<Buffer> {
+    return this.#file.read(this.#at, this.size)
+  }
+}
+
 export class ZipFile {
   readonly file: DataFile
   readonly count: number
-  readonly #directory: Buffer
-  readonly #places: Uint32Array
+  readonly #directory: Directory
+  readonly #places: Uint32Array | Float64Array
 
-  private constructor(file: DataFile, directory: Buffer, places: Uint32Array) {
+  private constructor(file: DataFile, directory: Directory, places: Uint32Array | Float64Array) {
     this.file = file
     this.count = places.length
     this.#directory = directory
@@ -33,20 +76,20 @@ export class ZipFile {
   static async open(file: DataFile): Promise<ZipFile> {
     const tailAt = Math.max(file.size - tailLength, 0)
     const tail = await file.read(tailAt, file.size - tailAt)
-    const { at, size, count } = inFile(file, () => findDirectory(tail, tailAt))
-    const directory = await file.read(at, size)
-    return new ZipFile(
-      file,
-      directory,
-      inFile(file, () => entriesOf(directory, count)),
-    )
+    return inFile(file, () => {
+      const { at, size, count } = findDirectory(tail, tailAt)
+      const directory = new Directory(file, at, size)
+      return new ZipFile(
+        file,
+        directory,
+        entriesOf((place) => directory.from(place), size, count),
+      )
+    })
   }
 
   /** @throws DataError if it leads out of the archive */
   name(index: number): string {
-    const name = this.#directory
-      .toString('utf8', ...nameAt(this.#directory, this.#places[index]!))
-      .replaceAll('\\', '/')
+    const name = this.#name(index, 'utf8').replaceAll('\\', '/')
     if (/^(?:\/|[a-z]:)|(?:^|\/)\.\.(?:\/|$)/i.test(name)) {
       throw new DataError(
         `${this.file.path}: names of files within the archive are expected, got ${shown(name)}; pack it again from its folder`,
@@ -55,17 +98,28 @@ export class ZipFile {
     return name
   }
 
-  /** The order of two names, byte by byte, as Python sorts them. */
-  compare(a: number, b: number): number {
-    const [[start, end], [otherStart, otherEnd]] = [a, b].map((i) => nameAt(this.#directory, this.#places[i]!)) as [
-      [number, number],
-      [number, number],
-    ]
-    return this.#directory.compare(this.#directory, otherStart, otherEnd, start, end)
+  #name(index: number, encoding: 'utf8' | 'latin1'): string {
+    const entry = this.#directory.from(this.#places[index]!)
+    return entry.toString(encoding, ...nameAt(entry))
+  }
+
+  /** The name as it stands, a character for each byte: names are in the order of their bytes, as Python sorts them. */
+  key(index: number): string {
+    return this.#name(index, 'latin1')
+  }
+
+  /** The order of two names, by {@link key}. To sort many, all of the directory is held. */
+  async comparing(): Promise<(a: number, b: number) => number> {
+    const directory = await this.#directory.all()
+    return (a, b) => {
+      const [start, end] = nameAt(directory, this.#places[a])
+      const [otherStart, otherEnd] = nameAt(directory, this.#places[b])
+      return directory.compare(directory, otherStart, otherEnd, start, end)
+    }
   }
 
   entry(index: number): ZipEntry {
-    return inFile(this.file, () => readEntry(this.#directory, this.#places[index]!))
+    return inFile(this.file, () => readEntry(this.#directory.from(this.#places[index]!)))
   }
 
   /**

@@ -12,9 +12,9 @@ export const imageSuffix = /\.(?:a?png|jpe?g|jpe|jfif|jif|webp|gif|bmp|dib|tiff?
 const hidden = /(?:^|\/)(?:\.|__MACOSX\/)/
 
 /** @throws DataError if it holds no image, or is encrypted, or leads out of the archive */
-export function openZip(zip: ZipFile): Source {
+export async function openZip(zip: ZipFile): Promise<Source> {
   const { path, stamp } = zip.file
-  const { images, others, leftOut } = listed(zip)
+  const { images, others, leftOut } = await listed(zip)
   if (images.length === 0) {
     throw new DataError(
       `${path}: no image found: looked for PNG, JPEG, GIF, WebP, BMP and TIFF among the ${zip.count} files of the archive`,
@@ -44,32 +44,41 @@ export function openZip(zip: ZipFile): Source {
   }
 }
 
+interface Listed {
+  readonly images: Uint32Array
+  readonly others: ReadonlyMap<string, number>
+  readonly leftOut: readonly LeftOut[]
+}
+
 /** The images by name, the files that may hold labels, and what is neither. */
-function listed(zip: ZipFile): { images: Uint32Array; others: Map<string, number>; leftOut: LeftOut[] } {
+async function listed(zip: ZipFile): Promise<Listed> {
   const images = new Uint32Array(zip.count)
   const others = new Map<string, number>()
   const leftOut: LeftOut[] = []
-  let count = 0
+  let [count, before, isSorted] = [0, '', true]
   for (let i = 0; i < zip.count; i++) {
     const name = zip.name(i)
     if (name.endsWith('/') || hidden.test(name)) continue
     const file = name.slice(name.lastIndexOf('/') + 1)
-    if (imageSuffix.test(name)) images[count++] = i
-    else if (labelFiles.includes(file)) others.set(name, i)
+    if (imageSuffix.test(name)) {
+      const key = zip.key(i)
+      isSorted &&= before < key
+      before = key
+      images[count++] = i
+    } else if (labelFiles.includes(file)) others.set(name, i)
     else
       leftOut.push({
         path: `${zip.file.path}: ${name}`,
         kind: /\.[a-z0-9]{1,11}$/i.exec(file)?.[0].toLowerCase() ?? 'other file',
       })
   }
-  const found = images.subarray(0, count)
-  for (let i = 1; i < count; i++) {
-    if (zip.compare(found[i - 1]!, found[i]!) < 0) continue
-    // Of two files of one name the later one counts, as for those who unpack the archive.
-    found.sort((a, b) => zip.compare(a, b) || a - b)
-    return { images: found.filter((a, i) => i + 1 === count || zip.compare(a, found[i + 1]!) !== 0), others, leftOut }
-  }
-  return { images: found.slice(), others, leftOut }
+  const found = count === zip.count ? images : images.slice(0, count)
+  if (isSorted) return { images: found, others, leftOut }
+  const compare = await zip.comparing()
+  found.sort((a, b) => compare(a, b) || a - b)
+  // Of two files of one name the later one counts, as for those who unpack the archive.
+  const last = found.filter((a, i) => i + 1 === count || compare(a, found[i + 1]!) !== 0)
+  return { images: last, others, leftOut }
 }
 
 /** The folder that was packed as a whole, if all is in one: it is no class. */
