@@ -53,10 +53,6 @@ class Directory {
     }
     return this.#held.subarray(at - this.#start)
   }
-
-  all(): Promise<Buffer> {
-    return this.#file.read(this.#at, this.size)
-  }
 }
 
 export class ZipFile {
@@ -108,14 +104,14 @@ export class ZipFile {
     return this.#name(index, 'latin1')
   }
 
-  /** The order of two names, by {@link key}. To sort many, all of the directory is held. */
-  async comparing(): Promise<(a: number, b: number) => number> {
-    const directory = await this.#directory.all()
-    return (a, b) => {
-      const [start, end] = nameAt(directory, this.#places[a])
-      const [otherStart, otherEnd] = nameAt(directory, this.#places[b])
-      return directory.compare(directory, otherStart, otherEnd, start, end)
-    }
+  /** The order of two names, by {@link key}. To sort many, all of them are held. */
+  comparing(): (a: number, b: number) => number {
+    const names = Buffer.allocUnsafe(this.#directory.size)
+    const ends = new Float64Array(this.count)
+    let end = 0
+    for (let i = 0; i < this.count; i++) ends[i] = end += names.write(this.key(i), end, 'latin1')
+    const start = (index: number) => (index === 0 ? 0 : ends[index - 1])
+    return (a, b) => names.compare(names, start(b), ends[b], start(a), ends[a])
   }
 
   entry(index: number): ZipEntry {

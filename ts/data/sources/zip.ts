@@ -12,9 +12,9 @@ export const imageSuffix = /\.(?:a?png|jpe?g|jpe|jfif|jif|webp|gif|bmp|dib|tiff?
 const hidden = /(?:^|\/)(?:\.|__MACOSX\/)/
 
 /** @throws DataError if it holds no image, or is encrypted, or leads out of the archive */
-export async function openZip(zip: ZipFile): Promise<Source> {
+export function openZip(zip: ZipFile): Source {
   const { path, stamp } = zip.file
-  const { images, others, leftOut } = await listed(zip)
+  const { images, others, leftOut } = listed(zip)
   if (images.length === 0) {
     throw new DataError(
       `${path}: no image found: looked for PNG, JPEG, GIF, WebP, BMP and TIFF among the ${zip.count} files of the archive`,
@@ -51,7 +51,7 @@ interface Listed {
 }
 
 /** The images by name, the files that may hold labels, and what is neither. */
-async function listed(zip: ZipFile): Promise<Listed> {
+function listed(zip: ZipFile): Listed {
   const images = new Uint32Array(zip.count)
   const others = new Map<string, number>()
   const leftOut: LeftOut[] = []
@@ -74,7 +74,7 @@ async function listed(zip: ZipFile): Promise<Listed> {
   }
   const found = count === zip.count ? images : images.slice(0, count)
   if (isSorted) return { images: found, others, leftOut }
-  const compare = await zip.comparing()
+  const compare = zip.comparing()
   found.sort((a, b) => compare(a, b) || a - b)
   // Of two files of one name the later one counts, as for those who unpack the archive.
   const last = found.filter((a, i) => i + 1 === count || compare(a, found[i + 1]!) !== 0)
