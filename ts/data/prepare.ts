@@ -85,11 +85,11 @@ interface Preparing {
   readonly channels?: number
   readonly files: number
   readonly written: number
-  readonly skipped: readonly string[]
+  readonly skipped: string[]
   /** Messages about images that the options leave out; not there before there were such options. */
-  readonly unused?: readonly string[]
+  readonly unused?: string[]
   /** Places of all of these in the source. */
-  readonly bad: readonly number[]
+  readonly bad: number[]
 }
 
 /** Files decoded between two looks at the clock: enough for all cores, little to lose. */
@@ -201,7 +201,7 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   const resumed = found?.fingerprint === fingerprint && isSame && found.files < images.count
   if (!resumed) await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true })
-  let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: options.bad, bad: [] }
+  let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [...options.bad], bad: [] }
   const seen = dedupe && new SeenImages(resumed ? await keysOf(keys, done.written) : undefined)
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, images.count, resolution, channels)
   const progress = new SavedProgress(dir, done, writer, seen)
@@ -236,26 +236,27 @@ function withChunk(
   leftOut: Awaited<ReturnType<LevelWriter['prepare']>>['leftOut'],
   { images, fingerprint, resolution, channels, skipBad }: Images,
 ): Preparing {
-  const bad = leftOut.filter(({ isBad }) => isBad)
-  if (bad[0] && !skipBad) throw refusal(shownLine(bad[0].message))
+  const bad = leftOut.find(({ isBad }) => isBad)
+  if (bad && !skipBad) throw refusal(shownLine(bad.message))
   const original = (index: number) => images.name?.(index) ?? `images[${index}]`
-  const unused = leftOut.flatMap(({ isBad, message, sameAs }) =>
-    isBad ? [] : [shownLine(sameAs === undefined ? message : `${message} ${original(sameAs)}`)],
+  // These lists grow and are not copied: there may be hundreds of thousands of duplicates.
+  const { skipped, unused = [], bad: places } = done
+  const lines = leftOut.map(({ message, sameAs }) =>
+    shownLine(sameAs === undefined ? message : `${message} ${original(sameAs)}`),
   )
-  return {
-    fingerprint,
-    resolution,
-    channels,
-    files: done.files + files,
-    written: done.written + written,
-    skipped: [...done.skipped, ...bad.map(({ message }) => shownLine(message))],
-    ...(unused.length + (done.unused?.length ?? 0) > 0 ? { unused: [...(done.unused ?? []), ...unused] } : {}),
-    bad: [...done.bad, ...leftOut.map(({ place }) => done.files + place)],
+  for (const [i, { place, isBad }] of leftOut.entries()) {
+    ;(isBad ? skipped : unused).push(lines[i]!)
+    places.push(done.files + place)
   }
+  const counts = { files: done.files + files, written: done.written + written }
+  const more = unused.length > 0 ? { unused } : {}
+  return { fingerprint, resolution, channels, ...counts, skipped, ...more, bad: places }
 }
 
 /** Milliseconds between two notes of how far a preparation has come: little to lose, and little to wait for the disk. */
 const saveMs = 1000
+/** So many images that are left out make it rarer by as much again: each has a line in the note. */
+const saveLines = 50_000
 
 /** Notes how far a preparation has come, when what it says is on the disk; meanwhile the next images are decoded. */
 class SavedProgress {
@@ -293,12 +294,13 @@ class SavedProgress {
   async #save(): Promise<void> {
     const [before, done] = [this.#noted, this.#done]
     this.#noted = done
-    this.#next = performance.now() + saveMs
+    this.#next = performance.now() + saveMs * (1 + done.bad.length / saveLines)
     // Taken now: the next images come while this waits.
+    const note = { ...done, skipped: done.skipped.slice(), unused: done.unused?.slice(), bad: done.bad.slice() }
     const rows = this.#seen?.rows(before.written)
     await this.#writer.sync()
     if (rows) await writeKeys(keysPath(this.#dir), before.written, rows)
-    await writeJson(join(this.#dir, 'preparing.json'), done)
+    await writeJson(join(this.#dir, 'preparing.json'), note)
   }
 }
 
