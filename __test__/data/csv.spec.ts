@@ -58,3 +58,37 @@ for (const [what, text, message] of faults) {
     t.true(error.message.startsWith('labels.csv'))
   })
 }
+
+for (const [what, cell] of [
+  ['another number', '2'],
+  ['a word', 'yes'],
+  ['nothing', ''],
+  ['a fraction', '0.5'],
+] as const) {
+  test(`${what} among attributes is refused with its line and cell`, (t) => {
+    const text = `file,hat,smile\na.png,0,1\nb.png,1,${cell}\nc.png,1,0\n`
+    const error = t.throws(() => read(text, 'a.png', 'b.png', 'c.png'), { instanceOf: DataError })
+    const found = cell === '' ? 'an empty cell' : cell
+    t.true(error.message.startsWith(`labels.csv, line 3: 0 or 1 is expected in the column smile, got ${found}; `))
+  })
+}
+
+test('a table that has a column of 0 and 1 among others is no list of attributes', (t) => {
+  const text = 'file_name,text,adult\na.png,x,1\nb.png,y,0\n'
+  t.is(readCsv('metadata.csv', Buffer.from(text), images('a.png', 'b.png')), undefined)
+  const error = t.throws(() => read(text, 'a.png', 'b.png'), { instanceOf: DataError })
+  t.regex(error.message, /, line 2: 0 or 1 is expected in the column text, got x; /)
+})
+
+test('an image with two different labels is refused with both lines; the same label twice is taken', (t) => {
+  const error = t.throws(() => read('file,class\na.png,cat\nb.png,dog\na.png,dog', 'a.png', 'b.png'))
+  t.regex(error.message, /, line 4: one label .*, got another for a\.png than in line 2; remove one of the two lines$/)
+  t.deepEqual(read('file,class\na.png,cat\nb.png,dog\na.png,cat', 'a.png', 'b.png')?.of, [0, 1])
+  const flags = t.throws(() => read('file,hat,smile\na.png,0,1\na.png,1,1', 'a.png'))
+  t.regex(flags.message, /, line 3: .* than in line 2/)
+})
+
+test('columns with semicolons between them are told to have commas', (t) => {
+  const error = t.throws(() => read('file;class\na.png;cat\nb.png;dog', 'a.png', 'b.png'))
+  t.regex(error.message, /, line 1: 2 columns are expected, got 1; put commas between them$/)
+})

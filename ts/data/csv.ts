@@ -10,8 +10,14 @@ const classColumn = /^(?:labels?|class(?:_?(?:id|name))?|category|target|y)$/i
 
 const form = 'a row for each image, such as folder/a.png,cat,'
 
+/** Cells, and the line where they begin. */
+interface Row {
+  readonly cells: readonly string[]
+  readonly line: number
+}
+
 /** Rows of cells (RFC 4180), with the line where each begins. */
-export function* csvRows(text: string): Generator<{ cells: string[]; line: number }> {
+export function* csvRows(text: string): Generator<Row> {
   let [cells, line, start]: [string[], number, number] = [[], 1, 1]
   for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\r|$)/g)) {
     cells.push(quoted === undefined ? plain!.trim() : quoted.replaceAll('""', '"'))
@@ -42,13 +48,16 @@ export function readCsv(path: string, bytes: Uint8Array, images: Names): Classes
   const odd = rows.find(({ cells }) => cells.length !== width)
   if (odd || width < 2) {
     const found = odd ? `${odd.cells.length}` : `${width}`
-    throw new DataError(`${path}, line ${odd?.line ?? 1}: ${Math.max(width, 2)} columns are expected, got ${found}`)
+    const remedy = /[;\t]/.test((odd ?? rows[0])?.cells[0] ?? '') ? '; put commas between them' : ''
+    throw new DataError(
+      `${path}, line ${odd?.line ?? 1}: ${Math.max(width, 2)} columns are expected, got ${found}${remedy}`,
+    )
   }
   const file = Math.max(header?.findIndex((name) => fileColumn.test(name)) ?? 0, 0)
   const rest = Array.from({ length: width }, (_, i) => i).filter((column) => column !== file)
   const column = rest.length === 1 ? rest[0] : rest.find((column) => classColumn.test(header?.[column] ?? ''))
-  const isFlags = () => rows.every(({ cells }) => rest.every((column) => /^(?:-1|0|1)$/.test(cells[column]!)))
-  if (column === undefined && !(header && isFlags())) return undefined
+  if (column === undefined && !(header && isFlags(path, rows, rest, header))) return undefined
+  refuseTwice(path, rows, file, column === undefined ? rest : [column])
   const place = new Map(rows.map(({ cells }, i) => [cells[file]!, i]))
   const rowOf = (name: string) =>
     namesOf(name)
@@ -65,6 +74,44 @@ export function readCsv(path: string, bytes: Uint8Array, images: Names): Classes
   if (column !== undefined) return classesOf(images, (i) => found[i]![column]!)
   const of = found.map((cells) => rest.flatMap((column, i) => (cells[column] === '1' ? [i] : [])))
   return { names: rest.map((column) => header![column]!), of }
+}
+
+const isFlag = (cell: string): boolean => /^(?:-1|0|1)$/.test(cell)
+
+/**
+ * Whether columns are attributes. Most cells of such a column are 0 or 1; a file of labels may have other columns by mistake, a file
+ * of anything else has them by right.
+ *
+ * @throws DataError with the first cell of attributes that is none
+ */
+function isFlags(path: string, rows: readonly Row[], columns: readonly number[], header: readonly string[]): boolean {
+  const isMostly = (column: number) => 2 * rows.filter(({ cells }) => isFlag(cells[column]!)).length >= rows.length
+  const isMeant = path.endsWith('labels.csv') ? columns.some(isMostly) : columns.every(isMostly)
+  if (!isMeant) return false
+  for (const { cells, line } of rows) {
+    const wrong = columns.find((column) => !isFlag(cells[column]!))
+    if (wrong === undefined) continue
+    const found = cells[wrong] === '' ? 'an empty cell' : shown(cells[wrong]!)
+    throw new DataError(
+      `${path}, line ${line}: 0 or 1 is expected in the column ${shown(header[wrong]!)}, got ${found}; correct the cell, or remove the file to go without labels`,
+    )
+  }
+  return true
+}
+
+/** @throws DataError if two rows of one file have different labels */
+function refuseTwice(path: string, rows: readonly Row[], file: number, columns: readonly number[]): void {
+  const before = new Map<string, Row>()
+  for (const row of rows) {
+    const name = row.cells[file]!
+    const first = before.get(name)
+    if (first && columns.some((column) => first.cells[column] !== row.cells[column])) {
+      throw new DataError(
+        `${path}, line ${row.line}: one label for each image is expected, got another for ${shown(name)} than in line ${first.line}; remove one of the two lines`,
+      )
+    }
+    before.set(name, row)
+  }
 }
 
 /** What a row may call an image: its path, its name, its name without suffix. */
