@@ -5,6 +5,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
+import { acquireLock } from '../../ts/files/lock.ts'
 import { main, stylegan } from '../support/command.ts'
 import { classFolders, folder, images } from '../support/images.ts'
 
@@ -162,6 +163,21 @@ test('labels that cannot be used stop the commands, which go on without labels',
     const { code, err } = await stylegan([...args, '--no-labels'])
     t.is(code, 0, err)
   }
+})
+
+test('a second export to one output is refused before it prepares anything', async (t) => {
+  const data = await images(2)
+  const dir = await folder()
+  const output = join(dir, 'out.zip')
+  const lock = acquireLock(join(dir, '.out.zip.lock'), { what: 'exporting', advice: 'wait' })
+  t.teardown(() => lock.release())
+  const { code, err } = await stylegan(['dataset', 'export', data, '--output', output, '--resolution', '8'])
+  t.is(code, 1)
+  t.regex(
+    err,
+    /^stylegan: exporting .*out\.zip is under way: process \d+ holds it.*; wait for it, or name another output\n$/,
+  )
+  t.deepEqual(await readdir(dir), ['.out.zip.lock'])
 })
 
 test('the list of what an export left out stays beside it', async (t) => {

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import test from 'ava'
-import { openDataset } from '../../ts/data/dataset.ts'
+import { describeLeftOut, openDataset } from '../../ts/data/dataset.ts'
+import { planSource } from '../../ts/data/prepare.ts'
+import { openSource } from '../../ts/data/sources/index.ts'
 import { acquireLock } from '../../ts/files/lock.ts'
 import { DataError, encodeDrawnPng, encodePng } from '../../ts/native/index.ts'
 import { folder, images, options } from '../support/images.ts'
@@ -160,6 +162,23 @@ test('links to nothing and names that are not UTF-8 stop a preparation by name, 
   const { info } = await openDataset({ ...prepare, skipBad: true })
   t.deepEqual([info.count, info.skipped.length], [2, isNamed ? 3 : 2])
   t.false(info.skipped.join().includes('\x1b'))
+})
+
+test('a folder that cannot be read stops a preparation, or is counted as a folder', async (t) => {
+  // Root may read every folder.
+  const source = await openSource(await images(2), {})
+  const leftOut = [{ path: 'data/closed', bad: 'Permission denied', kind: 'folder that cannot be read' }]
+  const prepare = await options('data')
+  const refused = planSource({ ...source, leftOut }, prepare)
+  await t.throwsAsync(refused, { instanceOf: DataError, message: /^data\/closed: Permission denied; / })
+  const dir = join(await folder(), 'set')
+  await (await planSource({ ...source, leftOut }, { ...prepare, skipBad: true })).prepare(dir)
+  const { info } = await openDataset({ ...prepare, data: dir })
+  t.is(
+    describeLeftOut({ dir, info }, 'list'),
+    '1 folder was left out: 1 × folder that cannot be read; they are listed in list',
+  )
+  t.is(await readFile(join(dir, 'left-out.txt'), 'utf8'), 'data/closed: folder that cannot be read\n')
 })
 
 test('an image above the limit is refused unless the limit is raised', async (t) => {

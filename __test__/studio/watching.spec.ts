@@ -1,4 +1,6 @@
 /** Runs as the studio sees them: from their files, of whatever process, and told when they change. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { hostname } from 'node:os'
@@ -7,6 +9,7 @@ import test from 'ava'
 import { acquireLock, holderOf } from '../../ts/files/lock.ts'
 import { lockRun } from '../../ts/runs/run-lock.ts'
 import type { Job, Run, RunSummary } from '../../ts/studio/protocol.ts'
+import { Jobs } from '../../ts/studio/server/jobs.ts'
 import { flagsOf } from '../../ts/studio/server/trainings.ts'
 import { presets, resolveConfig, runName } from '../../ts/training/config.ts'
 import { copying } from '../../ts/training/ada.ts'
@@ -165,6 +168,21 @@ test('a training is started from the page, stopped, and goes on to its end', asy
     live.jobs()?.every(({ state }) => state === 'done') === true ? true : undefined,
   )
   t.true(live.jobs()!.every(({ lines }) => lines.every((line) => !line.includes(outdir))))
+})
+
+test('a process is told once to stop, however often somebody asks', async (t) => {
+  // Each signal is counted; the second of them would end a command at once.
+  const program = `let count = 0
+    process.on('SIGINT', () => console.log('told', ++count)).on('SIGTERM', () => process.exit(count))
+    setInterval(() => {}, 1000); console.log('ready')`
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const jobs = new Jobs({ cli: [], places: [] })
+  await once(child.stdout, 'data')
+  jobs.interrupt('run', child.pid!)
+  await once(child.stdout, 'data')
+  jobs.interrupt('run', child.pid!)
+  child.kill('SIGTERM')
+  t.deepEqual(await once(child, 'exit'), [1, null])
 })
 
 test('what the log of a run says of overfitting is among its notes, once', async (t) => {

@@ -3,7 +3,7 @@ import { copyFile, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { checkOutside, prepareDataset, openDataset, type Dataset } from '../data/dataset.ts'
-import { checkFree, exportDataset } from '../data/export.ts'
+import { checkFree, lockedForExport, writeExport } from '../data/export.ts'
 import { BUILTIN_AVATARS, leftOutName, preparedBytes, readInfo } from '../data/info.ts'
 import { inspectSource } from '../data/inspect.ts'
 import { messageOf } from '../files/option-names.ts'
@@ -167,10 +167,13 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
       : preparingOf(options, 256)
     const resolution = info ? (options.resolution?.width ?? info.resolution) : how.resolution
     const leftOutList = info ? undefined : `${resolve(output)}.${leftOutName}`
-    const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache, leftOutList })
-    await exportDataset(dataset, output, { resolution, maxImages, signal, onProgress, onNote: hooks.onNote })
-    if (leftOutList) await copyFile(join(dataset.dir, leftOutName), leftOutList).catch(() => {}) // none, if all is used
-    await rm(cache, { recursive: true, force: true })
+    // The lock also keeps the folder in which the images are prepared.
+    await lockedForExport(output, hooks.onNote, async () => {
+      const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache, leftOutList })
+      await writeExport(dataset, output, { resolution, maxImages, signal, onProgress, onNote: hooks.onNote })
+      if (leftOutList) await copyFile(join(dataset.dir, leftOutName), leftOutList).catch(() => {}) // none, if all is used
+      await rm(cache, { recursive: true, force: true })
+    })
     progress.clear()
     sayPath(output)
   })

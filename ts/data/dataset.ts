@@ -7,7 +7,7 @@ import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
 import { codeOf, diskError } from '../files/write-atomic.ts'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
-import { BUILTIN_AVATARS, leftOutName, readInfo, type PreparedFolder } from './info.ts'
+import { BUILTIN_AVATARS, leftOutName, readInfo, unreadFolder, type PreparedFolder } from './info.ts'
 import { planImages, type ImageSet } from './memory.ts'
 import {
   isPlanned,
@@ -170,7 +170,9 @@ export function describeLeftOut({ dir, info }: PreparedFolder, list = join(dir, 
   })
   if (kinds.length === 0) return undefined
   const total = kinds.reduce((sum, [, count]) => sum + count, 0)
-  const files = total === 1 ? '1 file was' : `${total} files were`
+  const unread = leftOut[unreadFolder] ?? 0
+  const what = unread === 0 ? 'file' : unread === total ? 'folder' : 'file or folder'
+  const files = total === 1 ? `1 ${what} was` : `${total} ${what.replaceAll(/file|folder/g, '$&s')} were`
   const remedy = ['AVIF', 'HEIC', 'JPEG XL'].some((kind) => kind in leftOut)
     ? '; convert AVIF, HEIC and JPEG XL to PNG or JPEG, for example with ImageMagick: magick input.heic output.png'
     : ''

@@ -50,6 +50,19 @@ export const exportedName = (index: number): string => {
  * @throws DataError if something is there already, or if the data set cannot be read
  */
 export async function exportDataset(dataset: Dataset, output: string, options: ExportOptions = {}): Promise<void> {
+  await lockedForExport(output, options.onNote, () => writeExport(dataset, output, options))
+}
+
+/**
+ * Holds the lock of an output while something works for it.
+ *
+ * @throws LockedError if another process exports there
+ */
+export async function lockedForExport(
+  output: string,
+  onNote: ExportOptions['onNote'],
+  work: () => Promise<void>,
+): Promise<void> {
   const path = resolve(output)
   await mkdir(dirname(path), { recursive: true })
   const lock = acquireLock(join(dirname(path), `.${basename(path)}.lock`), {
@@ -57,7 +70,17 @@ export async function exportDataset(dataset: Dataset, output: string, options: E
     advice: 'wait for it, or name another output',
   })
   try {
-    if (lock.warning !== undefined) options.onNote?.(lock.warning)
+    if (lock.warning !== undefined) onNote?.(lock.warning)
+    await work()
+  } finally {
+    lock.release()
+  }
+}
+
+/** {@link exportDataset} for whoever holds the lock. */
+export async function writeExport(dataset: Dataset, output: string, options: ExportOptions): Promise<void> {
+  const path = resolve(output)
+  try {
     await checkFree(path)
     const { resolution = dataset.levels.resolution, maxImages = Infinity } = options
     const images = new ExportedImages(dataset, resolution, Math.min(maxImages, dataset.levels.count))
@@ -72,8 +95,6 @@ export async function exportDataset(dataset: Dataset, output: string, options: E
     await rm(progressPath(job.own), { force: true })
   } catch (error) {
     throw diskError(path, error)
-  } finally {
-    lock.release()
   }
 }
 

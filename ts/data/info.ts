@@ -45,6 +45,9 @@ export interface PreparedFolder {
 /** A file beside `dataset.json`: what was left out, and why. */
 export const leftOutName = 'left-out.txt'
 
+/** What counts of files call a folder that cannot be listed. */
+export const unreadFolder = 'folder that cannot be read'
+
 /** How many files are no images, by kind. */
 export function countKinds(leftOut: Iterable<{ readonly kind?: string | undefined }>): Map<string, number> {
   const counts = new Map<string, number>()

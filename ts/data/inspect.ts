@@ -151,8 +151,8 @@ async function conclude(
 ): Promise<{ inspection: Inspection; sample: Sample | undefined }> {
   const { resolution = usualSide(counted), channels = 3 } = options
   const { unreadable, same: duplicates, near: nearDuplicates, count, profiles, formats, aspects, colours } = counted
-  for (const { path, bad } of source.leftOut) {
-    if (bad !== undefined) note(unreadable, () => shownLine(`${path}: ${bad}`))
+  for (const { path, bad, kind } of source.leftOut) {
+    if (bad !== undefined && kind === undefined) note(unreadable, () => shownLine(`${path}: ${bad}`))
   }
   const labelling = await source.labels()
   const classes = 'names' in labelling ? sizesOf(labelling.names, labelling.of, counted.good) : null

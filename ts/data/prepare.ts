@@ -99,7 +99,8 @@ const chunkSize = 64
 export async function planSource(source: Source, options: PreparingOptions): Promise<Plan> {
   const { path: name, leftOut } = source
   const { skipBad } = options
-  const bad = leftOut.flatMap(({ path, bad }) => (bad === undefined ? [] : [shownLine(`${path}: ${bad}`)]))
+  const unread = leftOut.filter(({ bad }) => bad !== undefined)
+  const bad = unread.map(({ path, bad }) => shownLine(`${path}: ${bad}`))
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
   if (source.count === 0) throw new DataError(`${name}: none of the ${bad.length} images can be read`)
   const labelling = options.labels === 'none' ? { noLabels: 'they were left out' } : await source.labels()
@@ -120,7 +121,11 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   const fingerprint = hash.digest('hex')
   const kinds = leftOut.flatMap(({ path, kind }) => (kind === undefined ? [] : [shownLine(`${path}: ${kind}`)]))
   const counts = countKinds(leftOut)
-  const left = { bad, kinds, leftOut: counts.size > 0 ? Object.fromEntries(counts) : undefined }
+  const left = {
+    bad: bad.filter((_, i) => unread[i]!.kind === undefined),
+    kinds,
+    leftOut: counts.size > 0 ? Object.fromEntries(counts) : undefined,
+  }
   return planImages(options, { source: resolve(name), name, images, classes, fingerprint, noLabels, ...left })
 }
 

@@ -1,8 +1,9 @@
 /** A folder of image files, with all folders in it. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import type { Source, SourceOptions } from './source.ts'
+import type { LeftOut, Source, SourceOptions } from './source.ts'
+import { unreadFolder } from '../info.ts'
 import { labelFiles, labelsIn } from '../labels.ts'
 import { DataError, listImages } from '../../native/index.ts'
 
@@ -10,7 +11,10 @@ import { DataError, listImages } from '../../native/index.ts'
 export async function openFolder(path: string, { keepDrawn = false }: SourceOptions): Promise<Source> {
   const { sizes, modifiedMs, leftOut: others, ...images } = await listImages(path, keepDrawn)
   const beside = new Set(labelFiles.map((name) => join(path, name)))
-  const leftOut = others.filter((file) => !beside.has(file.path))
+  const leftOut: LeftOut[] = []
+  for (const file of others) {
+    if (!beside.has(file.path)) leftOut.push(file.bad === undefined ? file : await withFolder(file))
+  }
   const names = { count: images.count, name: (index: number) => images.name(index).replaceAll(sep, '/') }
   return {
     kind: 'folder',
@@ -31,6 +35,12 @@ export async function openFolder(path: string, { keepDrawn = false }: SourceOpti
       Promise.resolve(Array.from({ length: count }, (_, i) => join(path, images.name(first + i)))),
     close: () => Promise.resolve(),
   }
+}
+
+/** What cannot be read may be a folder, with any number of images. */
+async function withFolder(file: LeftOut): Promise<LeftOut> {
+  const found = await stat(file.path).catch(() => undefined)
+  return found?.isDirectory() ? { ...file, kind: unreadFolder } : file
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): undefined {

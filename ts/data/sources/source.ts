@@ -13,12 +13,12 @@ export interface UnfinishedHash {
   digest(encoding: 'hex'): string
 }
 
-/** A file of the source that is not among its images. */
+/** A file of the source that is not among its images, or a folder of which nothing is known. */
 export interface LeftOut {
   readonly path: string
-  /** Why it cannot be read, if it should be an image. */
+  /** Why it cannot be read, if it should be an image or a folder. */
   readonly bad?: string | undefined
-  /** What it is, if it is none. */
+  /** What it is, if it is no image. */
   readonly kind?: string | undefined
 }
 

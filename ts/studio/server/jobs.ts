@@ -36,6 +36,8 @@ export interface JobsOptions {
 export class Jobs {
   readonly #options: JobsOptions
   readonly #jobs = new Map<string, Started>()
+  /** The process that was told to stop in each folder. */
+  readonly #stopping = new Map<string, number>()
 
   constructor(options: JobsOptions) {
     this.#options = options
@@ -75,6 +77,13 @@ export class Jobs {
     child.on('error', () => end(null)).on('exit', end)
     if (detached) child.unref()
     return this.#shown(started)
+  }
+
+  /** Tells the process that works in a folder to save and stop, once: a second SIGINT would end it at once, without saving. */
+  interrupt(dir: string, pid: number): void {
+    if (this.#stopping.get(dir) === pid) return
+    process.kill(pid, 'SIGINT')
+    this.#stopping.set(dir, pid)
   }
 
   /** Ends the estimates that run: nobody waits for them, and they have not failed. */

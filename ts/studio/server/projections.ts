@@ -135,10 +135,11 @@ export class Projections {
 
   /** @throws Refused if nothing works there, or on another machine */
   async stop(id: string): Promise<void> {
-    const holder = holderOfRun((await this.#read(id)).dir)
+    const { dir } = await this.#read(id)
+    const holder = holderOfRun(dir)
     if (!holder) throw new Refused(409, `${id}: nothing works there; it may be done`)
     if (!holder.isHere) throw new Refused(409, `${id} is made on another machine; stop it there`)
-    process.kill(holder.pid, 'SIGINT')
+    this.#options.jobs.interrupt(dir, holder.pid)
   }
 
   /** What was cut out, or the picture that was found so far. */

@@ -96,7 +96,7 @@ export class Trainings {
     const holder = holderOfRun(dir)
     if (!holder) throw new Refused(409, `${run}: nothing trains there`)
     if (!holder.isHere) throw new Refused(409, `${run} is trained on another machine; stop it there`)
-    if (holder.pid !== process.pid) process.kill(holder.pid, 'SIGINT')
+    if (holder.pid !== process.pid) this.#options.jobs.interrupt(dir, holder.pid)
     else if (this.#options.stopOwn) this.#options.stopOwn()
     else throw new Refused(409, `${run} is trained by the studio's own process; stop that`)
   }
