@@ -103,6 +103,26 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     /--resolution: a power of two from 4 to 1024 is expected, got 100/,
   ],
   ['a number that is none', ['train', '--kimg', 'many'], /^stylegan: --kimg: a number is expected, got 'many'\n$/],
+  [
+    'a word that is none',
+    ['train', '--batch', 'foo'],
+    /^stylegan: --batch: a number or auto is expected, got 'foo'\n$/,
+  ],
+  [
+    'a port that is none',
+    ['train', '--preset', 'demo', '--studio', '99999'],
+    /^stylegan: --studio: a port from 0 to 65535 is expected, got '99999'\n$/,
+  ],
+  [
+    'a word too much',
+    ['dataset', 'prepare', 'a', 'b', '--output', 'c'],
+    /^stylegan: prepare: at most 1 without a flag are expected, got 1 more; a value with spaces needs quotes\n$/,
+  ],
+  [
+    'a seed that is too large',
+    ['generate', '--network', 'avatars', '--seeds', '99999999999999999999'],
+    /^stylegan: --seeds: seeds of at most 9,007,199,254,740,991 are expected, got '99999999999999999999'\n$/,
+  ],
   ['no data', ['train'], /--data: a folder of images or another data set is expected/],
   [
     'missing data',

@@ -175,9 +175,11 @@ test('classes make another image, and a class that is missing, out of range or o
   const named = { ...conditional, classes: ['cat', 'dog', '7'] }
   t.deepEqual([...(await labelOf(named, ['dog', 0])!.data())], [1, 1, 0])
   t.throws(() => labelOf(named, ['dgo']), {
-    message: 'class: a whole number from 0 to 2 or one of "cat", "dog" is expected, got "dgo"; did you mean "dog"?',
+    message:
+      'class: a whole number from 0 to 2 or one of "cat", "dog", "7" is expected, got "dgo"; did you mean "dog"?',
   })
   t.throws(() => labelOf(named, [7]), { message: /got 7$/ }, 'a number is no name')
+  t.deepEqual([...(await labelOf(named, ['7', '1'])!.data())], [0, 1, 1], 'text is a name first, then a number')
   t.throws(() => labelOf(conditional, ['cat']), { message: 'class: a whole number from 0 to 2 is expected, got "cat"' })
   t.throws(() => labelOf(conditional), { message: /class: .* is expected, got nothing/ })
   t.throws(() => labelOf(network, [0]), { message: /class: none is expected, .* got 0/ })

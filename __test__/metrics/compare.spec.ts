@@ -37,6 +37,16 @@ function generator(more: Partial<NetworkOptions> = {}): ImageGenerator {
   return new ImageGenerator('made', { Gs, options, classes: [], height: side, nimg: 0 })
 }
 
+test('of images with alpha the colours are compared, also where nothing is transparent', async (t) => {
+  const [a, b] = [noise(1), noise(2)]
+  const opaque = ({ pixels }: { pixels: Uint8Array }) => {
+    const rgba = new Uint8Array((pixels.length / 3) * 4).fill(255)
+    pixels.forEach((value, i) => (rgba[Math.floor(i / 3) * 4 + (i % 3)] = value))
+    return { ...a, pixels: rgba, channels: 4 }
+  }
+  t.deepEqual(await compare('swd', opaque(a), opaque(b), { num: count }), await compare('swd', a, b, { num: count }))
+})
+
 test('an array and a folder of the same images give the same distances', async (t) => {
   const [a, b] = [noise(1), noise(2)]
   const arrays = await compare('swd', a, b, { num: count })

@@ -25,7 +25,7 @@ test('an adapter that is not there is refused by number', (t) => {
 test('memory that is exhausted names the op, the size and the limit, and says what needs less', (t) => {
   const device = Device.open('wgpu', { memoryLimit: 2 ** 20 })
   const error = t.throws(() => device.zeros([1024, 1024]), { instanceOf: DeviceError })
-  t.regex(error.message, /full: .*4194304 bytes.*1048576; a smaller minibatch needs less/)
+  t.regex(error.message, /full: .*4194304 bytes.*1048576; a smaller minibatch or network needs less/)
 })
 
 test('the first steps of cpu and wgpu from one seed have the same losses', async (t) => {

@@ -82,6 +82,9 @@ test('a folder means its newest snapshot, also one that was interrupted and lies
   await writeFile(join(dir, snapshotName(1500, true)), '')
   await utimes(join(dir, snapshotName(1000)), 1, 1)
   t.is(await findSnapshot(dir), join(dir, snapshotName(1500, true)))
+  // Copies have times of their own: within a folder the number counts.
+  await utimes(join(dir, snapshotName(1000)), 9e9, 9e9)
+  t.is(await findSnapshot(dir), join(dir, snapshotName(1500, true)))
   await t.throwsAsync(findSnapshot(await folder()), {
     message: /a folder with network-snapshot-NNNNNN\.safetensors is expected, got one without/,
   })

@@ -211,9 +211,9 @@ export function parseWholes(text: string): number[] {
   return text.split(',').map(parseWhole)
 }
 
-/** `cat,4` as 'cat', 4. */
-export function parseClasses(text: string): (number | string)[] {
-  return text.split(',').map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : part.trim()))
+/** `cat,4` as 'cat', '4', which is a name if there is one such. */
+export function parseClasses(text: string): string[] {
+  return text.split(',').map((part) => part.trim())
 }
 
 /** `1,0.7,-1` as numbers. */
@@ -267,10 +267,13 @@ export function parseSeeds(text: string): number[] {
   }
 }
 
-export function parseNumber(text: string): number {
+/** @param word that may stand in place of a number */
+export function parseNumber(text: string, word?: unknown): number {
   const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value))
-    throw new InvalidArgumentError(`a number is expected, got '${text}'.`)
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    const expected = typeof word === 'string' && word !== '' ? `a number or ${word}` : 'a number'
+    throw new InvalidArgumentError(`${expected} is expected, got '${text}'.`)
+  }
   return value
 }
 

@@ -6,6 +6,7 @@ import { attributesOf } from '../data/attributes.ts'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { openDataset } from '../data/dataset.ts'
 import {
+  checkClassifierNames,
   classifierName,
   loadClassifier,
   saveClassifier,
@@ -102,6 +103,7 @@ async function run({
     const known = await attributesOf(dataset)
     const names = attributes === 'all' ? known.names : attributes.split(',').map((attribute) => attribute.trim())
     const values = new Map(names.map((attribute) => [attribute, known.of(attribute)]))
+    checkClassifierNames(values.keys())
     const device = openDevice(name)
     await mkdir(outdir, { recursive: true })
     for (const [attribute, of] of values) {

@@ -42,7 +42,7 @@ export function complaintOf({ code, message }: CommanderError, args: readonly st
       const [, most, got] = /Expected (\d+) arguments? but got (\d+)$/.exec(text) ?? []
       const isFolder = args[0] === 'train' && args[1] !== undefined && !args[1].startsWith('-')
       const remedy = isFolder ? `did you mean --data ${args[1]}?` : 'a value with spaces needs quotes'
-      return `${name}: ${most === '0' ? 'flags alone' : `at most ${most} without a flag`} are expected, got ${got} more; ${remedy}`
+      return `${name}: ${most === '0' ? 'flags alone' : `at most ${most} without a flag`} are expected, got ${Number(got) - Number(most)} more; ${remedy}`
     }
     case 'commander.invalidArgument': {
       const [, value, why] = /argument '([\s\S]*)' is invalid\. ([\s\S]*)$/.exec(text) ?? []

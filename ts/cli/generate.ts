@@ -29,6 +29,7 @@ import {
   type DrawOptions,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
+import { interruptible } from './signals.ts'
 
 interface Options extends DrawOptions {
   seeds?: number[]
@@ -97,8 +98,12 @@ Examples:
     .action(run)
 }
 
-async function run(options: Options): Promise<void> {
-  if (options.projectedW !== undefined) return drawProjected({ ...options, projectedW: options.projectedW })
+function run(options: Options): Promise<void> {
+  return interruptible('Stopping after this image.', (signal) => draw(options, signal), console.error)
+}
+
+async function draw(options: Options, signal: AbortSignal): Promise<void> {
+  if (options.projectedW !== undefined) return drawProjected({ ...options, projectedW: options.projectedW }, signal)
   const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
   const { mix, shift, noiseSeed, noiseStrength } = options
   if (grid && uncurated) throw new RangeError('--grid and --uncurated: one of them is expected, got both')
@@ -127,7 +132,7 @@ async function run(options: Options): Promise<void> {
   const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
   const { G, generator, sampling, expect } = await openGenerator(options)
   refuseNoise(noiseMode, G)
-  if (!uncurated) return drawSeeds(G, { ...options, seeds: seeds! })
+  if (!uncurated) return drawSeeds(G, { ...options, seeds: seeds! }, signal)
   const { rows: full, lods: columns } = { rows: 3, lods: [0, 1, 2, 2, 3, 3], ...figure, ...layout }
   expect(columns.reduce((sum, lod) => sum + full * 2 ** lod, 0))
   const truncationCutoff = sampling.truncationCutoff ?? defaultCutoff
@@ -138,15 +143,23 @@ async function run(options: Options): Promise<void> {
 const isNamed = (shifts: readonly Shift[] = []) => shifts.some(({ direction }) => typeof direction === 'string')
 
 /** One file for each seed, or a grid of all. */
-async function drawSeeds(G: ImageGenerator, options: Options & { seeds: number[] }): Promise<void> {
+async function drawSeeds(
+  G: ImageGenerator,
+  options: Options & { seeds: number[] },
+  signal: AbortSignal,
+): Promise<void> {
   const { seeds, grid, outdir, scale = 1, mix, shift: shifts, directions, height } = options
   const { trunc: psi, truncCutoff: cutoff, noiseMode: noise, noiseSeed } = options
   const noiseStrength = strengthOf(options)
   const look = { psi, cutoff, class: options.class, noise, noiseSeed, noiseStrength, mix, shifts, directions, height }
-  if (grid) return drawGrid(grid, seeds, scale, join(outdir, 'grid.png'), (seed) => drawLook(G, { seed, ...look }))
+  const drawSeed = (seed: number) => {
+    signal.throwIfAborted()
+    return drawLook(G, { seed, ...look })
+  }
+  if (grid) return drawGrid(grid, seeds, scale, join(outdir, 'grid.png'), drawSeed)
   for (const seed of seeds) {
     const path = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
-    await writeImage(path, await drawLook(G, { seed, ...look }), 0, scale)
+    await writeImage(path, await drawSeed(seed), 0, scale)
   }
 }
 
@@ -186,7 +199,7 @@ const enlarged = (images: Images, i: number, scale: number): Uint8Array =>
 const strengthOf = ({ noiseStrength: factors }: Options) => (factors?.length === 1 ? factors[0] : factors)
 
 /** One file for each w of a file. */
-async function drawProjected(options: Options & { projectedW: string }): Promise<void> {
+async function drawProjected(options: Options & { projectedW: string }, signal: AbortSignal): Promise<void> {
   const { projectedW, outdir, scale = 1, height, noiseMode: noise, noiseSeed, mix, shift: shifts, directions } = options
   const { trunc: psi, truncCutoff: cutoff } = options
   const given = (keys: readonly (keyof Options)[], why: string) =>
@@ -206,6 +219,7 @@ async function drawProjected(options: Options & { projectedW: string }): Promise
   const noiseStrength = strengthOf(options)
   const look = { psi, cutoff, class: options.class, noise, noiseStrength, mix, shifts, directions, height }
   for (let i = 0; i < w.count; i++) {
+    signal.throwIfAborted()
     const own = {
       seed: i,
       projected: { w: w.at(i), noiseMaps },

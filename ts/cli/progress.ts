@@ -30,7 +30,7 @@ export class Progress {
 
   /** Shows how far something is; a bar of another format gives way. What is left is unknown at first, and said then. */
   draw(format: string, total: number, value: number, payload: object = {}): void {
-    if (!process.stderr.isTTY) return
+    if (!process.stderr.isTTY || process.env['TERM'] === 'dumb') return
     if (format !== this.#format) this.clear()
     if (!this.#bar) {
       // The end of a line that is too long is cut: a bar of two lines could not be drawn over.

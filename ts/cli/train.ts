@@ -23,6 +23,7 @@ import { timeline, type Phase } from '../training/schedule.ts'
 import { chooseConfig, toMeasure } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
 import { checkSame, defaultTimeoutSec, type Neighbours } from '../runs/processes.ts'
+import { checkMetrics } from '../runs/metrics.ts'
 import { checkFiles } from '../runs/resume.ts'
 import {
   flagOf,
@@ -48,6 +49,7 @@ export function trainCommand(): Command {
     .option(
       '--studio [port]',
       `show it in a browser while it trains, and draw with what it has learned (default port ${studioPort})`,
+      parsePort,
     )
     .option(
       '-n, --dry-run',
@@ -74,7 +76,7 @@ function addFlag(command: Command, key: ConfigKey): void {
   const text = reads === 'flag' || key === 'preset' ? help : `${help} (default: ${defaults(key)})`
   if (reads === 'flag') command.addOption(switchOption(flag, text))
   else if (reads === 'text') command.option(flag, text)
-  else command.option(flag, text, (value) => (value === reads.word ? value : parseNumber(value)))
+  else command.option(flag, text, (value) => (value === reads.word ? value : parseNumber(value, reads.word)))
   if (noHelp !== undefined) command.option(flag.replace('--', '--no-'), noHelp)
 }
 
@@ -101,7 +103,7 @@ type Options = Record<string, unknown> &
     profile?: boolean
     dryRun?: boolean
     json?: boolean
-    studio?: string | true
+    studio?: number | true
     processes?: number
     mpiLibrary?: string
     timeout?: number
@@ -168,6 +170,7 @@ async function runAlone(
     for (const line of lines) say(shownLine(line))
   }
   if (dryRun) {
+    await checkMetrics(config)
     await checkFiles(config)
     const opened = Device.open(config.device)
     checkPrecisionOf(networkOptions(config), opened)
@@ -192,7 +195,7 @@ async function runAlone(
       display.show(event)
     }
   }
-  const port = studio === undefined || studio === true ? studioPort : parsePort(studio)
+  const port = studio === undefined || studio === true ? studioPort : studio
   const all =
     studio === undefined || !isFirst ? work : (signal: AbortSignal) => besideStudio(config, port, work, signal, say)
   await interruptible(stopping, all, say)

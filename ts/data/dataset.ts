@@ -272,13 +272,17 @@ async function preparedUnderLock(name: string, plan: Plan, options: PreparingOpt
   }
 }
 
+/** What to do, by the system's number of an error, where it is not the folder's fault. */
+const systemRemedies: Readonly<Record<string, string>> = {
+  24: 'allow more with ulimit -n',
+  28: 'free some space and run the same command again; it goes on',
+}
+
 /** The addon's errors of a disk end with the system's words and number; this says what to do in place of the number. */
 export function withRemedy(error: unknown): unknown {
   const system = error instanceof DataError ? /\(os error (\d+)\)$/.exec(error.message) : null
   if (system === null) return error
-  const full = system[1] === '28'
-  const remedy = (name: NameOf) =>
-    full ? 'free some space and run the same command again; it goes on' : `choose another ${name('outdir')}`
+  const remedy = (name: NameOf) => systemRemedies[system[1]!] ?? `choose another ${name('outdir')}`
   const words = (error as DataError).message.slice(0, -system[0].length).trimEnd()
   return namingOptions(
     (message) => new DataError(message, { cause: error }),

@@ -28,7 +28,10 @@ function rangeOf(part: string): number[] {
       `a range whose first seed is the smaller one is expected, got '${part}'; write ${last}-${first}`,
     )
   }
-  if (!Number.isSafeInteger(last) || last - first >= 100_000) {
+  if (!Number.isSafeInteger(last)) {
+    throw new RangeError(`seeds of at most ${Number.MAX_SAFE_INTEGER.toLocaleString('en')} are expected, got '${part}'`)
+  }
+  if (last - first >= 100_000) {
     throw new RangeError(`a range of at most 100,000 seeds is expected, got '${part}'`)
   }
   return Array.from({ length: last - first + 1 }, (_, i) => first + i)

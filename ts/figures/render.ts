@@ -44,7 +44,7 @@ export function latentOf({ Gs, options }: TrainedGenerator, seed: number): Tenso
 /**
  * The label of some classes, `[1, labelSize]`; none for a network without classes.
  *
- * @param classes numbers from 0, or names; a number is never taken for a name
+ * @param classes numbers from 0, or names; digits in a string are a name if a class has it, else a number
  * @throws RangeError if a class is unknown, missing, or given to a network that has none
  */
 export function labelOf(generator: TrainedGenerator, classes?: readonly (number | string)[]): Tensor | undefined {
@@ -59,19 +59,29 @@ export function labelOf(generator: TrainedGenerator, classes?: readonly (number 
   if (classes === undefined) throw unknownClass(generator, 'nothing; the network has classes')
   const values = new Float32Array(labelSize)
   for (const one of classes) {
-    const index = typeof one === 'number' ? one : (generator.classes ?? []).indexOf(one)
+    const index = typeof one === 'number' ? one : classNumber(one, generator.classes)
     if (!(Number.isInteger(index) && index >= 0 && index < labelSize)) {
-      const near = typeof one === 'string' && nearest(one, generator.classes ?? [])
-      throw unknownClass(generator, `${JSON.stringify(one)}${near ? `; did you mean ${JSON.stringify(near)}?` : ''}`)
+      const isNumber = /^\d+$/.test(String(one))
+      const near = !isNumber && nearest(String(one), generator.classes ?? [])
+      throw unknownClass(
+        generator,
+        `${isNumber ? one : JSON.stringify(one)}${near ? `; did you mean ${JSON.stringify(near)}?` : ''}`,
+      )
     }
     values[index] = 1
   }
   return Gs.device.tensor(values, [1, labelSize])
 }
 
+/** The number of a class that has a name, or that is a number itself. */
+function classNumber(text: string, classes: readonly string[] = []): number {
+  const named = classes.indexOf(text)
+  return named < 0 && /^\d+$/.test(text) ? Number(text) : named
+}
+
 function unknownClass({ options, classes = [] }: TrainedGenerator, found: string): RangeError {
-  // Names that are numbers say nothing; of many, some show what they look like.
-  const names = classes.filter((name) => !/^\d+$/.test(name)).map((name) => JSON.stringify(name))
+  // Names that are the classes' own numbers say nothing; of many, some show what they look like.
+  const names = classes.filter((name, number) => name !== String(number)).map((name) => JSON.stringify(name))
   const some = names.length > 8 ? [...names.slice(0, 8), '…'] : names
   const named = some.length > 0 ? ` or one of ${some.join(', ')}` : ''
   return optionError(

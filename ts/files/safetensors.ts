@@ -26,6 +26,9 @@ export class SnapshotError extends Error {
   override readonly name = 'SnapshotError'
 }
 
+/** What to do about a file that is not whole. */
+const anotherCopy = 'copy it again, or take another one'
+
 const elements = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, I32: Int32Array } as const
 type Element = keyof typeof elements
 const types = { F32: 4, F64: 8, U8: 1, I32: 4 } satisfies Record<Element, number>
@@ -130,7 +133,7 @@ export class SafetensorsFile {
     if (entry === undefined) throw this.error(`'${shown(name)}' is expected and missing`)
     const values = await this.#values(entry)
     if (entry.checksum !== undefined && crc32c(bytesOf(values)) !== entry.checksum) {
-      throw this.error(`'${shown(name)}' is damaged: its checksum differs`)
+      throw this.error(`'${shown(name)}' is damaged: its checksum differs; ${anotherCopy}`)
     }
     return { shape: entry.shape, values }
   }
@@ -164,16 +167,18 @@ export async function readMetadata(path: string): Promise<Record<string, string>
 }
 
 async function readHeader(file: FileHandle, path: string): Promise<{ header: Header; start: number }> {
-  const { size } = await file.stat()
+  const entry = await file.stat()
+  const { size } = entry
   const fail = (message: string) => new SnapshotError(`${path}: ${message}`)
-  if (size < 8) throw fail(`no safetensors file: ${size} bytes are too few`)
+  if (entry.isDirectory()) throw fail('a file is expected, got a folder; check the path')
+  if (size < 8) throw fail(`no safetensors file: ${size} bytes are too few; ${anotherCopy}`)
   try {
     const start = 8 + headerLength(await readBytes(file, path, 0, 8))
-    if (start > size) throw fail(`truncated: the header needs ${start} bytes, the file has ${size}`)
+    if (start > size) throw fail(`truncated: the header needs ${start} bytes, the file has ${size}; ${anotherCopy}`)
     const header = parseHeader(await readBytes(file, path, 8, start - 8), types)
     const end = start + header.dataBytes
-    if (end > size) throw fail(`truncated: ${end} bytes are expected, the file has ${size}`)
-    if (end < size) throw fail(`${end} bytes are expected, the file has ${size}`)
+    if (end > size) throw fail(`truncated: ${end} bytes are expected, the file has ${size}; ${anotherCopy}`)
+    if (end < size) throw fail(`${end} bytes are expected, the file has ${size}; ${anotherCopy}`)
     return { header, start }
   } catch (error) {
     throw error instanceof RangeError ? fail(error.message) : error

@@ -113,6 +113,7 @@ const disk: Readonly<Record<string, (other: string) => string>> = {
   ENAMETOOLONG: () => 'the name is too long; choose a shorter one',
   EMFILE: () => 'too many files are open; allow more with ulimit -n',
   ENFILE: () => 'too many files are open; allow more with ulimit -n',
+  EFBIG: () => 'files may not be so large; allow larger ones with ulimit -f',
   EIO: () => 'the disk does not read or write; check it, and use a copy of the file',
 }
 
@@ -137,8 +138,8 @@ export function diskError(path: string, error: unknown, place: Place = 'path', n
 
 function fullDisk(path: string, needed: number): string {
   const free = freeBytes(dirname(path))
-  // In whole MiB, two sizes that differ may read the same.
-  const isClose = free !== undefined && formatBytes(free) === formatBytes(needed)
+  // In whole MiB, two sizes that differ may read the same, and small ones as 0 or 1.
+  const isClose = free !== undefined && (Math.max(free, needed) < 2 ** 20 || formatBytes(free) === formatBytes(needed))
   const size = (bytes: number) => (isClose ? `${bytes.toLocaleString('en')} bytes` : formatBytes(bytes))
   const need = needed > 0 ? `${size(needed)} are needed for ${path}` : `no room is left for ${path}`
   return `the disk is full: ${need}${free === undefined ? '' : `, ${size(free)} are free`}; free some space and run the same command again`

@@ -142,8 +142,24 @@ export async function saveClassifier(path: string, { network, info }: Classifier
   await writeAtomic(path, encodeSafetensors({ tensors, metadata }))
 }
 
+/** Letters and digits of any script stay. */
 export const classifierName = (attribute: string): string =>
-  `classifier-${attribute.replaceAll(/[^\w.-]+/g, '-')}.safetensors`
+  `classifier-${attribute.replaceAll(/[^\p{L}\p{M}\p{N}_.-]+/gu, '-')}.safetensors`
+
+/** @throws RangeError if the classifiers of two attributes would be one file, also on disks that ignore case */
+export function checkClassifierNames(attributes: Iterable<string>): void {
+  const known = new Map<string, string>()
+  for (const attribute of attributes) {
+    const name = classifierName(attribute)
+    const other = known.get(name.toLowerCase())
+    if (other !== undefined) {
+      throw new RangeError(
+        `attributes: names of different files are expected, got '${shown(other)}' and '${shown(attribute)}', both ${name}; rename one of them`,
+      )
+    }
+    known.set(name.toLowerCase(), attribute)
+  }
+}
 
 /** A classifier of a file. */
 export interface LoadedClassifier extends Classifier {

@@ -28,8 +28,8 @@ export async function swdMetric(measurement: Measurement): Promise<Measured> {
     ['reals', reals],
     ['fakes', fakes],
   ] as const) {
-    for await (const { bytes, n } of blocksOf(measurement, source, count)) {
-      await sets[set].add(bytes, [n, source.side, source.side, source.channels])
+    for await (const { bytes, n, channels } of blocksOf(measurement, source, count)) {
+      await sets[set].add(bytes, [n, source.side, source.side, channels])
     }
   }
   const { levels, mean } = await swd(sets.reals, sets.fakes, { seed })
@@ -48,10 +48,10 @@ export async function msSsimMetric(measurement: Measurement): Promise<Measured> 
   const pairs = Math.min(num, Math.floor(fakes.count / 2))
   if (pairs < 1) throw new RangeError(`${name}: at least 2 images are expected, got ${fakes.count}`)
   if (pairs < num) warn(`${name}: ${pairs} pairs are compared, ${num} are expected: the mean varies more`)
-  const { side, channels } = fakes
-  const size = side * side * channels
+  const { side } = fakes
   let sum = 0
-  for await (const { bytes, n } of blocksOf(measurement, fakes, 2 * pairs)) {
+  for await (const { bytes, n, channels } of blocksOf(measurement, fakes, 2 * pairs)) {
+    const size = side * side * channels
     const [a, b] = [new Uint8Array((n / 2) * size), new Uint8Array((n / 2) * size)]
     for (let i = 0; i < n; i++) (i % 2 ? b : a).set(bytes.subarray(i * size, (i + 1) * size), (i >> 1) * size)
     sum += (await msSsim(a, b, [n / 2, side, side, channels])).reduce((total, value) => total + value, 0)
@@ -65,8 +65,26 @@ function checkSide(name: string, { side }: ImageSource): void {
   throw new RangeError(`${name}: images of at least 16x16 pixels are expected, got ${side}x${side}; use another metric`)
 }
 
-/** The first `count` images in blocks of an even number; those of a network are kept for the next metric. */
+/** The colours of the first `count` images in blocks of an even number. */
 async function* blocksOf(
+  measurement: Measurement,
+  source: ImageSource,
+  count: number,
+): AsyncGenerator<{ bytes: Uint8Array; n: number; channels: number }> {
+  const { channels } = source
+  for await (const { bytes, n } of imagesOf(measurement, source, count)) {
+    yield channels === 4 ? { bytes: withoutAlpha(bytes), n, channels: 3 } : { bytes, n, channels }
+  }
+}
+
+function withoutAlpha(rgba: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3)
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) rgb.set(rgba.subarray(from, from + 3), to)
+  return rgb
+}
+
+/** The first `count` images in blocks of an even number; those of a network are kept for the next metric. */
+async function* imagesOf(
   { cache, progress, signal }: Measurement,
   source: ImageSource,
   count: number,

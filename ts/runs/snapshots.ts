@@ -1,6 +1,6 @@
 /** The snapshots of a run: their names, the newest, those that a metric speaks of, and those that are kept. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { kindOf } from '../files/kind.ts'
 import { readMetadata, SnapshotError } from '../files/safetensors.ts'
 import { entryOf } from '../metrics/catalogue.ts'
@@ -78,12 +78,13 @@ export async function findSnapshot(path: string): Promise<string> {
   const dated = await Promise.all(
     snapshots.map(async (name) => ({ file: join(path, name), time: (await stat(join(path, name))).mtimeMs })),
   )
+  // Of folders, the one that was written to last; in it the number counts, as for training: copies have other times.
   const newest = dated.sort((a, b) => b.time - a.time)[0]
   if (!newest)
     throw noSnapshot(
       `${path}: a folder with network-snapshot-NNNNNN.safetensors is expected, got one without; train a network first`,
     )
-  return newest.file
+  return (await snapshotsIn(dirname(newest.file)))[0]!.path
 }
 
 /** A program may wait for a snapshot: it knows by the code that there is none. */

@@ -168,7 +168,10 @@ export function networkOptions(training: TrainConfig): NetworkOptions {
 
 /** Name of a run's directory. It has no running number: the same command finds its own run again. */
 export function runName(config: TrainConfig): string {
-  const dataset = config.data === BUILTIN_AVATARS ? 'avatars' : basename(resolve(config.data)).replace(/[^\w.-]+/g, '-')
+  const dataset =
+    config.data === BUILTIN_AVATARS
+      ? 'avatars'
+      : basename(resolve(config.data)).replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, '-')
   const loss = config.loss === 'logistic' ? `gamma${config.gamma}` : config.loss.replace('custom:', '')
   const configuration = config.config === 'F' ? '' : `config${config.config}`
   const cond = config.cond ? 'cond' : ''

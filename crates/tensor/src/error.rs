@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// No memory for an output, found before any work is enqueued.
     #[error(
-        "{op}: out of memory: {bytes} bytes asked for, {live} live of at most {limit}; a smaller minibatch needs less"
+        "{op}: out of memory: {bytes} bytes asked for, {live} live of at most {limit}; a smaller minibatch or network needs less"
     )]
     Memory {
         /// The op whose output did not fit.
