@@ -104,6 +104,14 @@ const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--uncurated', '--noise-mode', 'none'], /--noise-mode: --uncurated draws the noise/],
   [['generate', '--seeds', '0-2', '--uncurated'], /--seeds: --uncurated draws from one seed on, got 3 seeds/],
   [['generate', '--seeds', '0', '--trunc', '1', '--trunc-cutoff', '2'], /--trunc-cutoff: psi 1 truncates nothing/],
+  [
+    ['generate', '--seeds', '0', '--trunc-cutoff', '99'],
+    /--trunc-cutoff: at most the 4 layers of the network are expected, got 99/,
+  ],
+  [['generate', '--seeds', '0', '--noise-strength', '1,2'], /: --noise-strength: one number or 4, one a layer, /],
+  [['generate', '--seeds', '0', '--mix', '1:0-99'], /: --mix: layers from 0 to 3 are expected, got 4/],
+  [['generate', '--seeds', '0', '--shift', '0:1:9'], /: --shift: layers from 0 to 3 are expected, got 9/],
+  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a folder for the results is expected, got nothing/],
   [['generate', '--seeds', '0', '--scale', '100000'], /--scale: a whole number from 1 to 65535 is expected/],
   [['generate', '--seeds', '0', '--scale', '9999'], /picture: at most 400,000,000 pixels/],
   [['noise', '--seeds', '0', '--part', '0,0,1'], /--part: it belongs to --detail; leave it out/],
@@ -223,6 +231,18 @@ test.serial('an ffmpeg that fails is quoted in one line', async (t) => {
   const { code, err } = await video(bin, out)
   t.is(code, 1)
   t.regex(err, /walk\.mp4: ffmpeg ended with code 3: no such codec\n$/)
+})
+
+test.serial('of an ffmpeg that cannot be used the last line is told, and an animated PNG is written', async (t) => {
+  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
+  await writeFile(join(bin, 'ffmpeg'), '#!/bin/sh\necho first >&2\necho "libx.so: not found" >&2\nexit 127\n')
+  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const { code, out: printed, err } = await video(bin, out)
+  t.is(code, 0, err)
+  t.regex(
+    printed,
+    /^ffmpeg is there but fails: 'ffmpeg -version' ended with code 127: libx\.so: not found: writing an anim/,
+  )
 })
 
 test.serial('without ffmpeg a video becomes an animated PNG, and the command says so', async (t) => {

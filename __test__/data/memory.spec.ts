@@ -21,6 +21,13 @@ async function* oneByOne<T>(items: Iterable<T>): AsyncGenerator<T> {
   for (const item of items) yield await Promise.resolve(item)
 }
 
+test('pixels without their sizes are refused by the names of these', async (t) => {
+  const set = { pixels: new Uint8Array(4 * 8 * 8 * 3), shape: [4, 8, 8, 3], width: '8' } as unknown as ImageSet
+  const found = "no count, width '8', no height, no channels"
+  const message = `images: whole numbers count, width, height and channels are expected beside pixels, got ${found}; give all four`
+  await t.throwsAsync(openImages(set, await how()), { instanceOf: DataError, message })
+})
+
 test('paths, bytes of files and pixels, stored or one after the other, become the same images as a folder', async (t) => {
   const dir = await images(4)
   const names = ['0000.png', 'nested/0001.png', '0002.png', 'nested/0003.png'].map((name) => join(dir, name))

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import anyTest, { type ExecutionContext } from 'ava'
 import type { Download, Page } from 'playwright-core'
 import { drawLook } from '../../ts/figures/look.ts'
-import { hasFfmpeg } from '../../ts/figures/video.ts'
+import { ffmpegFault } from '../../ts/figures/video.ts'
 import { readProjected } from '../../ts/figures/projected.ts'
 import { encodePng } from '../../ts/native/index.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
@@ -18,7 +18,7 @@ import { studioFor, tinyRun } from '../support/studio.ts'
 import { tinyDataset, tinyConfig } from '../support/tiny.ts'
 
 const test = browser === undefined ? anyTest.skip : anyTest.serial
-const withFfmpeg = (await hasFfmpeg()) ? test : anyTest.skip
+const withFfmpeg = (await ffmpegFault()) === undefined ? test : anyTest.skip
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let made: Promise<{ outdir: string; run: string }> | undefined

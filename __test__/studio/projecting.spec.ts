@@ -2,6 +2,8 @@
 import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { writeGenerator } from '../../ts/checkpoints/index.ts'
+import { encodeNpz } from '../../ts/files/npz.ts'
 import { readProjected } from '../../ts/figures/projected.ts'
 import { drawLook } from '../../ts/figures/look.ts'
 import { encodePng } from '../../ts/native/index.ts'
@@ -168,11 +170,17 @@ test('directions and classifiers are no networks to draw with', async (t) => {
   await mkdir(join(outdir, 'classifiers'))
   await writeFile(join(outdir, 'classifiers', 'classifier-hat.safetensors'), '')
   await writeFile(join(outdir, 'a.directions.safetensors'), '')
-  await copyFile((await loadGenerator('avatars')).path, join(outdir, 'mine.safetensors'))
+  const image = { shape: [1, 4, 4, 3], values: new Float32Array(48) }
+  await writeFile(join(outdir, 'images.npz'), Buffer.concat([...encodeNpz(new Map([['images', image]]))]))
+  await writeFile(join(outdir, 'cut.npz'), '')
+  const G = await loadGenerator('avatars')
+  const metadata = { what: 'faces', licence: 'none is stated', options: G.options, classes: G.classes, lod: 0 }
+  await writeGenerator(join(outdir, 'drawn.npz'), G.Gs.params, 'npz', metadata)
+  await copyFile(G.path, join(outdir, 'mine.safetensors'))
   const client = await Client.open(await studioFor(t, { outdir }))
   const names = (await client.get('/api/networks')).json as unknown as NetworkFile[]
   t.deepEqual(
     names.map(({ network }) => network),
-    ['mine.safetensors', 'built-in:avatars'],
+    ['drawn.npz', 'mine.safetensors', 'built-in:avatars'],
   )
 })

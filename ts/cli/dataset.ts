@@ -8,6 +8,7 @@ import { BUILTIN_AVATARS, leftOutName, preparedBytes, readInfo } from '../data/i
 import { inspectSource } from '../data/inspect.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
+import { checkOption } from '../training/config.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import {
   datasetOptions,
@@ -121,6 +122,7 @@ async function runPrepare(source: string, { output, ...options }: DatasetOptions
     refuseIgnored(['--max-images', options.maxImages !== undefined, 'the built-in avatars are drawn all at once'])
   }
   await working(goesOn, console.log, async (signal, progress) => {
+    checkOption('outdir', output)
     const began = performance.now()
     const dataset = await prepareDataset(output, { ...how, ...noting(signal, progress), data: source })
     progress.clear()
@@ -152,6 +154,7 @@ Examples:
 
 async function runExport(source: string, { output, ...options }: DatasetOptions & { output: string }): Promise<void> {
   await working(goesOn, console.log, async (signal, progress) => {
+    checkOption('outdir', output)
     const hooks = noting(signal, progress)
     const onProgress = (done: number, total: number) => progress.count('writing images', done, total)
     await checkFree(output)

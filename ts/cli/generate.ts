@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
-import { defaultCutoff, type ImageGenerator, type Images } from '../figures/generator.ts'
+import { checkCutoff, defaultCutoff, type ImageGenerator, type Images } from '../figures/generator.ts'
 import type { Shift } from '../figures/directions.ts'
 import { drawLook, type Copied } from '../figures/look.ts'
 import { enlargeImages, tileImages } from '../figures/grid.ts'
@@ -11,6 +11,7 @@ import { readProjected } from '../figures/projected.ts'
 import { encodeDrawnPng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
+import { checkOption } from '../training/config.ts'
 import {
   drawOptions,
   figureOf,
@@ -103,6 +104,7 @@ function run(options: Options): Promise<void> {
 }
 
 async function draw(options: Options, signal: AbortSignal): Promise<void> {
+  checkOption('outdir', options.outdir)
   if (options.projectedW !== undefined) return drawProjected({ ...options, projectedW: options.projectedW }, signal)
   const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
   const { mix, shift, noiseSeed, noiseStrength } = options
@@ -132,6 +134,7 @@ async function draw(options: Options, signal: AbortSignal): Promise<void> {
   const figure = figureOf(seeds && { seed: seeds[0]! }, paper && uncuratedOfPaper[paper], '--seeds')
   const { G, generator, sampling, expect } = await openGenerator(options)
   refuseNoise(noiseMode, G)
+  checkCutoff(G.options, options.truncCutoff ?? defaultCutoff, '--trunc-cutoff')
   if (!uncurated) return drawSeeds(G, { ...options, seeds: seeds! }, signal)
   const { rows: full, lods: columns } = { rows: 3, lods: [0, 1, 2, 2, 3, 3], ...figure, ...layout }
   expect(columns.reduce((sum, lod) => sum + full * 2 ** lod, 0))
@@ -216,6 +219,7 @@ async function drawProjected(options: Options & { projectedW: string }, signal: 
   const { w, noiseMaps } = await readProjected(projectedW)
   const { G } = await openGenerator(options)
   refuseNoise(noise, G)
+  checkCutoff(G.options, cutoff ?? defaultCutoff, '--trunc-cutoff')
   const noiseStrength = strengthOf(options)
   const look = { psi, cutoff, class: options.class, noise, noiseStrength, mix, shifts, directions, height }
   for (let i = 0; i < w.count; i++) {

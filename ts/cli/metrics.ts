@@ -24,6 +24,7 @@ import {
   switchOption,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
+import { checkOption } from '../training/config.ts'
 import { interruptible } from './signals.ts'
 
 type Options = Omit<MeasureOptions, 'metrics' | 'num' | 'mode'> & {
@@ -93,6 +94,7 @@ function list(): string {
 async function run({ network, json, metricsNum: num, mode, ...given }: Options): Promise<void> {
   const metrics = given.metrics === undefined ? defaultMetrics(given) : parseMetrics(given.metrics)
   const snapshot = network === undefined ? undefined : await findSnapshot(network)
+  if (given.outdir !== undefined) checkOption('outdir', given.outdir)
   checkFlags({ ...given, network, mode }, metrics)
   const needsData =
     metrics.some((name) => entryOf(name).reals) || (snapshot !== undefined && (await mayBeLabelled(snapshot)))

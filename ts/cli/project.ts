@@ -14,6 +14,7 @@ import {
   sayPath,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
+import { checkOption } from '../training/config.ts'
 import { interruptible } from './signals.ts'
 import { JsonLines } from './train-json.ts'
 
@@ -75,6 +76,7 @@ Examples:
 
 async function run({ json, device, ...options }: Options): Promise<void> {
   const { weights, vgg, lpips, allowUnknownWeights } = options
+  checkOption('outdir', options.outdir)
   const none = weights === undefined && vgg === undefined
   refuseIgnored(
     ['--lpips', lpips !== undefined && none, 'it belongs to --weights or --vgg'],

@@ -5,7 +5,7 @@ import {
   animatedPng,
   easings,
   encodeVideo,
-  hasFfmpeg,
+  ffmpegFault,
   spaces,
   walk,
   type Easing,
@@ -64,13 +64,14 @@ async function run(options: Options): Promise<void> {
   expect(seeds.length * framesPerKey)
   const frames = walk(generator, { ...sampling, ...grid, seeds, framesPerKey, easing, space, scale })
   if (/\.a?png$/i.test(output)) return writeFile(output, await animatedPng(frames, fps))
-  if (await hasFfmpeg()) {
+  const fault = await ffmpegFault()
+  if (fault === undefined) {
     await makeFolder(output)
     await encodeVideo(frames, fps, output)
     sayPath(`${output} (encoded by ffmpeg)`)
     return
   }
   const instead = output.replace(/(\.\w+)?$/, '.png')
-  sayPath(`ffmpeg was not found on this machine: writing an animated PNG, ${instead}, instead of ${output}`)
+  sayPath(`${fault}: writing an animated PNG, ${instead}, instead of ${output}`)
   await writeFile(instead, await animatedPng(frames, fps))
 }

@@ -19,7 +19,7 @@ import {
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
-import { openSource } from './sources/index.ts'
+import { openSource, refuseEmpty } from './sources/index.ts'
 import { DataError, Levels } from '../native/index.ts'
 
 const avatarResolution = 64
@@ -207,6 +207,7 @@ async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | unde
 
 /** @throws DataError if there is nothing to prepare images from */
 export async function checkData(data: string): Promise<void> {
+  refuseEmpty(data)
   if (data === BUILTIN_AVATARS || (await stat(data).catch(() => undefined))) return
   const remedy = data.startsWith('builtin:') ? `did you mean ${BUILTIN_AVATARS}?` : 'check the path'
   throw new DataError(`${data}: a folder of images is expected, got nothing; ${remedy}`)

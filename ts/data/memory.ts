@@ -186,6 +186,14 @@ function hashed(hash: Hash, what: string, bytes: Uint8Array): void {
 /** @throws DataError unless there are as many bytes and labels as the shape has */
 function* slices(images: ImageArray): Generator<ImageItem> {
   const { pixels, count, width, height, channels, labels } = images
+  const given: Record<string, unknown> = { count, width, height, channels }
+  const sizes = Object.entries(given).filter(([, size]) => !Number.isInteger(size))
+  if (sizes.length > 0) {
+    const found = sizes.map(([key, size]) => (size === undefined ? `no ${key}` : `${key} ${said(size)}`)).join(', ')
+    throw new DataError(
+      `images: whole numbers count, width, height and channels are expected beside pixels, got ${found}; give all four`,
+    )
+  }
   if (pixels.length !== count * width * height * channels || (labels && labels.length !== count)) {
     const shape = `[${[count, height, width, channels].join(', ')}]`
     const found = labels && labels.length !== count ? `${labels.length} labels` : `${pixels.length} bytes`

@@ -3,6 +3,7 @@
  * normal of the hyperplane that separates the styles of images with it from those without (StyleGAN, Section 4.2). Its file lies
  * beside the network.
  */
+import { optionError } from '../files/option-names.ts'
 import { stat } from 'node:fs/promises'
 import { isRecord, parseJson } from '../files/json.ts'
 import { encodeSafetensors, SafetensorsFile, type HostTensor } from '../files/safetensors.ts'
@@ -146,13 +147,14 @@ export function shiftStyles(w: Styles, shifts: readonly Shift[], directions: Kno
     const { vector, deviation } =
       typeof direction === 'number' ? componentAt(direction, directions) : attributeNamed(direction, directions)
     if (vector.length !== w.width) {
-      throw new RangeError(
-        `shift: directions of ${w.width} numbers are expected, got ${vector.length} of another network`,
+      throw optionError(
+        (name) =>
+          `${name('shift')}: directions of ${w.width} numbers are expected, got ${vector.length} of another network`,
       )
     }
     for (const layer of layers) {
       if (!(layer >= 0 && layer < w.layers)) {
-        throw new RangeError(`shift: layers from 0 to ${w.layers - 1} are expected, got ${layer}`)
+        throw optionError((name) => `${name('shift')}: layers from 0 to ${w.layers - 1} are expected, got ${layer}`)
       }
       for (let image = 0; image < w.count; image++) {
         const start = (image * w.layers + layer) * w.width
@@ -169,14 +171,17 @@ function componentAt(number: number, { components }: Known): Move {
   const { directions = [], deviations = [] } = components ?? {}
   const vector = directions[number]
   if (vector !== undefined) return { vector, deviation: deviations[number]! }
-  throw new RangeError(`shift: a component from 0 to ${directions.length - 1} is expected, got ${number}`)
+  throw optionError(
+    (name) => `${name('shift')}: a component from 0 to ${directions.length - 1} is expected, got ${number}`,
+  )
 }
 
 function attributeNamed(name: string, { attributes = [] }: Known): Move {
   const found = attributes.find((one) => one.name === name)
   if (found !== undefined) return found
   const names = attributes.length === 0 ? 'there are none' : `there are ${attributes.map((one) => one.name).join(', ')}`
-  throw new RangeError(
-    `shift: an attribute of this network is expected, got '${shown(name, 60)}'; ${names}; stylegan directions finds some`,
+  throw optionError(
+    (of) =>
+      `${of('shift')}: an attribute of this network is expected, got '${shown(name, 60)}'; ${names}; stylegan directions finds some`,
   )
 }

@@ -1,6 +1,7 @@
 /** A trained network for programs that want images: no tensors to keep or to dispose of. */
 import { streams } from '../data/sampler.ts'
 import { seedsOf, type Seeds } from '../data/seeds.ts'
+import { optionError } from '../files/option-names.ts'
 import { shownValue } from '../files/shown.ts'
 import { encodeDrawnPng, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
@@ -138,9 +139,10 @@ export class ImageGenerator implements TrainedGenerator {
     ...given
   }: MappingOptions = {}): Promise<Styles> {
     finite('psi', psi)
-    if (!(typeof cutoff === 'number' && cutoff >= 0)) {
-      throw new RangeError(`cutoff: a number of layers from 0 is expected, got ${shownValue(cutoff)}`)
+    if (Math.abs(psi) > mostPsi) {
+      throw new RangeError(`psi: a number from -${mostPsi} to ${mostPsi} is expected, got ${psi}`)
     }
+    checkCutoff(this.options, cutoff, 'cutoff')
     const classes = given.class === undefined ? undefined : [given.class].flat()
     const sampling = { classes, truncationPsi: psi, truncationCutoff: cutoff }
     // One at a time, as the commands: other numbers of images could be rounded in another way.
@@ -267,7 +269,9 @@ export class ImageGenerator implements TrainedGenerator {
 function strengthsOf(strength: number | readonly number[], layers: number): readonly number[] {
   const list = typeof strength === 'number' ? Array.from({ length: layers }, () => strength) : strength
   if (list.length === layers && list.every(Number.isFinite)) return list
-  throw new RangeError(`noiseStrength: one number or ${layers}, one a layer, are expected, got [${list.join(', ')}]`)
+  throw optionError(
+    (name) => `${name('noiseStrength')}: one number or ${layers}, one a layer, are expected, got [${list.join(', ')}]`,
+  )
 }
 
 /** The numbers of one w `[1, width]` a layer; the tensors are disposed of. */
@@ -289,6 +293,22 @@ function joinLayers(rows: readonly (Float32Array | Float64Array)[]): Styles {
 
 /** The official generator truncates the layers up to 32×32 (networks_stylegan.py). */
 export const defaultCutoff = 8
+
+/** Far more than any picture survives, and far less than what overflows in f32. */
+const mostPsi = 100
+
+/**
+ * @param name what the caller calls it
+ * @throws RangeError unless it is a number of layers that there are, {@link defaultCutoff}, or Infinity for all
+ */
+export function checkCutoff({ resolution }: NetworkOptions, cutoff: unknown, name: string): void {
+  if (!(Number.isInteger(cutoff) || cutoff === Infinity) || Number(cutoff) < 0) {
+    throw new RangeError(`${name}: a number of layers from 0 is expected, got ${shownValue(cutoff)}`)
+  }
+  const layers = numLayers(resolution)
+  if (cutoff === Infinity || Number(cutoff) <= Math.max(layers, defaultCutoff)) return
+  throw new RangeError(`${name}: at most the ${layers} layers of the network are expected, got ${Number(cutoff)}`)
+}
 
 /** The official networks without styles are not truncated, the others to 0.7 (official train.py, networks_stylegan.py). */
 export function defaultPsi(options: NetworkOptions): number {

@@ -2,6 +2,7 @@
 import type { ImageGenerator, Images, MappingOptions, SynthesisOptions } from './generator.ts'
 import { principalComponents, type Components } from './components.ts'
 import { directionsOf, readDirections, shiftStyles, type AttributeDirection, type Shift } from './directions.ts'
+import { optionError } from '../files/option-names.ts'
 import type { Projected } from './projected.ts'
 import type { Styles } from './styles.ts'
 
@@ -33,6 +34,10 @@ export async function stylesOfLook(
   { seed, projected, mix = [], shifts = [], directions, ...mapping }: Look,
 ): Promise<Styles> {
   let w = projected?.w ?? (await G.mapping({ ...mapping, seeds: seed }))
+  const layer = mix.flatMap(({ layers }) => layers).find((layer) => !(Number.isInteger(layer) && layer < w.layers))
+  if (layer !== undefined) {
+    throw optionError((name) => `${name('mix')}: layers from 0 to ${w.layers - 1} are expected, got ${layer}`)
+  }
   for (const other of mix) w = w.mix(await G.mapping({ ...mapping, seeds: other.seed }), other.layers)
   const isNamed = shifts.some(({ direction }) => typeof direction === 'string')
   const isNumbered = shifts.some(({ direction }) => typeof direction === 'number')

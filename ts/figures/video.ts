@@ -5,8 +5,8 @@ import { rename, rm } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { optionError } from '../files/option-names.ts'
-import { shownValue } from '../files/shown.ts'
-import { diskError, placeToWrite, TEMPORARY } from '../files/write-atomic.ts'
+import { shownLine, shownValue } from '../files/shown.ts'
+import { codeOf, diskError, placeToWrite, TEMPORARY } from '../files/write-atomic.ts'
 import {
   latentOf,
   pictureOf,
@@ -205,10 +205,26 @@ function pngChunk(type: string, data: Buffer): Buffer {
   return Buffer.concat([length, body, check])
 }
 
-/** Whether this machine has ffmpeg. */
-export async function hasFfmpeg(): Promise<boolean> {
-  const child = spawn('ffmpeg', ['-version'], { stdio: 'ignore' })
-  return new Promise((resolve) => child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0)))
+/** Why ffmpeg cannot be used on this machine, in words; undefined if it can. */
+export async function ffmpegFault(): Promise<string | undefined> {
+  const child = spawn('ffmpeg', ['-version'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let message = ''
+  child.stderr.on('data', (text: Buffer) => (message = (message + text.toString()).slice(-1000)))
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      const isMissing = codeOf(error) === 'ENOENT'
+      resolve(isMissing ? 'ffmpeg was not found on this machine' : `ffmpeg cannot be started: ${error.message}`)
+    })
+    child.on('close', (code, signal) => {
+      const last = message.trim().split('\n').at(-1)
+      const end = code === null ? `by ${signal}` : `with code ${code}`
+      resolve(
+        code === 0
+          ? undefined
+          : `ffmpeg is there but fails: 'ffmpeg -version' ended ${end}${last ? `: ${shownLine(last.trim())}` : ''}`,
+      )
+    })
+  })
 }
 
 /**

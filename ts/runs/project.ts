@@ -19,7 +19,7 @@ import {
   type ProjectionSpace,
 } from '../figures/projector.ts'
 import type { Styles } from '../figures/styles.ts'
-import { animatedPng, encodeVideo, hasFfmpeg } from '../figures/video.ts'
+import { animatedPng, encodeVideo, ffmpegFault } from '../figures/video.ts'
 import { checkNeeds, featureNetworks, type WeightOptions } from '../metrics/feature-networks.ts'
 import { discriminatorDistance, leastLpipsSide, lpipsDistance, pixelDistance, sumOf } from '../metrics/nearness.ts'
 import { encodeDrawnPng, scope, type Device } from '../native/index.ts'
@@ -192,13 +192,14 @@ async function* results(
   const frames = async function* (): AsyncGenerator<Picture, void> {
     for (const w of projection.frames()) yield beside(wanted, (await drawnWhole(G, w, projected)).picture(0))
   }
-  if (await hasFfmpeg()) {
+  const fault = await ffmpegFault()
+  if (fault === undefined) {
     await encodeVideo(frames(), framesPerSecond, join(outdir, outputs.mp4))
     yield written(outputs.mp4)
   } else {
     yield {
       type: 'notice',
-      line: `ffmpeg was not found on this machine: ${outputs.apng} takes the place of ${outputs.mp4}`,
+      line: `${fault}: ${outputs.apng} takes the place of ${outputs.mp4}`,
     }
     await write(outputs.apng, await animatedPng(frames(), framesPerSecond))
     yield written(outputs.apng)

@@ -87,6 +87,12 @@ const refused: readonly (readonly [
   ['a packed array whose checksum is another', 'packed.npz', otherChecksum, /x_train\.npy is damaged: .* \(CRC-32\)/],
   ['an empty file', 'images.npy', () => Buffer.alloc(0), /got a file that is empty; get it again$/],
   ['floats', 'floats.npy', undefined, /uint8 \[N, H, W, C\] is expected, got <f4; convert it/],
+  [
+    'an array without images',
+    'images.npy',
+    (bytes) => Buffer.from(bytes.toString('latin1').replace('(12, 32, 32, 3)', '(0, 32, 32, 3) '), 'latin1'),
+    /got \[0, 32, 32, 3\]; it holds no image, N is 0$/,
+  ],
   ['channels first', 'channels-first.npy', undefined, /got \[2, 3, 8, 8\] with channels first; save .*transpose/],
   [
     'an array that is cut off',
@@ -121,6 +127,11 @@ for (const [what, name, change, message] of refused) {
     t.false(error.message.includes('\n'))
   })
 }
+
+test('an empty path is said to be one', async (t) => {
+  const message = /^a path is expected, got an empty one; give a folder of images, /
+  await t.throwsAsync(openSource(''), { instanceOf: DataError, message })
+})
 
 test('no program was run, and no file was written', async (t) => {
   for (const name of ['executed', 'evil.png', '../evil.png', '../../evil.png']) {

@@ -27,6 +27,7 @@ const kinds = 'a folder of images, a zip archive, TFRecord, LMDB, CIFAR, MNIST, 
 
 /** @throws DataError if there is nothing, or nothing that is known, or if it is damaged */
 export async function openSource(path: string, options: SourceOptions = {}): Promise<Source> {
+  refuseEmpty(path)
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isDirectory()) return openDirectory(path, options)
   if (!entry?.isFile()) {
@@ -40,6 +41,11 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
     await file.close()
     throw error
   }
+}
+
+/** @throws DataError for a path without a letter, as of a variable of a shell that is not set */
+export function refuseEmpty(path: string): void {
+  if (path === '') throw new DataError(`a path is expected, got an empty one; give ${kinds}`)
 }
 
 async function openFile(file: DataFile): Promise<Source> {

@@ -107,6 +107,7 @@ function checkImages({ place, descr, isFortran, shape }: FileArray): [number, nu
   }
   if (isFortran) throw wrong('an array in Fortran order', 'save numpy.ascontiguousarray(x)')
   const sizes = [count, height, width]
+  if (count === 0 && shape.length >= 3) throw wrong(text, 'it holds no image, N is 0')
   if (shape.length < 3 || more.length > 0 || ![1, 3, 4].includes(channels) || sizes.some((size) => size < 1)) {
     throw wrong(text, 'channels are 1, 3 or 4')
   }

@@ -1,6 +1,7 @@
 /** Networks to explore: snapshots of runs, and files that `stylegan import` reads. */
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { isGeneratorNpz } from '../../checkpoints/own.ts'
 import { isDirectionsFile } from '../../figures/directions.ts'
 import { defaultPsi, type ImageGenerator } from '../../figures/generator.ts'
 import { configurationOf } from '../../networks/configurations.ts'
@@ -96,14 +97,19 @@ export class Networks {
 /** Files of networks in a folder and one below. Snapshots of runs are listed with their runs. */
 async function filesIn(root: string): Promise<string[]> {
   const found: string[] = []
+  const add = async (name: string) => {
+    if (!importable.test(name) || isOther(basename(name))) return
+    // Most are images, statistics, or the w of a picture.
+    const isNpz = name.toLowerCase().endsWith('.npz')
+    if (!isNpz || (await isGeneratorNpz(join(root, name)).catch(() => false))) found.push(name)
+  }
   for (const entry of await readdir(root, { withFileTypes: true }).catch(() => [])) {
     if (entry.name.startsWith('.')) continue
-    if (entry.isFile() && importable.test(entry.name) && !isOther(entry.name)) found.push(entry.name)
+    if (entry.isFile()) await add(entry.name)
     if (!entry.isDirectory()) continue
     for (const inner of await readdir(join(root, entry.name), { withFileTypes: true }).catch(() => [])) {
       const { name } = inner
-      if (!inner.isFile() || name.startsWith('network-snapshot-') || isOther(name)) continue
-      if (importable.test(name)) found.push(`${entry.name}/${name}`)
+      if (inner.isFile() && !name.startsWith('network-snapshot-')) await add(`${entry.name}/${name}`)
     }
   }
   return found.sort()

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { directionsOf } from '../../figures/directions.ts'
 import { componentsOf } from '../../figures/look.ts'
-import { hasFfmpeg } from '../../figures/video.ts'
+import { ffmpegFault } from '../../figures/video.ts'
 import { commandLine } from '../commands.ts'
 import type {
   About,
@@ -57,10 +57,10 @@ function nameIn(fields: Fields, name: string): string {
 
 export function routesOf(parts: Parts): ReadonlyMap<string, Route> {
   const { about, runs, networks, trainings, projections, live } = parts
-  const ffmpeg = hasFfmpeg()
+  const ffmpeg = ffmpegFault()
   const runNames = async () => (await runs.list()).map(({ id }) => id)
   return new Map<string, Route>([
-    ['GET /api/about', async () => json({ ...about, hasFfmpeg: await ffmpeg } satisfies About)],
+    ['GET /api/about', async () => json({ ...about, hasFfmpeg: (await ffmpeg) === undefined } satisfies About)],
     ['GET /api/live', async (ask) => listen(ask, live)],
     ['GET /api/run', async (ask) => json(await runOf(ask, parts))],
     ['GET /api/picture', async (ask) => png(await pictureOf(ask, runs))],
