@@ -4,7 +4,6 @@ import {
   checkedConfig,
   checkOption,
   configFromJson,
-  nearest,
   presets,
   resolveConfig,
   runName,
@@ -181,14 +180,6 @@ test('an unknown option is refused with the nearest known one', (t) => {
     message:
       'preset: one of stylegan, ffhq, ffhq512, ffhq256, celebahq, bedroom, car, cat, demo is expected, got "toString"',
   })
-})
-
-test('nearest prefers the fewest edits, counts a swap as one, and gives nothing for a word that is far from all', (t) => {
-  t.is(nearest('kmig', ['king', 'kimg']), 'kimg')
-  t.is(nearest('LODINITIALRESOLUTION', ['resolution', 'lodInitialResolution']), 'lodInitialResolution')
-  t.is(nearest('reslution', ['resolution', 'lodInitialResolution']), 'resolution')
-  t.is(nearest('zebra', ['gamma', 'kimg']), undefined)
-  t.is(nearest('gamma', []), undefined)
 })
 
 // One impossible value an option: expected, got, what to do.

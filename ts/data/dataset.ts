@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { checkObject, checkText } from '../files/keys.ts'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
 import { codeOf, diskError } from '../files/write-atomic.ts'
@@ -36,6 +37,8 @@ export interface Dataset extends PreparedFolder {
  * @throws DataError naming the folder or file that cannot be used, and what to do
  */
 export async function openDataset(options: PrepareOptions): Promise<Dataset> {
+  checkObject(options, 'options', 'an object of options')
+  checkText(options.cache, 'cache', 'a folder for what is prepared')
   return openPrepared(await preparedDir(options), options)
 }
 

@@ -1,6 +1,7 @@
 /** Labels of images: of class folders, or of `dataset.json` beside the images. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkObject } from '../files/keys.ts'
 import { shown } from '../files/shown.ts'
 import {
   classLimit,
@@ -26,7 +27,9 @@ export interface Labels {
 }
 
 /** Labels, if the dataset has them. */
-export async function readLabels({ dir, info }: PreparedFolder): Promise<Labels | undefined> {
+export async function readLabels(dataset: PreparedFolder): Promise<Labels | undefined> {
+  checkObject(dataset, 'dataset', 'what openDataset gives')
+  const { dir, info } = dataset
   if (info.labels === undefined) return undefined
   const path = join(dir, 'labels.npy')
   const sum = info.crc32c?.['labels.npy']

@@ -1,4 +1,5 @@
 /** The figures of the paper, drawn from a trained network: each function returns one picture. */
+import { checkObject } from '../files/keys.ts'
 import { optionError } from '../files/option-names.ts'
 import { shownValue } from '../files/shown.ts'
 import { streams } from '../data/sampler.ts'
@@ -75,6 +76,14 @@ function rangesOf(layers: readonly number[]): string {
   return starts.map((start, i) => (start === ends[i] ? `${start}` : `${start}-${ends[i]}`)).join('+')
 }
 
+/** @throws RangeError unless the figure has these lists */
+function checkLists(name: string, figure: unknown, keys: readonly string[]): void {
+  const lists = keys.length === 1 ? `the list ${keys[0]} is` : `the lists ${keys.join(' and ')} are`
+  const given = (figure ?? {}) as Readonly<Record<string, unknown>>
+  if (keys.every((key) => Array.isArray(given[key]))) return
+  throw new RangeError(`${name}: ${lists} expected, got ${shownValue(figure)}`)
+}
+
 function requireStyles(options: NetworkOptions, what: string): void {
   if (!configurationOf(options).traditional) return
   throw new RangeError(`${what}: a network with styles (C to F) is expected, got configuration ${options.config}`)
@@ -83,14 +92,13 @@ function requireStyles(options: NetworkOptions, what: string): void {
 /** The truncation trick (StyleGAN, Fig. 8): a row a seed, a column a ψ, fixed noise. The paper truncates all layers. */
 export async function truncationFigure(
   generator: TrainedGenerator,
-  {
-    seeds,
-    psis,
-    classes,
-    truncationCutoff,
-    scale,
-  }: Omit<FigureOptions, 'truncationPsi'> & { readonly seeds: readonly number[]; readonly psis: readonly number[] },
+  figure: Omit<FigureOptions, 'truncationPsi'> & {
+    readonly seeds: readonly number[]
+    readonly psis: readonly number[]
+  },
 ): Promise<Picture> {
+  checkLists('truncationFigure', figure, ['seeds', 'psis'])
+  const { seeds, psis, classes, truncationCutoff, scale } = figure
   const cells: Picture[][] = []
   for (const seed of seeds) {
     const row: Picture[] = []
@@ -119,13 +127,10 @@ export const NOISE_CROP = { left: 650 / 1024, top: 180 / 1024, side: 256 / 1024 
  */
 export async function noiseDetailFigure(
   generator: TrainedGenerator,
-  {
-    seeds,
-    realisations = 100,
-    part = NOISE_CROP,
-    ...sampling
-  }: NoiseFigure & { realisations?: number; part?: typeof NOISE_CROP },
+  figure: NoiseFigure & { realisations?: number; part?: typeof NOISE_CROP },
 ): Promise<Picture> {
+  checkLists('noiseDetailFigure', figure, ['seeds'])
+  const { seeds, realisations = 100, part = NOISE_CROP, ...sampling } = figure
   requireNoise(generator.options)
   if (!(Number.isInteger(realisations) && realisations >= 4)) {
     throw optionError(
@@ -173,13 +178,7 @@ export function deviationMap(images: readonly Picture[]): Picture {
  */
 export async function noiseComponentsFigure(
   generator: TrainedGenerator,
-  {
-    seeds,
-    split,
-    halves = false,
-    mirrored = [],
-    ...sampling
-  }: NoiseFigure & {
+  figure: NoiseFigure & {
     /** First fine layer; the paper's 8 of 18 by default, in proportion. */
     split?: number | undefined
     /** Only the left half of each image is shown, as in the paper. */
@@ -188,6 +187,8 @@ export async function noiseComponentsFigure(
     mirrored?: readonly number[] | undefined
   },
 ): Promise<Picture> {
+  checkLists('noiseComponentsFigure', figure, ['seeds'])
+  const { seeds, split, halves = false, mirrored = [], ...sampling } = figure
   requireNoise(generator.options)
   const layers = numLayers(generator.options.resolution)
   const first = split ?? Math.round((layers * 8) / 18)
@@ -242,17 +243,17 @@ function requireNoise(options: NetworkOptions): void {
  */
 export async function uncuratedFigure(
   generator: TrainedGenerator,
-  {
-    seed,
-    rows = 3,
-    lods = [0, 1, 2, 2, 3, 3],
-    ...sampling
-  }: FigureOptions & {
+  figure: FigureOptions & {
     readonly seed: number
     readonly rows?: number | undefined
     readonly lods?: readonly number[] | undefined
   },
 ): Promise<Picture> {
+  checkObject(figure, 'uncuratedFigure', 'an object with seed')
+  const { seed, rows = 3, lods = [0, 1, 2, 2, 3, 3], ...sampling } = figure
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`seed: a whole number from 0 is expected, got ${shownValue(seed)}`)
+  }
   const { height } = shownRows(generator)
   const side = generator.options.resolution
   for (const lod of lods) {

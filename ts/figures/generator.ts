@@ -1,6 +1,7 @@
 /** A trained network for programs that want images: no tensors to keep or to dispose of. */
 import { streams } from '../data/sampler.ts'
 import { seedsOf, type Seeds } from '../data/seeds.ts'
+import { checkKeys } from '../files/keys.ts'
 import { optionError } from '../files/option-names.ts'
 import { shownValue } from '../files/shown.ts'
 import { encodeDrawnPng, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
@@ -40,6 +41,15 @@ export interface SynthesisOptions {
   /** Rows of each image, from the middle; by default all, or those of the network's preset. */
   readonly height?: number | undefined
 }
+
+const mappingKeys = ['seeds', 'z', 'psi', 'cutoff', 'class'] as const satisfies (keyof MappingOptions)[]
+const synthesisKeys = [
+  ...(['noise', 'noiseMaps', 'noiseSeeds', 'noiseStrength', 'height'] as const),
+] satisfies (keyof SynthesisOptions)[]
+
+/** The options of these names. */
+const picked = <T extends object, K extends keyof T>(options: T, keys: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(keys.map((key) => [key, options[key]])) as Pick<T, K>
 
 /** Which images are drawn, and how. */
 export type ImagesOptions = MappingOptions & SynthesisOptions
@@ -122,8 +132,10 @@ export class ImageGenerator implements TrainedGenerator {
    * @throws RangeError for an unknown class, or an option that the network has no use for
    */
   async images(options: ImagesOptions = {}): Promise<Images> {
-    const w = await this.mapping(options)
-    return this.synthesis(w, { ...options, noiseSeeds: options.noiseSeeds ?? options.seeds })
+    checkKeys(options, [...mappingKeys, ...synthesisKeys], 'option')
+    const w = await this.mapping(picked(options, mappingKeys))
+    const noiseSeeds = options.noiseSeeds ?? options.seeds
+    return this.synthesis(w, { ...picked(options, synthesisKeys), noiseSeeds })
   }
 
   /**
@@ -131,13 +143,9 @@ export class ImageGenerator implements TrainedGenerator {
    *
    * @throws RangeError unless there are seeds or z, and for an unknown class
    */
-  async mapping({
-    seeds,
-    z,
-    psi = defaultPsi(this.options),
-    cutoff = defaultCutoff,
-    ...given
-  }: MappingOptions = {}): Promise<Styles> {
+  async mapping(options: MappingOptions = {}): Promise<Styles> {
+    checkKeys(options, mappingKeys, 'option')
+    const { seeds, z, psi = defaultPsi(this.options), cutoff = defaultCutoff, ...given } = options
     finite('psi', psi)
     if (Math.abs(psi) > mostPsi) {
       throw new RangeError(`psi: a number from -${mostPsi} to ${mostPsi} is expected, got ${psi}`)
@@ -191,11 +199,11 @@ export class ImageGenerator implements TrainedGenerator {
    *
    * @throws ShapeError for w of a network of another shape, RangeError for an impossible height or noise
    */
-  async synthesis(
-    w: Styles,
-    { noise = 'const', noiseMaps, noiseSeeds, noiseStrength = 1, height = this.height }: SynthesisOptions = {},
-  ): Promise<Images> {
+  async synthesis(w: Styles, options: SynthesisOptions = {}): Promise<Images> {
     checkStyles(w)
+    // What readProjected gives has the w beside the noise.
+    checkKeys(options, [...synthesisKeys, 'w'], 'option')
+    const { noise = 'const', noiseMaps, noiseSeeds, noiseStrength = 1, height = this.height } = options
     if (!['const', 'random', 'none'].includes(noise)) {
       throw new RangeError(`noise: one of const, random, none is expected, got ${shownValue(noise)}`)
     }

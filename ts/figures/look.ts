@@ -31,8 +31,9 @@ export interface Copied {
 /** w of a look, one a layer. */
 export async function stylesOfLook(
   G: ImageGenerator,
-  { seed, projected, mix = [], shifts = [], directions, ...mapping }: Look,
+  { seed, projected, mix = [], shifts = [], directions, psi, cutoff, class: one }: Look,
 ): Promise<Styles> {
+  const mapping = { psi, cutoff, class: one }
   let w = projected?.w ?? (await G.mapping({ ...mapping, seeds: seed }))
   const layer = mix.flatMap(({ layers }) => layers).find((layer) => !(Number.isInteger(layer) && layer < w.layers))
   if (layer !== undefined) {

@@ -1,6 +1,6 @@
 /** Images of a trained network by seed: what the commands and figures draw with. */
 import { optionError } from '../files/option-names.ts'
-import { nearest } from '../training/config.ts'
+import { nearest } from '../files/keys.ts'
 import { streams } from '../data/sampler.ts'
 import type { Picture } from './grid.ts'
 import { toBytes } from '../data/pixels.ts'

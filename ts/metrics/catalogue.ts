@@ -1,6 +1,6 @@
 /** Which metrics there are: their numbers of images, and what each must be given. */
 import { shownValue } from '../files/shown.ts'
-import { nearest } from '../training/config.ts'
+import { nearest } from '../files/keys.ts'
 import { isMetric, metricNames, type MetricName } from '../training/metric-names.ts'
 
 /** A file of weights that a metric reads, or classifiers. */

@@ -637,6 +637,8 @@ export function grad(
   inputs: readonly Tensor[],
   { createGraph = false }: { createGraph?: boolean } = {},
 ): Tensor[] {
+  const given: unknown = inputs
+  if (!Array.isArray(given)) throw new TypeError(`inputs: a list of tensors is expected, got ${shown(given)}`)
   const [first] = inputs
   if (first === undefined) return []
   const from = outputs instanceof Tensor ? [outputs] : outputs
@@ -667,7 +669,13 @@ export interface AdamStep {
 }
 
 /** One step of TensorFlow 1's Adam (ε in the "epsilon hat" position), in place. */
-export function adam(tensors: AdamTensors, { averageBeta = 0, ...step }: AdamStep): void {
+export function adam(tensors: AdamTensors, options: AdamStep): void {
+  for (const [name, given] of Object.entries<unknown>({ tensors, options })) {
+    if (typeof given !== 'object' || given === null) {
+      throw new TypeError(`${name}: an object is expected, got ${shown(given)}`)
+    }
+  }
+  const { averageBeta = 0, ...step } = options
   const { grad, params, m, v, state, average } = tensors
   const all = [grad, params, m, v, state, ...(average ? [average] : [])]
   call(() => native.adam(all.map(Tensor.handle), { ...step, averageBeta }))

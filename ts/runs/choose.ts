@@ -1,5 +1,6 @@
 /** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
 import { basename, join, resolve } from 'node:path'
+import { checkKeys } from '../files/keys.ts'
 import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
@@ -58,6 +59,8 @@ export interface ChoosingOptions {
  * @throws RangeError as {@link resolveConfig}, DataError if there are no images
  */
 export async function chooseConfig(given: ConfigOverrides, choosing: ChoosingOptions = {}): Promise<Choice> {
+  checkKeys(given, configKeys, 'option')
+  checkKeys(choosing, ['onMeasuring', 'processes', 'speedup'] satisfies (keyof ChoosingOptions)[], 'option')
   const { preset, hours, data, kimg } = given
   for (const option of configKeys) if (given[option] !== undefined) checkOption(option, given[option])
   if (typeof hours === 'number' && preset !== undefined) {

@@ -1,6 +1,7 @@
 /** Finding the directions of attributes in a network, as an async iterable of events. */
 import { listClassifiers, loadClassifier } from '../metrics/classifier.ts'
 import { attributeDirections, type FoundAttribute } from '../metrics/directions.ts'
+import { checkKeys, checkText } from '../files/keys.ts'
 import { optionError } from '../files/option-names.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { directionsFile, encodeDirections, type AttributeDirection } from '../figures/directions.ts'
@@ -27,6 +28,15 @@ export interface DirectionsOptions {
   readonly device?: string | Device | undefined
 }
 
+const optionKeys = Object.keys({
+  network: 0,
+  classifiers: 0,
+  num: 0,
+  seed: 0,
+  output: 0,
+  device: 0,
+} satisfies Record<keyof DirectionsOptions, 0>)
+
 /** What happens while directions are looked for. */
 export type DirectionsEvent =
   | { type: 'start'; network: string; attributes: readonly string[] }
@@ -42,9 +52,14 @@ export type DirectionsEvent =
  * @throws RangeError without classifiers, or if they are for other images than the network's
  */
 export async function* findDirections(
-  { network, classifiers, num = 10_000, seed = 0, output, device = 'cpu' }: DirectionsOptions,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  options: DirectionsOptions,
+  hooks: { readonly signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<DirectionsEvent, void> {
+  checkKeys(options, optionKeys, 'option')
+  checkKeys(hooks, ['signal'], 'hook')
+  const { network, classifiers, num = 10_000, seed = 0, output, device = 'cpu' } = options
+  checkText(network, 'network', 'the path of a network')
+  checkText(classifiers, 'classifiers', "the folder of 'stylegan classifier train'")
   if (!(Number.isInteger(num) && num >= 2)) {
     throw new RangeError(`num: a whole number from 2 is expected, got ${num}`)
   }
@@ -55,7 +70,7 @@ export async function* findDirections(
         `${classifiers}: attribute classifiers are expected, got none; train some with 'stylegan classifier train' and give their folder as ${name('classifiers')}`,
     )
   }
-  const open = typeof device === 'string' ? Device.open(device) : device
+  const open = device instanceof Device ? device : Device.open(device)
   const G = await loadGenerator(network, { device: open })
   try {
     const path = output ?? directionsFile(G.path)
@@ -69,7 +84,7 @@ export async function* findDirections(
         if (one.direction) found.push(one.direction)
         emit(told(one))
       }
-    }, signal)
+    }, hooks.signal)
     yield* work
     await write(path, G, found)
     yield { type: 'file', path }

@@ -1,5 +1,6 @@
 /** How long a training run will take on a device, and how much memory: a few of its own steps, multiplied by its timeline. */
-import { scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { ofResolveConfig, scheduleOptions, type TrainConfig } from '../training/config.ts'
+import { checkObject } from '../files/keys.ts'
 import { imageMemory, imageWork, onceWork } from './cost.ts'
 import { Device, scope } from '../native/index.ts'
 import { progressAt, timeline, type Phase, type Progress } from '../training/schedule.ts'
@@ -41,11 +42,12 @@ export interface Estimate {
  */
 export async function estimateRun(
   config: TrainConfig,
-  on: Device | string = config.device,
+  on?: Device | string,
   budgetSec = 12,
   measureLast = false,
 ): Promise<Estimate> {
-  const device = on instanceof Device ? on : Device.open(on)
+  checkObject(config, 'config', ofResolveConfig)
+  const device = on instanceof Device ? on : Device.open(on ?? config.device)
   const schedule = scheduleOptions(config)
   const began = performance.now()
   const phases = timeline(schedule, config.kimg)

@@ -6,7 +6,7 @@ import type { OnStep } from '../files/write-atomic.ts'
 import type { Device, Processes } from '../native/index.ts'
 import type { CustomLayer } from '../networks/params.ts'
 import { checkSet } from '../data/memory.ts'
-import { checkKeys } from '../training/config.ts'
+import { checkKeys } from '../files/keys.ts'
 import type { CustomLoss } from '../training/losses.ts'
 import type { DataOptions } from '../training/minibatches.ts'
 

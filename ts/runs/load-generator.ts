@@ -1,5 +1,6 @@
 /** Opens trained networks for programs and commands. */
 import { ImageGenerator } from '../figures/generator.ts'
+import { checkKeys, checkText } from '../files/keys.ts'
 import type { CustomLayer } from '../networks/params.ts'
 import { Device } from '../native/index.ts'
 import { readGenerator } from '../training/state.ts'
@@ -17,15 +18,13 @@ export interface LoadOptions {
  * Opens a trained network.
  *
  * @param path a snapshot, a folder (its newest snapshot), a file that `stylegan import` reads, or `avatars`, the built-in network
- * @throws Error if no snapshot is there, SnapshotError or WeightsError if it cannot be read
+ * @throws RangeError for an unknown option, Error if no snapshot is there, SnapshotError or WeightsError if it cannot be read
  */
-export async function loadGenerator(
-  path: string,
-  { device = 'cpu', layer }: LoadOptions = {},
-): Promise<ImageGenerator> {
+export async function loadGenerator(path: string, options: LoadOptions = {}): Promise<ImageGenerator> {
+  checkText(path, 'network', 'the path of a network')
+  checkKeys(options, ['device', 'layer'] satisfies (keyof LoadOptions)[], 'option')
+  const { device = 'cpu', layer } = options
   const file = await findSnapshot(path)
-  return new ImageGenerator(
-    file,
-    await readGenerator(file, typeof device === 'string' ? Device.open(device) : device, layer),
-  )
+  const opened = device instanceof Device ? device : Device.open(device)
+  return new ImageGenerator(file, await readGenerator(file, opened, layer))
 }

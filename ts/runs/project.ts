@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fromBytes } from '../data/pixels.ts'
 import { readSquare } from '../data/picture.ts'
+import { checkKeys, checkText } from '../files/keys.ts'
 import { acquireLock } from '../files/lock.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { scaleOf } from '../figures/figures.ts'
@@ -52,6 +53,22 @@ export interface ProjectOptions extends Pick<WeightOptions, 'weights' | 'vgg' | 
   readonly preview?: number | undefined
 }
 
+const optionKeys = Object.keys({
+  network: 0,
+  target: 0,
+  outdir: 0,
+  space: 0,
+  numSteps: 0,
+  seed: 0,
+  class: 0,
+  device: 0,
+  preview: 0,
+  weights: 0,
+  vgg: 0,
+  lpips: 0,
+  allowUnknownWeights: 0,
+} satisfies Record<keyof ProjectOptions, 0>)
+
 /** How a projection is stopped. */
 export interface ProjectHooks {
   /** Stops after the step under way, and saves; `break` out of the loop does the same. */
@@ -82,10 +99,11 @@ const outputs = { target: 'target.png', picture: 'proj.png', w: 'projected_w.npz
  * @throws RangeError for options that do not fit the network, DataError for an unusable target, LockedError if another process
  *   projects into the same folder
  */
-export async function* project(
-  options: ProjectOptions,
-  { signal }: ProjectHooks = {},
-): AsyncGenerator<ProjectEvent, void> {
+export async function* project(options: ProjectOptions, hooks: ProjectHooks = {}): AsyncGenerator<ProjectEvent, void> {
+  checkKeys(options, optionKeys, 'option')
+  checkKeys(hooks, ['signal'] satisfies (keyof ProjectHooks)[], 'hook')
+  checkText(options.network, 'network', 'the path of a network')
+  checkText(options.target, 'target', 'the path of an image')
   const { space = 'w', numSteps = 1000, device, preview } = options
   if (!projectionSpaces.includes(space)) {
     throw new RangeError(`space: one of ${projectionSpaces.join(', ')} is expected, got '${space}'`)
@@ -98,7 +116,7 @@ export async function* project(
   }
   const G = await loadGenerator(options.network, device === undefined ? {} : { device })
   try {
-    yield* projectInto(G, options, { space, numSteps, seed: options.seed ?? 303 }, signal)
+    yield* projectInto(G, options, { space, numSteps, seed: options.seed ?? 303 }, hooks.signal)
   } finally {
     G.dispose()
   }
@@ -216,7 +234,7 @@ async function writeDrawn(G: ImageGenerator, projection: Projection, outdir: str
 
 /** A picture of all rows, with the noise that was found. */
 const drawnWhole = (G: ImageGenerator, w: Styles, projected: Projected): Promise<Images> =>
-  G.synthesis(w, { ...projected, height: G.options.resolution })
+  G.synthesis(w, { noiseMaps: projected.noiseMaps, height: G.options.resolution })
 
 /** Two pictures side by side, at least 128 pixels wide each. */
 function beside(left: Picture, right: Picture): Picture {

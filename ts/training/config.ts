@@ -1,7 +1,7 @@
 /** The options of a training run as one frozen value that JSON can hold: a preset plus overrides, checked. */
 import { basename, resolve } from 'node:path'
+import { checkKeys, checkObject, nearest, show } from '../files/keys.ts'
 import { optionError, type NameOf } from '../files/option-names.ts'
-import { shown, shownValue } from '../files/shown.ts'
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { isCustomLoss, losses } from './losses.ts'
 import { isMetric, metricNames, type MetricName } from './metric-names.ts'
@@ -50,11 +50,21 @@ export function checkedConfig(preset: unknown, overrides: Readonly<Record<string
     config['gamma'] = mayHaveR1(config['loss']) ? presets[preset].gamma || presets.stylegan.gamma : 0
   }
   config['preset'] = preset
+  if (config['data'] === '' && given['data'] === undefined) throw noData()
   for (const key of configKeys) checkOption(key, config[key])
   // Every key has passed its rule, which is the check of its type.
   const checked = Object.freeze(config) as unknown as TrainConfig
   checkTogether(checked)
   return checked
+}
+
+/** Images of a program take the place of data, which the options alone cannot know. */
+function noData(): RangeError {
+  const { expected, advice } = options.data.rule
+  return optionError((name) => {
+    const more = name('data') === 'data' ? ", or any text, such as 'images', where train is given images" : ''
+    return `${name('data')}: ${expected} is expected, got nothing; ${advice}${more}`
+  })
 }
 
 /**
@@ -122,8 +132,12 @@ function samePath(key: ConfigKey, a: unknown, b: unknown): boolean {
 export const sameData = (a: Pick<TrainConfig, 'data'>, b: Pick<TrainConfig, 'data'>): boolean =>
   a.data === b.data || samePath('data', a.data, b.data)
 
+/** What functions of a configuration say that they take. */
+export const ofResolveConfig = 'what resolveConfig gives'
+
 /** What the schedule reads from a configuration: numbers replace the official tables where given. */
 export function scheduleOptions(config: TrainConfig): ScheduleOptions {
+  checkObject(config, 'config', ofResolveConfig)
   type Table = { base: number; dict: Readonly<Record<number, number>> }
   const table = (value: number | 'auto', official: Table): Table =>
     value === 'auto' ? official : { base: value, dict: {} }
@@ -157,6 +171,7 @@ function atMost({ base, dict }: typeof OFFICIAL_LRATE, limit: number) {
 
 /** The networks that a configuration asks for. */
 export function networkOptions(training: TrainConfig): NetworkOptions {
+  checkObject(training, 'config', ofResolveConfig)
   const { config, resolution, numChannels, latentSize, mappingLayers, mappingLrmul, mbstdGroup } = training
   const { fmapBase, fmapDecay, fmapMax, cond, labelSize, precision } = training
   const widths = { latentSize, dlatentSize: latentSize, mappingLayers, mappingFmaps: latentSize, mappingLrmul }
@@ -207,27 +222,6 @@ export function parseMetrics(text: string): MetricName[] {
       (option) => `${option('metrics')}: some of ${metricNames.join(', ')} are expected, got ${show(name)}${advice}`,
     )
   })
-}
-
-/**
- * The first candidate that begins with `word`, else the one with the smallest edit distance to it, upper and lower case and dashes aside.
- *
- * @returns undefined if none is closer than half of the word
- */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '')
-  const begun = plain(word).length > 1 && candidates.find((candidate) => plain(candidate).startsWith(plain(word)))
-  if (begun) return begun
-  let best: string | undefined
-  let bestDistance = Math.max(2, plain(word).length / 2)
-  for (const candidate of candidates) {
-    const distance = editDistance(plain(word), plain(candidate))
-    if (distance < bestDistance || (distance === bestDistance && best === undefined)) {
-      best = candidate
-      bestDistance = distance
-    }
-  }
-  return best
 }
 
 const mayHaveR1 = (value: unknown): boolean =>
@@ -358,40 +352,3 @@ export function checkPrecisionOf(options: NetworkOptions, device: Device): void 
     )
   }
 }
-
-/**
- * @param what the kind of the keys, such as `option`
- * @throws RangeError unless it is an object of known keys
- */
-export function checkKeys(given: unknown, known: readonly string[], what: string): void {
-  if (typeof given !== 'object' || given === null) {
-    throw new RangeError(`${what}s: an object of ${what}s is expected, got ${show(given)}`)
-  }
-  const key = Object.keys(given).find((name) => !known.includes(name))
-  if (key === undefined) return
-  const near = nearest(key, known)
-  throw new RangeError(
-    `unknown ${what} ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${known.join(', ')}`}`,
-  )
-}
-
-/** Levenshtein distance with adjacent swaps counted as one step. */
-function editDistance(a: string, b: string): number {
-  let before: number[] = []
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      let distance = Math.min(previous[j]! + 1, current[j - 1]! + 1, substitution)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        distance = Math.min(distance, before[j - 2]! + 1)
-      current.push(distance)
-    }
-    before = previous
-    previous = current
-  }
-  return previous[b.length]!
-}
-
-const show = (value: unknown): string => (Array.isArray(value) ? shown(JSON.stringify(value)) : shownValue(value))

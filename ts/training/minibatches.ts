@@ -7,7 +7,8 @@ import type { ImageSet } from '../data/memory.ts'
 import type { PreparingOptions } from '../data/prepare.ts'
 import { Sampler } from '../data/sampler.ts'
 import { DataError, freeze, type Device, type Tensor } from '../native/index.ts'
-import type { TrainConfig } from './config.ts'
+import { checkObject } from '../files/keys.ts'
+import { ofResolveConfig, type TrainConfig } from './config.ts'
 import type { Progress } from './schedule.ts'
 import type { StepLabels } from './step.ts'
 
@@ -51,6 +52,7 @@ export class Minibatches {
    * @throws DataError for unusable data, naming the file or the index of the image
    */
   static async open(config: TrainConfig, { images, verify, ...how }: DataOptions = {}): Promise<Minibatches> {
+    checkObject(config, 'config', ofResolveConfig)
     const { resolution, numChannels: channels, skipBad, cond: labels, outdir } = config
     const options = { ...how, cache: join(outdir, 'datasets'), resolution, channels, skipBad, labels }
     const dataset = images

@@ -2,7 +2,8 @@
 import { augmentationOf } from './ada.ts'
 import { checkPrecisionOf, networkOptions, scheduleOptions, type TrainConfig } from './config.ts'
 import { streams } from '../data/sampler.ts'
-import { Rng, type Device, type Tensor } from '../native/index.ts'
+import { shownValue } from '../files/shown.ts'
+import { Device, Rng, type Tensor } from '../native/index.ts'
 import { discriminatorSpecs, layersBelow } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { withLayer } from '../networks/custom-layer.ts'
@@ -69,6 +70,9 @@ export interface TrainingState {
  * @throws RangeError if the options name a loss or a layer of a program that is not given
  */
 export function createState(device: Device, config: TrainConfig, custom: Custom = {}): TrainingState {
+  if (!(device instanceof Device)) {
+    throw new RangeError(`device: an open device is expected, got ${shownValue(device)}; Device.open opens one by name`)
+  }
   return stateOf(device, config, networkOptions(config), custom)
 }
 

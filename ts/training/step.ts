@@ -1,7 +1,8 @@
 /** One step of the discriminator and one of the generator (official training_loop.py and loss.py). */
 import { adapt } from './ada.ts'
 import { augment } from './augment.ts'
-import { type TrainConfig } from './config.ts'
+import { checkObject } from '../files/keys.ts'
+import { ofResolveConfig, type TrainConfig } from './config.ts'
 import { checkPath, fadeReals } from './losses.ts'
 import { fromBytes } from '../data/pixels.ts'
 import { concat, grad, scope, type Rng, type Tensor } from '../native/index.ts'
@@ -45,6 +46,9 @@ export function trainingStep(
   config: TrainConfig,
   labels?: StepLabels,
 ): Tensor {
+  checkObject(state, 'state', 'what createState gives')
+  checkObject(progress, 'progress', 'what progressAt gives')
+  checkObject(config, 'config', ofResolveConfig)
   begin(state, progress, config)
   const stats = scope(() => {
     const { gpus } = config

@@ -2,6 +2,7 @@
 import { opendir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { kindOf } from '../../files/kind.ts'
+import { shownValue } from '../../files/shown.ts'
 import { isNpy } from '../../files/npy.ts'
 import { isZip } from '../../files/zip.ts'
 import { readInfo } from '../info.ts'
@@ -44,8 +45,9 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
 }
 
 /** @throws DataError for a path without a letter, as of a variable of a shell that is not set */
-export function refuseEmpty(path: string): void {
-  if (path === '') throw new DataError(`a path is expected, got an empty one; give ${kinds}`)
+export function refuseEmpty(path: unknown): void {
+  if (typeof path === 'string' && path !== '') return
+  throw new DataError(`a path is expected, got ${path === '' ? 'an empty one' : shownValue(path)}; give ${kinds}`)
 }
 
 async function openFile(file: DataFile): Promise<Source> {
