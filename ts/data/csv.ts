@@ -93,7 +93,7 @@ function isFlags(path: string, rows: readonly Row[], columns: readonly number[],
     if (wrong === undefined) continue
     const found = cells[wrong] === '' ? 'an empty cell' : shown(cells[wrong]!)
     throw new DataError(
-      `${path}, line ${line}: 0 or 1 is expected in the column ${shown(header[wrong]!)}, got ${found}; correct the cell, or remove the file to go without labels`,
+      `${path}, line ${line}: 0 or 1 is expected in the column ${shown(header[wrong]!)}, got ${found}; correct the cell`,
     )
   }
   return true
