@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { Progress } from './progress.ts'
 import { seedsOf } from '../data/seeds.ts'
 import { shownLine } from '../files/shown.ts'
-import { defaultPsi, type ImageGenerator } from '../figures/generator.ts'
+import { defaultPsi, mostPsi, type ImageGenerator } from '../figures/generator.ts'
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
@@ -220,9 +220,6 @@ export function parseClasses(text: string): string[] {
 export function parseNumbers(text: string): number[] {
   return text.split(',').map(parseNumber)
 }
-
-/** Far more than any picture survives, and far less than what overflows in f32. */
-const mostPsi = 100
 
 /** A truncation, such as 0.7. */
 export function parsePsi(text: string): number {

@@ -303,7 +303,7 @@ function joinLayers(rows: readonly (Float32Array | Float64Array)[]): Styles {
 export const defaultCutoff = 8
 
 /** Far more than any picture survives, and far less than what overflows in f32. */
-const mostPsi = 100
+export const mostPsi = 100
 
 /**
  * @param name what the caller calls it
