@@ -50,6 +50,6 @@ test('a configuration that was changed after its checks is checked again', async
 })
 
 test('a device may be named', async (t) => {
-  t.regex(await attempt({ device: 'gpu9' }), /^device .*'gpu9'/)
+  t.regex(await attempt({ device: 'gpu9' }), /^device: .*'gpu9'/)
   t.is(await attempt({ device: 'cpu' }), 'it trains')
 })

@@ -25,8 +25,8 @@ test('a run directory of other options is refused with both values and left as i
   const out = await folder()
   const run = await RunDir.create(out, 'r', presets.demo)
   writeFileSync(run.file(snapshotName(0)), '')
-  await t.throwsAsync(RunDir.create(out, 'r', resolveConfig('demo', { gamma: 5, seed: 2 })), {
-    message: `${run.path}: the options of this run are expected, got seed 0 there, 2 here; gamma ${presets.demo.gamma} there, 5 here; use the same options, another desc or another outdir`,
+  await t.throwsAsync(RunDir.create(out, 'r', resolveConfig('demo', { gamma: 20, seed: 2 })), {
+    message: `${run.path}: the options of this run are expected, got seed 0 there, 2 here; gamma ${presets.demo.gamma} there, 20 here; use the same options, another desc or another outdir`,
   })
   t.deepEqual(await run.savedConfig(), presets.demo)
 })
@@ -40,7 +40,7 @@ test('a line of the log is one line, whatever a name in it holds', async (t) => 
 test('a run that has no snapshot yet does not bind the next command to its options', async (t) => {
   const out = await folder()
   await RunDir.create(out, 'r', presets.demo)
-  const corrected = resolveConfig('demo', { gamma: 5 })
+  const corrected = resolveConfig('demo', { gamma: 20 })
   const run = await RunDir.create(out, 'r', corrected)
   t.deepEqual(await run.savedConfig(), corrected)
 })

@@ -123,7 +123,7 @@ export const NOISE_CROP = { left: 650 / 1024, top: 180 / 1024, side: 256 / 1024 
  * What noise changes (StyleGAN, Fig. 4): the image, a part of it under four realisations of the noise, and the deviation of each
  * pixel over all of them, bright where noise matters.
  *
- * @param realisations official generate_figures.py: 100
+ * @param figure its `realisations` are 100 in the official generate_figures.py
  */
 export async function noiseDetailFigure(
   generator: TrainedGenerator,
@@ -239,7 +239,7 @@ function requireNoise(options: NetworkOptions): void {
 /**
  * Images that nobody chose (StyleGAN, Fig. 2): columns of rows · 2^lod images, each 2^lod times smaller.
  *
- * @param seed the images are those of seed, seed + 1, …
+ * @param figure the images are those of `seed`, seed + 1, …
  */
 export async function uncuratedFigure(
   generator: TrainedGenerator,
