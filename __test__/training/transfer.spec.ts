@@ -127,7 +127,10 @@ test('classes go in and out without changing what the network draws and how it j
   const images = draw(plain)
   const scores = (state: TrainingState, given?: typeof labels) =>
     discriminator(state.D.params, images, given, 0, state.options)
-  t.deepEqual(await scores(plain).data(), await scores(withClasses, labels).data())
+  const [alone, ofClass] = [await scores(plain).data(), await scores(withClasses, labels).data()]
+  const apart = Math.max(...Array.from(alone, (score, i) => Math.abs(score / ofClass[i]! - 1)))
+  // Products with one column and with one for each class add up in other orders: some roundings of f32.
+  t.true(apart < 1e-6, `${apart}`)
 
   const events = await run({ data, resume: await teacher(), cond: true, kimg: 0.032 })
   const conditional = snapshotOf(events)
