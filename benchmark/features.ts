@@ -3,78 +3,21 @@
  *
  *     node --import @oxc-node/core/register benchmark/features.ts [inception|vgg] [batch] [--profile]
  */
-import { type Weight, type Weights } from '../ts/files/weights.ts'
-import { inceptionFeatures, inceptionLayers, inceptionOf } from '../ts/metrics/networks/inception.ts'
-import { vggFc, vggLayers, vggOf } from '../ts/metrics/networks/vgg.ts'
-import { Device, scope, type Tensor } from '../ts/native/index.ts'
+import { Device } from '../ts/native/index.ts'
 import { measurePeak, profileTable } from '../ts/performance/profile.ts'
+import { featuresOf, type FeatureNetwork } from './feature-networks.ts'
 import { median } from './median.ts'
 
-export type FeatureNetwork = 'inception' | 'vgg'
-
-/** Means of what comes in: activations stay numbers of an ordinary size. */
-function mean(shape: readonly number[]): Weight {
-  return filled(shape, 1 / shape.slice(1).reduce((a, b) => a * b, 1))
-}
-
-function filled(shape: readonly number[], value: number): Weight {
-  return { shape, dtype: 'f32', values: () => new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) }
-}
-
-function inceptionWeights(): Weights {
-  const layers = inceptionLayers.flatMap(([layer, kh, kw, C, O]) => [
-    [`${layer}.conv.weight`, mean([O, C, kh, kw])] as const,
-    ...['weight', 'running_var'].map((part) => [`${layer}.bn.${part}`, filled([O], 1)] as const),
-    ...['bias', 'running_mean'].map((part) => [`${layer}.bn.${part}`, filled([O], 0)] as const),
-  ])
-  return new Map([...layers, ['fc.weight', mean([1008, 2048])]])
-}
-
-function vggWeights(): Weights {
-  return new Map(
-    vggLayers.flatMap(([name, shape]) => [
-      [`${name}.weight`, mean(shape)] as const,
-      [`${name}.bias`, filled([shape[0]!], 0)] as const,
-    ]),
-  )
-}
-
-/** A network's features of the same images again and again; each call says how many seconds it took. */
-export function featuresOf(device: Device, network: FeatureNetwork, batch: number): () => Promise<number> {
-  const weights = network === 'inception' ? inceptionWeights() : vggWeights()
-  const file = { weights, sha256: '' }
-  const features = (): ((x: Tensor) => unknown) => {
-    if (network === 'vgg') {
-      const net = vggOf(device, file, 'benchmark')
-      return (x) => vggFc(net, x)
-    }
-    const net = inceptionOf(device, file, 'benchmark')
-    return (x) => inceptionFeatures(net, x)
-  }
-  const side = network === 'vgg' ? 224 : 299
-  const [run, images] = [features(), device.full([batch, side, side, 3], 0.5)]
-  return async () => {
-    const began = performance.now()
-    scope(() => void run(images))
-    await device.synchronize()
-    return (performance.now() - began) / 1000
-  }
-}
-
-async function main(): Promise<void> {
-  const [network = 'inception', batch = '8'] = process.argv.slice(2).filter((word) => !word.startsWith('--'))
-  const device = Device.open('cpu')
-  const run = featuresOf(device, network as FeatureNetwork, Number(batch))
-  await run()
-  const seconds: number[] = []
-  for (let i = 0; i < 7; i++) seconds.push(await run())
-  console.log(`${network}, batch ${batch}: ${(Number(batch) / median(seconds)).toFixed(1)} images/s`)
-  if (!process.argv.includes('--profile')) return
+const [network = 'inception', batch = '8'] = process.argv.slice(2).filter((word) => !word.startsWith('--'))
+const device = Device.open('cpu')
+const run = featuresOf(device, network as FeatureNetwork, Number(batch))
+await run()
+const seconds: number[] = []
+for (let i = 0; i < 7; i++) seconds.push(await run())
+console.log(`${network}, batch ${batch}: ${(Number(batch) / median(seconds)).toFixed(1)} images/s`)
+if (process.argv.includes('--profile')) {
   const peak = await measurePeak(device)
   device.profile(true)
   await run()
   console.log(profileTable(await device.costs(), peak, 1))
 }
-
-// By its name: in the bundle of `ours.ts` the address of all modules is that of the bundle.
-if (process.argv[1]?.endsWith('features.ts')) await main()

@@ -15,7 +15,7 @@ import { encodeSafetensors, type HostTensor } from '../ts/files/safetensors.ts'
 import { writeAtomic } from '../ts/files/write-atomic.ts'
 import { createState, encodeState, readGenerator, type TrainingState } from '../ts/training/state.ts'
 import { trainingStep } from '../ts/training/step.ts'
-import { featuresOf, type FeatureNetwork } from './features.ts'
+import { featuresOf, type FeatureNetwork } from './feature-networks.ts'
 import { median } from './median.ts'
 
 /** Steps whose latents and noise the peers are given, so that their losses can be compared. */

@@ -264,11 +264,18 @@ export function parseSeeds(text: string): number[] {
   }
 }
 
-/** @param word that may stand in place of a number */
-export function parseNumber(text: string, word?: unknown): number {
+export function parseNumber(text: string): number {
+  return numberOf(text, 'a number')
+}
+
+/** A number, or the word that may stand in its place. */
+export function parseNumberOr(word: string, text: string): number | string {
+  return text === word ? word : numberOf(text, `a number or ${word}`)
+}
+
+function numberOf(text: string, expected: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) {
-    const expected = typeof word === 'string' && word !== '' ? `a number or ${word}` : 'a number'
     throw new InvalidArgumentError(`${expected} is expected, got '${text}'.`)
   }
   return value

@@ -30,6 +30,7 @@ import {
   imageOptions,
   parseCount,
   parseNumber,
+  parseNumberOr,
   refuseIgnored,
   sayJson,
   switchOption,
@@ -76,7 +77,7 @@ function addFlag(command: Command, key: ConfigKey): void {
   const text = reads === 'flag' || key === 'preset' ? help : `${help} (default: ${defaults(key)})`
   if (reads === 'flag') command.addOption(switchOption(flag, text))
   else if (reads === 'text') command.option(flag, text)
-  else command.option(flag, text, (value) => (value === reads.word ? value : parseNumber(value, reads.word)))
+  else command.option(flag, text, (value) => (reads.word ? parseNumberOr(reads.word, value) : parseNumber(value)))
   if (noHelp !== undefined) command.option(flag.replace('--', '--no-'), noHelp)
 }
 
