@@ -15,6 +15,15 @@ test('help names the commands and gives examples', async (t) => {
   }
 })
 
+test('help of a command that there is not says so', async (t) => {
+  for (const line of [['help', 'trian'], ['trian', '--help'], ['trian']]) {
+    const { code, err } = await stylegan(line)
+    t.is(code, 1)
+    t.is(err, 'stylegan: trian: unknown command; did you mean train?\n')
+  }
+  t.regex((await stylegan(['help', 'train'])).out, /Ctrl-C saves/)
+})
+
 test('train --help has a line for every flag, with its default', async (t) => {
   const { out } = await stylegan(['train', '--help'])
   for (const flag of [
@@ -51,6 +60,12 @@ test("a graphics driver's complaints do not reach the user", async (t) => {
   const { code, err } = await stylegan(['devices'])
   t.is(code, 0)
   t.is(err, '')
+})
+
+test('a dry run says that a machine has too little memory', async (t) => {
+  const flags = ['--lod-initial-resolution', '32', '--batch', '65536']
+  const { out } = await stylegan(['train', '--preset', 'demo', ...flags, '-n'])
+  t.regex(out, /\nWarning {8}this machine has [\d.]+ GiB; a smaller --batch or --fmap-max takes less\n/)
 })
 
 test('a dry run prints options, layers and what each phase of the timeline will take, and touches nothing', async (t) => {

@@ -111,7 +111,7 @@ const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--noise-strength', '1,2'], /: --noise-strength: one number or 4, one a layer, /],
   [['generate', '--seeds', '0', '--mix', '1:0-99'], /: --mix: layers from 0 to 3 are expected, got 4/],
   [['generate', '--seeds', '0', '--shift', '0:1:9'], /: --shift: layers from 0 to 3 are expected, got 9/],
-  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a folder for the results is expected, got nothing/],
+  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a path is expected, got nothing/],
   [['generate', '--seeds', '0', '--scale', '100000'], /--scale: a whole number from 1 to 65535 is expected/],
   [['generate', '--seeds', '0', '--scale', '9999'], /picture: at most 400,000,000 pixels/],
   [['noise', '--seeds', '0', '--part', '0,0,1'], /--part: it belongs to --detail; leave it out/],
@@ -243,6 +243,15 @@ test.serial('of an ffmpeg that cannot be used the last line is told, and an anim
     printed,
     /^ffmpeg is there but fails: 'ffmpeg -version' ended with code 127: libx\.so: not found: writing an anim/,
   )
+})
+
+test.serial('an ffmpeg that never answers is not waited for', async (t) => {
+  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
+  await writeFile(join(bin, 'ffmpeg'), '#!/bin/sh\nexec /bin/sleep 1000\n')
+  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const { code, out: printed, err } = await video(bin, out)
+  t.is(code, 0, err)
+  t.regex(printed, /^ffmpeg is there but 'ffmpeg -version' gives no answer in 10 s: writing an animated PNG/)
 })
 
 test.serial('without ffmpeg a video becomes an animated PNG, and the command says so', async (t) => {

@@ -1,6 +1,6 @@
 /** `stylegan metrics` and `stylegan classifier train` in real processes. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, symlink } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +8,7 @@ import test from 'ava'
 import { resolveConfig } from '../../ts/training/config.ts'
 import { metricNames } from '../../ts/training/metric-names.ts'
 import { Device } from '../../ts/native/index.ts'
+import { acquireLock } from '../../ts/files/lock.ts'
 import { writeAtomic } from '../../ts/files/write-atomic.ts'
 import { createState, encodeState } from '../../ts/training/state.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
@@ -114,6 +115,22 @@ for (const [name, args, message] of bad) {
     t.false(/\n\s+at /.test(err + out), 'no stack')
   })
 }
+
+test('classifiers are trained once at a time in a folder', async (t) => {
+  const [data, outdir, cache] = [await folder(), await folder(), await folder()]
+  await cp(await tinyDataset(), data, { recursive: true })
+  const labels = Array.from({ length: 20 }, (_, i) => [`${i}.png`, i % 2])
+  await writeFile(join(data, 'dataset.json'), JSON.stringify({ labels }))
+  const sizes = ['--resolution', '8', '--fmap-base', '16', '--fmap-max', '4', '--kimg', '0.016']
+  const command = ['classifier', 'train', '--data', data, ...sizes, '--outdir', outdir, '--cache', cache]
+  const lock = acquireLock(join(outdir, '.lock'), { what: 'a test', advice: 'wait' })
+  const { code, err } = await stylegan(command)
+  t.is(code, 1)
+  t.regex(err, /another training of classifiers in this folder is under way: process \d+ .*; wait for it or stop it/)
+  lock.release()
+  t.is((await stylegan(command)).code, 0)
+  t.deepEqual((await readdir(outdir)).sort(), ['classifier-0.safetensors', 'classifier-1.safetensors'])
+})
 
 test('Ctrl-C, then the same command: the number of a run that was not interrupted', async (t) => {
   const path = await network()

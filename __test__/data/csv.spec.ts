@@ -61,7 +61,7 @@ for (const [what, text, message] of faults) {
 
 for (const [what, cell] of [
   ['another number', '2'],
-  ['a word', 'yes'],
+  ['a word', 'maybe'],
   ['nothing', ''],
   ['a fraction', '0.5'],
 ] as const) {
@@ -72,6 +72,16 @@ for (const [what, cell] of [
     t.true(error.message.startsWith(`labels.csv, line 3: 0 or 1 is expected in the column smile, got ${found}; `))
   })
 }
+
+test('attributes may be words, as pandas writes them', (t) => {
+  for (const [yes, no] of [
+    ['True', 'False'],
+    ['yes', 'NO'],
+  ]) {
+    const labels = read(`file,hat,smile\na.png,${yes},${no}\nb.png,${no},${yes}\n`, 'a.png', 'b.png')
+    t.deepEqual(labels, { names: ['hat', 'smile'], of: [[0], [1]] })
+  }
+})
 
 test('a table that has a column of 0 and 1 among others is no list of attributes', (t) => {
   const text = 'file_name,text,adult\na.png,x,1\nb.png,y,0\n'

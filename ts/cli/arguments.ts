@@ -166,6 +166,12 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
+/** Where something goes: `--outdir=$UNSET` of a shell is nothing. */
+export function parsePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('a path is expected, got nothing.')
+  return text
+}
+
 /** A whole number from 0; `1e4` is one. */
 export function parseWhole(text: string): number {
   const value = Number(text)

@@ -15,6 +15,7 @@ import {
   type ClassifierOptions,
 } from '../metrics/classifier.ts'
 import type { Device } from '../native/index.ts'
+import { acquireLock } from '../files/lock.ts'
 import { formatTime } from '../files/units.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import {
@@ -24,6 +25,7 @@ import {
   type ImageOptions,
   openDevice,
   parseNumber,
+  parsePath,
   parseWhole,
   switchOption,
 } from './arguments.ts'
@@ -66,7 +68,7 @@ function trainCommand(): Command {
     .addOption(switchOption('--mirror', 'flip half of the images left to right'))
     .option('--seed <n>', 'seed of weights, order and held-out images', parseWhole, 0)
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', 'classifiers')
+    .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', parsePath, 'classifiers')
     .option('--cache <dir>', 'where prepared datasets are kept', 'results')
     .option('--skip-bad', skipBadHelp)
   return imageOptions(command).addHelpText('after', examples).action(run)
@@ -95,6 +97,7 @@ async function run({
   const { resolution, numChannels, fmapBase, fmapMax, kimg, batch, lr: rate, mirror = false, seed } = given
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()
+  let release = () => {}
   await interruptible('Stopping; the same command goes on with the next attribute.', async (signal) => {
     const onProgress = (done: number, total: number) => progress.count('preparing images', done, total)
     const onNote = (line: string) => progress.line(`Note           ${line}`)
@@ -106,6 +109,12 @@ async function run({
     checkClassifierNames(values.keys())
     const device = openDevice(name)
     await mkdir(outdir, { recursive: true })
+    const lock = acquireLock(join(outdir, '.lock'), {
+      what: `${outdir}: another training of classifiers in this folder`,
+      advice: 'wait for it or stop it, or give another --outdir',
+    })
+    if (lock.warning !== undefined) progress.line(`Warning        ${lock.warning}`)
+    release = lock.release
     for (const [attribute, of] of values) {
       const path = join(outdir, classifierName(attribute))
       const trained = await finished(path, device, { attribute, data: dataset.info.source, options })
@@ -119,7 +128,10 @@ async function run({
       await saveClassifier(path, classifier)
       progress.line(describe(path, classifier.info, formatTime((performance.now() - began) / 1000)))
     }
-  }).finally(() => progress.clear())
+  }).finally(() => {
+    release()
+    progress.clear()
+  })
 }
 
 /** What is known of a classifier that was trained like this before. */

@@ -8,7 +8,6 @@ import { BUILTIN_AVATARS, leftOutName, preparedBytes, readInfo } from '../data/i
 import { inspectSource } from '../data/inspect.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
-import { checkOption } from '../training/config.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
 import {
   datasetOptions,
@@ -20,7 +19,7 @@ import {
 } from './dataset-options.ts'
 import { checkContactSheet, report, writeContactSheet } from './dataset-report.ts'
 import { Progress } from './progress.ts'
-import { flagOf, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
+import { flagOf, parsePath, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
 import { interruptible } from './signals.ts'
 
 const sourceHelp = 'a folder of images, or another source that --help of dataset lists'
@@ -98,7 +97,7 @@ function prepareCommand(): Command {
   const command = new Command('prepare')
     .description('Prepare a source into a folder that train --data opens: one file of pixels a resolution.')
     .argument('<source>', sourceHelp)
-    .requiredOption('--output <dir>', 'where the prepared set goes, a folder of its own')
+    .requiredOption('--output <dir>', 'where the prepared set goes, a folder of its own', parsePath)
   return datasetOptions(command)
     .addHelpText(
       'after',
@@ -122,7 +121,6 @@ async function runPrepare(source: string, { output, ...options }: DatasetOptions
     refuseIgnored(['--max-images', options.maxImages !== undefined, 'the built-in avatars are drawn all at once'])
   }
   await working(goesOn, console.log, async (signal, progress) => {
-    checkOption('outdir', output)
     const began = performance.now()
     const dataset = await prepareDataset(output, { ...how, ...noting(signal, progress), data: source })
     progress.clear()
@@ -135,7 +133,7 @@ function exportCommand(): Command {
   const command = new Command('export')
     .description('Write a set as PNG files with dataset.json, in a folder or a zip that stylegan3 trains on.')
     .argument('<source>', `a prepared set, ${sourceHelp}`)
-    .requiredOption('--output <path>', 'a name that ends in .zip for an archive; else a folder')
+    .requiredOption('--output <path>', 'a name that ends in .zip for an archive; else a folder', parsePath)
   return datasetOptions(command)
     .addHelpText(
       'after',
@@ -154,7 +152,6 @@ Examples:
 
 async function runExport(source: string, { output, ...options }: DatasetOptions & { output: string }): Promise<void> {
   await working(goesOn, console.log, async (signal, progress) => {
-    checkOption('outdir', output)
     const hooks = noting(signal, progress)
     const onProgress = (done: number, total: number) => progress.count('writing images', done, total)
     await checkFree(output)
@@ -183,7 +180,7 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
 }
 
 /** Options with another name than train has for them. */
-const ownFlags: Readonly<Record<string, string>> = { outdir: '--output', numChannels: '--channels' }
+const ownFlags: Readonly<Record<string, string>> = { numChannels: '--channels' }
 
 const goesOn = 'Stopping; the same command goes on.'
 

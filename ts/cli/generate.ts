@@ -11,13 +11,13 @@ import { readProjected } from '../figures/projected.ts'
 import { encodeDrawnPng } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { uncuratedOfPaper } from '../figures/paper.ts'
-import { checkOption } from '../training/config.ts'
 import {
   drawOptions,
   figureOf,
   flagOf,
   openGenerator,
   parseCount,
+  parsePath,
   parseGrid,
   parseLayers,
   parseNumbers,
@@ -85,7 +85,7 @@ export function generateCommand(): Command {
         Object.keys(uncuratedOfPaper),
       ),
     )
-    .option('--outdir <dir>', 'where seedNNNN.png go; of --projected-w projNN.png', 'out')
+    .option('--outdir <dir>', 'where seedNNNN.png go; of --projected-w projNN.png', parsePath, 'out')
     .addHelpText(
       'after',
       `
@@ -104,7 +104,6 @@ function run(options: Options): Promise<void> {
 }
 
 async function draw(options: Options, signal: AbortSignal): Promise<void> {
-  checkOption('outdir', options.outdir)
   if (options.projectedW !== undefined) return drawProjected({ ...options, projectedW: options.projectedW }, signal)
   const { seeds, grid, uncurated, paper, uncuratedRows: rows, lods, noiseMode, outdir } = options
   const { mix, shift, noiseSeed, noiseStrength } = options

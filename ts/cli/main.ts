@@ -77,10 +77,17 @@ function sentenceOf(error: unknown): string {
   return told instanceof Error ? messageOf(told, flagOf) : String(told)
 }
 
+/** The command line. Where it asks for the help of a command that there is not, that name alone, of which commander complains. */
+function argumentsOf(line: readonly string[]): readonly string[] {
+  const [name = 'help'] = line[0] === 'help' ? line.slice(1) : line
+  const isKnown = name.startsWith('-') || name === 'help' || program.commands.some((command) => command.name() === name)
+  return isKnown ? line : [name]
+}
+
 throwErrors(program)
 watchScreen()
 try {
-  await program.parseAsync()
+  await program.parseAsync(argumentsOf(process.argv.slice(2)), { from: 'user' })
 } catch (error) {
   clearBar()
   const isHelp = error instanceof CommanderError && /^commander\.(help|version)/.test(error.code)

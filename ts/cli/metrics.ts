@@ -18,13 +18,13 @@ import {
   networkHelp,
   skipBadHelp,
   openDevice,
+  parsePath,
   parseWhole,
   refuseIgnored,
   sayJson,
   switchOption,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
-import { checkOption } from '../training/config.ts'
 import { interruptible } from './signals.ts'
 
 type Options = Omit<MeasureOptions, 'metrics' | 'num' | 'mode'> & {
@@ -73,7 +73,7 @@ export function metricsCommand(): Command {
     .option('--resolution <pixels>', 'side to which images are brought where there is no network', parseWhole)
     .option('--seed <n>', 'seed of latents, noise and subsets', parseWhole, 0)
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)")
+    .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)", parsePath)
     .option('--cache <dir>', 'where prepared datasets and features are kept', 'results')
     .option('--skip-bad', skipBadHelp)
     .option('--json', 'the lines of metric-<name>.jsonl, for programs; all else goes to standard error')
@@ -94,7 +94,6 @@ function list(): string {
 async function run({ network, json, metricsNum: num, mode, ...given }: Options): Promise<void> {
   const metrics = given.metrics === undefined ? defaultMetrics(given) : parseMetrics(given.metrics)
   const snapshot = network === undefined ? undefined : await findSnapshot(network)
-  if (given.outdir !== undefined) checkOption('outdir', given.outdir)
   checkFlags({ ...given, network, mode }, metrics)
   const needsData =
     metrics.some((name) => entryOf(name).reals) || (snapshot !== undefined && (await mayBeLabelled(snapshot)))

@@ -11,10 +11,10 @@ import {
   parseCount,
   parseWhole,
   refuseIgnored,
+  parsePath,
   sayPath,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
-import { checkOption } from '../training/config.ts'
 import { interruptible } from './signals.ts'
 import { JsonLines } from './train-json.ts'
 
@@ -58,7 +58,7 @@ export function projectCommand(): Command {
     .option('--lpips <file>', 'heads of LPIPS, in place of those in this package')
     .option('--allow-unknown-weights', 'take weight files with other hashes')
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', 'where proj.png, target.png, projected_w.npz and proj.mp4 go', 'out')
+    .option('--outdir <dir>', 'where proj.png, target.png, projected_w.npz and proj.mp4 go', parsePath, 'out')
     .option('--preview <n>', 'also write proj.png every n steps, to watch', parseCount)
     .option('--json', 'events as lines of JSON, for programs; all else goes to standard error')
     .addHelpText(
@@ -76,7 +76,6 @@ Examples:
 
 async function run({ json, device, ...options }: Options): Promise<void> {
   const { weights, vgg, lpips, allowUnknownWeights } = options
-  checkOption('outdir', options.outdir)
   const none = weights === undefined && vgg === undefined
   refuseIgnored(
     ['--lpips', lpips !== undefined && none, 'it belongs to --weights or --vgg'],

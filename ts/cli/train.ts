@@ -1,4 +1,5 @@
 /** `stylegan train`: a folder of images becomes a generator. */
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { BUILTIN_AVATARS } from '../data/info.ts'
@@ -179,7 +180,7 @@ async function runAlone(
     if (!isFirst) return
     const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), opened))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })
-    else console.log(describeEstimate(estimate))
+    else console.log(describeEstimate(estimate, config.device))
     return
   }
   const stopping = 'Stopping after this step; once more to stop at once, without a snapshot.'
@@ -245,7 +246,7 @@ function phaseText({ fromKimg, toKimg, resolution, kind }: Phase): string {
 }
 
 /** The timeline with what each phase will take, and how that was found. */
-function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }: Estimate): string {
+function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }: Estimate, device: string): string {
   const sizes = (which: readonly ResolutionCost[]) =>
     which.map(({ resolution, minibatch, measuredImages }) => {
       return `${resolution}x${resolution}${measuredImages > 0 && measuredImages < minibatch ? ` (${measuredImages} of ${minibatch} images)` : ''}`
@@ -260,6 +261,9 @@ function describeEstimate({ costs, phases, totalSeconds, memory, measuringSec }:
     `Estimate       ${formatTime(totalSeconds)} and ${formatBytes(memory)} of memory for tensors, beside pictures and snapshots`,
     ...rows.map((row) => row.trimEnd()),
     `Measured       ${measured!.join(', ')}, in ${measuringSec.toFixed(0)} s`,
+    ...(device === 'cpu' && memory > totalmem()
+      ? [`Warning        this machine has ${formatBytes(totalmem())}; a smaller --batch or --fmap-max takes less`]
+      : []),
     ...(others!.length > 0 ? [`Extrapolated   ${others!.join(', ')}, by the size of their layers`] : []),
   ].join('\n')
 }

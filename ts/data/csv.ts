@@ -33,7 +33,7 @@ export function* csvRows(text: string): Generator<Row> {
 
 /**
  * The classes in a CSV file. The first row may name the columns; files are named by their path, their name, or their name
- * without suffix. A class is a name, or a number from 0; columns of 0 (or -1) and 1 are attributes.
+ * without suffix. A class is a name, or a number from 0; columns of 0 (or -1, false, no) and 1 (or true, yes) are attributes.
  *
  * @returns undefined if no column is known to be one of labels
  * @throws DataError with the line of what is wrong, or the first images without a label
@@ -72,11 +72,13 @@ export function readCsv(path: string, bytes: Uint8Array, images: Names): Classes
   }
   const found = each(images, (name) => rows[rowOf(name)!]!.cells)
   if (column !== undefined) return classesOf(images, (i) => found[i]![column]!)
-  const of = found.map((cells) => rest.flatMap((column, i) => (cells[column] === '1' ? [i] : [])))
+  const of = found.map((cells) => rest.flatMap((column, i) => (isSet(cells[column]!) ? [i] : [])))
   return { names: rest.map((column) => header![column]!), of }
 }
 
-const isFlag = (cell: string): boolean => /^(?:-1|0|1)$/.test(cell)
+const isSet = (cell: string): boolean => /^(?:1|true|yes)$/i.test(cell)
+
+const isFlag = (cell: string): boolean => isSet(cell) || /^(?:-1|0|false|no)$/i.test(cell)
 
 /**
  * Whether columns are attributes. Most cells of such a column are 0 or 1; a file of labels may have other columns by mistake, a file

@@ -207,13 +207,18 @@ function pngChunk(type: string, data: Buffer): Buffer {
 
 /** Why ffmpeg cannot be used on this machine, in words; undefined if it can. */
 export async function ffmpegFault(): Promise<string | undefined> {
-  const child = spawn('ffmpeg', ['-version'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('ffmpeg', ['-version'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    signal: AbortSignal.timeout(10_000),
+    killSignal: 'SIGKILL',
+  })
   let message = ''
   child.stderr.on('data', (text: Buffer) => (message = (message + text.toString()).slice(-1000)))
   return new Promise((resolve) => {
     child.on('error', (error) => {
-      const isMissing = codeOf(error) === 'ENOENT'
-      resolve(isMissing ? 'ffmpeg was not found on this machine' : `ffmpeg cannot be started: ${error.message}`)
+      if (codeOf(error) === 'ENOENT') resolve('ffmpeg was not found on this machine')
+      else if (codeOf(error) === 'ABORT_ERR') resolve("ffmpeg is there but 'ffmpeg -version' gives no answer in 10 s")
+      else resolve(`ffmpeg cannot be started: ${error.message}`)
     })
     child.on('close', (code, signal) => {
       const last = message.trim().split('\n').at(-1)

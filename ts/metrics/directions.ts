@@ -33,7 +33,7 @@ export async function* attributeDirections(
   { num, seed, signal, onImages = () => {} }: FindOptions,
 ): AsyncGenerator<FoundAttribute, void> {
   const sampled: Sampled = { generator: G, hash: await hashNetwork(G.Gs), seed, labels: everyClass(G) }
-  requireW('directions', sampled)
+  requireW('directions', sampled, 'configurations B to F have one')
   checkSizes('directions', sampled, classifiers)
   const { latentSize, dlatentSize: width } = G.options
   const batchSize = batchSizeOf(G.options.resolution)

@@ -166,7 +166,7 @@ export function sampledOf({ name, sampled }: Measurement): Sampled {
 }
 
 /** @throws RangeError if the network has Z alone */
-export function requireW(name: string, { generator }: Sampled): void {
+export function requireW(name: string, { generator }: Sampled, remedy = 'measure in Z'): void {
   if (generator.options.mappingLayers > 0) return
-  throw new RangeError(`${name}: a network with a mapping network is expected, got one that has Z alone; measure in Z`)
+  throw new RangeError(`${name}: a network with a mapping network is expected, got one that has Z alone; ${remedy}`)
 }

@@ -219,7 +219,8 @@ export function parseMetrics(text: string): MetricName[] {
     const near = nearest(name, metricNames)
     const advice = near ? `; did you mean ${near}?` : ''
     throw optionError(
-      (option) => `${option('metrics')}: some of ${metricNames.join(', ')} are expected, got ${show(name)}${advice}`,
+      (option) =>
+        `${option('metrics')}: some of ${metricNames.join(', ')} are expected, got ${show(name || text)}${advice}`,
     )
   })
 }
