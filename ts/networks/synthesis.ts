@@ -161,7 +161,7 @@ interface Given {
 }
 
 /** Elements of one image's maps from which on a processor draws the images of a frozen network one after another. */
-const largeMaps = 1 << 21
+const largeMaps = 1 << 19
 
 /** Whether the block of side 2^r and those behind it are drawn for one image at a time: its maps stay nearer to the caches. */
 function drawsSingly(params: Params, device: Device, options: SynthesisNetworkOptions, r: number): boolean {
