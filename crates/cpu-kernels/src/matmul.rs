@@ -1,7 +1,9 @@
 //! Matrix products. Crate `gemm` computes one block on one thread; blocks are a function of the shape alone and
 //! each element of the result belongs to one block, so its bits do not depend on the number of threads.
 
-use crate::parallel::{Shared, pieces, simd};
+use crate::isa::arch;
+use crate::parallel::{BLOCK, Shared, pieces, simd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// A matrix inside a slice: element (i, j) is `data[i · step[0] + j · step[1]]`.
@@ -190,6 +192,10 @@ pub fn matmul(
     if [batch, m] == [1, 1] && !transpose_b && k * n > 0 {
         return vector_matrix(&a[..k], &b[..k * n], y, accumulate);
     }
+    if batch == 1 && m >= TALL && (2..=4).contains(&n) && !transpose_a && k > 0 {
+        let b = if transpose_b { Matrix::rows(b, k).transposed() } else { Matrix::rows(b, n) };
+        return few_columns(k, n, &a[..m * k], b, y, accumulate);
+    }
     let element = |x: usize, size: usize, count: usize| if count == 1 { 0 } else { x * size };
     let [rows, columns] = block(m, k, n);
     let [down, across] = [m.div_ceil(rows), n.div_ceil(columns)];
@@ -210,12 +216,83 @@ pub fn matmul(
     });
 }
 
+/// Rows of a matrix that is much taller than wide.
+const TALL: usize = 1024;
+
 /// Rows and columns of a task's block of `[m, n]`: large enough that packing is shared, small enough for 16 cores.
 fn block(m: usize, k: usize, n: usize) -> [usize; 2] {
-    let tall = m >= 1024;
+    let tall = m >= TALL;
     let columns = if tall { 512 } else { 2 * PANEL };
     let rows = if tall && n * k < 1 << 12 { 1024 } else { 256 };
     [rows.min(m.max(1)), columns.min(n.max(1))]
+}
+
+/// Rows at a time of [`few_columns`]: as many sums as hide the time that one takes.
+const ROWS: usize = 8;
+
+/// `y [m, n] = a [m, k] · b`, added to y if `accumulate`, with 2 to 4 columns, of which `gemm` fills no register. Every
+/// sum has `gemm`'s order.
+fn few_columns(k: usize, n: usize, a: &[f32], b: Matrix, y: &mut [f32], accumulate: bool) {
+    b.assert_holds(k, n);
+    let b: Vec<[f32; 4]> = (0..k)
+        .map(|i| std::array::from_fn(|j| if j < n { b.data[i * b.step[0] + j * b.step[1]] } else { 0.0 }))
+        .collect();
+    let rows = (BLOCK / k).max(1).next_multiple_of(ROWS);
+    pieces(y, rows * n, a.len(), |start, y| {
+        let a = &a[start / n * k..][..y.len() / n * k];
+        arch().dispatch(FewColumns { n, a, b: &b, y, accumulate });
+    });
+}
+
+// A structure and not a closure: the compiler does not inline a closure's shim into the function that may use SIMD.
+struct FewColumns<'a> {
+    n: usize,
+    a: &'a [f32],
+    b: &'a [[f32; 4]],
+    y: &'a mut [f32],
+    accumulate: bool,
+}
+
+impl WithSimd for FewColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { n, a, b, y, accumulate } = self;
+        let k = b.len();
+        let whole = a.len() / (ROWS * k) * ROWS;
+        let (first, rest) = y.split_at_mut(whole * n);
+        for (a, y) in a.chunks_exact(ROWS * k).zip(first.chunks_exact_mut(ROWS * n)) {
+            put_rows(&row_sums::<ROWS>(a, b), y, n, accumulate);
+        }
+        for (a, y) in a[whole * k..].chunks_exact(k).zip(rest.chunks_exact_mut(n)) {
+            put_rows(&row_sums::<1>(a, b), y, n, accumulate);
+        }
+    }
+}
+
+/// R rows times a matrix.
+#[inline(always)]
+fn row_sums<const R: usize>(a: &[f32], b: &[[f32; 4]]) -> [[f32; 4]; R] {
+    let rows: [&[f32]; R] = std::array::from_fn(|row| &a[row * b.len()..][..b.len()]);
+    let mut sums = [[0.0f32; 4]; R];
+    for (i, b) in b.iter().enumerate() {
+        for row in 0..R {
+            for lane in 0..4 {
+                sums[row][lane] = rows[row][i].mul_add(b[lane], sums[row][lane]);
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn put_rows(sums: &[[f32; 4]], y: &mut [f32], n: usize, accumulate: bool) {
+    for (y, sums) in y.chunks_exact_mut(n).zip(sums) {
+        for (y, sum) in y.iter_mut().zip(sums) {
+            *y = if accumulate { *y + sum } else { *sum };
+        }
+    }
 }
 
 /// Rows of a matrix that meet the result at a time.

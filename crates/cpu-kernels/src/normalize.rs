@@ -1,5 +1,5 @@
-//! Adaptive instance normalisation and its adjoints. Statistics take two passes with f64 sums: layer 0 of the synthesis
-//! network normalises a near-constant, where rounding of the mean would look like variance.
+//! Adaptive instance normalisation and its adjoints. Squares are summed in f64 of distances to a mean: layer 0 of the
+//! synthesis network normalises a near-constant, where the difference of two large sums would look like variance.
 
 use rayon::prelude::*;
 
@@ -24,11 +24,9 @@ pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut 
     let adain = |n: usize, y: &mut [f32], stats: &mut [f32]| {
         let x = image.of(x, n);
         let (mean, rsqrt) = stats.split_at_mut(channels);
-        let [sum] = image.sums(&Values(x));
-        mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = (sum / image.count()) as f32);
-        let [squares] = image.sums(&Squares { x, mean });
-        for (rsqrt, squares) in rsqrt.iter_mut().zip(&squares) {
-            *rsqrt = (1.0 / (squares / image.count() + EPSILON).sqrt()) as f32;
+        let variances = image.moments(x, mean);
+        for (rsqrt, variance) in rsqrt.iter_mut().zip(&variances) {
+            *rsqrt = (1.0 / (variance + EPSILON).sqrt()) as f32;
         }
         let (scale, bias) = style[2 * n * channels..][..2 * channels].split_at(channels);
         let scale: Vec<f32> = scale.iter().zip(&*rsqrt).map(|(s, r)| (s + 1.0) * r).collect();
@@ -121,6 +119,34 @@ impl Image {
         pieces(y, self.block() * self.channels, cost, |start, y| simd!(|| f(start, y)));
     }
 
+    /// Writes the means over the pixels, by channel, and returns the mean squares of the distances to them. x comes from
+    /// memory once: a block's distances are to its own mean m, and Σ(x − μ)² = Σ(x − m)² + 2(m − μ)Σ(x − m) + n(m − μ)².
+    fn moments(self, x: &[f32], means: &mut [f32]) -> Vec<f64> {
+        let (channels, block) = (self.channels, self.block());
+        let mut blocks = vec![0.0; self.pixels.div_ceil(block) * 2 * channels];
+        let pixels_of = |index: usize| index * block..((index + 1) * block).min(self.pixels);
+        let mean_of = |sum: f64, index: usize| (sum / pixels_of(index).len() as f64) as f32;
+        pieces(&mut blocks, 2 * channels, self.pixels * channels, |start, sums| {
+            let index = start / (2 * channels);
+            let (sums, squares) = sums.split_at_mut(channels);
+            simd!(|| add_all(&Values(x), pixels_of(index), channels, sums));
+            let mean: Vec<f32> = sums.iter().map(|&sum| mean_of(sum, index)).collect();
+            simd!(|| add_all(&Squares { x, mean: &mean }, pixels_of(index), channels, squares));
+        });
+        let mut variances = vec![0.0; channels];
+        for (c, (mean, variance)) in means.iter_mut().zip(&mut variances).enumerate() {
+            let of = || blocks.chunks_exact(2 * channels).map(|block| (block[c], block[channels + c]));
+            *mean = (of().map(|(sum, _)| sum).sum::<f64>() / self.count()) as f32;
+            let squares = of().enumerate().map(|(index, (sum, squares))| {
+                let (own, count) = (f64::from(mean_of(sum, index)), pixels_of(index).len() as f64);
+                let apart = own - f64::from(*mean);
+                squares + apart * (2.0 * (sum - count * own) + count * apart)
+            });
+            *variance = squares.sum::<f64>() / self.count();
+        }
+        variances
+    }
+
     /// Each of K quantities summed over the pixels, by channel: blocks of pixels in their order.
     fn sums<const K: usize>(self, quantity: &impl Quantity<K>) -> [Vec<f64>; K] {
         let (channels, block) = (self.channels, self.block());
@@ -128,16 +154,7 @@ impl Image {
         pieces(&mut partials, K * channels, self.pixels * channels, |start, sums| {
             let first = start / (K * channels) * block;
             let pixels = first..(first + block).min(self.pixels);
-            simd!(|| {
-                let mut c = 0;
-                while c + LANES <= channels {
-                    add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
-                    c += LANES;
-                }
-                for c in c..channels {
-                    add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
-                }
-            });
+            simd!(|| add_all(quantity, pixels.clone(), channels, sums));
         });
         std::array::from_fn(|k| {
             let mut sums = vec![0.0; channels];
@@ -156,6 +173,24 @@ const LANES: usize = 16;
 trait Quantity<const K: usize>: Sync {
     /// Of the W elements from `at` on, in channels `c..`.
     fn at<const W: usize>(&self, at: usize, c: usize) -> [[f32; W]; K];
+}
+
+/// Writes K sums of each channel, one quantity after the other.
+#[inline(always)]
+fn add_all<const K: usize>(
+    quantity: &impl Quantity<K>,
+    pixels: std::ops::Range<usize>,
+    channels: usize,
+    sums: &mut [f64],
+) {
+    let mut c = 0;
+    while c + LANES <= channels {
+        add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
+        c += LANES;
+    }
+    for c in c..channels {
+        add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
+    }
 }
 
 #[inline(always)]

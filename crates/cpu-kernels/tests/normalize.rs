@@ -34,6 +34,23 @@ fn normalised_maps_have_the_styles_deviation_and_mean() {
     }
 }
 
+#[test]
+fn statistics_do_not_depend_on_where_a_map_is_cut() {
+    // Blocks are 963 pixels of 17 channels: their own means lie far from the map's, up to 90 deviations of a block.
+    let image = Image { pixels: 5000, channels: 17 };
+    let x: Vec<f32> = values(1, 5000 * 17).iter().enumerate().map(|(i, x)| x + (i / 17 / 963) as f32 * 20.0).collect();
+    let (mut y, mut stats) = (vec![f32::NAN; x.len()], vec![f32::NAN; 34]);
+    adain(image, &x, &[0.0; 34], &mut y, &mut stats);
+    for c in 0..17 {
+        let map = || (0..5000).map(|i| f64::from(x[i * 17 + c]));
+        let mean = map().sum::<f64>() / 5000.0;
+        let rsqrt = 1.0 / (map().map(|x| (x - mean).powi(2)).sum::<f64>() / 5000.0 + 1e-8).sqrt();
+        // One rounding to f32 each, and those of the squares, which are summed in f64.
+        assert!((f64::from(stats[c]) / mean - 1.0).abs() < 6e-8);
+        assert!((f64::from(stats[17 + c]) / rsqrt - 1.0).abs() < 1.2e-7, "{} {rsqrt}", stats[17 + c]);
+    }
+}
+
 /// The sum of `a · b` in f64.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
