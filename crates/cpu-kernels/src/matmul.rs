@@ -2,7 +2,7 @@
 //! each element of the result belongs to one block, so its bits do not depend on the number of threads.
 
 use crate::isa::arch;
-use crate::parallel::{BLOCK, Shared, pieces, simd};
+use crate::parallel::{BLOCK, Shared, pieces};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -189,8 +189,13 @@ pub fn matmul(
     accumulate: bool,
 ) {
     assert_eq!(y.len(), batch * m * n, "matmul writes [{batch}, {m}, {n}]");
-    if [batch, m] == [1, 1] && !transpose_b && k * n > 0 {
-        return vector_matrix(&a[..k], &b[..k * n], y, accumulate);
+    if has_few_rows([m, k, n]) && !transpose_a && !transpose_b && m * k * n > 0 {
+        for (index, y) in y.chunks_exact_mut(m * n).enumerate() {
+            let [a, b] =
+                [(a, batch_a, m * k), (b, batch_b, k * n)].map(|(x, batch, size)| &x[index % batch * size..][..size]);
+            few_rows([m, k, n], a, b, y, accumulate);
+        }
+        return;
     }
     if batch == 1 && m >= TALL && (2..=4).contains(&n) && !transpose_a && k > 0 {
         let b = if transpose_b { Matrix::rows(b, k).transposed() } else { Matrix::rows(b, n) };
@@ -295,47 +300,102 @@ fn put_rows(sums: &[[f32; 4]], y: &mut [f32], n: usize, accumulate: bool) {
     }
 }
 
-/// Rows of a matrix that meet the result at a time.
+/// Rows up to which a product is one of [`few_rows`], and elements of b from which on: those that do not stay in a cache.
+const FEW_ROWS: usize = 16;
+const LARGE: usize = 1 << 20;
+/// Rows of b that meet the result at a time.
 const STREAMS: usize = 8;
-/// Elements of a matrix in a task.
+/// Elements of b in a task, at least.
 const SHARE: usize = 1 << 16;
+/// Most tasks, each of which has a result of its own.
+const TASKS: usize = 16;
 
-/// `y = a [k] · b [k, n]`, added to y if `accumulate`. b is read in the order of memory, which is all that this takes time
-/// for; tasks take blocks of its rows, and their sums are added in order.
-fn vector_matrix(a: &[f32], b: &[f32], y: &mut [f32], accumulate: bool) {
-    let n = y.len();
-    let depth = (SHARE / n).max(1).next_multiple_of(STREAMS);
-    let mut sums = vec![0.0; a.len().div_ceil(depth) * n];
-    pieces(&mut sums, n, b.len(), |start, sums| {
-        let first = start / n * depth;
-        let a = &a[first..a.len().min(first + depth)];
-        let b = &b[first * n..][..a.len() * n];
-        simd!(|| {
-            for (a, rows) in a.chunks(STREAMS).zip(b.chunks(STREAMS * n)) {
-                add_rows(a, rows, sums);
-            }
-        });
+/// `y [m, n] = a [m, k] · b [k, n]`, added to y if `accumulate`, with few rows. b is read once in the order of memory, which is
+/// most of what this takes time for; tasks take blocks of its rows, and their results are added in order.
+pub(crate) fn few_rows([m, k, n]: [usize; 3], a: &[f32], b: &[f32], y: &mut [f32], accumulate: bool) {
+    let depth = (SHARE / n).max(k.div_ceil(TASKS)).max(1).next_multiple_of(STREAMS);
+    let mut results = vec![0.0; k.div_ceil(depth) * m * n];
+    pieces(&mut results, m * n, m * k * n, |start, y| {
+        let first = start / (m * n) * depth;
+        let b = &b[first * n..k.min(first + depth) * n];
+        arch().dispatch(FewRows { k, n, a: &a[first..], b, y });
     });
-    for (index, sums) in sums.chunks_exact(n).enumerate() {
+    for (index, result) in results.chunks_exact(m * n).enumerate() {
         let adds = accumulate || index > 0;
-        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = if adds { *y + sum } else { *sum });
+        y.iter_mut().zip(result).for_each(|(y, sum)| *y = if adds { *y + sum } else { *sum });
     }
 }
 
-/// `sums += a · rows`, at most [`STREAMS`] of them.
+/// Whether a product is one of [`few_rows`].
+pub(crate) fn has_few_rows([m, k, n]: [usize; 3]) -> bool {
+    m == 1 || (m <= FEW_ROWS && k * n >= LARGE)
+}
+
+/// Some rows of b; row i of a begins at `i · k`.
+struct FewRows<'a> {
+    k: usize,
+    n: usize,
+    a: &'a [f32],
+    b: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl WithSimd for FewRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { k, n, a, b, y } = self;
+        for (block, rows) in b.chunks(STREAMS * n).enumerate() {
+            let factors = |row: usize| &a[row * k + block * STREAMS..][..rows.len() / n];
+            for (pair, y) in y.chunks_mut(2 * n).enumerate() {
+                let (first, second) = y.split_at_mut(n);
+                if second.is_empty() {
+                    add_rows(factors(2 * pair), rows, first);
+                } else {
+                    add_pair([factors(2 * pair), factors(2 * pair + 1)], rows, first, second);
+                }
+            }
+        }
+    }
+}
+
+/// `y += a · rows`.
 #[inline(always)]
-fn add_rows(a: &[f32], rows: &[f32], sums: &mut [f32]) {
-    let n = sums.len();
+fn add_rows(a: &[f32], rows: &[f32], y: &mut [f32]) {
+    let n = y.len();
     if let Some(a) = a.first_chunk::<STREAMS>() {
         let rows: [&[f32]; STREAMS] = std::array::from_fn(|i| &rows[i * n..][..n]);
         for j in 0..n {
+            let mut sum = y[j];
             for i in 0..STREAMS {
-                sums[j] += a[i] * rows[i][j];
+                sum = a[i].mul_add(rows[i][j], sum);
             }
+            y[j] = sum;
         }
     } else {
         for (a, row) in a.iter().zip(rows.chunks_exact(n)) {
-            sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += a * b);
+            y.iter_mut().zip(row).for_each(|(y, b)| *y = a.mul_add(*b, *y));
         }
+    }
+}
+
+/// [`add_rows`] for two rows of y at a time, which read those of b once.
+#[inline(always)]
+fn add_pair([a, b]: [&[f32]; 2], rows: &[f32], y: &mut [f32], z: &mut [f32]) {
+    let n = y.len();
+    let (Some(a), Some(b)) = (a.first_chunk::<STREAMS>(), b.first_chunk::<STREAMS>()) else {
+        add_rows(a, rows, y);
+        return add_rows(b, rows, z);
+    };
+    let z = &mut z[..n];
+    let rows: [&[f32]; STREAMS] = std::array::from_fn(|i| &rows[i * n..][..n]);
+    for j in 0..n {
+        let (mut sum, mut other) = (y[j], z[j]);
+        for i in 0..STREAMS {
+            sum = a[i].mul_add(rows[i][j], sum);
+            other = b[i].mul_add(rows[i][j], other);
+        }
+        (y[j], z[j]) = (sum, other);
     }
 }

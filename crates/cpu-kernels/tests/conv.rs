@@ -69,6 +69,8 @@ fn large() -> Vec<Conv> {
         conv(5, [4, 4, 130], [4, 4, 70], 1, [0; 4]),
         conv(17, [8, 6, 40], [3, 1, 30], 1, [0; 4]),
         conv(1, [64, 300, 5], [3, 3, 6], 1, [1; 4]),
+        // Few pixels and large weights.
+        conv(1, [4, 3, 270], [3, 3, 440], 1, [1; 4]),
         // Few tiles and several panels of outputs, and many of both.
         conv(1, [16, 16, 70], [3, 3, 130], 1, [1; 4]),
         conv(2, [16, 16, 100], [4, 4, 70], 2, [1; 4]),

@@ -20,7 +20,7 @@ pub use choice::choose;
 pub use geometry::{Conv, Kind};
 pub use scratch::Scratch;
 
-use crate::matmul::matmul;
+use crate::matmul::{few_rows, has_few_rows, matmul};
 use buffers::{Buffers, grow};
 use pass::{Pass, Target, Tile};
 use rayon::prelude::*;
@@ -52,6 +52,14 @@ pub fn conv2d(
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
     let Scratch { large, cache, buffers, .. } = scratch;
+    // Few pixels: the weights are read from memory for them alone.
+    let product = [g.n * g.oh * g.ow, g.kh * g.kw * g.c, g.o];
+    if algorithm == Algorithm::Im2col && has_few_rows(product) {
+        let windows = &mut grow(large, product[0] * product[1])[..product[0] * product[1]];
+        let tile = Tile { image: 0, images: g.n, row: 0, rows: g.oh };
+        g.pass().gather_windows(x, tile, windows);
+        return few_rows(product, windows, w, y, accumulate);
+    }
     if let (Some(line), Algorithm::Winograd) = (Line::new(g), algorithm) {
         let make = |transformed: &mut [f32]| line.transform_weights(w, transformed);
         let weights = cache.get_or(w, Made::Line, g, large, line.weights_len(), make);
