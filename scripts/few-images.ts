@@ -1,5 +1,5 @@
 /**
- * 300 avatars with and without adaptive augmentation, about two hours each on two free cores.
+ * 300 avatars with and without adaptive augmentation, about an hour each on two free cores.
  *
  *     node --import @oxc-node/core/register scripts/few-images.ts [none ada]
  *
@@ -32,7 +32,7 @@ const augmentations = ['none', 'ada'] as const
 export function configOf(aug: (typeof augmentations)[number]): TrainConfig {
   const size = { resolution: 64, fmapBase: 1024, fmapMax: 64 }
   const rates = { batch: 16, gamma: 5, glr: 0.002, dlr: 0.002, mixingProb: 0.9, emaKimg: 10 }
-  const schedule = { kimg: 600, lodTrainingKimg: 30, lodTransitionKimg: 20, tick: 10, snap: 6, keep: 'all' } as const
+  const schedule = { kimg: 300, lodTrainingKimg: 30, lodTransitionKimg: 20, tick: 10, snap: 6, keep: 'all' } as const
   const run = { data: images.folder, metrics: 'none', outdir, desc: `300-${aug}` }
   return resolveConfig('demo', { ...size, ...rates, ...schedule, ...run, aug })
 }

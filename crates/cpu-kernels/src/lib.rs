@@ -17,5 +17,6 @@ pub mod random;
 pub mod reduce;
 pub mod resample;
 pub mod stddev;
+mod thin;
 
 pub use parallel::is_large;

@@ -1,9 +1,8 @@
 //! Matrix products. Crate `gemm` computes one block on one thread; blocks are a function of the shape alone and
 //! each element of the result belongs to one block, so its bits do not depend on the number of threads.
 
-use crate::isa::arch;
-use crate::parallel::{BLOCK, Shared, pieces};
-use pulp::{Simd, WithSimd};
+use crate::parallel::Shared;
+use crate::thin::{TALL, few_columns, few_rows, has_few_columns, has_few_rows};
 use rayon::prelude::*;
 
 /// A matrix inside a slice: element (i, j) is `data[i · step[0] + j · step[1]]`.
@@ -189,17 +188,14 @@ pub fn matmul(
     accumulate: bool,
 ) {
     assert_eq!(y.len(), batch * m * n, "matmul writes [{batch}, {m}, {n}]");
-    if has_few_rows([m, k, n]) && !transpose_a && !transpose_b && m * k * n > 0 {
-        for (index, y) in y.chunks_exact_mut(m * n).enumerate() {
-            let [a, b] =
-                [(a, batch_a, m * k), (b, batch_b, k * n)].map(|(x, batch, size)| &x[index % batch * size..][..size]);
-            few_rows([m, k, n], a, b, y, accumulate);
+    if batch == 1 && !transpose_a && m * k * n > 0 {
+        if has_few_rows([m, k, n]) && !transpose_b {
+            return few_rows([m, k, n], &a[..m * k], &b[..k * n], y, accumulate);
         }
-        return;
-    }
-    if batch == 1 && m >= TALL && (2..=4).contains(&n) && !transpose_a && k > 0 {
-        let b = if transpose_b { Matrix::rows(b, k).transposed() } else { Matrix::rows(b, n) };
-        return few_columns(k, n, &a[..m * k], b, y, accumulate);
+        if has_few_columns([m, n]) {
+            let [down, right] = if transpose_b { [1, k] } else { [n, 1] };
+            return few_columns([k, n], &a[..m * k], |i, j| b[i * down + j * right], y, accumulate);
+        }
     }
     let element = |x: usize, size: usize, count: usize| if count == 1 { 0 } else { x * size };
     let [rows, columns] = block(m, k, n);
@@ -221,181 +217,10 @@ pub fn matmul(
     });
 }
 
-/// Rows of a matrix that is much taller than wide.
-const TALL: usize = 1024;
-
 /// Rows and columns of a task's block of `[m, n]`: large enough that packing is shared, small enough for 16 cores.
 fn block(m: usize, k: usize, n: usize) -> [usize; 2] {
     let tall = m >= TALL;
     let columns = if tall { 512 } else { 2 * PANEL };
     let rows = if tall && n * k < 1 << 12 { 1024 } else { 256 };
     [rows.min(m.max(1)), columns.min(n.max(1))]
-}
-
-/// Rows at a time of [`few_columns`]: as many sums as hide the time that one takes.
-const ROWS: usize = 8;
-
-/// `y [m, n] = a [m, k] · b`, added to y if `accumulate`, with 2 to 4 columns, of which `gemm` fills no register. Every
-/// sum has `gemm`'s order.
-fn few_columns(k: usize, n: usize, a: &[f32], b: Matrix, y: &mut [f32], accumulate: bool) {
-    b.assert_holds(k, n);
-    let b: Vec<[f32; 4]> = (0..k)
-        .map(|i| std::array::from_fn(|j| if j < n { b.data[i * b.step[0] + j * b.step[1]] } else { 0.0 }))
-        .collect();
-    let rows = (BLOCK / k).max(1).next_multiple_of(ROWS);
-    pieces(y, rows * n, a.len(), |start, y| {
-        let a = &a[start / n * k..][..y.len() / n * k];
-        arch().dispatch(FewColumns { n, a, b: &b, y, accumulate });
-    });
-}
-
-// A structure and not a closure: the compiler does not inline a closure's shim into the function that may use SIMD.
-struct FewColumns<'a> {
-    n: usize,
-    a: &'a [f32],
-    b: &'a [[f32; 4]],
-    y: &'a mut [f32],
-    accumulate: bool,
-}
-
-impl WithSimd for FewColumns<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { n, a, b, y, accumulate } = self;
-        let k = b.len();
-        let whole = a.len() / (ROWS * k) * ROWS;
-        let (first, rest) = y.split_at_mut(whole * n);
-        for (a, y) in a.chunks_exact(ROWS * k).zip(first.chunks_exact_mut(ROWS * n)) {
-            put_rows(&row_sums::<ROWS>(a, b), y, n, accumulate);
-        }
-        for (a, y) in a[whole * k..].chunks_exact(k).zip(rest.chunks_exact_mut(n)) {
-            put_rows(&row_sums::<1>(a, b), y, n, accumulate);
-        }
-    }
-}
-
-/// R rows times a matrix.
-#[inline(always)]
-fn row_sums<const R: usize>(a: &[f32], b: &[[f32; 4]]) -> [[f32; 4]; R] {
-    let rows: [&[f32]; R] = std::array::from_fn(|row| &a[row * b.len()..][..b.len()]);
-    let mut sums = [[0.0f32; 4]; R];
-    for (i, b) in b.iter().enumerate() {
-        for row in 0..R {
-            for lane in 0..4 {
-                sums[row][lane] = rows[row][i].mul_add(b[lane], sums[row][lane]);
-            }
-        }
-    }
-    sums
-}
-
-#[inline(always)]
-fn put_rows(sums: &[[f32; 4]], y: &mut [f32], n: usize, accumulate: bool) {
-    for (y, sums) in y.chunks_exact_mut(n).zip(sums) {
-        for (y, sum) in y.iter_mut().zip(sums) {
-            *y = if accumulate { *y + sum } else { *sum };
-        }
-    }
-}
-
-/// Rows up to which a product is one of [`few_rows`], and elements of b from which on: those that do not stay in a cache.
-const FEW_ROWS: usize = 16;
-const LARGE: usize = 1 << 20;
-/// Rows of b that meet the result at a time.
-const STREAMS: usize = 8;
-/// Elements of b in a task, at least.
-const SHARE: usize = 1 << 16;
-/// Most tasks, each of which has a result of its own.
-const TASKS: usize = 16;
-
-/// `y [m, n] = a [m, k] · b [k, n]`, added to y if `accumulate`, with few rows. b is read once in the order of memory, which is
-/// most of what this takes time for; tasks take blocks of its rows, and their results are added in order.
-pub(crate) fn few_rows([m, k, n]: [usize; 3], a: &[f32], b: &[f32], y: &mut [f32], accumulate: bool) {
-    let depth = (SHARE / n).max(k.div_ceil(TASKS)).max(1).next_multiple_of(STREAMS);
-    let mut results = vec![0.0; k.div_ceil(depth) * m * n];
-    pieces(&mut results, m * n, m * k * n, |start, y| {
-        let first = start / (m * n) * depth;
-        let b = &b[first * n..k.min(first + depth) * n];
-        arch().dispatch(FewRows { k, n, a: &a[first..], b, y });
-    });
-    for (index, result) in results.chunks_exact(m * n).enumerate() {
-        let adds = accumulate || index > 0;
-        y.iter_mut().zip(result).for_each(|(y, sum)| *y = if adds { *y + sum } else { *sum });
-    }
-}
-
-/// Whether a product is one of [`few_rows`].
-pub(crate) fn has_few_rows([m, k, n]: [usize; 3]) -> bool {
-    m == 1 || (m <= FEW_ROWS && k * n >= LARGE)
-}
-
-/// Some rows of b; row i of a begins at `i · k`.
-struct FewRows<'a> {
-    k: usize,
-    n: usize,
-    a: &'a [f32],
-    b: &'a [f32],
-    y: &'a mut [f32],
-}
-
-impl WithSimd for FewRows<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { k, n, a, b, y } = self;
-        for (block, rows) in b.chunks(STREAMS * n).enumerate() {
-            let factors = |row: usize| &a[row * k + block * STREAMS..][..rows.len() / n];
-            for (pair, y) in y.chunks_mut(2 * n).enumerate() {
-                let (first, second) = y.split_at_mut(n);
-                if second.is_empty() {
-                    add_rows(factors(2 * pair), rows, first);
-                } else {
-                    add_pair([factors(2 * pair), factors(2 * pair + 1)], rows, first, second);
-                }
-            }
-        }
-    }
-}
-
-/// `y += a · rows`.
-#[inline(always)]
-fn add_rows(a: &[f32], rows: &[f32], y: &mut [f32]) {
-    let n = y.len();
-    if let Some(a) = a.first_chunk::<STREAMS>() {
-        let rows: [&[f32]; STREAMS] = std::array::from_fn(|i| &rows[i * n..][..n]);
-        for j in 0..n {
-            let mut sum = y[j];
-            for i in 0..STREAMS {
-                sum = a[i].mul_add(rows[i][j], sum);
-            }
-            y[j] = sum;
-        }
-    } else {
-        for (a, row) in a.iter().zip(rows.chunks_exact(n)) {
-            y.iter_mut().zip(row).for_each(|(y, b)| *y = a.mul_add(*b, *y));
-        }
-    }
-}
-
-/// [`add_rows`] for two rows of y at a time, which read those of b once.
-#[inline(always)]
-fn add_pair([a, b]: [&[f32]; 2], rows: &[f32], y: &mut [f32], z: &mut [f32]) {
-    let n = y.len();
-    let (Some(a), Some(b)) = (a.first_chunk::<STREAMS>(), b.first_chunk::<STREAMS>()) else {
-        add_rows(a, rows, y);
-        return add_rows(b, rows, z);
-    };
-    let z = &mut z[..n];
-    let rows: [&[f32]; STREAMS] = std::array::from_fn(|i| &rows[i * n..][..n]);
-    for j in 0..n {
-        let (mut sum, mut other) = (y[j], z[j]);
-        for i in 0..STREAMS {
-            sum = a[i].mul_add(rows[i][j], sum);
-            other = b[i].mul_add(rows[i][j], other);
-        }
-        (y[j], z[j]) = (sum, other);
-    }
 }

@@ -20,7 +20,8 @@ pub use choice::choose;
 pub use geometry::{Conv, Kind};
 pub use scratch::Scratch;
 
-use crate::matmul::{few_rows, has_few_rows, matmul};
+use crate::matmul::matmul;
+use crate::thin::{few_rows, has_few_rows};
 use buffers::{Buffers, grow};
 use pass::{Pass, Target, Tile};
 use rayon::prelude::*;
