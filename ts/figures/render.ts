@@ -147,6 +147,16 @@ export function renderLatents(
  * @returns uint8 `[N, resolution, resolution, C]`
  */
 export function renderStyles(
+  generator: TrainedGenerator,
+  styles: readonly Tensor[],
+  noise: Noise,
+  lod?: number,
+): Tensor {
+  return scope(() => toBytes(imagesOfStyles(generator, styles, noise, lod)))
+}
+
+/** As {@link renderStyles}, nominally −1 … 1. */
+export function imagesOfStyles(
   { Gs, options, lod: own = 0 }: TrainedGenerator,
   styles: readonly Tensor[],
   noise: Noise,
@@ -154,7 +164,7 @@ export function renderStyles(
 ): Tensor {
   return scope(() => {
     const images = draw(Gs.params, styles, noise, lod, options)
-    return toBytes(upscale(images, options.resolution / images.dims4()[1]))
+    return upscale(images, options.resolution / images.dims4()[1])
   })
 }
 

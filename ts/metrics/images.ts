@@ -4,11 +4,11 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Dataset } from '../data/dataset.ts'
 import { streams } from '../data/sampler.ts'
-import { bytesOf, renderStyles } from '../figures/render.ts'
+import { bytesOf, renderStyles, type TrainedGenerator } from '../figures/render.ts'
 import { concat, Rng, scope, type Device, type Tensor } from '../native/index.ts'
 import { configurationOf } from '../networks/configurations.ts'
 import { mapping } from '../networks/mapping.ts'
-import { numLayers, type Network, type NetworkOptions } from '../networks/params.ts'
+import { numLayers } from '../networks/params.ts'
 
 export interface ImageSource {
   /** What is said of it in messages. */
@@ -82,7 +82,7 @@ export interface LabelTable {
 
 /** A network, and how its images are drawn. */
 export interface Sampled {
-  readonly generator: { readonly Gs: Network; readonly options: NetworkOptions }
+  readonly generator: Pick<TrainedGenerator, 'Gs' | 'options' | 'lod'>
   /** SHA-256 of the network's weights. */
   readonly hash: string
   readonly seed: number
@@ -110,8 +110,9 @@ export function drawLabels({ generator, labels }: Sampled, rng: Rng, N: number):
 
 /** What the key of anything computed from a network's images says. */
 export function networkKey({ hash, seed, labels, generator }: Sampled): Record<string, unknown> {
-  const { device } = generator.Gs
-  return { network: hash, seed, device: device.name, ...(labels ? { labels: labels.hash } : {}) }
+  const { Gs, lod = 0 } = generator
+  const key = { network: hash, seed, device: Gs.device.name }
+  return { ...key, ...(lod > 0 ? { lod } : {}), ...(labels ? { labels: labels.hash } : {}) }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Perceptual path length (StyleGAN, Section 4.1; official perceptual_path_length.py). */
+import { imagesOfStyles } from '../figures/render.ts'
 import { optionError } from '../files/option-names.ts'
 import { Rng, scope, type Tensor } from '../native/index.ts'
-import { draw } from '../networks/generator.ts'
 import { downscale, lerp } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
 import { numLayers } from '../networks/params.ts'
@@ -147,7 +147,7 @@ export async function lengthsOf(
       synthesis: (w: Tensor) => {
         const styles = Array.from({ length: numLayers(network.resolution) }, () => w)
         // From one position each time: both ends of a step have the same noise.
-        return draw(Gs.params, styles, Rng.from(rngOf(sampled, index, 'noise').state), 0, network)
+        return imagesOfStyles(sampled.generator, styles, Rng.from(rngOf(sampled, index, 'noise').state))
       },
     }
     return pathLengths(generator, ends, t, distance, options)

@@ -1,6 +1,6 @@
 /** Linear separability (StyleGAN, Section 4.2; official linear_separability.py). */
+import { imagesOfStyles } from '../figures/render.ts'
 import { concat, linearSvm, scope, type Tensor } from '../native/index.ts'
-import { draw } from '../networks/generator.ts'
 import { downscale } from '../networks/layers.ts'
 import { mapping } from '../networks/mapping.ts'
 import { numLayers } from '../networks/params.ts'
@@ -120,7 +120,7 @@ export function classifiedBatch(
     const z = rngOf(sampled, index, 'latents').normal(Gs.device, [batchSize, options.latentSize])
     const w = mapping(Gs.params, z, labels, options)
     const styles = Array.from({ length: numLayers(options.resolution) }, () => w)
-    let images = draw(Gs.params, styles, rngOf(sampled, index, 'noise'), 0, options)
+    let images = imagesOfStyles(sampled.generator, styles, rngOf(sampled, index, 'noise'))
     // Averaged to 256 pixels at most (official linear_separability.py).
     images = downscale(images, Math.max(1, options.resolution / 256))
     const logits = classifiers.map((classifier) => classify(classifier, images).reshape([batchSize, 1]))

@@ -13,7 +13,7 @@ export interface LoadedGenerator {
   /** Rows that pictures show. */
   readonly height: number
   readonly nimg: number
-  /** Level of detail that an imported network was trained to; 0 for our own. */
+  /** Level of detail that training has reached; 0 is the full resolution. */
   readonly lod?: number
   /** What wrote an imported network, and its licence. */
   readonly origin?: Origin | undefined

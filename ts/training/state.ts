@@ -270,7 +270,9 @@ export async function readGenerator(path: string, device: Device, layer?: Custom
     const Gs = await readNetwork(file, 'Gs', device, specs)
     const drawn = { ...Gs, params: frozen(Gs.params) }
     const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
-    return { Gs: drawn, options, classes, height: pictureHeight(config), nimg: position.nimg, origin }
+    // A network that has not trained yet has no lod.
+    const { nimg, lod } = position
+    return { Gs: drawn, options, classes, height: pictureHeight(config), nimg, lod: Math.max(lod, 0), origin }
   })
 }
 
