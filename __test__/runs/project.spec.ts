@@ -19,7 +19,8 @@ let trained: Promise<string> | undefined
 function network(): Promise<string> {
   return (trained ??= (async () => {
     const outdir = await folder()
-    const config = resolveConfig('demo', { ...tinyConfig, kimg: 0.016, data: await tinyDataset(), outdir })
+    const full = { ...tinyConfig, lodInitialResolution: tinyConfig.resolution }
+    const config = resolveConfig('demo', { ...full, kimg: 0.016, data: await tinyDataset(), outdir })
     for await (const event of train(config)) if (event.type === 'end') break
     return outdir
   })())
