@@ -180,7 +180,7 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
 }
 
 /** Options with another name than train has for them. */
-const ownFlags: Readonly<Record<string, string>> = { numChannels: '--channels' }
+const ownFlags: Readonly<Record<string, string>> = { outdir: '--output', numChannels: '--channels' }
 
 const goesOn = 'Stopping; the same command goes on.'
 
