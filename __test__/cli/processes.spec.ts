@@ -210,7 +210,8 @@ withMpi('when the process of --processes is killed, the others save and end', as
   await run.until(/^tick 1 /m)
   run.child.kill('SIGKILL')
   // The pipe closes when the last one has ended.
-  t.regex((await run).out, /Stopping after this step[\s\S]*Stopped after/)
+  const { out, err } = await run
+  t.regex(out, /Stopping after this step[\s\S]*Stopped after/, err)
 })
 
 test('a library that is no MPI is told by its first missing function', async (t) => {
