@@ -97,7 +97,6 @@ async function run({
   const { resolution, numChannels, fmapBase, fmapMax, kimg, batch, lr: rate, mirror = false, seed } = given
   const options: ClassifierOptions = { resolution, numChannels, fmapBase, fmapMax, kimg, batch, rate, mirror, seed }
   const progress = new Progress()
-  let release = () => {}
   await interruptible('Stopping; the same command goes on with the next attribute.', async (signal) => {
     const onProgress = (done: number, total: number) => progress.count('preparing images', done, total)
     const onNote = (line: string) => progress.line(`Note           ${line}`)
@@ -114,24 +113,24 @@ async function run({
       advice: 'wait for it or stop it, or give another --outdir',
     })
     if (lock.warning !== undefined) progress.line(`Warning        ${lock.warning}`)
-    release = lock.release
-    for (const [attribute, of] of values) {
-      const path = join(outdir, classifierName(attribute))
-      const trained = await finished(path, device, { attribute, data: dataset.info.source, options })
-      if (trained) {
-        progress.line(describe(path, trained, 'trained before'))
-        continue
+    try {
+      for (const [attribute, of] of values) {
+        const path = join(outdir, classifierName(attribute))
+        const trained = await finished(path, device, { attribute, data: dataset.info.source, options })
+        if (trained) {
+          progress.line(describe(path, trained, 'trained before'))
+          continue
+        }
+        const began = performance.now()
+        const onStep = (nimg: number) => progress.count(attribute, nimg, kimg * 1000)
+        const classifier = await trainClassifier(device, dataset, attribute, of, options, { signal, onStep })
+        await saveClassifier(path, classifier)
+        progress.line(describe(path, classifier.info, formatTime((performance.now() - began) / 1000)))
       }
-      const began = performance.now()
-      const onStep = (nimg: number) => progress.count(attribute, nimg, kimg * 1000)
-      const classifier = await trainClassifier(device, dataset, attribute, of, options, { signal, onStep })
-      await saveClassifier(path, classifier)
-      progress.line(describe(path, classifier.info, formatTime((performance.now() - began) / 1000)))
+    } finally {
+      lock.release()
     }
-  }).finally(() => {
-    release()
-    progress.clear()
-  })
+  }).finally(() => progress.clear())
 }
 
 /** What is known of a classifier that was trained like this before. */

@@ -49,6 +49,15 @@ pub(crate) fn pieces<T: Send>(y: &mut [T], size: usize, cost: usize, work: impl 
     }
 }
 
+/// `to = values`, or `to += values`: results of tasks, one after the other.
+pub(crate) fn put(to: &mut [f32], values: &[f32], accumulate: bool) {
+    if accumulate {
+        to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
+    } else {
+        to.copy_from_slice(values);
+    }
+}
+
 /// A pointer that tasks share to write elements which no other task touches.
 pub(crate) struct Shared<T>(pub *mut T);
 // SAFETY: whoever writes through the pointer promises to write elements of its own.

@@ -1,7 +1,7 @@
 //! Products of a matrix with few columns, or few rows, for which `gemm` is not made. Tasks are a function of the shape alone.
 
 use crate::isa::arch;
-use crate::parallel::{BLOCK, pieces};
+use crate::parallel::{BLOCK, pieces, put};
 use pulp::{Simd, WithSimd};
 
 /// Rows of a matrix that is much taller than wide.
@@ -103,8 +103,7 @@ pub(crate) fn few_rows([m, k, n]: [usize; 3], a: &[f32], b: &[f32], y: &mut [f32
         arch().dispatch(FewRows { k, n, a: &a[first..], b, y });
     });
     for (index, result) in results.chunks_exact(m * n).enumerate() {
-        let adds = accumulate || index > 0;
-        y.iter_mut().zip(result).for_each(|(y, sum)| *y = if adds { *y + sum } else { *sum });
+        put(y, result, accumulate || index > 0);
     }
 }
 

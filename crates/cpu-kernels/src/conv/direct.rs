@@ -1,8 +1,9 @@
 //! Convolution by nested loops, for few channels. Lanes are explicit arrays, so the order of every sum, and thereby the
 //! result, is the same with any instruction set that has a fused multiply-add.
 
-use super::pass::{Pass, Target, Tile, put};
+use super::pass::{Pass, Target, Tile};
 use crate::isa::arch;
+use crate::parallel::put;
 use pulp::{Simd, WithSimd};
 
 /// Outputs below which lanes run over input channels.

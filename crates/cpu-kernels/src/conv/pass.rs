@@ -1,6 +1,8 @@
 //! A pass: a strided correlation whose results land on every `step`-th pixel of an image. A convolution is one pass
 //! with step 1; its adjoint in x is one pass of stride 1 for each of stride × stride phases of x.
 
+use crate::parallel::put;
+
 /// `out[i·step + first₀, j·step + first₁, o] = Σ x[i·stride + u − top, j·stride + v − left, c] · w[u, v, c, o]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pass {
@@ -144,14 +146,5 @@ impl Pass {
                 }
             }
         }
-    }
-}
-
-/// `to = values`, or `to += values`.
-pub(super) fn put(to: &mut [f32], values: &[f32], accumulate: bool) {
-    if accumulate {
-        to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
-    } else {
-        to.copy_from_slice(values);
     }
 }

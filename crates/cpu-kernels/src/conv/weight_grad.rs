@@ -2,12 +2,13 @@
 //! the tiles; chunks are summed in their order.
 
 use super::buffers::grow;
-use super::pass::{Pass, Tile, put};
+use super::pass::{Pass, Tile};
 use super::scratch::Scratch;
 use super::tiling::Tiling;
 use super::winograd::Winograd;
 use super::{direct, winograd};
 use crate::matmul::{Matrix, product};
+use crate::parallel::put;
 use rayon::prelude::*;
 use stylegan_tensor::Algorithm;
 
