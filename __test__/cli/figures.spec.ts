@@ -1,6 +1,6 @@
 /** The commands that draw, in real processes, on tiny trained networks; one after the other, since each takes a core or two. */
 import { spawnSync } from 'node:child_process'
-import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { drawLook } from '../../ts/figures/look.ts'
@@ -191,16 +191,22 @@ const video = (path: string | undefined, output: string) =>
     }),
   )
 
+/** A folder with a program that stands in for ffmpeg. */
+async function withFfmpeg(script: string): Promise<string> {
+  const bin = await folder()
+  await writeFile(join(bin, 'ffmpeg'), script, { mode: 0o755 })
+  return bin
+}
+
 test.serial('a video is handed to ffmpeg as raw frames, with the size and rate of the walk', async (t) => {
-  const [bin, out] = [await folder(), join(await folder(), 'new/walk.mp4')]
+  const out = join(await folder(), 'new/walk.mp4')
   // A stand-in that writes down what it was given: arguments and length.
   const script = `#!${process.execPath}
 const { readFileSync, writeFileSync } = require('node:fs')
 const args = process.argv.slice(2)
 if (args[0] !== '-version') writeFileSync(args.at(-1), JSON.stringify({ args, bytes: readFileSync(0).length }))
 `
-  await writeFile(join(bin, 'ffmpeg'), script)
-  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const bin = await withFfmpeg(script)
   const { code, out: printed, err } = await video(bin, out)
   t.is(code, 0, err)
   t.regex(printed, /walk\.mp4 \(encoded by ffmpeg\)/)
@@ -214,29 +220,26 @@ if (args[0] !== '-version') writeFileSync(args.at(-1), JSON.stringify({ args, by
 })
 
 test.serial('a video that is killed leaves no cut file under its name', async (t) => {
-  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
+  const out = join(await folder(), 'walk.mp4')
   // A stand-in that writes half a file, tells so, and ends when its input does.
   const script =
     '#!/bin/sh\n[ "$1" = -version ] && exit 0\nfor last; do :; done\necho half > "$last"\nkill -KILL $PPID\ncat > /dev/null\n'
-  await writeFile(join(bin, 'ffmpeg'), script)
-  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const bin = await withFfmpeg(script)
   t.is((await video(`${bin}:/usr/bin:/bin`, out)).code, null)
   t.false((await readdir(dirname(out))).includes('walk.mp4'))
 })
 
 test.serial('an ffmpeg that fails is quoted in one line', async (t) => {
-  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
-  await writeFile(join(bin, 'ffmpeg'), '#!/bin/sh\n[ "$1" = -version ] && exit 0\necho "no such codec" >&2\nexit 3\n')
-  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const out = join(await folder(), 'walk.mp4')
+  const bin = await withFfmpeg('#!/bin/sh\n[ "$1" = -version ] && exit 0\necho "no such codec" >&2\nexit 3\n')
   const { code, err } = await video(bin, out)
   t.is(code, 1)
   t.regex(err, /walk\.mp4: ffmpeg ended with code 3: no such codec\n$/)
 })
 
 test.serial('of an ffmpeg that cannot be used the last line is told, and an animated PNG is written', async (t) => {
-  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
-  await writeFile(join(bin, 'ffmpeg'), '#!/bin/sh\necho first >&2\necho "libx.so: not found" >&2\nexit 127\n')
-  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const out = join(await folder(), 'walk.mp4')
+  const bin = await withFfmpeg('#!/bin/sh\necho first >&2\necho "libx.so: not found" >&2\nexit 127\n')
   const { code, out: printed, err } = await video(bin, out)
   t.is(code, 0, err)
   t.regex(
@@ -246,9 +249,8 @@ test.serial('of an ffmpeg that cannot be used the last line is told, and an anim
 })
 
 test.serial('an ffmpeg that never answers is not waited for', async (t) => {
-  const [bin, out] = [await folder(), join(await folder(), 'walk.mp4')]
-  await writeFile(join(bin, 'ffmpeg'), '#!/bin/sh\nexec /bin/sleep 1000\n')
-  await chmod(join(bin, 'ffmpeg'), 0o755)
+  const out = join(await folder(), 'walk.mp4')
+  const bin = await withFfmpeg('#!/bin/sh\nexec /bin/sleep 1000\n')
   const { code, out: printed, err } = await video(bin, out)
   t.is(code, 0, err)
   t.regex(printed, /^ffmpeg is there but 'ffmpeg -version' gives no answer in 10 s: writing an animated PNG/)
