@@ -300,6 +300,10 @@ export class Tensor {
     return (await this.data())[0]!
   }
 
+  /** Whether what is computed from this is recorded. */
+  get isTracked(): boolean {
+    return call(() => native.isTracked(this.#handle))
+  }
   /** Whether this was computed from one of `inputs`, so that `grad` can find a gradient. */
   dependsOn(inputs: readonly Tensor[]): boolean {
     return call(() => native.dependsOn(Tensor.handle(this), inputs.map(Tensor.handle)))
@@ -550,6 +554,17 @@ export class Tensor {
   /** Adaptive instance normalisation (StyleGAN, Eq. 1) with a style `[N, 2C]`: scales less 1, then biases. */
   adain(style: Tensor): Tensor {
     return this.#with(style, native.adain)
+  }
+  /**
+   * What follows a convolution of the synthesis network: the blur with an odd number of `taps`, where a single 1 is none, then
+   * `noiseBiasAct`, then `adain`. One kernel where nothing is recorded.
+   */
+  layerEpilogue(
+    operands: readonly [noise: Tensor, strength: Tensor, b: Tensor, style: Tensor],
+    { taps = [1], alpha }: { taps?: readonly number[]; alpha: number },
+  ): Tensor {
+    const handles = operands.map(Tensor.handle)
+    return this.#op((x) => native.layerEpilogue(x, handles, [...taps], number('layer_epilogue', alpha)))
   }
   /** How much the images of a group differ: `[N / group]`; images m, m + M, m + 2M … are a group. */
   minibatchStddev(group: number): Tensor {

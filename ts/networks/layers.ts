@@ -85,9 +85,11 @@ function spread(w: Tensor, factor: number): Tensor {
   return kernel.reshape([height + 1, width + 1, C, O])
 }
 
+const blurTaps = [0.25, 0.5, 0.25]
+
 /** Low-pass filter [1, 2, 1]² / 16, with zeros outside (StyleGAN, section 2, "bilinear"; official blur2d). */
 export function blur(x: Tensor): Tensor {
-  return x.upfirdn2d({ taps: [0.25, 0.5, 0.25], padding: same })
+  return x.upfirdn2d({ taps: blurTaps, padding: same })
 }
 
 /** Each pixel `factor` times along both axes. */
@@ -110,7 +112,7 @@ export function upscaleBilinear(x: Tensor): Tensor {
   })
 }
 
-/** The first layer of a resolution up to its noise: upscale, convolution, blur. */
+/** The first layer of a resolution up to its blur: upscale, convolution. */
 export function upLayer(
   params: Params,
   name: string,
@@ -123,8 +125,7 @@ export function upLayer(
     const up = semantics.bilinear
       ? conv2d(params, name, upscaleBilinear(x), algorithm)
       : upConv2d(params, name, x, fused, algorithm)
-    const biased = semantics.biasBeforeBlur ? up.biasAct(get(params, `${name}/bias`), 1) : up
-    return semantics.sharpG ? biased : blur(biased)
+    return semantics.biasBeforeBlur ? up.biasAct(get(params, `${name}/bias`), 1) : up
   })
 }
 
@@ -149,8 +150,9 @@ export function pixelNorm(x: Tensor): Tensor {
 }
 
 /**
- * What follows every convolution of the synthesis network: noise, bias and leaky ReLU, then adaptive instance normalisation
- * with the style that the affine layer "A" makes of w (StyleGAN, Fig. 1b and Eq. 1; the order is the official layer_epilogue's).
+ * What follows every convolution of the synthesis network: the blur of an upscaled one, noise, bias and leaky ReLU, then adaptive
+ * instance normalisation with the style that the affine layer "A" makes of w (StyleGAN, Fig. 1b and Eq. 1; the order is the official
+ * layer_epilogue's).
  *
  * @param maps computes the convolution; its result is gone before the normalisation takes memory
  * @param noiseOf `[N or 1, H, W, 1]` for the convolution's result, or none
@@ -163,19 +165,27 @@ export function epilogue(
   noiseOf: (maps: Tensor) => Tensor | undefined,
   w: Tensor,
   { epsilon: own = epsilon, styleBeforeActivation, biasBeforeBlur }: Semantics = {},
+  isBlurred = false,
 ): Tensor {
   return scope(() => {
     const style = dense(params, `${name}/StyleMod`, w, { gain: 1, linear: true })
     const given = get(params, `${name}/bias`)
     const bias = biasBeforeBlur && name.endsWith('Conv0_up') ? given.mul(0) : given
     const slope = styleBeforeActivation ? 1 : alpha
-    const activated = scope(() => {
+    const [result, isStyled] = scope(() => {
       const x = maps()
       const noise = noiseOf(x)
-      if (noise === undefined) return x.biasAct(bias, slope)
-      return x.noiseBiasAct(noise, get(params, `${name}/Noise/weight`), bias, slope)
+      const blurred = () => (isBlurred ? blur(x) : x)
+      if (noise === undefined) return [blurred().biasAct(bias, slope), false] as const
+      const strength = get(params, `${name}/Noise/weight`)
+      // Gradients need what lies between; GPUs would compute the same three kernels, and keep what lies between in f32.
+      const isOne = !style.isTracked && own === epsilon && x.device.name === 'cpu'
+      if (!isOne) return [blurred().noiseBiasAct(noise, strength, bias, slope), false] as const
+      const options = { taps: isBlurred ? blurTaps : [1], alpha: slope }
+      return [x.layerEpilogue([noise, strength, bias, style], options), true] as const
     })
-    const styled = own === epsilon ? activated.adain(style) : adain(activated, style, own)
+    const normalised = () => (own === epsilon ? result.adain(style) : adain(result, style, own))
+    const styled = isStyled ? result : normalised()
     return styleBeforeActivation ? styled.leakyRelu(alpha) : styled
   })
 }

@@ -103,6 +103,7 @@ export function synthesis(
     x: Tensor,
     of: Given,
     convolved = (x: Tensor) => conv2d(params, name, x),
+    isBlurred = false,
   ) => {
     const w = of.dlatents[index]!
     const original = (input: Tensor) => {
@@ -113,7 +114,7 @@ export function synthesis(
         return maps
       }
       const noiseOf = ({ device, shape }: Tensor) => layerNoise(params, of.noise, index, shape[0]!, device)
-      return epilogue(params, name, maps, noiseOf, w, semantics)
+      return epilogue(params, name, maps, noiseOf, w, semantics, isBlurred)
     }
     return throughLayer(options, { name, params, x, w, original })
   }
@@ -130,7 +131,8 @@ export function synthesis(
       }
       const [up, conv] = blockNames(r)
       if (fade > 0 && r === top) before = x
-      x = layer(2 * r - 4, up, x, of, (x) => upLayer(params, up, x, isFused(r), semantics, algorithm))
+      const upscaled = (x: Tensor) => upLayer(params, up, x, isFused(r), semantics, algorithm)
+      x = layer(2 * r - 4, up, x, of, upscaled, !semantics.sharpG)
       x = layer(2 * r - 3, conv, x, of, (x) => conv2d(params, conv, x, algorithm))
     }
     const image = toRgb(params, rgbName(R, top), x)

@@ -1,7 +1,7 @@
 //! A fused op equals its composition in value, gradient and gradient of the gradient.
 
 use stylegan_autograd::{Device, Options, Tensor, grad, ops};
-use stylegan_tensor::{DType, Reference, Result};
+use stylegan_tensor::{DType, Error, LayerEpilogue, Reference, Result, Upfirdn2d};
 
 fn ramp(device: &Device, shape: &[usize], scale: f64) -> Tensor {
     let len: usize = shape.iter().product();
@@ -89,6 +89,33 @@ fn noise_equals_its_composition() {
         |x| ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 0.2),
         |x| ops::bias_act(&ops::add(&x[0], &ops::mul(&x[1], &x[2])?)?, &x[3], 0.2),
     );
+}
+
+#[test]
+fn an_epilogue_equals_its_composition() {
+    let device = Device::new(Reference::device(usize::MAX));
+    let inputs = [
+        ramp(&device, &[2, 3, 2, 3], 0.3),
+        ramp(&device, &[1, 3, 2, 1], 0.4),
+        ramp(&device, &[3], 0.2),
+        ramp(&device, &[3], 0.5),
+        ramp(&device, &[2, 6], 0.1),
+    ];
+    let blur = LayerEpilogue { taps: vec![0.25, 0.5, 0.25], alpha: 0.2 };
+    let op = |x: &[Tensor]| ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], &blur);
+    same(&inputs, op, |x| {
+        let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
+        ops::adain(&ops::noise_bias_act(&ops::upfirdn2d(&x[0], &p)?, &x[1], &x[2], &x[3], 0.2)?, &x[4])
+    });
+    // Recorded or not, the same values.
+    let recorded: Vec<Tensor> = inputs.iter().map(Tensor::tracked).collect();
+    let [one, other] = [op(&inputs), op(&recorded)].map(|y| y.unwrap().to_vec().unwrap());
+    assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-12), "{one:?} is not {other:?}");
+    for (taps, alpha) in [(vec![0.5, 0.5], 0.2), (vec![], 0.2), (vec![1.0], 2.0)] {
+        let p = LayerEpilogue { taps, alpha };
+        let refused = ops::layer_epilogue(&inputs[0], [&inputs[1], &inputs[2], &inputs[3]], &inputs[4], &p);
+        assert!(matches!(refused, Err(Error::Shape { op: "layer_epilogue", .. })));
+    }
 }
 
 #[test]

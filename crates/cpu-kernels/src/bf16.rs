@@ -1,7 +1,7 @@
 //! Products of bf16 by bf16 with sums in f32, on CPUs with AVX512-BF16 (`vdpbf16ps`: two products a lane, added to an f32). A word, which
 //! the type of buffers makes an `f32`, holds two neighbouring factors of a sum.
 
-use crate::matmul::Matrix;
+use crate::matrix::Matrix;
 #[cfg(not(target_arch = "x86_64"))]
 use none as machine;
 #[cfg(target_arch = "x86_64")]
@@ -42,7 +42,8 @@ pub(crate) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: &mut [f32]
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use crate::matmul::{Matrix, PANEL};
+    use crate::matrix::Matrix;
+    use crate::panel::PANEL;
     use pulp::x86::V4;
     use pulp::{Simd, WithSimd};
     use std::arch::x86_64::*;

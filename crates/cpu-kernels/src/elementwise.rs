@@ -96,19 +96,64 @@ fn per_pixel<const NOISY: bool>(x: &[f32], noise: &[f32], [strength, b]: [&[f32]
     let channels = b.len();
     let share = (BLOCK / channels.max(1)).max(1) * channels;
     pieces(y, share, x.len(), |start, y| {
-        simd!(move || {
-            let (strength, b) = (&strength[..channels], &b[..channels]);
-            let mut pixel = start / channels % noise.len();
-            for (y, x) in y.chunks_exact_mut(channels).zip(x[start..].chunks_exact(channels)) {
-                let noise_here = noise[pixel];
-                for c in 0..channels {
-                    let v = if NOISY { x[c] + noise_here * strength[c] + b[c] } else { x[c] + b[c] };
-                    y[c] = leaky_relu(v, alpha);
-                }
-                pixel = if pixel + 1 == noise.len() { 0 } else { pixel + 1 };
-            }
-        });
+        let first = start / channels % noise.len();
+        simd!(move || pixels::<NOISY>(&x[start..], noise, first, [strength, b], alpha, y));
     });
+}
+
+/// Pixels from one on whose noise is number `pixel`.
+#[inline(always)]
+pub(crate) fn pixels<const NOISY: bool>(
+    x: &[f32],
+    noise: &[f32],
+    pixel: usize,
+    [strength, b]: [&[f32]; 2],
+    alpha: f32,
+    y: &mut [f32],
+) {
+    // Channels in registers, which keep the strengths and biases of all pixels.
+    let channels = b.len();
+    let mut c = 0;
+    while c + WIDE <= channels {
+        some_channels::<NOISY, WIDE>(x, noise, pixel, [strength, b], alpha, c, y);
+        c += WIDE;
+    }
+    for c in c..channels {
+        some_channels::<NOISY, 1>(x, noise, pixel, [strength, b], alpha, c, y);
+    }
+}
+
+#[inline(always)]
+fn some<const W: usize>(x: &[f32], at: usize) -> [f32; W] {
+    *x[at..].first_chunk().expect("the elements lie inside")
+}
+
+/// Channels of a register.
+const WIDE: usize = 16;
+
+/// Channels `c..c + W` of [`pixels`].
+#[inline(always)]
+fn some_channels<const NOISY: bool, const W: usize>(
+    x: &[f32],
+    noise: &[f32],
+    mut pixel: usize,
+    [strength, b]: [&[f32]; 2],
+    alpha: f32,
+    c: usize,
+    y: &mut [f32],
+) {
+    let channels = b.len();
+    let (strength, b) = (some::<W>(strength, c), some::<W>(b, c));
+    for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+        let noise_here = noise[pixel];
+        let mut values = some::<W>(x, c);
+        for i in 0..W {
+            let v = if NOISY { values[i] + noise_here * strength[i] + b[i] } else { values[i] + b[i] };
+            values[i] = leaky_relu(v, alpha);
+        }
+        *y[c..].first_chunk_mut().expect("W channels") = values;
+        pixel = if pixel + 1 == noise.len() { 0 } else { pixel + 1 };
+    }
 }
 
 /// Elements that the loop takes at a time: the buffers of three operands fit the first-level cache.

@@ -1,44 +1,11 @@
 //! Matrix products. Crate `gemm` computes one block on one thread; blocks are a function of the shape alone and
 //! each element of the result belongs to one block, so its bits do not depend on the number of threads.
 
+use crate::matrix::Matrix;
+use crate::panel::{PANEL, is_panel, panel_product};
 use crate::parallel::Shared;
 use crate::thin::{TALL, few_columns, few_rows, has_few_columns, has_few_rows};
 use rayon::prelude::*;
-
-/// A matrix inside a slice: element (i, j) is `data[i · step[0] + j · step[1]]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    pub data: &'a [f32],
-    pub step: [usize; 2],
-}
-
-impl<'a> Matrix<'a> {
-    /// A matrix stored row by row, `pitch` elements apart.
-    pub fn rows(data: &'a [f32], pitch: usize) -> Self {
-        Self { data, step: [pitch, 1] }
-    }
-
-    /// The same elements with rows and columns exchanged.
-    pub fn transposed(self) -> Self {
-        Self { data: self.data, step: [self.step[1], self.step[0]] }
-    }
-
-    /// The matrix that begins at element (i, j).
-    fn from(self, i: usize, j: usize) -> Self {
-        Self { data: &self.data[i * self.step[0] + j * self.step[1]..], step: self.step }
-    }
-
-    pub(crate) fn assert_holds(&self, rows: usize, columns: usize) {
-        let last = (rows - 1) * self.step[0] + (columns - 1) * self.step[1];
-        assert!(
-            last < self.data.len(),
-            "a {rows}x{columns} matrix with steps {:?} needs {} elements, the slice has {}",
-            self.step,
-            last + 1,
-            self.data.len()
-        );
-    }
-}
 
 /// `y = a [m, k] · b [k, n]`, added to y if `accumulate`; y is stored row by row, `pitch ≥ n` elements apart.
 /// On the calling thread.
@@ -51,8 +18,15 @@ pub(crate) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: &mut [f32]
         "a {m}x{n} result with pitch {pitch} does not fit {} elements",
         y.len()
     );
+    let y = y.as_mut_ptr();
+    if k > 0 && is_panel(n, &b) {
+        a.assert_holds(m, k);
+        b.assert_holds(k, n);
+        // SAFETY: as below, and the operands hold every element.
+        return unsafe { panel_product([m, k, n], a, b, y, pitch, accumulate) };
+    }
     // SAFETY: y holds the result (asserted), and is borrowed mutably.
-    unsafe { product_at([m, k, n], a, b, y.as_mut_ptr(), pitch, accumulate) }
+    unsafe { product_at([m, k, n], a, b, y, pitch, accumulate) }
 }
 
 /// [`product`] into a raw place.
@@ -145,8 +119,6 @@ unsafe fn avx2_product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, y: *mut f32,
 
 /// Rows of a whose product with 64 columns of b needs no packing: `gemm` copies b into panels above 8 · 6 rows.
 pub(crate) const BAND: usize = 48;
-/// Columns of b that a product takes at once: those of one register tile, of `gemm` with AVX-512 and of [`crate::bf16`].
-pub(crate) const PANEL: usize = 64;
 
 /// [`product`] in bands and panels so small that `gemm` packs neither operand. Faster where a's columns and b's rows
 /// are contiguous and the product is cut into cache-sized tiles anyway.

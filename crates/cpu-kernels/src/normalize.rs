@@ -2,6 +2,7 @@
 //! synthesis network normalises a near-constant, where the difference of two large sums would look like variance.
 
 use rayon::prelude::*;
+use std::ops::Range;
 
 use crate::parallel::{BLOCK, is_large, pieces, simd};
 
@@ -24,24 +25,15 @@ pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut 
     let adain = |n: usize, y: &mut [f32], stats: &mut [f32]| {
         let x = image.of(x, n);
         let (mean, rsqrt) = stats.split_at_mut(channels);
-        let variances = image.moments(x, mean);
-        for (rsqrt, variance) in rsqrt.iter_mut().zip(&variances) {
-            *rsqrt = (1.0 / (variance + EPSILON).sqrt()) as f32;
-        }
-        let (scale, bias) = style[2 * n * channels..][..2 * channels].split_at(channels);
-        let scale: Vec<f32> = scale.iter().zip(&*rsqrt).map(|(s, r)| (s + 1.0) * r).collect();
+        let values = |pixels: Range<usize>, then: &mut dyn FnMut(&[f32])| {
+            then(&x[pixels.start * channels..pixels.end * channels]);
+        };
+        image.statistics(image.block(), [mean, rsqrt], values);
+        let [scale, bias] = &image.style(style, n, rsqrt);
         image.rows(
             y,
             #[inline(always)]
-            |start, y| {
-                let x = &x[start..][..y.len()];
-                let (mean, scale, bias) = (&mean[..channels], &scale[..channels], &bias[..channels]);
-                for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                    for c in 0..channels {
-                        y[c] = (x[c] - mean[c]) * scale[c] + bias[c];
-                    }
-                }
-            },
+            |start, y| normalize(&x[start..], [mean, scale, bias], y),
         );
     };
     let size = image.pixels * channels;
@@ -119,22 +111,29 @@ impl Image {
         pieces(y, self.block() * self.channels, cost, |start, y| simd!(|| f(start, y)));
     }
 
-    /// Writes the means over the pixels, by channel, and returns the mean squares of the distances to them. x comes from
-    /// memory once: a block's distances are to its own mean m, and Σ(x − μ)² = Σ(x − m)² + 2(m − μ)Σ(x − m) + n(m − μ)².
-    fn moments(self, x: &[f32], means: &mut [f32]) -> Vec<f64> {
-        let (channels, block) = (self.channels, self.block());
+    /// Writes means over the pixels and 1/√(σ² + ε), by channel. `values` hands over those of some pixels, `block` at most, and is
+    /// asked once: a block's distances are to its own mean m, and Σ(x − μ)² = Σ(x − m)² + 2(m − μ)Σ(x − m) + n(m − μ)².
+    pub(crate) fn statistics(
+        self,
+        block: usize,
+        [means, rsqrt]: [&mut [f32]; 2],
+        values: impl Fn(Range<usize>, &mut dyn FnMut(&[f32])) + Sync,
+    ) {
+        let channels = self.channels;
         let mut blocks = vec![0.0; self.pixels.div_ceil(block) * 2 * channels];
         let pixels_of = |index: usize| index * block..((index + 1) * block).min(self.pixels);
         let mean_of = |sum: f64, index: usize| (sum / pixels_of(index).len() as f64) as f32;
         pieces(&mut blocks, 2 * channels, self.pixels * channels, |start, sums| {
             let index = start / (2 * channels);
             let (sums, squares) = sums.split_at_mut(channels);
-            simd!(|| add_all(&Values(x), pixels_of(index), channels, sums));
-            let mean: Vec<f32> = sums.iter().map(|&sum| mean_of(sum, index)).collect();
-            simd!(|| add_all(&Squares { x, mean: &mean }, pixels_of(index), channels, squares));
+            let pixels = pixels_of(index).len();
+            values(pixels_of(index), &mut |x| {
+                simd!(|| add_all(&Values(x), 0..pixels, channels, sums));
+                let mean: Vec<f32> = sums.iter().map(|&sum| mean_of(sum, index)).collect();
+                simd!(|| add_all(&Squares { x, mean: &mean }, 0..pixels, channels, squares));
+            });
         });
-        let mut variances = vec![0.0; channels];
-        for (c, (mean, variance)) in means.iter_mut().zip(&mut variances).enumerate() {
+        for (c, (mean, rsqrt)) in means.iter_mut().zip(rsqrt).enumerate() {
             let of = || blocks.chunks_exact(2 * channels).map(|block| (block[c], block[channels + c]));
             *mean = (of().map(|(sum, _)| sum).sum::<f64>() / self.count()) as f32;
             let squares = of().enumerate().map(|(index, (sum, squares))| {
@@ -142,9 +141,14 @@ impl Image {
                 let apart = own - f64::from(*mean);
                 squares + apart * (2.0 * (sum - count * own) + count * apart)
             });
-            *variance = squares.sum::<f64>() / self.count();
+            *rsqrt = (1.0 / (squares.sum::<f64>() / self.count() + EPSILON).sqrt()) as f32;
         }
-        variances
+    }
+
+    /// The factors and summands of image n, by channel, whose deviations are `1 / rsqrt`.
+    pub(crate) fn style(self, style: &[f32], n: usize, rsqrt: &[f32]) -> [Vec<f32>; 2] {
+        let (scale, bias) = style[2 * n * self.channels..][..2 * self.channels].split_at(self.channels);
+        [scale.iter().zip(rsqrt).map(|(s, r)| (s + 1.0) * r).collect(), bias.to_vec()]
     }
 
     /// Each of K quantities summed over the pixels, by channel: blocks of pixels in their order.
@@ -166,6 +170,34 @@ impl Image {
     }
 }
 
+/// `y = (x − mean) · scale + bias` of as many pixels as y has.
+#[inline(always)]
+pub(crate) fn normalize(x: &[f32], by: [&[f32]; 3], y: &mut [f32]) {
+    let channels = by[0].len();
+    let mut c = 0;
+    while c + LANES <= channels {
+        normalize_some::<LANES>(x, by, c, y);
+        c += LANES;
+    }
+    for c in c..channels {
+        normalize_some::<1>(x, by, c, y);
+    }
+}
+
+/// Channels `c..c + W`, whose numbers stay in registers.
+#[inline(always)]
+fn normalize_some<const W: usize>(x: &[f32], by: [&[f32]; 3], c: usize, y: &mut [f32]) {
+    let channels = by[0].len();
+    let (mean, scale, bias) = (*load::<W>(by[0], c), *load::<W>(by[1], c), *load::<W>(by[2], c));
+    for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+        let mut values = *load::<W>(x, c);
+        for i in 0..W {
+            values[i] = (values[i] - mean[i]) * scale[i] + bias[i];
+        }
+        y[c..c + W].copy_from_slice(&values);
+    }
+}
+
 /// Channels summed at a time, in registers.
 const LANES: usize = 16;
 
@@ -177,12 +209,7 @@ trait Quantity<const K: usize>: Sync {
 
 /// Writes K sums of each channel, one quantity after the other.
 #[inline(always)]
-fn add_all<const K: usize>(
-    quantity: &impl Quantity<K>,
-    pixels: std::ops::Range<usize>,
-    channels: usize,
-    sums: &mut [f64],
-) {
+fn add_all<const K: usize>(quantity: &impl Quantity<K>, pixels: Range<usize>, channels: usize, sums: &mut [f64]) {
     let mut c = 0;
     while c + LANES <= channels {
         add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
@@ -196,7 +223,7 @@ fn add_all<const K: usize>(
 #[inline(always)]
 fn add<const K: usize, const W: usize>(
     quantity: &impl Quantity<K>,
-    pixels: std::ops::Range<usize>,
+    pixels: Range<usize>,
     channels: usize,
     c: usize,
     sums: &mut [f64],

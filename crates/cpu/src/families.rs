@@ -3,11 +3,12 @@
 use stylegan_cpu_kernels::adam::{self, Arenas};
 use stylegan_cpu_kernels::affine::{Affine, affine_resample, affine_resample_transpose};
 use stylegan_cpu_kernels::conv::Conv;
+use stylegan_cpu_kernels::epilogue::{Epilogue, layer_epilogue};
 use stylegan_cpu_kernels::normalize::{self, Image};
 use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use stylegan_cpu_kernels::stddev::{self, Groups};
 use stylegan_cpu_kernels::{elementwise, movement};
-use stylegan_tensor::{AdamStep, AffineResample, Conv2d, Kernel, Result, Upfirdn2d};
+use stylegan_tensor::{AdamStep, AffineResample, Conv2d, Kernel, LayerEpilogue, Result, Upfirdn2d};
 
 use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut};
@@ -134,6 +135,14 @@ impl Launch<'_> {
                 normalize::adain_style_grad(image, g, x, stats, dstyle);
             }
         }
+        Ok(())
+    }
+
+    pub(crate) fn layer_epilogue(&self, p: &LayerEpilogue, y: &mut [SliceMut]) -> Result<()> {
+        let ([x, noise, strength, b, style], [y]) = (self.floats()?, self.floats_mut(y)?);
+        let taps: Vec<f32> = p.taps.iter().map(|&tap| tap as f32).collect();
+        let p = Epilogue { shape: self.sizes(self.shape(0))?, taps: &taps, alpha: p.alpha as f32 };
+        layer_epilogue(&p, x, noise, [strength, b, style], y);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use napi_derive::napi;
 use stylegan_autograd::{Options, Tensor, adam as adam_step, depends_on as has_path, grad as gradients, ops};
-use stylegan_tensor::{AdamStep, AffineResample, Algorithm, Conv2d, Upfirdn2d};
+use stylegan_tensor::{AdamStep, AffineResample, Algorithm, Conv2d, LayerEpilogue, Upfirdn2d};
 
 use crate::device::{dtype_of, sizes};
 use crate::error::{Result, invalid, native};
@@ -265,6 +265,17 @@ pub fn adain(x: Handle, style: Handle) -> Result<Handle> {
     two("adain", [x, style], ops::adain)
 }
 
+/// `operands`: noise, strength, b and style.
+#[napi(catch_unwind)]
+pub fn layer_epilogue(x: Handle, operands: Vec<Handle>, taps: Vec<f64>, alpha: f64) -> Result<Handle> {
+    let op = "layer_epilogue";
+    let operands = get_all(op, &operands)?;
+    let [noise, strength, b, style] = operands.as_slice() else {
+        return Err(invalid("layer_epilogue takes noise, strength, b and style"));
+    };
+    one(op, x, |x| ops::layer_epilogue(x, [noise, strength, b], style, &LayerEpilogue { taps, alpha }))
+}
+
 #[napi(catch_unwind)]
 pub fn minibatch_stddev(x: Handle, group: u32) -> Result<Handle> {
     one("minibatch_stddev", x, |x| ops::minibatch_stddev(x, group as usize))
@@ -276,6 +287,11 @@ pub fn grad(outputs: Vec<Handle>, inputs: Vec<Handle>, create_graph: bool) -> Re
     let (outputs, inputs): (Vec<_>, Vec<_>) = (outputs.iter().collect(), inputs.iter().collect());
     let found = gradients(&outputs, &inputs, Options { create_graph }).map_err(native)?;
     Ok(found.into_iter().map(table::insert).collect())
+}
+
+#[napi(catch_unwind)]
+pub fn is_tracked(x: Handle) -> Result<bool> {
+    Ok(get("is_tracked", x)?.is_tracked())
 }
 
 #[napi(catch_unwind)]

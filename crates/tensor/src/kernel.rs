@@ -109,6 +109,9 @@ pub enum Kernel {
     AdainInputGrad,
     /// `g, x, stats → dstyle [N, 2C]`: `(Σ g·x̂, Σ g)` over H and W.
     AdainStyleGrad,
+    /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C], b [C], style [N, 2C] → y`: all that follows a convolution of the
+    /// synthesis network. See [`LayerEpilogue`].
+    LayerEpilogue(LayerEpilogue),
     /// `x [N, H, W, C] → s [M]`, M = N / group; images m, m + M, m + 2M … are a group: the mean over H, W, C of
     /// `√(σ² + 1e−8)`, σ² the biased variance within the group.
     MinibatchStddev {
@@ -254,6 +257,15 @@ pub struct AffineResample {
     pub reflect: bool,
 }
 
+/// The blur, if there is one, then `NoiseBiasAct`, then `Adain` (official layer_epilogue).
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerEpilogue {
+    /// The separable filter of the blur, of an odd number of taps, with zeros around the image; a single 1 is none.
+    pub taps: Vec<f64>,
+    /// As in `BiasAct`.
+    pub alpha: f64,
+}
+
 /// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.
 ///
 /// `average ← params + (average − params)·average_beta` if there is an average (before the update: the official loop
@@ -276,7 +288,7 @@ pub struct AdamStep {
 
 impl Kernel {
     /// Every kernel's name; the conformance suite must have a case for each.
-    pub const NAMES: [&str; 27] = [
+    pub const NAMES: [&str; 28] = [
         "fill",
         "copy",
         "cast",
@@ -301,6 +313,7 @@ impl Kernel {
         "adain",
         "adain_input_grad",
         "adain_style_grad",
+        "layer_epilogue",
         "minibatch_stddev",
         "minibatch_stddev_grad",
         "adam",
@@ -316,6 +329,7 @@ impl Kernel {
             Self::Matmul { .. } | Self::Conv2dWeightGrad(_) => (&[true, true], false),
             Self::Conv2d(_) | Self::Conv2dTranspose(_) | Self::BiasAct { .. } | Self::Adain => (&[true, false], true),
             Self::NoiseBiasAct { .. } => (&[true, false, false, false], true),
+            Self::LayerEpilogue(_) => (&[true, false, false, false, false], true),
             Self::AdainInputGrad => (&[true, true, false, false], true),
             Self::AdainStyleGrad => (&[true, true, false], false),
             Self::Select
@@ -389,6 +403,7 @@ impl Kernel {
             Self::Adain => "adain",
             Self::AdainInputGrad => "adain_input_grad",
             Self::AdainStyleGrad => "adain_style_grad",
+            Self::LayerEpilogue(_) => "layer_epilogue",
             Self::MinibatchStddev { .. } => "minibatch_stddev",
             Self::MinibatchStddevGrad { .. } => "minibatch_stddev_grad",
             Self::Adam(_) => "adam",
@@ -401,6 +416,14 @@ impl Conv2d {
     /// larger than the padded image.
     pub fn output_size(&self, size: usize, k: usize, before: usize, after: usize) -> Option<usize> {
         (size + before + after).checked_sub(k).map(|room| room / self.stride + 1)
+    }
+}
+
+impl LayerEpilogue {
+    /// The blur, which keeps the size of an image.
+    pub fn blur(&self) -> Option<Upfirdn2d> {
+        let around = (self.taps.len() / 2) as isize;
+        (self.taps != [1.0]).then(|| Upfirdn2d { up: 1, down: 1, taps: self.taps.clone(), padding: [around; 4] })
     }
 }
 

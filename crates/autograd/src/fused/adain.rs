@@ -16,10 +16,7 @@ const EPSILON: f64 = 1e-8;
 /// [`Error::Shape`] if `x` is not `[N, H, W, C]` or `style` not `[N, 2C]`.
 pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
     features("adain", &[x], &[style])?;
-    let [n, _, _, c] = images("adain", x.shape())?;
-    if style.shape() != [n, 2 * c] {
-        return Err(Error::shape("adain", format!("style must be [{n}, {}], got {:?}", 2 * c, style.shape())));
-    }
+    let [n, c] = check_style("adain", x, style)?;
     let device = same_device("adain", &[x, style])?;
     let y = device.empty("adain", x.shape(), x.dtype())?;
     let stats = device.empty("adain", &[n, 2, c], style.dtype())?;
@@ -40,6 +37,15 @@ pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
         define: Box::new(|inputs| composed(&inputs[0], &inputs[1])),
     };
     Ok(Tensor::recorded("adain", device, y, edges, Some(composition)))
+}
+
+/// N and C of x, if the style has the shape that belongs to it.
+pub(super) fn check_style(op: &'static str, x: &Tensor, style: &Tensor) -> Result<[usize; 2]> {
+    let [n, _, _, c] = images(op, x.shape())?;
+    if style.shape() != [n, 2 * c] {
+        return Err(Error::shape(op, format!("style must be [{n}, {}], got {:?}", 2 * c, style.shape())));
+    }
+    Ok([n, c])
 }
 
 /// The definition in ordinary ops.

@@ -15,23 +15,8 @@ use crate::tensor::{Tensor, features, images};
 pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     let op = "noise_bias_act";
     features(op, &[x], &[noise, strength, b])?;
-    let [n, h, w, c] = images(op, x.shape())?;
-    let fits_noise = matches!(noise.shape(), &[m, nh, nw, 1] if (m == n || m == 1) && (nh, nw) == (h, w));
-    let fits = fits_noise && strength.shape() == [c] && b.shape() == [c];
-    if !fits {
-        return Err(Error::shape(
-            op,
-            format!(
-                "x must be [N, H, W, C], noise [N or 1, H, W, 1], strength and b [C], got {:?}, {:?}, {:?}, {:?}",
-                x.shape(),
-                noise.shape(),
-                strength.shape(),
-                b.shape()
-            ),
-        ));
-    }
+    let [n, h, w, c] = check_noise(op, x, [noise, strength, b])?;
     let noise_shape = noise.shape().to_vec();
-    let (c, [n, h, w]) = (strength.len(), [x.shape()[0], x.shape()[1], x.shape()[2]]);
     let noises = noise.shape()[0];
     let terms = [
         Edge::to(x).vjp(|g, _| Ok(g.clone())),
@@ -51,4 +36,23 @@ pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor,
         Edge::to(b).vjp(move |g, _| sum_to(g, &[c])),
     ];
     activated(op, Kernel::NoiseBiasAct { alpha }, &[x, noise, strength, b], terms, alpha)
+}
+
+/// N, H, W and C of x, if the others have the shapes that belong to it.
+pub(super) fn check_noise(op: &'static str, x: &Tensor, [noise, strength, b]: [&Tensor; 3]) -> Result<[usize; 4]> {
+    let [n, h, w, c] = images(op, x.shape())?;
+    let fits_noise = matches!(noise.shape(), &[m, nh, nw, 1] if (m == n || m == 1) && (nh, nw) == (h, w));
+    if fits_noise && strength.shape() == [c] && b.shape() == [c] {
+        return Ok([n, h, w, c]);
+    }
+    Err(Error::shape(
+        op,
+        format!(
+            "x must be [N, H, W, C], noise [N or 1, H, W, 1], strength and b [C], got {:?}, {:?}, {:?}, {:?}",
+            x.shape(),
+            noise.shape(),
+            strength.shape(),
+            b.shape()
+        ),
+    ))
 }

@@ -81,7 +81,7 @@ fn slope_grad(g: &Tensor, y: &Tensor, alpha: f64) -> Result<Tensor> {
     mul(g, &positive)
 }
 
-fn check_slope(op: &'static str, alpha: f64) -> Result<()> {
+pub(crate) fn check_slope(op: &'static str, alpha: f64) -> Result<()> {
     if (0.0..=1.0).contains(&alpha) {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! Memory that grows to the largest size asked for.
 
+use crate::line::{before_line, padded};
 use std::sync::{Mutex, PoisonError};
 
 /// A buffer for each thread that may work on a convolution.
@@ -27,18 +28,21 @@ impl Buffers {
     /// a task that asks for the same buffer.
     pub fn with<R>(&self, work: impl FnOnce(&mut [f32]) -> R) -> R {
         let thread = rayon::current_thread_index().unwrap_or(0) % self.0.len();
-        work(&mut lock(&self.0[thread]))
+        let mut buffer = lock(&self.0[thread]);
+        let first = before_line(&buffer);
+        work(&mut buffer[first..])
     }
 }
 
-/// At least `len` elements of `buffer`.
+/// `len` elements of `buffer`, which begin with a cache line.
 pub(super) fn grow(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
+    if buffer.len() < padded::<f32>(len) {
         // The old one is given back first: nothing of it is needed.
         *buffer = Vec::new();
-        *buffer = vec![0.0; len];
+        *buffer = vec![0.0; padded::<f32>(len)];
     }
-    &mut buffer[..len]
+    let first = before_line(buffer);
+    &mut buffer[first..first + len]
 }
 
 /// A panic elsewhere leaves numbers without meaning, which is what a buffer holds anyway.

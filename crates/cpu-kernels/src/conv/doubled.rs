@@ -9,7 +9,9 @@
 use super::buffers::Buffers;
 use super::geometry::Conv;
 use super::winograd::GAP;
-use crate::matmul::{BAND, Matrix, PANEL, product};
+use crate::matmul::{BAND, product};
+use crate::matrix::Matrix;
+use crate::panel::PANEL;
 use crate::parallel::{Shared, simd};
 use rayon::prelude::*;
 

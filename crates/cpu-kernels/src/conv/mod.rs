@@ -52,7 +52,7 @@ pub fn conv2d(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
     }
-    let Scratch { large, cache, buffers, .. } = scratch;
+    let Scratch { large, tiles, cache, buffers, .. } = scratch;
     // Few pixels: the weights are read from memory for them alone.
     let product = [g.n * g.oh * g.ow, g.kh * g.kw * g.c, g.o];
     if algorithm == Algorithm::Im2col && has_few_rows(product) {
@@ -74,7 +74,7 @@ pub fn conv2d(
     } else {
         w
     };
-    run(&passes, algorithm, x, weights, y, g.oh, accumulate, buffers);
+    run(&passes, algorithm, x, weights, y, g.oh, accumulate, tiles, buffers);
 }
 
 /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`, the adjoint of [`conv2d`] in x, added to x if `accumulate`.
@@ -108,7 +108,7 @@ pub fn conv2d_transpose(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, large, cache, buffers, .. } = scratch;
+    let Scratch { weights, large, tiles, cache, buffers } = scratch;
     let (passes, places) = g.phases();
     let transformed_len = transformed_len(&passes, algorithm);
     let weights = if transformed_len > 0 {
@@ -121,7 +121,7 @@ pub fn conv2d_transpose(
     } else {
         cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };
-    run(&passes, algorithm, y, weights, x, g.h, accumulate, buffers);
+    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers);
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.
@@ -187,6 +187,7 @@ fn run(
     out: &mut [f32],
     height: usize,
     accumulate: bool,
+    tiles: &mut Vec<f32>,
     buffers: &mut Buffers,
 ) {
     let mut rest = weights;
@@ -204,6 +205,14 @@ fn run(
     let Pass { step, pitch, o, .. } = passes[0].0;
     let (line, image) = (pitch * o, height * pitch * o);
     if out.is_empty() {
+        return;
+    }
+    if Winograd::new(&passes[0].0, algorithm).is_some_and(|winograd| winograd.has_many_weights()) {
+        for (pass, weights) in passes {
+            let winograd = Winograd::new(pass, algorithm).expect("the phases of a kernel have one size");
+            let size = [out.len() / image, height];
+            winograd.run_by_panel(x, weights, out, size, accumulate, tiles, buffers);
+        }
         return;
     }
     // The pass with the most taps decides how large tiles are.

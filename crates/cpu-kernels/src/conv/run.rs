@@ -3,7 +3,8 @@
 use super::direct;
 use super::pass::{Pass, Target, Tile};
 use super::winograd::{SIDE, Winograd};
-use crate::matmul::{Matrix, product, unpacked_product};
+use crate::matmul::{product, unpacked_product};
+use crate::matrix::Matrix;
 use stylegan_tensor::Algorithm;
 
 impl Pass {

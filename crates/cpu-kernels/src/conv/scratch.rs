@@ -10,6 +10,8 @@ pub struct Scratch {
     pub(super) weights: Vec<f32>,
     /// Weights in Winograd's form, or partial sums of a weight gradient.
     pub(super) large: Vec<f32>,
+    /// Tiles in Winograd's form that all threads share.
+    pub(super) tiles: Vec<f32>,
     /// What was made of weights that do not change.
     pub(super) cache: WeightCache,
     /// One buffer a thread.
@@ -35,6 +37,7 @@ impl Scratch {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        4 * (self.weights.capacity() + self.large.capacity() + self.buffers.capacity() + self.cache.len())
+        let shared = self.weights.capacity() + self.large.capacity() + self.tiles.capacity();
+        4 * (shared + self.buffers.capacity() + self.cache.len())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::buffers::grow;
 use super::geometry::Conv;
+use crate::line::before_line;
 use std::collections::HashMap;
 use std::ops::Range;
 use stylegan_tensor::Algorithm;
@@ -58,11 +59,12 @@ impl WeightCache {
             make(out);
             return out;
         }
-        self.made.entry((range(weights), what, form(g))).or_insert_with(|| {
-            let mut out = vec![0.0; len];
-            make(&mut out);
+        let made = self.made.entry((range(weights), what, form(g))).or_insert_with(|| {
+            let mut out = Vec::new();
+            make(grow(&mut out, len));
             out
-        })
+        });
+        &made[before_line(made)..][..len]
     }
 
     /// What `make` makes once of weights that do not change, if anything.

@@ -5,6 +5,7 @@
 mod factors;
 mod line;
 mod matrices;
+mod panels;
 mod weight_grad;
 
 pub(super) use line::Line;
@@ -14,7 +15,9 @@ pub(super) use weight_grad::weight_grad;
 use super::pass::{Pass, Target, Tile};
 use crate::bf16;
 use crate::isa::arch;
-use crate::matmul::{Matrix, PANEL, product};
+use crate::matmul::product;
+use crate::matrix::Matrix;
+use crate::panel::PANEL;
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
 use matrices::{Lanes, Matrices, Two};
@@ -147,23 +150,39 @@ impl Winograd {
             // SAFETY: `tiles` holds `planes` planes of `count` rows of `words` elements, and index < count.
             unsafe { self.transform_input(x, at, 0..depth, &place, read, index, false) };
         }
-        // Results of one panel stay in the cache until they are transformed back.
+        let places: Vec<_> = self.places(tile).collect();
+        let tiles = Tiles { places: &places, values: tiles, plane: read, first: 0 };
+        let len = to.data.len();
+        let to = Place { data: &Shared(to.data.as_mut_ptr()), len, rows: to.rows, tile, accumulate: to.accumulate };
         for first in (0..o).step_by(PANEL) {
-            let (start, width) = self.panel(first);
-            let written = self.plane(count, width);
-            for point in 0..self.planes() {
-                let a = &tiles[point * read..][..read];
-                let b = &weights[point * (words * o + GAP) + start..][..words * width];
-                let y = &mut results[point * written..][..written];
-                for i in (0..count).step_by(BAND) {
-                    let size = [BAND.min(count - i), words, width];
-                    let [a, b] = [Matrix::rows(&a[i * words..], words), Matrix::rows(b, width)];
-                    self.product(size, a, b, &mut y[i * width..], width, false);
-                }
-            }
-            let channels = [first, width];
-            self.dispatch(Output { winograd: self, results: &*results, plane: written, channels, tile, to: &mut *to });
+            // SAFETY: the place is borrowed from `to`, of which nobody else has a part.
+            unsafe { self.multiply(&tiles, weights, first, &to, results) };
         }
+    }
+
+    /// The results of some tiles for the panel of outputs that begins with `first`; those of all points stay in the cache until
+    /// they are transformed back.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else reads or writes the panel's channels of these tiles' results.
+    unsafe fn multiply(&self, tiles: &Tiles, weights: &[f32], first: usize, to: &Place, results: &mut [f32]) {
+        let (start, width) = self.panel(first);
+        let words = self.words(self.depth());
+        let count = tiles.places.len();
+        let written = self.plane(count, width);
+        for point in 0..self.planes() {
+            let a = &tiles.values[point * tiles.plane..][..tiles.plane];
+            let b = &weights[point * (words * self.pass.o + GAP) + start..][..words * width];
+            let y = &mut results[point * written..][..written];
+            for i in (0..count).step_by(BAND) {
+                let size = [BAND.min(count - i), words, width];
+                let [a, b] = [Matrix::rows(&a[(tiles.first + i) * words..], words), Matrix::rows(b, width)];
+                self.product(size, a, b, &mut y[i * width..], width, false);
+            }
+        }
+        let (places, channels) = (tiles.places, [first, width]);
+        self.dispatch(Output { winograd: self, results, plane: written, channels, places, to });
     }
 
     /// Tiles of 4×4 results.
@@ -355,23 +374,42 @@ impl Transform for Input<'_> {
     }
 }
 
-struct Output<'a, 'b> {
+/// Transformed tiles.
+struct Tiles<'a> {
+    places: &'a [[usize; 3]],
+    values: &'a [f32],
+    /// Elements between the planes of two points.
+    plane: usize,
+    /// The row of the planes with which they begin.
+    first: usize,
+}
+
+/// Where the results of a tile's places go: parts of images, of `rows` rows each.
+struct Place<'a> {
+    data: &'a Shared<f32>,
+    len: usize,
+    rows: usize,
+    tile: Tile,
+    accumulate: bool,
+}
+
+struct Output<'a> {
     winograd: &'a Winograd,
     results: &'a [f32],
     plane: usize,
     /// The first of the results' channels, and their number.
     channels: [usize; 2],
-    tile: Tile,
-    to: &'a mut Target<'b>,
+    places: &'a [[usize; 3]],
+    to: &'a Place<'a>,
 }
 
-impl Transform for Output<'_, '_> {
+impl Transform for Output<'_> {
     #[inline(always)]
     fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { winograd, results, plane, channels: [channel, width], tile, to } = self;
-        let Pass { o, ow, step, first, pitch, .. } = winograd.pass;
+        let Self { winograd, results, plane, channels: [channel, width], places, to } = self;
+        let (Pass { o, ow, step, first, pitch, .. }, tile) = (winograd.pass, to.tile);
         let zero = Lanes::zero(simd);
-        for (index, [image, row, column]) in winograd.places(tile).enumerate() {
+        for (index, &[image, row, column]) in places.iter().enumerate() {
             let (image, row) = (image - tile.image, row - tile.row);
             let (rows, columns) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
             for lane in (0..width).step_by(S::F32_LANES) {
@@ -382,7 +420,9 @@ impl Transform for Output<'_, '_> {
                     store(p, q, value) if p < rows && q < columns {
                         let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
                         let place = (line + (column + q) * step) * o + channel + lane;
-                        let place = &mut to.data[place..][..count];
+                        assert!(place + count <= to.len, "a result lies inside of its image");
+                        // SAFETY: it does, and belongs to this task alone, by the promise of `multiply`.
+                        let place = unsafe { std::slice::from_raw_parts_mut(to.data.0.add(place), count) };
                         let value = if to.accumulate { value + Lanes::load(simd, place) } else { value };
                         value.store(place);
                     }

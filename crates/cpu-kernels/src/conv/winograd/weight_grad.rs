@@ -6,7 +6,7 @@ use super::{GAP, PANEL, Transform, Winograd, both_axes};
 use crate::conv::buffers::grow;
 use crate::conv::pass::{Pass, Tile};
 use crate::conv::scratch::Scratch;
-use crate::matmul::Matrix;
+use crate::matrix::Matrix;
 use crate::parallel::Shared;
 use pulp::Simd;
 use rayon::prelude::*;

@@ -1,0 +1,110 @@
+//! Winograd's convolution where the transformed weights are too many for the caches: its tasks are panels of outputs, so that they
+//! come from memory once for many tiles, and not once for each band of them.
+
+use super::{BAND, PANEL, Place, Tiles, Winograd};
+use crate::conv::buffers::{Buffers, grow};
+use crate::conv::pass::Tile;
+use crate::parallel::Shared;
+use rayon::prelude::*;
+
+/// Elements of transformed weights from which on this is faster: 16 MiB, half of the last cache.
+const MANY: usize = 1 << 22;
+/// Elements that the transforms of all tiles of a chunk may have: they stay in the last cache, beside a panel's weights.
+const TRANSFORMS: usize = 1 << 21;
+
+impl Winograd {
+    /// Whether the weights are so many.
+    pub fn has_many_weights(&self) -> bool {
+        self.weights_len() >= MANY
+    }
+
+    /// Computes the pass for `n` images of `height` rows; `weights` are transformed.
+    #[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
+    pub fn run_by_panel(
+        &self,
+        x: &[f32],
+        weights: &[f32],
+        out: &mut [f32],
+        [n, height]: [usize; 2],
+        accumulate: bool,
+        tiles: &mut Vec<f32>,
+        buffers: &mut Buffers,
+    ) {
+        let rows = height.saturating_sub(self.pass.first[0]).div_ceil(self.pass.step);
+        let tile = Tile { image: 0, images: n, row: 0, rows };
+        let places: Vec<_> = self.places(tile).collect();
+        let words = self.words(self.depth());
+        let most = (TRANSFORMS / (self.planes() * words)).next_multiple_of(BAND).min(places.len());
+        let transforms = grow(tiles, self.planes() * self.plane(most, words));
+        buffers.reserve(self.planes() * self.plane(BAND, PANEL));
+        let buffers = &*buffers;
+        let to = Place { data: &Shared(out.as_mut_ptr()), len: out.len(), rows: height, tile, accumulate };
+        for places in places.chunks(most.max(1)) {
+            let plane = self.plane(places.len(), words);
+            let place = Shared(transforms.as_mut_ptr());
+            places.par_iter().enumerate().with_min_len(2).for_each(|(index, &at)| {
+                // SAFETY: `transforms` holds `planes` planes of `most` rows of `words` elements, and index < most.
+                unsafe { self.transform_input(x, at, 0..self.depth(), &place, plane, index, false) };
+            });
+            let bands = places.len().div_ceil(BAND);
+            let values = &*transforms;
+            (0..self.pass.o.div_ceil(PANEL) * bands).into_par_iter().with_max_len(1).for_each(|task| {
+                let first = task % bands * BAND;
+                let tiles = Tiles { places: &places[first..places.len().min(first + BAND)], values, plane, first };
+                // SAFETY: each task has tiles and channels of its own.
+                buffers.with(|results| unsafe { self.multiply(&tiles, weights, task / bands * PANEL, &to, results) });
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conv::geometry::Conv;
+    use crate::conv::pass::Target;
+    use stylegan_tensor::Algorithm;
+
+    fn numbers(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|at| ((at * 7919 + seed) % 1999) as f32 / 1000.0 - 1.0).collect()
+    }
+
+    /// More tiles than a chunk of these depths holds do not fit a test; bands and panels that are not full do.
+    #[test]
+    fn panels_have_the_bits_of_bands_on_every_number_of_threads() {
+        for (k, stride, n, h, w, c, o) in [(3, 1, 2, 30, 21, 20, 100), (4, 2, 3, 22, 34, 5, 64), (3, 1, 1, 3, 5, 3, 70)]
+        {
+            let (oh, ow) = ((h + 2 - k) / stride + 1, (w + 2 - k) / stride + 1);
+            let g = Conv { n, h, w, c, kh: k, kw: k, o, oh, ow, stride, padding: [1; 4] };
+            // The convolution, and the phases of its adjoint.
+            let forward = (g.pass(), n * h * w * c, n * oh * ow * o, oh);
+            let phases = g.phases().0.into_iter().map(|pass| (pass, n * oh * ow * o, n * h * w * c, h));
+            for (pass, from, to, height) in [forward].into_iter().chain(phases) {
+                let winograd = Winograd::new(&pass, Algorithm::Winograd).expect("it has this form");
+                let (x, raw) = (numbers(from, 1), numbers(k * k * c * o / pass.step.pow(2), 2));
+                let mut weights = vec![0.0; winograd.weights_len()];
+                winograd.transform_weights(&raw, &mut weights);
+                for accumulate in [false, true] {
+                    let start = numbers(to, 3);
+                    let mut expected = start.clone();
+                    let rows = (height - pass.first[0]).div_ceil(pass.step);
+                    let tile = Tile { image: 0, images: n, row: 0, rows };
+                    let tiles = winograd.places(tile).count();
+                    let mut to = Target { data: &mut expected, rows: height, accumulate };
+                    winograd.run(&x, &weights, tile, &mut to, &mut vec![0.0; winograd.workspace(tiles)]);
+                    for threads in [1, 2, 3] {
+                        let mut found = start.clone();
+                        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool starts");
+                        pool.install(|| {
+                            let (mut tiles, mut buffers) = (Vec::new(), Buffers::default());
+                            let size = [n, height];
+                            winograd.run_by_panel(&x, &weights, &mut found, size, accumulate, &mut tiles, &mut buffers);
+                        });
+                        let is_same = found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
+                        assert!(is_same, "{pass:?} on {threads} threads, accumulate {accumulate}");
+                    }
+                }
+            }
+        }
+    }
+}
