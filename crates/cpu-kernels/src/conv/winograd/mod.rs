@@ -264,18 +264,22 @@ macro_rules! both_axes {
 }
 pub(super) use both_axes;
 
-/// Asks for a part of the next tile: its pixels lie too far apart for the machine to foresee.
+/// Asks for a part of one of the next tiles, to read or to write it: its pixels lie too far apart for the machine to foresee.
 #[inline(always)]
-fn prefetch(x: &[f32], at: usize) {
+fn prefetch<const WRITE: bool>(x: *const f32, at: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing; any address is allowed.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch(x.as_ptr().wrapping_add(at).cast(), _MM_HINT_T0);
+        use std::arch::x86_64::{_MM_HINT_ET0, _MM_HINT_T0, _mm_prefetch};
+        let at = x.wrapping_add(at).cast();
+        if WRITE { _mm_prefetch(at, _MM_HINT_ET0) } else { _mm_prefetch(at, _MM_HINT_T0) }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (x, at);
 }
+
+/// Results of how many tiles later are asked for.
+const AHEAD: usize = 2;
 
 struct Weights<'a> {
     winograd: &'a Winograd,
@@ -352,7 +356,7 @@ impl Transform for Input<'_> {
                             zero
                         } else {
                             if j >= P - SIDE {
-                                prefetch(x, pixel + lane + SIDE * stride * c);
+                                prefetch::<false>(x.as_ptr(), pixel + lane + SIDE * stride * c);
                             }
                             Lanes::load(simd, &x[pixel + lane..][..count])
                         }
@@ -410,6 +414,18 @@ impl Transform for Output<'_> {
         let (Pass { o, ow, step, first, pitch, .. }, tile) = (winograd.pass, to.tile);
         let zero = Lanes::zero(simd);
         for (index, &[image, row, column]) in places.iter().enumerate() {
+            if let Some(&[image, row, column]) = places.get(index + AHEAD) {
+                let (image, row) = (image - tile.image, row - tile.row);
+                for p in 0..SIDE {
+                    let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
+                    let at = (line + column * step) * o + channel;
+                    for q in 0..SIDE {
+                        for lane in (0..width).step_by(S::F32_LANES) {
+                            prefetch::<true>(to.data.0, at + q * step * o + lane);
+                        }
+                    }
+                }
+            }
             let (image, row) = (image - tile.image, row - tile.row);
             let (rows, columns) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
             for lane in (0..width).step_by(S::F32_LANES) {

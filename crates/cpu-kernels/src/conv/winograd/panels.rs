@@ -7,10 +7,10 @@ use crate::conv::pass::Tile;
 use crate::parallel::Shared;
 use rayon::prelude::*;
 
-/// Elements of transformed weights from which on this is faster: 16 MiB, half of the last cache.
-const MANY: usize = 1 << 22;
-/// Elements that the transforms of all tiles of a chunk may have: they stay in the last cache, beside a panel's weights.
-const TRANSFORMS: usize = 1 << 21;
+/// Elements of transformed weights from which on this is faster: they are more than the second cache holds.
+const MANY: usize = 1 << 20;
+/// Elements that the transforms of the tiles of a chunk take, if a band does not take more.
+const TRANSFORMS: usize = 1 << 19;
 
 impl Winograd {
     /// Whether the weights are so many.

@@ -111,9 +111,8 @@ pub(in crate::conv) fn weight_grad(
                 for point in 0..winograd.planes() {
                     let a = Matrix::rows(&inputs[point * planes[0]..], rows.len()).transposed();
                     let sums = &mut sums[point * plan.plane..][..plan.plane];
-                    let panel = if winograd.bf16 { PANEL } else { columns.len() };
-                    for first in (0..columns.len()).step_by(panel) {
-                        let width = panel.min(columns.len() - first);
+                    for first in (0..columns.len()).step_by(PANEL) {
+                        let width = PANEL.min(columns.len() - first);
                         let b = Matrix::rows(&grads[point * planes[1] + first * most..], width);
                         let size = [rows.len(), winograd.words(places.len()), width];
                         winograd.product(size, a, b, &mut sums[first..], plan.block[1], index > 0);
@@ -130,7 +129,7 @@ pub(in crate::conv) fn weight_grad(
 }
 
 /// `A y Aᵀ` of a tile of a gradient: the adjoint of the last transform. It is row `index` of a matrix at `point · plane`, where
-/// `to` has room for it; pairs are stored in panels of `most` rows.
+/// `to` has room for it, which is stored in panels of `most` rows.
 struct OutputGrad<'a> {
     winograd: &'a Winograd,
     y: &'a [f32],
@@ -154,9 +153,8 @@ impl Transform for OutputGrad<'_> {
             let count = S::F32_LANES.min(columns.end - lane);
             let at = lane - columns.start;
             let (line, odd) = if K::PAIRED { (index / 2, index % 2 == 1) } else { (index, false) };
-            let panel = if K::PAIRED { PANEL } else { columns.len() };
-            let first = at / panel * panel;
-            let first = first * most + line * panel.min(columns.len() - first) + at - first;
+            let first = at / PANEL * PANEL;
+            let first = first * most + line * PANEL.min(columns.len() - first) + at - first;
             both_axes!(
                 F::output_grad::<S>, SIDE, P, zero,
                 load(i, j) if row + i < height && column + j < ow {
