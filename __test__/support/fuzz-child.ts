@@ -161,7 +161,7 @@ const ops: Record<string, () => unknown> = {
   noiseBiasAct: () => tensor().noiseBiasAct(tensor(), tensor(), tensor(), value()),
   adain: () => tensor().adain(tensor()),
   layerEpilogue: () =>
-    tensor().layerEpilogue([tensor(), tensor(), tensor(), tensor()], { taps: some(5, value), alpha: value() }),
+    tensor().layerEpilogue([tensor(), tensor(), tensor(), tensor()], { blur: some(4, value), alpha: value() }),
   minibatchStddev: () => tensor().minibatchStddev(size()),
   assign: () => tensor().assign(tensor()),
   concat: () => api.concat(chance(0.9) ? some(3, tensor) : (pick(wrong) as any), size()),

@@ -556,15 +556,15 @@ export class Tensor {
     return this.#with(style, native.adain)
   }
   /**
-   * What follows a convolution of the synthesis network: the blur with an odd number of `taps`, where a single 1 is none, then
-   * `noiseBiasAct`, then `adain`. One kernel where nothing is recorded.
+   * What follows a convolution of the synthesis network: the blur with three taps, if there is one, then `noiseBiasAct`, then
+   * `adain`. One kernel where nothing is recorded.
    */
   layerEpilogue(
     operands: readonly [noise: Tensor, strength: Tensor, b: Tensor, style: Tensor],
-    { taps = [1], alpha }: { taps?: readonly number[]; alpha: number },
+    { blur = [], alpha }: { blur?: readonly number[]; alpha: number },
   ): Tensor {
     const handles = operands.map(Tensor.handle)
-    return this.#op((x) => native.layerEpilogue(x, handles, [...taps], number('layer_epilogue', alpha)))
+    return this.#op((x) => native.layerEpilogue(x, handles, [...blur], number('layer_epilogue', alpha)))
   }
   /** How much the images of a group differ: `[N / group]`; images m, m + M, m + 2M … are a group. */
   minibatchStddev(group: number): Tensor {

@@ -181,7 +181,7 @@ export function epilogue(
       // Gradients need what lies between; GPUs would compute the same three kernels, and keep what lies between in f32.
       const isOne = !style.isTracked && own === epsilon && x.device.name === 'cpu'
       if (!isOne) return [blurred().noiseBiasAct(noise, strength, bias, slope), false] as const
-      const options = { taps: isBlurred ? blurTaps : [1], alpha: slope }
+      const options = { blur: isBlurred ? blurTaps : [], alpha: slope }
       return [x.layerEpilogue([noise, strength, bias, style], options), true] as const
     })
     const normalised = () => (own === epsilon ? result.adain(style) : adain(result, style, own))

@@ -199,17 +199,16 @@ fn convolutional() -> Vec<Case> {
             ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 1.0)
         }),
         case("adain", &[&[2, 3, 2, 2], &[2, 4]], wide, |x| ops::adain(&x[0], &x[1])),
-        case("layer_epilogue", &[&[2, 3, 3, 2], &[2, 3, 3, 1], &[2], &[2], &[2, 4]], wide, |x| epilogue(x, &[1.0])),
+        case("layer_epilogue", &[&[2, 3, 3, 2], &[2, 3, 3, 1], &[2], &[2], &[2, 4]], wide, |x| epilogue(x, None)),
         case("layer_epilogue", &[&[1, 3, 4, 2], &[1, 3, 4, 1], &[2], &[2], &[1, 4]], wide, |x| {
-            epilogue(x, &[-0.5, 1.0, 0.25])
+            epilogue(x, Some([-0.5, 1.0, 0.25]))
         }),
         case("minibatch_stddev", &[&[4, 2, 1, 2]], wide, |x| ops::minibatch_stddev(&x[0], 2)),
     ]
 }
 
-fn epilogue(x: &[Tensor], taps: &[f64]) -> Result<Tensor> {
-    let p = LayerEpilogue { taps: taps.to_vec(), alpha: 0.2 };
-    ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], &p)
+fn epilogue(x: &[Tensor], blur: Option<[f64; 3]>) -> Result<Tensor> {
+    ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], LayerEpilogue { blur, alpha: 0.2 })
 }
 
 /// Both orders on the plain reference and behind the lazy queue of the test device.

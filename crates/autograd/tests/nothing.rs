@@ -27,8 +27,8 @@ fn blur() -> Upfirdn2d {
 }
 
 fn epilogue(x: &[Tensor]) -> Result<Tensor> {
-    let p = LayerEpilogue { taps: vec![0.25, 0.5, 0.25], alpha: 0.2 };
-    ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], &p)
+    let p = LayerEpilogue { blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
+    ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], p)
 }
 
 /// An op, the shapes of its operands, the shape of its result.

@@ -84,7 +84,7 @@ pub fn noise_bias_act(x: &[f32], noise: &[f32], [strength, b]: [&[f32]; 2], alph
 }
 
 #[inline(always)]
-fn leaky_relu(v: f32, alpha: f32) -> f32 {
+pub(crate) fn leaky_relu(v: f32, alpha: f32) -> f32 {
     if v >= 0.0 { v } else { alpha * v }
 }
 

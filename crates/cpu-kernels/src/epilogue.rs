@@ -6,18 +6,17 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::elementwise::pixels;
-use crate::normalize::{Image, normalize};
+use crate::elementwise::leaky_relu;
+use crate::normalize::Image;
 use crate::parallel::{BLOCK, is_large, pieces, simd};
-use crate::resample::{Plan, Resample};
 
 /// Geometry and constants.
 #[derive(Clone, Copy, Debug)]
-pub struct Epilogue<'a> {
+pub struct Epilogue {
     /// N, H, W, C of x and y.
     pub shape: [usize; 4],
-    /// The filter of the blur, along both axes; a single 1 is none.
-    pub taps: &'a [f32],
+    /// The filter of the blur, along both axes.
+    pub blur: Option<[f32; 3]>,
     /// Slope of the activation below 0.
     pub alpha: f32,
 }
@@ -26,31 +25,20 @@ pub struct Epilogue<'a> {
 ///
 /// [`noise_bias_act`]: crate::elementwise::noise_bias_act
 /// [`adain`]: crate::normalize::adain
-pub fn layer_epilogue(p: &Epilogue, x: &[f32], noise: &[f32], [strength, b, style]: [&[f32]; 3], y: &mut [f32]) {
+pub fn layer_epilogue(p: Epilogue, x: &[f32], noise: &[f32], [strength, b, style]: [&[f32]; 3], y: &mut [f32]) {
     let [_, h, w, c] = p.shape;
     if y.is_empty() {
         return;
     }
-    let around = (p.taps.len() / 2) as isize;
-    let blur = Resample { shape: p.shape, out: [h, w], up: 1, down: 1, taps: p.taps, before: [around; 2] };
-    let blur = (p.taps != [1.0]).then(|| Plan::new(&blur));
     let image = Image { pixels: h * w, channels: c };
     let block = (BLOCK / (w * c)).max(1) * w;
+    let input = Input { p, x, noise, strength, b };
     let epilogue = |n: usize, y: &mut [f32]| {
         // The activated values of some whole rows.
-        let activated = |rows: Range<usize>, then: &mut dyn FnMut(&[f32])| {
-            with_blocks(rows.len() * c, |blurred, activated| {
-                let first = n * h * w + rows.start;
-                let x = match &blur {
-                    None => &x[first * c..],
-                    Some(plan) => {
-                        plan.write(x, first / w, blurred);
-                        blurred
-                    }
-                };
-                let operands = [strength, b];
-                simd!(|| pixels::<true>(x, noise, first % noise.len(), operands, p.alpha, &mut *activated));
-                then(activated);
+        let activated = |pixels: Range<usize>, then: &mut dyn FnMut(&[f32])| {
+            with_block(pixels.len() * c, |block| {
+                simd!(|| input.activate::<false>(n * h * w + pixels.start, NOTHING, &mut *block));
+                then(block);
             });
         };
         let [mut mean, mut rsqrt] = [(); 2].map(|()| vec![0.0; c]);
@@ -58,8 +46,7 @@ pub fn layer_epilogue(p: &Epilogue, x: &[f32], noise: &[f32], [strength, b, styl
         let [scale, bias] = &image.style(style, n, &rsqrt);
         let cost = y.len();
         pieces(y, block * c, cost, |start, y| {
-            let rows = start / c..(start + y.len()) / c;
-            activated(rows, &mut |x| simd!(|| normalize(x, [&mean, scale, bias], y)));
+            simd!(|| input.activate::<true>(n * h * w + start / c, [&mean, scale, bias], y));
         });
     };
     if is_large(x.len()) {
@@ -69,16 +56,113 @@ pub fn layer_epilogue(p: &Epilogue, x: &[f32], noise: &[f32], [strength, b, styl
     }
 }
 
-/// Calls `f` with two blocks of this thread's memory.
-fn with_blocks(len: usize, f: impl FnOnce(&mut [f32], &mut [f32])) {
+/// Calls `f` with a block of this thread's memory.
+fn with_block(len: usize, f: impl FnOnce(&mut [f32])) {
     thread_local! {
-        static BLOCKS: RefCell<[Vec<f32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+        static BLOCK: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
     }
-    BLOCKS.with_borrow_mut(|blocks| {
-        let [a, b] = blocks.each_mut().map(|block| {
-            block.resize(block.len().max(len), 0.0);
-            &mut block[..len]
-        });
-        f(a, b);
+    BLOCK.with_borrow_mut(|block| {
+        block.resize(block.len().max(len), 0.0);
+        f(&mut block[..len]);
     });
+}
+
+/// For values that are not normalised.
+const NOTHING: [&[f32]; 3] = [&[]; 3];
+
+struct Input<'a> {
+    p: Epilogue,
+    x: &'a [f32],
+    noise: &'a [f32],
+    strength: &'a [f32],
+    b: &'a [f32],
+}
+
+impl Input<'_> {
+    /// Activated whole rows, which begin with pixel `first`, counted through all images; normalised `by` a mean, a scale and a bias
+    /// if `NORMAL`.
+    #[inline(always)]
+    fn activate<const NORMAL: bool>(&self, first: usize, by: [&[f32]; 3], y: &mut [f32]) {
+        let channels = self.p.shape[3];
+        let mut c = 0;
+        while c + LANES <= channels {
+            self.some_channels::<NORMAL, LANES>(first, by, c, y);
+            c += LANES;
+        }
+        for c in c..channels {
+            self.some_channels::<NORMAL, 1>(first, by, c, y);
+        }
+    }
+
+    /// Channels `c..c + W` of [`Self::activate`]. A row's three columns stay in registers.
+    #[inline(always)]
+    fn some_channels<const NORMAL: bool, const W: usize>(
+        &self,
+        first: usize,
+        by: [&[f32]; 3],
+        c: usize,
+        y: &mut [f32],
+    ) {
+        let Self { p: Epilogue { shape: [_, h, w, channels], alpha, blur }, x, noise, .. } = *self;
+        let (strength, b) = (some::<W>(self.strength, c), some::<W>(self.b, c));
+        let [mut mean, mut scale, mut bias] = [[0.0; W]; 3];
+        if NORMAL {
+            (mean, scale, bias) = (some(by[0], c), some(by[1], c), some(by[2], c));
+        }
+        let taps = blur.unwrap_or([0.0, 1.0, 0.0]);
+        for (row, y) in y.chunks_exact_mut(w * channels).enumerate() {
+            let pixel = first + row * w;
+            let i = pixel / w % h;
+            let noise = &noise[pixel % noise.len()..][..w];
+            // The rows above, here and below.
+            let row = |pixel: usize| &x[pixel * channels..][..w * channels];
+            let rows = [(i > 0).then(|| row(pixel - w)), Some(row(pixel)), (i + 1 < h).then(|| row(pixel + w))];
+            let [mut before, mut here] = [[0.0; W], [0.0; W]];
+            if blur.is_some() {
+                here = column(taps, rows, c);
+            }
+            for j in 0..w {
+                let mut values = [0.0; W];
+                if blur.is_some() {
+                    let behind = if j + 1 < w { column(taps, rows, (j + 1) * channels + c) } else { [0.0; W] };
+                    for k in 0..W {
+                        values[k] = taps[0] * before[k] + taps[1] * here[k] + taps[2] * behind[k];
+                    }
+                    (before, here) = (here, behind);
+                } else {
+                    values = some(x, (pixel + j) * channels + c);
+                }
+                for k in 0..W {
+                    values[k] = leaky_relu(values[k] + noise[j] * strength[k] + b[k], alpha);
+                    if NORMAL {
+                        values[k] = (values[k] - mean[k]) * scale[k] + bias[k];
+                    }
+                }
+                y[j * channels + c..][..W].copy_from_slice(&values);
+            }
+        }
+    }
+}
+
+/// Channels of a register.
+const LANES: usize = 16;
+
+#[inline(always)]
+fn some<const W: usize>(x: &[f32], at: usize) -> [f32; W] {
+    *x[at..].first_chunk().expect("the elements lie inside")
+}
+
+/// A pixel blurred along its column, in the order of [`upfirdn2d`](crate::resample::upfirdn2d).
+#[inline(always)]
+fn column<const W: usize>(taps: [f32; 3], rows: [Option<&[f32]>; 3], at: usize) -> [f32; W] {
+    let mut sum = [0.0; W];
+    for t in 0..3 {
+        if let Some(row) = rows[t] {
+            let x = some::<W>(row, at);
+            for k in 0..W {
+                sum[k] += taps[t] * x[k];
+            }
+        }
+    }
+    sum
 }

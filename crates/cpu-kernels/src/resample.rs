@@ -25,54 +25,32 @@ pub struct Resample<'a> {
 
 /// `x [N, H, W, C] → y [N, H', W', C]`: each row of y is a sum of rows of x, filtered along its width.
 pub fn upfirdn2d(p: &Resample, x: &[f32], y: &mut [f32]) {
-    let (c, [_, ow]) = (p.shape[3], p.out);
+    let [_, h, w, c] = p.shape;
+    let [oh, ow] = p.out;
     if y.is_empty() {
         return;
     }
-    let plan = Plan::new(p);
+    let rows = Sums::new(p, h, oh, p.before[0]);
+    let columns = Sums::new(p, w, ow, p.before[1]);
     if c >= WIDE {
-        return by_pixel(p, &plan.rows, &plan.columns, x, y);
+        return by_pixel(p, &rows, &columns, x, y);
     }
+    // All pixels of a row are one sum of shifted rows; with a change of scale, those of each phase are. Where pixels have many
+    // channels, sums of single pixels are as fast.
+    let flat = Flat::new(p);
+    let is_flat = (p.up == 1 || p.down == 1) && (c < FEW || p.up == p.down);
     let share = (BLOCK / (ow * c)).max(1);
     let cost = x.len() + y.len();
-    pieces(y, share * ow * c, cost, |start, y| plan.write(x, start / (ow * c), y));
-}
-
-/// What rows of y are made of.
-pub(crate) struct Plan<'a> {
-    p: &'a Resample<'a>,
-    rows: Sums,
-    columns: Sums,
-    flat: Flat,
-    /// All pixels of a row are one sum of shifted rows; with a change of scale, those of each phase are. Where pixels have many
-    /// channels, sums of single pixels are as fast.
-    is_flat: bool,
-}
-
-impl<'a> Plan<'a> {
-    pub(crate) fn new(p: &'a Resample<'a>) -> Self {
-        let ([_, h, w, c], [oh, ow]) = (p.shape, p.out);
-        Self {
-            p,
-            rows: Sums::new(p, h, oh, p.before[0]),
-            columns: Sums::new(p, w, ow, p.before[1]),
-            flat: Flat::new(p),
-            is_flat: (p.up == 1 || p.down == 1) && (c < FEW || p.up == p.down),
-        }
-    }
-
-    /// Rows of y from row `first` on, counted through all images, on the calling thread.
-    pub(crate) fn write(&self, x: &[f32], first: usize, y: &mut [f32]) {
-        let Self { p, rows, columns, flat, is_flat } = self;
-        let ([_, h, w, c], [oh, ow]) = (p.shape, p.out);
+    pieces(y, share * ow * c, cost, |start, y| {
         with_rows(|row, phases| {
-            let (begin, width) = if *is_flat { (flat.first, flat.width) } else { (0, w) };
+            let (first, width) = if is_flat { (flat.first, flat.width) } else { (0, w) };
+            // Zeros before and after the row of x.
             row.resize(width * c, 0.0);
-            let (inside, rest) = row[..].split_at_mut((begin + w) * c);
-            inside[..begin * c].fill(0.0);
-            rest.fill(0.0);
+            let (before, rest) = row.split_at_mut(first * c);
+            before.fill(0.0);
+            rest[w * c..].fill(0.0);
             for at in 0..y.len() / (ow * c) {
-                let (n, i) = ((first + at) / oh, (first + at) % oh);
+                let (n, i) = ((start / (ow * c) + at) / oh, (start / (ow * c) + at) % oh);
                 let (done, y) = y.split_at_mut(at * ow * c);
                 let y = &mut y[..ow * c];
                 if at > 0 && i > 0 && rows.at(i) == rows.at(i - 1) {
@@ -85,11 +63,11 @@ impl<'a> Plan<'a> {
                     // A row that stays as it is is read where it lies.
                     [(weight, at)] if *weight == 1.0 && !is_flat => &image[at * w * c..][..w * c],
                     terms => {
-                        simd!(|| sum(terms, image, w * c, &mut row[begin * c..][..w * c]));
+                        simd!(|| sum(terms, image, w * c, &mut row[first * c..][..w * c]));
                         &row[..]
                     }
                 };
-                if *is_flat {
+                if is_flat {
                     simd!(|| flat.sum(row, c, phases, y));
                 } else {
                     simd!(|| {
@@ -100,7 +78,7 @@ impl<'a> Plan<'a> {
                 }
             }
         });
-    }
+    });
 }
 
 /// Channels from which on a few rows would be too little work for many threads: small kernels seen as images, whose

@@ -61,14 +61,15 @@ fn an_epilogue_has_the_bits_of_its_kernels_where_blocks_are_whole_rows() {
     let len = 2 * 32 * 32 * 32;
     let (x, noise, style) = (values(1, len), values(2, 32 * 32), values(3, 2 * 64));
     let (strength, b) = (values(4, 32), values(5, 32));
-    for taps in [&[1.0][..], &[0.25, 0.5, 0.25]] {
+    for blur in [None, Some([0.25, 0.5, 0.25])] {
+        let taps = blur.as_ref().map_or(&[1.0][..], |taps| taps);
         let before = [taps.len() as isize / 2; 2];
-        let blur = Resample { shape, out: [32, 32], up: 1, down: 1, taps, before };
+        let resample = Resample { shape, out: [32, 32], up: 1, down: 1, taps, before };
         let [mut blurred, mut activated, mut expected, mut found] = [(); 4].map(|()| vec![f32::NAN; len]);
-        upfirdn2d(&blur, &x, &mut blurred);
+        upfirdn2d(&resample, &x, &mut blurred);
         noise_bias_act(&blurred, &noise, [&strength, &b], 0.2, &mut activated);
         adain(Image { pixels: 32 * 32, channels: 32 }, &activated, &style, &mut expected, &mut vec![0.0; 2 * 64]);
-        layer_epilogue(&Epilogue { shape, taps, alpha: 0.2 }, &x, &noise, [&strength, &b, &style], &mut found);
+        layer_epilogue(Epilogue { shape, blur, alpha: 0.2 }, &x, &noise, [&strength, &b, &style], &mut found);
         assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{taps:?}");
     }
 }

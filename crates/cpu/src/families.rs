@@ -138,11 +138,11 @@ impl Launch<'_> {
         Ok(())
     }
 
-    pub(crate) fn layer_epilogue(&self, p: &LayerEpilogue, y: &mut [SliceMut]) -> Result<()> {
+    pub(crate) fn layer_epilogue(&self, p: LayerEpilogue, y: &mut [SliceMut]) -> Result<()> {
         let ([x, noise, strength, b, style], [y]) = (self.floats()?, self.floats_mut(y)?);
-        let taps: Vec<f32> = p.taps.iter().map(|&tap| tap as f32).collect();
-        let p = Epilogue { shape: self.sizes(self.shape(0))?, taps: &taps, alpha: p.alpha as f32 };
-        layer_epilogue(&p, x, noise, [strength, b, style], y);
+        let blur = p.blur.map(|taps| taps.map(|tap| tap as f32));
+        let p = Epilogue { shape: self.sizes(self.shape(0))?, blur, alpha: p.alpha as f32 };
+        layer_epilogue(p, x, noise, [strength, b, style], y);
         Ok(())
     }
 

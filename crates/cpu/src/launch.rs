@@ -109,7 +109,7 @@ impl Launch<'_> {
                 self.activate(y, accumulate)?
             }
             Kernel::Adain | Kernel::AdainInputGrad | Kernel::AdainStyleGrad => self.normalize(y)?,
-            Kernel::LayerEpilogue(p) => self.layer_epilogue(p, y)?,
+            Kernel::LayerEpilogue(p) => self.layer_epilogue(*p, y)?,
             Kernel::MinibatchStddev { group } | Kernel::MinibatchStddevGrad { group } => self.deviate(*group, y)?,
             Kernel::Adam(step) => self.adam(step, y, accumulate)?,
         }

@@ -265,7 +265,7 @@ pub fn adain(x: Handle, style: Handle) -> Result<Handle> {
     two("adain", [x, style], ops::adain)
 }
 
-/// `operands`: noise, strength, b and style.
+/// `operands`: noise, strength, b and style. `taps` are none or three.
 #[napi(catch_unwind)]
 pub fn layer_epilogue(x: Handle, operands: Vec<Handle>, taps: Vec<f64>, alpha: f64) -> Result<Handle> {
     let op = "layer_epilogue";
@@ -273,7 +273,12 @@ pub fn layer_epilogue(x: Handle, operands: Vec<Handle>, taps: Vec<f64>, alpha: f
     let [noise, strength, b, style] = operands.as_slice() else {
         return Err(invalid("layer_epilogue takes noise, strength, b and style"));
     };
-    one(op, x, |x| ops::layer_epilogue(x, [noise, strength, b], style, &LayerEpilogue { taps, alpha }))
+    let blur = match *taps.as_slice() {
+        [] => None,
+        [a, b, c] => Some([a, b, c]),
+        _ => return Err(invalid(format!("a blur must have 3 taps, got {}", taps.len()))),
+    };
+    one(op, x, |x| ops::layer_epilogue(x, [noise, strength, b], style, LayerEpilogue { blur, alpha }))
 }
 
 #[napi(catch_unwind)]

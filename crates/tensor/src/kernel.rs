@@ -258,10 +258,10 @@ pub struct AffineResample {
 }
 
 /// The blur, if there is one, then `NoiseBiasAct`, then `Adain` (official layer_epilogue).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerEpilogue {
-    /// The separable filter of the blur, of an odd number of taps, with zeros around the image; a single 1 is none.
-    pub taps: Vec<f64>,
+    /// The separable filter of the blur, with zeros around the image.
+    pub blur: Option<[f64; 3]>,
     /// As in `BiasAct`.
     pub alpha: f64,
 }
@@ -422,8 +422,7 @@ impl Conv2d {
 impl LayerEpilogue {
     /// The blur, which keeps the size of an image.
     pub fn blur(&self) -> Option<Upfirdn2d> {
-        let around = (self.taps.len() / 2) as isize;
-        (self.taps != [1.0]).then(|| Upfirdn2d { up: 1, down: 1, taps: self.taps.clone(), padding: [around; 4] })
+        self.blur.map(|taps| Upfirdn2d { up: 1, down: 1, taps: taps.to_vec(), padding: [1; 4] })
     }
 }
 

@@ -158,7 +158,7 @@ impl Gpu {
     }
 
     /// As the kernels that it is made of. What lies between them is of f32, whatever the maps are.
-    fn enqueue_epilogue(&self, p: &LayerEpilogue, x: &[&View], y: &[&View], accumulate: bool) -> Result<()> {
+    fn enqueue_epilogue(&self, p: LayerEpilogue, x: &[&View], y: &[&View], accumulate: bool) -> Result<()> {
         let &[maps, noise, strength, b, style] = x else {
             return Err(Error::device("layer_epilogue", format!("5 inputs are expected, got {}", x.len())));
         };
@@ -221,7 +221,7 @@ impl Backend for Gpu {
 
     fn enqueue(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
         if let Kernel::LayerEpilogue(p) = &kernel {
-            return self.enqueue_epilogue(p, inputs, outs, accumulate);
+            return self.enqueue_epilogue(*p, inputs, outs, accumulate);
         }
         self.count_down();
         let mut recorder = lock(&self.recorder);

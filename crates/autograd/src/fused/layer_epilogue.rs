@@ -1,4 +1,4 @@
-use stylegan_tensor::{Error, Kernel, LayerEpilogue, Result};
+use stylegan_tensor::{Kernel, LayerEpilogue, Result};
 
 use super::adain::{adain, check_style};
 use super::noise_bias_act::{check_noise, noise_bias_act};
@@ -10,24 +10,21 @@ use crate::tensor::{Tensor, features};
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if an operand has another form than those ops take, or the number of taps is even.
+/// [`Error::Shape`](stylegan_tensor::Error::Shape) if an operand has another form than those ops take.
 pub fn layer_epilogue(
     x: &Tensor,
     [noise, strength, b]: [&Tensor; 3],
     style: &Tensor,
-    p: &LayerEpilogue,
+    p: LayerEpilogue,
 ) -> Result<Tensor> {
     let op = "layer_epilogue";
     features(op, &[x], &[noise, strength, b, style])?;
     check_noise(op, x, [noise, strength, b])?;
     check_style(op, x, style)?;
     check_slope(op, p.alpha)?;
-    if p.taps.len().is_multiple_of(2) {
-        return Err(Error::shape(op, format!("the number of taps must be odd, got {}", p.taps.len())));
-    }
     let inputs = [x, noise, strength, b, style];
     if !inputs.iter().any(|input| input.is_tracked()) {
-        return Tensor::from_op(op, Kernel::LayerEpilogue(p.clone()), &inputs, x.shape(), []);
+        return Tensor::from_op(op, Kernel::LayerEpilogue(p), &inputs, x.shape(), []);
     }
     // An image without pixels is smaller than the filter.
     let blur = p.blur().filter(|_| !x.is_empty());

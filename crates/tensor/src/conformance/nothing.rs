@@ -100,7 +100,7 @@ fn images(push: Push) {
         push(Kernel::Adain, &[&x, &style], &[&x, &stats]);
         push(Kernel::AdainInputGrad, &[&x, &x, &style, &stats], &[&x]);
         push(Kernel::AdainStyleGrad, &[&x, &x, &stats], &[&style]);
-        let (p, noise) = (LayerEpilogue { taps: vec![0.25, 0.5, 0.25], alpha: 0.2 }, [1, h, h, 1]);
+        let (p, noise) = (LayerEpilogue { blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 }, [1, h, h, 1]);
         push(Kernel::LayerEpilogue(p), &[&x, &noise, &[c], &[c], &style], &[&x]);
     }
     for [n, h, groups] in [[0, 4, 0], [4, 0, 2]] {
