@@ -1,10 +1,10 @@
-//! [`conv2d_transpose`](super::conv2d_transpose) of few pixels with stride 2 and frozen weights that are the sum of the four shifts of a
-//! 3×3 kernel: then it is a nearest upscale by 2 and that kernel. Along one axis `w₁ + w₃ = w₀ + w₂ = s`, and
+//! [`conv2d_transpose`](super::conv2d_transpose) with stride 2 and weights that are the sum of the four shifts of a 3×3 kernel: then it
+//! is a nearest upscale by 2 and that kernel. Along one axis `w₁ + w₃ = w₀ + w₂ = s`, and
 //!
 //! `x[2i] = w₁ y[i] + w₃ y[i−1] = s y[i] + w₃ (y[i−1] − y[i])`, `x[2i+1] = s y[i] + w₀ (y[i+1] − y[i])`.
 //!
-//! Along both axes, nine products make four results. Winograd's form has 1.44 times fewer, but eleven times as many weights: with few
-//! pixels and many channels, reading and preparing them takes longer than the products.
+//! Along both axes, nine products make four results. Winograd's form has 1.44 times fewer, but eleven times as many weights: with many
+//! channels for the number of pixels, reading and preparing them takes longer than that.
 
 use super::buffers::Buffers;
 use super::geometry::Conv;
@@ -14,9 +14,12 @@ use crate::matrix::Matrix;
 use crate::panel::PANEL;
 use crate::parallel::{Shared, simd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Pixels of all images of y up to which this form is taken.
 const PIXELS: usize = 1024;
+/// And for each pixel more, so many weights of a tap.
+const WEIGHTS_PER_PIXEL: usize = 8;
 /// Weights of a tap from which on it is taken.
 const WEIGHTS: usize = 64 * 64;
 /// Tasks wanted at least.
@@ -29,10 +32,12 @@ const BLOCK: usize = 16;
 /// How far, of a row's largest weight, both sums may differ by rounding.
 const ROUNDING: f32 = 1e-5;
 
-/// Whether the geometry is that of an upscale, of few pixels.
+/// Whether the geometry is that of an upscale, of few pixels for its channels.
 pub(super) fn fits(g: &Conv) -> bool {
     let doubles = (g.h, g.w) == (2 * g.oh, 2 * g.ow) && g.padding == [1; 4];
-    doubles && (g.stride, g.kh, g.kw) == (2, 4, 4) && g.n * g.oh * g.ow <= PIXELS && g.c * g.o >= WEIGHTS
+    let (pixels, weights) = (g.n * g.oh * g.ow, g.c * g.o);
+    let pays = weights >= WEIGHTS && pixels <= PIXELS.max(weights / WEIGHTS_PER_PIXEL);
+    doubles && (g.stride, g.kh, g.kw) == (2, 4, 4) && pays
 }
 
 /// Elements between two planes of weights.
@@ -40,10 +45,15 @@ fn plane(g: &Conv) -> usize {
     g.c * g.o + GAP
 }
 
-/// The weights of the nine products, in panels of columns; `None` if the kernel is not the sum of four shifts.
-pub(super) fn prepare(g: &Conv, w: &[f32]) -> Option<Vec<f32>> {
+/// Elements of the weights of all products.
+pub(super) fn weights_len(g: &Conv) -> usize {
+    PLANES * plane(g)
+}
+
+/// Whether the kernel is the sum of four shifts.
+pub(super) fn is_sum(g: &Conv, w: &[f32]) -> bool {
     let size = g.c * g.o;
-    let is_sum = (0..g.c).into_par_iter().all(|c| {
+    (0..g.c).into_par_iter().all(|c| {
         let tap = |u: usize, v: usize| &w[(u * 4 + v) * size + c * g.o..][..g.o];
         simd!(|| {
             let (mut largest, mut apart) = (0f32, 0f32);
@@ -59,37 +69,56 @@ pub(super) fn prepare(g: &Conv, w: &[f32]) -> Option<Vec<f32>> {
             }
             apart <= ROUNDING * largest
         })
-    });
-    if !is_sum {
-        return None;
-    }
-    let mut planes = vec![0.0; PLANES * plane(g)];
+    })
+}
+
+/// The weights of the nine products of such a kernel, in panels of columns.
+pub(super) fn prepare(g: &Conv, w: &[f32], planes: &mut [f32]) {
+    assert_eq!(planes.len(), weights_len(g));
     let to = Shared(planes.as_mut_ptr());
     (0..g.c.div_ceil(BLOCK)).into_par_iter().for_each(|block| {
-        let (to, columns) = (&to, block * BLOCK..g.c.min((block + 1) * BLOCK));
-        let first = columns.start / PANEL * PANEL;
-        let width = PANEL.min(g.c - first);
+        let columns = block * BLOCK..g.c.min((block + 1) * BLOCK);
         for row in (0..g.o).step_by(BLOCK) {
             let rows = row..g.o.min(row + BLOCK);
-            for index in 0..PLANES {
-                let mut sums = [[0.0; BLOCK]; BLOCK];
+            // SAFETY: the block's columns belong to this task.
+            simd!(|| unsafe { prepare_block(g, w, columns.clone(), rows.clone(), &to) });
+        }
+    });
+}
+
+/// The sums of a block of weights, with rows and columns exchanged.
+///
+/// # Safety
+///
+/// Nobody else writes these columns; `to` has room for all planes.
+#[inline(always)]
+unsafe fn prepare_block(g: &Conv, w: &[f32], columns: Range<usize>, rows: Range<usize>, to: &Shared<f32>) {
+    let size = g.c * g.o;
+    let first = columns.start / PANEL * PANEL;
+    let width = PANEL.min(g.c - first);
+    for index in 0..PLANES {
+        let mut sums = [[0.0; BLOCK]; BLOCK];
+        for u in TAPS[index / 3] {
+            for v in TAPS[index % 3] {
                 for (c, sums) in columns.clone().zip(&mut sums) {
-                    for (u, v) in TAPS[index / 3].iter().flat_map(|u| TAPS[index % 3].iter().map(move |v| (u, v))) {
-                        let tap = &w[(u * 4 + v) * size + c * g.o..][rows.clone()];
-                        sums.iter_mut().zip(tap).for_each(|(sum, w)| *sum += w);
+                    let tap = &w[(u * 4 + v) * size + c * g.o..][rows.clone()];
+                    for (sum, w) in sums.iter_mut().zip(tap) {
+                        *sum += w;
                     }
-                }
-                for o in rows.clone() {
-                    let line: [f32; BLOCK] = std::array::from_fn(|c| sums[c][o - row]);
-                    let place = index * plane(g) + first * g.o + o * width + columns.start - first;
-                    // SAFETY: the place lies inside of the planes, and the block's columns belong to this task.
-                    let place = unsafe { std::slice::from_raw_parts_mut(to.0.add(place), columns.len()) };
-                    place.copy_from_slice(&line[..columns.len()]);
                 }
             }
         }
-    });
-    Some(planes)
+        for o in rows.clone() {
+            let mut line = [0.0; BLOCK];
+            for (at, sums) in line.iter_mut().zip(&sums) {
+                *at = sums[o - rows.start];
+            }
+            let place = index * plane(g) + first * g.o + o * width + columns.start - first;
+            // SAFETY: the place lies inside of the planes, by the caller's promise.
+            let place = unsafe { std::slice::from_raw_parts_mut(to.0.add(place), columns.len()) };
+            place.copy_from_slice(&line[..columns.len()]);
+        }
+    }
 }
 
 /// Computes x from y and the prepared weights.
@@ -134,7 +163,7 @@ fn place(g: &Conv, pixel: usize) -> [usize; 3] {
 
 /// The nine operands of some pixels: themselves and the differences to their neighbours, which are zeros outside of the image.
 #[inline(always)]
-fn gather(g: &Conv, y: &[f32], own: std::ops::Range<usize>, to: &mut [f32], size: usize) {
+fn gather(g: &Conv, y: &[f32], own: Range<usize>, to: &mut [f32], size: usize) {
     for (index, pixel) in own.enumerate() {
         let [n, i, j] = place(g, pixel);
         let at = |down: usize, right: usize| {
@@ -190,7 +219,7 @@ unsafe fn combine(
     g: &Conv,
     results: &[f32],
     size: usize,
-    own: std::ops::Range<usize>,
+    own: Range<usize>,
     [first, width]: [usize; 2],
     x: &Shared<f32>,
 ) {

@@ -99,8 +99,10 @@ pub fn conv2d_transpose(
         return clear(x, accumulate);
     }
     if algorithm.is_none() && !accumulate && doubled::fits(g) {
-        let Scratch { cache, buffers, .. } = scratch;
-        if let Some(planes) = cache.get_if_frozen(w, Made::Doubled, g, || doubled::prepare(g, w)) {
+        let Scratch { large, cache, buffers, .. } = scratch;
+        let make = |planes: &mut [f32]| doubled::prepare(g, w, planes);
+        let len = doubled::weights_len(g);
+        if let Some(planes) = cache.get_or_if(w, Made::Doubled, g, large, len, || doubled::is_sum(g, w), make) {
             return doubled::run(g, y, planes, x, buffers);
         }
     }

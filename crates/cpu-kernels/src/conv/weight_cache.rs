@@ -54,32 +54,36 @@ impl WeightCache {
         len: usize,
         make: impl FnOnce(&mut [f32]),
     ) -> &'a [f32] {
-        if self.frozen.as_ref() != Some(&range(weights)) {
-            let out = grow(scratch, len);
-            make(out);
-            return out;
-        }
-        let made = self.made.entry((range(weights), what, form(g))).or_insert_with(|| {
-            let mut out = Vec::new();
-            make(grow(&mut out, len));
-            out
-        });
-        &made[before_line(made)..][..len]
+        self.get_or_if(weights, what, g, scratch, len, || true, make).unwrap_or(&[])
     }
 
-    /// What `make` makes once of weights that do not change, if anything.
-    pub fn get_if_frozen(
-        &mut self,
+    /// As [`get_or`](Self::get_or), or nothing if the weights are not `fit`, which is asked as often.
+    #[allow(clippy::too_many_arguments, reason = "what is made of weights, and where")]
+    pub fn get_or_if<'a>(
+        &'a mut self,
         weights: &[f32],
         what: Made,
         g: &Conv,
-        make: impl FnOnce() -> Option<Vec<f32>>,
-    ) -> Option<&[f32]> {
+        scratch: &'a mut Vec<f32>,
+        len: usize,
+        fit: impl FnOnce() -> bool,
+        make: impl FnOnce(&mut [f32]),
+    ) -> Option<&'a [f32]> {
         if self.frozen.as_ref() != Some(&range(weights)) {
-            return None;
+            return fit().then(|| {
+                let out = grow(scratch, len);
+                make(out);
+                &*out
+            });
         }
-        let made = self.made.entry((range(weights), what, form(g))).or_insert_with(|| make().unwrap_or_default());
-        Some(&made[..]).filter(|made| !made.is_empty())
+        let made = self.made.entry((range(weights), what, form(g))).or_insert_with(|| {
+            let mut out = Vec::new();
+            if fit() {
+                make(grow(&mut out, len));
+            }
+            out
+        });
+        (!made.is_empty()).then(|| &made[before_line(made)..][..len])
     }
 
     /// Elements held.
