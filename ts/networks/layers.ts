@@ -175,7 +175,12 @@ export function epilogue(
     const [result, isStyled] = scope(() => {
       const x = maps()
       const noise = noiseOf(x)
-      const blurred = () => (isBlurred ? blur(x) : x)
+      const blurred = () => {
+        if (!isBlurred) return x
+        const y = blur(x)
+        x.dispose()
+        return y
+      }
       if (noise === undefined) return [blurred().biasAct(bias, slope), false] as const
       const strength = get(params, `${name}/Noise/weight`)
       // Gradients need what lies between; GPUs would compute the same three kernels, and keep what lies between in f32.
