@@ -3,7 +3,7 @@
 
 use stylegan_tensor::{Binary, Unary};
 
-use crate::parallel::{BLOCK, pieces, simd};
+use crate::parallel::{BLOCK, by_channels, pieces, simd, some};
 
 /// A float array and the sizes of its axes.
 pub type Array<'a> = (&'a [f32], &'a [usize]);
@@ -103,7 +103,7 @@ fn per_pixel<const NOISY: bool>(x: &[f32], noise: &[f32], [strength, b]: [&[f32]
 
 /// Pixels from one on whose noise is number `pixel`.
 #[inline(always)]
-pub(crate) fn pixels<const NOISY: bool>(
+fn pixels<const NOISY: bool>(
     x: &[f32],
     noise: &[f32],
     pixel: usize,
@@ -111,25 +111,8 @@ pub(crate) fn pixels<const NOISY: bool>(
     alpha: f32,
     y: &mut [f32],
 ) {
-    // Channels in registers, which keep the strengths and biases of all pixels.
-    let channels = b.len();
-    let mut c = 0;
-    while c + WIDE <= channels {
-        some_channels::<NOISY, WIDE>(x, noise, pixel, [strength, b], alpha, c, y);
-        c += WIDE;
-    }
-    for c in c..channels {
-        some_channels::<NOISY, 1>(x, noise, pixel, [strength, b], alpha, c, y);
-    }
+    by_channels!(b.len(), c, W => some_channels::<NOISY, W>(x, noise, pixel, [strength, b], alpha, c, y));
 }
-
-#[inline(always)]
-fn some<const W: usize>(x: &[f32], at: usize) -> [f32; W] {
-    *x[at..].first_chunk().expect("the elements lie inside")
-}
-
-/// Channels of a register.
-const WIDE: usize = 16;
 
 /// Channels `c..c + W` of [`pixels`].
 #[inline(always)]
@@ -151,7 +134,7 @@ fn some_channels<const NOISY: bool, const W: usize>(
             let v = if NOISY { values[i] + noise_here * strength[i] + b[i] } else { values[i] + b[i] };
             values[i] = leaky_relu(v, alpha);
         }
-        *y[c..].first_chunk_mut().expect("W channels") = values;
+        y[c..c + W].copy_from_slice(&values);
         pixel = if pixel + 1 == noise.len() { 0 } else { pixel + 1 };
     }
 }

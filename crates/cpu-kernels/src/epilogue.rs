@@ -1,6 +1,6 @@
 //! All that follows a convolution of the synthesis network, as one kernel. Maps larger than the caches come from memory twice, once
-//! for their statistics and once for the result, and only the result is written; as ops of their own blur, activation and
-//! normalisation move five times as much. What lies between is computed twice, a block at a time.
+//! for their statistics and once for the result, and only the result is written. What lies between is computed twice, a block at a
+//! time.
 
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::elementwise::leaky_relu;
 use crate::normalize::Image;
-use crate::parallel::{BLOCK, is_large, pieces, simd};
+use crate::parallel::{BLOCK, by_channels, is_large, pieces, simd, some};
 
 /// Geometry and constants.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub fn layer_epilogue(p: Epilogue, x: &[f32], noise: &[f32], [strength, b, style
         // The activated values of some whole rows.
         let activated = |pixels: Range<usize>, then: &mut dyn FnMut(&[f32])| {
             with_block(pixels.len() * c, |block| {
-                simd!(|| input.activate::<false>(n * h * w + pixels.start, NOTHING, &mut *block));
+                simd!(|| input.activate::<false>(n * h * w + pixels.start, [&[]; 3], &mut *block));
                 then(block);
             });
         };
@@ -67,9 +67,6 @@ fn with_block(len: usize, f: impl FnOnce(&mut [f32])) {
     });
 }
 
-/// For values that are not normalised.
-const NOTHING: [&[f32]; 3] = [&[]; 3];
-
 struct Input<'a> {
     p: Epilogue,
     x: &'a [f32],
@@ -79,19 +76,11 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Activated whole rows, which begin with pixel `first`, counted through all images; normalised `by` a mean, a scale and a bias
-    /// if `NORMAL`.
+    /// Activated whole rows, which begin with pixel `first`, counted through all images; if `NORMAL`, then normalised `by` means,
+    /// scales and biases.
     #[inline(always)]
     fn activate<const NORMAL: bool>(&self, first: usize, by: [&[f32]; 3], y: &mut [f32]) {
-        let channels = self.p.shape[3];
-        let mut c = 0;
-        while c + LANES <= channels {
-            self.some_channels::<NORMAL, LANES>(first, by, c, y);
-            c += LANES;
-        }
-        for c in c..channels {
-            self.some_channels::<NORMAL, 1>(first, by, c, y);
-        }
+        by_channels!(self.p.shape[3], c, W => self.some_channels::<NORMAL, W>(first, by, c, y));
     }
 
     /// Channels `c..c + W` of [`Self::activate`]. A row's three columns stay in registers.
@@ -112,22 +101,17 @@ impl Input<'_> {
         let taps = blur.unwrap_or([0.0, 1.0, 0.0]);
         for (row, y) in y.chunks_exact_mut(w * channels).enumerate() {
             let pixel = first + row * w;
-            let i = pixel / w % h;
             let noise = &noise[pixel % noise.len()..][..w];
-            // The rows above, here and below.
-            let row = |pixel: usize| &x[pixel * channels..][..w * channels];
-            let rows = [(i > 0).then(|| row(pixel - w)), Some(row(pixel)), (i + 1 < h).then(|| row(pixel + w))];
+            let rows = around(x, [h, w * channels], pixel / w);
             let [mut before, mut here] = [[0.0; W], [0.0; W]];
             if blur.is_some() {
                 here = column(taps, rows, c);
             }
             for j in 0..w {
-                let mut values = [0.0; W];
+                let mut values;
                 if blur.is_some() {
                     let behind = if j + 1 < w { column(taps, rows, (j + 1) * channels + c) } else { [0.0; W] };
-                    for k in 0..W {
-                        values[k] = taps[0] * before[k] + taps[1] * here[k] + taps[2] * behind[k];
-                    }
+                    values = weighted(taps, [before, here, behind]);
                     (before, here) = (here, behind);
                 } else {
                     values = some(x, (pixel + j) * channels + c);
@@ -144,25 +128,31 @@ impl Input<'_> {
     }
 }
 
-/// Channels of a register.
-const LANES: usize = 16;
-
-#[inline(always)]
-fn some<const W: usize>(x: &[f32], at: usize) -> [f32; W] {
-    *x[at..].first_chunk().expect("the elements lie inside")
+/// The rows above, at and below a row, counted through all images of `h` rows.
+fn around(x: &[f32], [h, len]: [usize; 2], row: usize) -> [Option<&[f32]>; 3] {
+    let at = |row: usize| &x[row * len..][..len];
+    let i = row % h;
+    [(i > 0).then(|| at(row - 1)), Some(at(row)), (i + 1 < h).then(|| at(row + 1))]
 }
 
-/// A pixel blurred along its column, in the order of [`upfirdn2d`](crate::resample::upfirdn2d).
+/// Numbers of a pixel filtered along its column.
 #[inline(always)]
 fn column<const W: usize>(taps: [f32; 3], rows: [Option<&[f32]>; 3], at: usize) -> [f32; W] {
-    let mut sum = [0.0; W];
+    let mut x = [[0.0; W]; 3];
     for t in 0..3 {
         if let Some(row) = rows[t] {
-            let x = some::<W>(row, at);
-            for k in 0..W {
-                sum[k] += taps[t] * x[k];
-            }
+            x[t] = some(row, at);
         }
+    }
+    weighted(taps, x)
+}
+
+/// `Σ taps · x`, in the order of [`upfirdn2d`](crate::resample::upfirdn2d).
+#[inline(always)]
+fn weighted<const W: usize>(taps: [f32; 3], x: [[f32; W]; 3]) -> [f32; W] {
+    let mut sum = [0.0; W];
+    for k in 0..W {
+        sum[k] = taps[0] * x[0][k] + taps[1] * x[1][k] + taps[2] * x[2][k];
     }
     sum
 }

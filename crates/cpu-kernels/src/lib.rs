@@ -6,11 +6,11 @@
 pub mod adam;
 pub mod affine;
 pub mod bf16;
+pub mod cache_line;
 pub mod conv;
 pub mod elementwise;
 pub mod epilogue;
 pub mod isa;
-pub mod line;
 pub mod matmul;
 mod matrix;
 pub mod movement;

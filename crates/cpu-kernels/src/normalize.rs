@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use std::ops::Range;
 
-use crate::parallel::{BLOCK, is_large, pieces, simd};
+use crate::parallel::{BLOCK, by_channels, is_large, pieces, simd, some};
 
 /// Added to variances (official networks_stylegan.py: `epsilon=1e-8` of instance_norm).
 const EPSILON: f64 = 1e-8;
@@ -172,34 +172,23 @@ impl Image {
 
 /// `y = (x − mean) · scale + bias` of as many pixels as y has.
 #[inline(always)]
-pub(crate) fn normalize(x: &[f32], by: [&[f32]; 3], y: &mut [f32]) {
-    let channels = by[0].len();
-    let mut c = 0;
-    while c + LANES <= channels {
-        normalize_some::<LANES>(x, by, c, y);
-        c += LANES;
-    }
-    for c in c..channels {
-        normalize_some::<1>(x, by, c, y);
-    }
+fn normalize(x: &[f32], by: [&[f32]; 3], y: &mut [f32]) {
+    by_channels!(by[0].len(), c, W => normalize_some::<W>(x, by, c, y));
 }
 
 /// Channels `c..c + W`, whose numbers stay in registers.
 #[inline(always)]
 fn normalize_some<const W: usize>(x: &[f32], by: [&[f32]; 3], c: usize, y: &mut [f32]) {
     let channels = by[0].len();
-    let (mean, scale, bias) = (*load::<W>(by[0], c), *load::<W>(by[1], c), *load::<W>(by[2], c));
+    let (mean, scale, bias) = (some::<W>(by[0], c), some::<W>(by[1], c), some::<W>(by[2], c));
     for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-        let mut values = *load::<W>(x, c);
+        let mut values = some::<W>(x, c);
         for i in 0..W {
             values[i] = (values[i] - mean[i]) * scale[i] + bias[i];
         }
         y[c..c + W].copy_from_slice(&values);
     }
 }
-
-/// Channels summed at a time, in registers.
-const LANES: usize = 16;
 
 /// K quantities of each element.
 trait Quantity<const K: usize>: Sync {
@@ -210,14 +199,7 @@ trait Quantity<const K: usize>: Sync {
 /// Writes K sums of each channel, one quantity after the other.
 #[inline(always)]
 fn add_all<const K: usize>(quantity: &impl Quantity<K>, pixels: Range<usize>, channels: usize, sums: &mut [f64]) {
-    let mut c = 0;
-    while c + LANES <= channels {
-        add::<K, LANES>(quantity, pixels.clone(), channels, c, sums);
-        c += LANES;
-    }
-    for c in c..channels {
-        add::<K, 1>(quantity, pixels.clone(), channels, c, sums);
-    }
+    by_channels!(channels, c, W => add::<K, W>(quantity, pixels.clone(), channels, c, sums));
 }
 
 #[inline(always)]
@@ -255,17 +237,12 @@ fn add<const K: usize, const W: usize>(
     }
 }
 
-#[inline(always)]
-fn load<const W: usize>(x: &[f32], at: usize) -> &[f32; W] {
-    x[at..].first_chunk().expect("the elements lie inside")
-}
-
 struct Values<'a>(&'a [f32]);
 
 impl Quantity<1> for Values<'_> {
     #[inline(always)]
     fn at<const W: usize>(&self, at: usize, _: usize) -> [[f32; W]; 1] {
-        [*load(self.0, at)]
+        [some(self.0, at)]
     }
 }
 
@@ -277,7 +254,7 @@ struct Squares<'a> {
 impl Quantity<1> for Squares<'_> {
     #[inline(always)]
     fn at<const W: usize>(&self, at: usize, c: usize) -> [[f32; W]; 1] {
-        let (x, mean) = (load::<W>(self.x, at), load::<W>(self.mean, c));
+        let (x, mean) = (some::<W>(self.x, at), some::<W>(self.mean, c));
         let mut squares = [0.0; W];
         for i in 0..W {
             squares[i] = (x[i] - mean[i]) * (x[i] - mean[i]);
@@ -296,12 +273,12 @@ struct Products<'a> {
 impl Quantity<2> for Products<'_> {
     #[inline(always)]
     fn at<const W: usize>(&self, at: usize, c: usize) -> [[f32; W]; 2] {
-        let (g, x) = (load::<W>(self.g, at), load::<W>(self.x, at));
-        let (mean, rsqrt) = (load::<W>(self.mean, c), load::<W>(self.rsqrt, c));
+        let (g, x) = (some::<W>(self.g, at), some::<W>(self.x, at));
+        let (mean, rsqrt) = (some::<W>(self.mean, c), some::<W>(self.rsqrt, c));
         let mut products = [0.0; W];
         for i in 0..W {
             products[i] = g[i] * ((x[i] - mean[i]) * rsqrt[i]);
         }
-        [products, *g]
+        [products, g]
     }
 }

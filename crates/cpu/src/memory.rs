@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytemuck::{Zeroable, try_zeroed_vec};
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
-use stylegan_cpu_kernels::line::{before_line, padded};
+use stylegan_cpu_kernels::cache_line::{before_line, padded};
 use stylegan_tensor::{DType, Error, Operand, Result};
 
 /// The elements of an input.

@@ -1,6 +1,6 @@
 //! Memory that grows to the largest size asked for.
 
-use crate::line::{before_line, padded};
+use crate::cache_line::{before_line, padded};
 use std::sync::{Mutex, PoisonError};
 
 /// A buffer for each thread that may work on a convolution.

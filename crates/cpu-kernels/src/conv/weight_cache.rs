@@ -2,7 +2,7 @@
 
 use super::buffers::grow;
 use super::geometry::Conv;
-use crate::line::before_line;
+use crate::cache_line::before_line;
 use std::collections::HashMap;
 use std::ops::Range;
 use stylegan_tensor::Algorithm;
