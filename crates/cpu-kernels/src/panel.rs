@@ -63,9 +63,7 @@ impl WithSimd for Product<'_> {
                 )*
             }};
         }
-        if S::F32_LANES != LANES {
-            return;
-        }
+        assert_eq!(S::F32_LANES, LANES, "`is_panel` has looked");
         match n / LANES {
             1 => tiles!(1: 24 12 6 3 2 1),
             2 => tiles!(2: 12 6 3 2 1),

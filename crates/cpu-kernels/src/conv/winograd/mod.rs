@@ -5,6 +5,7 @@
 mod factors;
 mod line;
 mod matrices;
+mod output;
 mod panels;
 mod weight_grad;
 
@@ -21,6 +22,7 @@ use crate::panel::PANEL;
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
 use matrices::{Lanes, Matrices, Two};
+use output::{Place, Tiles};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -160,31 +162,6 @@ impl Winograd {
         }
     }
 
-    /// The results of some tiles for the panel of outputs that begins with `first`; those of all points stay in the cache until
-    /// they are transformed back.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else reads or writes the panel's channels of these tiles' results.
-    unsafe fn multiply(&self, tiles: &Tiles, weights: &[f32], first: usize, to: &Place, results: &mut [f32]) {
-        let (start, width) = self.panel(first);
-        let words = self.words(self.depth());
-        let count = tiles.places.len();
-        let written = self.plane(count, width);
-        for point in 0..self.planes() {
-            let a = &tiles.values[point * tiles.plane..][..tiles.plane];
-            let b = &weights[point * (words * self.pass.o + GAP) + start..][..words * width];
-            let y = &mut results[point * written..][..written];
-            for i in (0..count).step_by(BAND) {
-                let size = [BAND.min(count - i), words, width];
-                let [a, b] = [Matrix::rows(&a[(tiles.first + i) * words..], words), Matrix::rows(b, width)];
-                self.product(size, a, b, &mut y[i * width..], width, false);
-            }
-        }
-        let (places, channels) = (tiles.places, [first, width]);
-        self.dispatch(Output { winograd: self, results, plane: written, channels, places, to });
-    }
-
     /// Tiles of 4×4 results.
     fn count(&self, tile: Tile) -> usize {
         tile.images * tile.rows.div_ceil(SIDE) * self.wide()
@@ -278,9 +255,6 @@ fn prefetch<const WRITE: bool>(x: *const f32, at: usize) {
     let _ = (x, at);
 }
 
-/// Results of how many tiles later are asked for.
-const AHEAD: usize = 2;
-
 struct Weights<'a> {
     winograd: &'a Winograd,
     weights: &'a [f32],
@@ -371,76 +345,6 @@ impl Transform for Input<'_> {
                                 K::along(value, count, to.0.add(place + index * line), first);
                             }
                         }
-                    }
-                );
-            }
-        }
-    }
-}
-
-/// Transformed tiles.
-struct Tiles<'a> {
-    places: &'a [[usize; 3]],
-    values: &'a [f32],
-    /// Elements between the planes of two points.
-    plane: usize,
-    /// The row of the planes with which they begin.
-    first: usize,
-}
-
-/// Where the results of a tile's places go: parts of images, of `rows` rows each.
-struct Place<'a> {
-    data: &'a Shared<f32>,
-    len: usize,
-    rows: usize,
-    tile: Tile,
-    accumulate: bool,
-}
-
-struct Output<'a> {
-    winograd: &'a Winograd,
-    results: &'a [f32],
-    plane: usize,
-    /// The first of the results' channels, and their number.
-    channels: [usize; 2],
-    places: &'a [[usize; 3]],
-    to: &'a Place<'a>,
-}
-
-impl Transform for Output<'_> {
-    #[inline(always)]
-    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { winograd, results, plane, channels: [channel, width], places, to } = self;
-        let (Pass { o, ow, step, first, pitch, .. }, tile) = (winograd.pass, to.tile);
-        let zero = Lanes::zero(simd);
-        for (index, &[image, row, column]) in places.iter().enumerate() {
-            if let Some(&[image, row, column]) = places.get(index + AHEAD) {
-                let (image, row) = (image - tile.image, row - tile.row);
-                for p in 0..SIDE {
-                    let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
-                    let at = (line + column * step) * o + channel;
-                    for q in 0..SIDE {
-                        for lane in (0..width).step_by(S::F32_LANES) {
-                            prefetch::<true>(to.data.0, at + q * step * o + lane);
-                        }
-                    }
-                }
-            }
-            let (image, row) = (image - tile.image, row - tile.row);
-            let (rows, columns) = (SIDE.min(tile.rows - row), SIDE.min(ow - column));
-            for lane in (0..width).step_by(S::F32_LANES) {
-                let count = S::F32_LANES.min(width - lane);
-                both_axes!(
-                    F::output::<S>, P, SIDE, zero,
-                    load(i, j) Lanes::load(simd, &results[(i * P + j) * plane + index * width + lane..][..count]),
-                    store(p, q, value) if p < rows && q < columns {
-                        let line = (image * to.rows + (row + p) * step + first[0]) * pitch + first[1];
-                        let place = (line + (column + q) * step) * o + channel + lane;
-                        assert!(place + count <= to.len, "a result lies inside of its image");
-                        // SAFETY: it does, and belongs to this task alone, by the promise of `multiply`.
-                        let place = unsafe { std::slice::from_raw_parts_mut(to.data.0.add(place), count) };
-                        let value = if to.accumulate { value + Lanes::load(simd, place) } else { value };
-                        value.store(place);
                     }
                 );
             }

@@ -1,7 +1,8 @@
 //! Winograd's convolution where the transformed weights are too many for the caches: its tasks are panels of outputs, so that they
 //! come from memory once for many tiles, and not once for each band of them.
 
-use super::{BAND, PANEL, Place, Tiles, Winograd};
+use super::output::{Place, Tiles};
+use super::{BAND, PANEL, Winograd};
 use crate::conv::buffers::{Buffers, grow};
 use crate::conv::pass::Tile;
 use crate::parallel::Shared;
@@ -64,6 +65,7 @@ impl Winograd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bf16::is_supported;
     use crate::conv::geometry::Conv;
     use crate::conv::pass::Target;
     use stylegan_tensor::Algorithm;
@@ -81,8 +83,13 @@ mod tests {
             // The convolution, and the phases of its adjoint.
             let forward = (g.pass(), n * h * w * c, n * oh * ow * o, oh);
             let phases = g.phases().0.into_iter().map(|pass| (pass, n * oh * ow * o, n * h * w * c, h));
-            for (pass, from, to, height) in [forward].into_iter().chain(phases) {
-                let winograd = Winograd::new(&pass, Algorithm::Winograd).expect("it has this form");
+            let both = [Algorithm::Winograd, Algorithm::Bf16].into_iter();
+            let algorithms = both.filter(|&it| it == Algorithm::Winograd || (is_supported() && (c | o) % 2 == 0));
+            let passes: Vec<_> = [forward].into_iter().chain(phases).collect();
+            for (algorithm, (pass, from, to, height)) in
+                algorithms.flat_map(|it| passes.iter().map(move |&pass| (it, pass)))
+            {
+                let winograd = Winograd::new(&pass, algorithm).expect("it has this form");
                 let (x, raw) = (numbers(from, 1), numbers(k * k * c * o / pass.step.pow(2), 2));
                 let mut weights = vec![0.0; winograd.weights_len()];
                 winograd.transform_weights(&raw, &mut weights);
@@ -103,7 +110,7 @@ mod tests {
                             winograd.run_by_panel(&x, &weights, &mut found, size, accumulate, &mut tiles, &mut buffers);
                         });
                         let is_same = found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
-                        assert!(is_same, "{pass:?} on {threads} threads, accumulate {accumulate}");
+                        assert!(is_same, "{algorithm:?} {pass:?} on {threads} threads, accumulate {accumulate}");
                     }
                 }
             }
