@@ -6,14 +6,14 @@ mod factors;
 mod line;
 mod matrices;
 mod output;
-mod panels;
+mod tasks;
 mod weight_grad;
 
 pub(super) use line::Line;
 pub(super) use matrices::SIDE;
 pub(super) use weight_grad::weight_grad;
 
-use super::pass::{Pass, Target, Tile};
+use super::pass::{Pass, Tile};
 use crate::bf16;
 use crate::isa::arch;
 use crate::matmul::product;
@@ -22,7 +22,6 @@ use crate::panel::PANEL;
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
 use matrices::{Lanes, Matrices, Two};
-use output::{Place, Tiles};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -139,27 +138,6 @@ impl Winograd {
         let (phase, channel) = (row / c, row % c);
         let (u, v) = (u * s + phase / s, v * s + phase % s);
         ((u * self.pass.kw + v) * c + channel) * self.pass.o
-    }
-
-    /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
-    pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
-        let (count, depth, o) = (self.count(tile), self.depth(), self.pass.o);
-        let words = self.words(depth);
-        let read = self.plane(count, words);
-        let (tiles, results) = buffer.split_at_mut(self.planes() * read);
-        let place = Shared(tiles.as_mut_ptr());
-        for (index, at) in self.places(tile).enumerate() {
-            // SAFETY: `tiles` holds `planes` planes of `count` rows of `words` elements, and index < count.
-            unsafe { self.transform_input(x, at, 0..depth, &place, read, index, false) };
-        }
-        let places: Vec<_> = self.places(tile).collect();
-        let tiles = Tiles { places: &places, values: tiles, plane: read, first: 0 };
-        let len = to.data.len();
-        let to = Place { data: &Shared(to.data.as_mut_ptr()), len, rows: to.rows, tile, accumulate: to.accumulate };
-        for first in (0..o).step_by(PANEL) {
-            // SAFETY: the place is borrowed from `to`, of which nobody else has a part.
-            unsafe { self.multiply(&tiles, weights, first, &to, results) };
-        }
     }
 
     /// Tiles of 4×4 results.

@@ -1,10 +1,10 @@
-//! Winograd's convolution where the transformed weights are too many for the caches: its tasks are panels of outputs, so that they
-//! come from memory once for many tiles, and not once for each band of them.
+//! How the work of a pass is divided. A task has a band of tiles and all outputs; where the transformed weights are too many for the
+//! caches it has a panel of outputs instead, so that they come from memory once for many tiles, and not once for each band of them.
 
 use super::output::{Place, Tiles};
 use super::{BAND, PANEL, Winograd};
 use crate::conv::buffers::{Buffers, grow};
-use crate::conv::pass::Tile;
+use crate::conv::pass::{Target, Tile};
 use crate::parallel::Shared;
 use rayon::prelude::*;
 
@@ -14,6 +14,26 @@ const MANY: usize = 1 << 20;
 const TRANSFORMS: usize = if cfg!(test) { 1 << 12 } else { 1 << 19 };
 
 impl Winograd {
+    /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
+    pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
+        let places: Vec<_> = self.places(tile).collect();
+        let depth = self.depth();
+        let read = self.plane(places.len(), self.words(depth));
+        let (tiles, results) = buffer.split_at_mut(self.planes() * read);
+        let place = Shared(tiles.as_mut_ptr());
+        for (index, &at) in places.iter().enumerate() {
+            // SAFETY: `tiles` holds `planes` planes with a row for each of the places.
+            unsafe { self.transform_input(x, at, 0..depth, &place, read, index, false) };
+        }
+        let tiles = Tiles { places: &places, values: tiles, plane: read, first: 0 };
+        let len = to.data.len();
+        let to = Place { data: &Shared(to.data.as_mut_ptr()), len, rows: to.rows, tile, accumulate: to.accumulate };
+        for first in (0..self.pass.o).step_by(PANEL) {
+            // SAFETY: the place is borrowed from `to`, of which nobody else has a part.
+            unsafe { self.multiply(&tiles, weights, first, &to, results) };
+        }
+    }
+
     /// Whether the weights are so many.
     pub fn has_many_weights(&self) -> bool {
         self.weights_len() >= MANY
@@ -47,7 +67,7 @@ impl Winograd {
             let plane = self.plane(places.len(), words);
             let place = Shared(transforms.as_mut_ptr());
             places.par_iter().enumerate().with_min_len(2).for_each(|(index, &at)| {
-                // SAFETY: `transforms` holds `planes` planes of `most` rows of `words` elements, and index < most.
+                // SAFETY: `transforms` holds `planes` planes with a row for each of `most` places.
                 unsafe { self.transform_input(x, at, 0..self.depth(), &place, plane, index, false) };
             });
             let bands = places.len().div_ceil(BAND);
@@ -67,7 +87,6 @@ mod tests {
     use super::*;
     use crate::bf16::is_supported;
     use crate::conv::geometry::Conv;
-    use crate::conv::pass::Target;
     use stylegan_tensor::Algorithm;
 
     fn numbers(len: usize, seed: usize) -> Vec<f32> {
