@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { hashSources } from './sources.mjs'
 
@@ -84,8 +84,12 @@ function tarball(packed, fill, out) {
  */
 export function packRoot(out) {
   const packed = rootManifest(manifest(), hashSources(root))
-  // Maps of the compiled files are for a clone: their sources are not in the package.
-  const filter = (/** @type {string} */ path) => basename(path) !== '.stamp' && !path.endsWith('.map')
+  // Maps of the compiled files are for a clone: their sources are not in the package. The commands are bundled in main.js.
+  const commands = join(root, 'dist', 'cli')
+  const filter = (/** @type {string} */ path) =>
+    basename(path) !== '.stamp' &&
+    !path.endsWith('.map') &&
+    (dirname(path) !== commands || ['bin.js', 'main.js'].includes(basename(path)))
   const fill = (/** @type {string} */ folder) => {
     for (const name of [...packed.files, 'README.md', 'CHANGELOG.md', 'LICENSE']) {
       cpSync(join(root, name), join(folder, name), { recursive: true, filter })
