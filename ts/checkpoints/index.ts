@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { whyNoFile } from '../files/kind.ts'
+import { checkFile, whyNoFile } from '../files/kind.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { isTorchFile, readTorch, type TorchFile } from '../files/torch.ts'
 import { trainingFormat } from '../files/version.ts'
@@ -74,6 +74,7 @@ const isSafetensors = (bytes: Uint8Array) => bytes.length > 8 && bytes[8] === 0x
 
 /** Whether a file is for {@link openCheckpoint}: any but a snapshot of a training run. */
 export async function isCheckpoint(path: string): Promise<boolean> {
+  await checkFile(path)
   const file = await open(path)
   const { buffer } = await file.read(Buffer.alloc(9), 0, 9, 0).finally(() => file.close())
   // A damaged snapshot is still one of ours.

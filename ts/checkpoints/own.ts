@@ -1,5 +1,6 @@
 /** Our own files of networks without a training state: safetensors with official names, and NumPy's `.npz` of the same variables. */
 import { open } from 'node:fs/promises'
+import { checkFile } from '../files/kind.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { encodeNpz, readNpz } from '../files/npz.ts'
 import { encodeSafetensors, type HostTensor } from '../files/safetensors.ts'
@@ -64,6 +65,7 @@ export function encodeGenerator(Gs: ReadonlyMap<string, HostTensor>, metadata: N
 /** Whether a file is a `.npz` of ours: the first in such an archive is {@link metadataFile}. */
 export async function isGeneratorNpz(path: string): Promise<boolean> {
   const length = 30 + metadataFile.length // a local header, then the name
+  await checkFile(path)
   const file = await open(path)
   const { buffer } = await file.read(Buffer.alloc(length), 0, length, 0).finally(() => file.close())
   return buffer.toString('latin1', 30) === metadataFile

@@ -144,7 +144,7 @@ async function runAlone(
   { preset, verbose, profile, dryRun, json, studio, maxMegapixels, verify, ...given }: Options,
   { processes, place }: Partial<Others> = {},
 ): Promise<void> {
-  outliveScreen()
+  if (!dryRun) outliveScreen()
   // Of several processes the first one speaks.
   const isFirst = processes === undefined || processes.rank === 0
   const say = !isFirst ? () => {} : json ? console.error : console.log

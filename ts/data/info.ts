@@ -1,7 +1,8 @@
 /** `dataset.json` of a prepared data set. */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRecord } from '../files/json.ts'
+import { readWhole } from '../files/kind.ts'
 import { checkVersion } from '../files/version.ts'
 
 /** Value of `data` that means the avatar faces that come with the package. */
@@ -93,7 +94,7 @@ export async function writeInfo(dir: string, info: DatasetInfo): Promise<void> {
 
 export async function readJson<T>(path: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as T
+    return JSON.parse((await readWhole(path)).toString('utf8')) as T
   } catch {
     return undefined // not there, or cut off: then the work that it stood for is done again
   }

@@ -1,6 +1,6 @@
 /** What a path is, for those who expect a file. */
 import type { Stats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 
 /** `file`, `folder`, …: what an entry of the file system is, for messages. */
 export function kindOf(entry: Stats): string {
@@ -15,4 +15,21 @@ export async function whyNoFile(path: string): Promise<string | undefined> {
   const entry = await stat(path).catch(() => undefined)
   if (entry === undefined) return 'got nothing; check the path'
   return entry.isFile() ? undefined : `got a ${kindOf(entry)}; give the path of a file`
+}
+
+/**
+ * Refuses what is there and no file, before it is opened.
+ *
+ * @throws Error naming what it is
+ */
+export async function checkFile(path: string): Promise<void> {
+  const entry = await stat(path).catch(() => undefined)
+  if (entry === undefined || entry.isFile()) return
+  throw new Error(`${path}: a file is expected, got a ${kindOf(entry)}; remove it, or put the file in its place`)
+}
+
+/** The bytes of a file that may have been put there by anybody. */
+export async function readWhole(path: string): Promise<Buffer> {
+  await checkFile(path)
+  return readFile(path)
 }

@@ -2,9 +2,10 @@
  * Safetensors: named arrays behind a JSON header. Nothing in such a file can execute code. What a file of ours holds is checked
  * by its checksums as it is read; a file of others may have none.
  */
-import { open, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { crc32c, type Values } from '../native/index.ts'
 import { encodeHeader, type Header, headerLength, parseHeader, type TensorEntry } from './safetensors-header.ts'
+import { kindOf } from './kind.ts'
 import { shown } from './shown.ts'
 import type { Piece } from './write-atomic.ts'
 
@@ -118,6 +119,11 @@ export class SafetensorsFile {
    * @throws SnapshotError if it is truncated or no safetensors file
    */
   static async use<T>(path: string, work: (file: SafetensorsFile) => T | Promise<T>): Promise<T> {
+    // Nothing else is opened: a pipe would wait for a writer.
+    const entry = await stat(path).catch(() => undefined)
+    if (entry && !entry.isFile()) {
+      throw new SnapshotError(`${path}: a file is expected, got a ${kindOf(entry)}; check the path`)
+    }
     const file = await open(path, 'r')
     try {
       const { header, start } = await readHeader(file, path)
@@ -167,10 +173,8 @@ export async function readMetadata(path: string): Promise<Record<string, string>
 }
 
 async function readHeader(file: FileHandle, path: string): Promise<{ header: Header; start: number }> {
-  const entry = await file.stat()
-  const { size } = entry
+  const { size } = await file.stat()
   const fail = (message: string) => new SnapshotError(`${path}: ${message}`)
-  if (entry.isDirectory()) throw fail('a file is expected, got a folder; check the path')
   if (size < 8) throw fail(`no safetensors file: ${size} bytes are too few; ${anotherCopy}`)
   try {
     const start = 8 + headerLength(await readBytes(file, path, 0, 8))

@@ -1,10 +1,11 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, existsSync, statSync } from 'node:fs'
-import { access, constants, mkdir, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
+import { readWhole } from '../files/kind.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep, type Place } from '../files/write-atomic.ts'
@@ -325,7 +326,7 @@ function append(path: string, data: string | Uint8Array, flush: boolean): void {
 
 async function readIfThere(path: string): Promise<Buffer> {
   try {
-    return await readFile(path)
+    return await readWhole(path)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return Buffer.alloc(0)
     throw diskError(path, error, 'outdir')

@@ -213,16 +213,17 @@ export function runName(config: TrainConfig): string {
  */
 export function parseMetrics(text: string): MetricName[] {
   if (text === 'none') return []
-  return text.split(',').map((part) => {
+  const names = text.split(',').map((part) => {
     const name = part.trim()
     if (isMetric(name)) return name
-    const near = nearest(name, metricNames)
+    const near = name === '' ? undefined : nearest(name, metricNames)
     const advice = near ? `; did you mean ${near}?` : ''
     throw optionError(
       (option) =>
         `${option('metrics')}: some of ${metricNames.join(', ')} are expected, got ${show(name || text)}${advice}`,
     )
   })
+  return [...new Set(names)]
 }
 
 const mayHaveR1 = (value: unknown): boolean =>

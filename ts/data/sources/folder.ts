@@ -1,8 +1,9 @@
 /** A folder of image files, with all folders in it. */
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import type { LeftOut, Source, SourceOptions } from './source.ts'
+import { readWhole } from '../../files/kind.ts'
 import { unreadFolder } from '../info.ts'
 import { labelFiles, labelsIn } from '../labels.ts'
 import { DataError, listImages } from '../../native/index.ts'
@@ -29,7 +30,7 @@ export async function openFolder(path: string, { keepDrawn = false }: SourceOpti
     labels: () =>
       labelsIn(path, names, {
         place: (name) => join(path, name),
-        read: (name) => readFile(join(path, name)).catch(unlessMissing),
+        read: (name) => readWhole(join(path, name)).catch(unlessMissing),
       }),
     read: (first, count) =>
       Promise.resolve(Array.from({ length: count }, (_, i) => join(path, images.name(first + i)))),
