@@ -10,11 +10,17 @@ export function kindOf(entry: Stats): string {
   return entry.isSocket() ? 'socket' : 'device'
 }
 
-/** What stands in the way of reading a path as a file, and what to do: nothing may be opened before, since a pipe would wait for a writer. */
-export async function whyNoFile(path: string): Promise<string | undefined> {
+/** `nothing`, `a pipe`, …: what is there if it is no file. It may not be opened before, since a pipe would wait for a writer. */
+export async function insteadOfFile(path: string): Promise<string | undefined> {
   const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined) return 'got nothing; check the path'
-  return entry.isFile() ? undefined : `got a ${kindOf(entry)}; give the path of a file`
+  if (entry === undefined) return 'nothing'
+  return entry.isFile() ? undefined : `a ${kindOf(entry)}`
+}
+
+/** What stands in the way of reading a path as a file, and what to do. */
+export async function whyNoFile(path: string): Promise<string | undefined> {
+  const found = await insteadOfFile(path)
+  return found && `got ${found}; ${found === 'nothing' ? 'check the path' : 'give the path of a file'}`
 }
 
 /**
@@ -23,9 +29,9 @@ export async function whyNoFile(path: string): Promise<string | undefined> {
  * @throws Error naming what it is
  */
 export async function checkFile(path: string): Promise<void> {
-  const entry = await stat(path).catch(() => undefined)
-  if (entry === undefined || entry.isFile()) return
-  throw new Error(`${path}: a file is expected, got a ${kindOf(entry)}; remove it, or put the file in its place`)
+  const found = await insteadOfFile(path)
+  if (found === undefined || found === 'nothing') return
+  throw new Error(`${path}: a file is expected, got ${found}; remove it, or put the file in its place`)
 }
 
 /** The bytes of a file that may have been put there by anybody. */

@@ -2,10 +2,10 @@
  * Safetensors: named arrays behind a JSON header. Nothing in such a file can execute code. What a file of ours holds is checked
  * by its checksums as it is read; a file of others may have none.
  */
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { crc32c, type Values } from '../native/index.ts'
 import { encodeHeader, type Header, headerLength, parseHeader, type TensorEntry } from './safetensors-header.ts'
-import { kindOf } from './kind.ts'
+import { insteadOfFile } from './kind.ts'
 import { shown } from './shown.ts'
 import type { Piece } from './write-atomic.ts'
 
@@ -119,10 +119,10 @@ export class SafetensorsFile {
    * @throws SnapshotError if it is truncated or no safetensors file
    */
   static async use<T>(path: string, work: (file: SafetensorsFile) => T | Promise<T>): Promise<T> {
-    // Nothing else is opened: a pipe would wait for a writer.
-    const entry = await stat(path).catch(() => undefined)
-    if (entry && !entry.isFile()) {
-      throw new SnapshotError(`${path}: a file is expected, got a ${kindOf(entry)}; check the path`)
+    const found = await insteadOfFile(path)
+    // That nothing is there is told by the system.
+    if (found !== undefined && found !== 'nothing') {
+      throw new SnapshotError(`${path}: a file is expected, got ${found}; check the path`)
     }
     const file = await open(path, 'r')
     try {
