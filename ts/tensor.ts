@@ -26,6 +26,8 @@ export {
   type FloatType,
   type GpuInfo,
   type Half,
+  type LayerMaps,
+  type LayerOptions,
   type Memory,
   type RngState,
   type Shape,

@@ -160,8 +160,16 @@ const ops: Record<string, () => unknown> = {
   biasAct: () => tensor().biasAct(tensor(), value()),
   noiseBiasAct: () => tensor().noiseBiasAct(tensor(), tensor(), tensor(), value()),
   adain: () => tensor().adain(tensor()),
-  layerEpilogue: () =>
-    tensor().layerEpilogue([tensor(), tensor(), tensor(), tensor()], { blur: some(4, value), alpha: value() }),
+  layer: () =>
+    tensor().layer(tensor(), tensor(), {
+      ...conv(),
+      ...(chance(0.3) && { size: shape(2) }),
+      ...(chance(0.3) && { normal: tensor() }),
+      ...(chance(0.6) && { noise: some(3, tensor) as any }),
+      ...(chance(0.5) && { style: tensor() }),
+      blur: some(4, value),
+      alpha: value(),
+    }),
   minibatchStddev: () => tensor().minibatchStddev(size()),
   assign: () => tensor().assign(tensor()),
   concat: () => api.concat(chance(0.9) ? some(3, tensor) : (pick(wrong) as any), size()),

@@ -208,6 +208,28 @@ export interface Conv2dOptions extends ConvOptions {
   dtype?: FloatType
 }
 
+/** Feature maps `[N, H, W, C]`, and what normalises them if that is left to whoever reads them. */
+export interface LayerMaps {
+  readonly x: Tensor
+  /** `[N, 3, C]`: by image μ, factor and summand of `(x − μ) · factor + summand`. */
+  readonly normal?: Tensor
+}
+
+export interface LayerOptions extends ConvOptions {
+  /** Height and width of the result: then the convolution is `conv2dTranspose`. */
+  size?: readonly [number, number]
+  /** What normalises the image. */
+  normal?: Tensor | undefined
+  /** Noise `[N or 1, H, W, 1]` and its strength `[C]`; default none. */
+  noise?: readonly [noise: Tensor, strength: Tensor] | undefined
+  /** Scales less 1, then biases, `[N, 2C]`, as of `adain`; default none. */
+  style?: Tensor
+  /** Three taps of a separable filter; default none. */
+  blur?: readonly number[]
+  /** Slope of the leaky ReLU below 0. */
+  alpha: number
+}
+
 export interface UpfirdnOptions {
   /** Zeros inserted between pixels, plus one; default 1. */
   up?: number
@@ -556,15 +578,23 @@ export class Tensor {
     return this.#with(style, native.adain)
   }
   /**
-   * What follows a convolution of the synthesis network: the blur with three taps, if there is one, then `noiseBiasAct`, then
-   * `adain`. One kernel where nothing is recorded.
+   * A convolution with `w` and what follows it: the blur, noise, bias `b [C]`, leaky ReLU; with a style also what normalises the
+   * result, which is left to the layer that reads it. One kernel on a CPU where nothing is recorded.
    */
-  layerEpilogue(
-    operands: readonly [noise: Tensor, strength: Tensor, b: Tensor, style: Tensor],
-    { blur = [], alpha }: { blur?: readonly number[]; alpha: number },
-  ): Tensor {
-    const handles = operands.map(Tensor.handle)
-    return this.#op((x) => native.layerEpilogue(x, handles, [...blur], number('layer_epilogue', alpha)))
+  layer(w: Tensor, b: Tensor, { size, normal, noise, style, blur = [], alpha, ...conv }: LayerOptions): LayerMaps {
+    const slope = number('layer', alpha)
+    const of = {
+      b: Tensor.handle(b),
+      ...(normal && { normal: Tensor.handle(normal) }),
+      noise: (noise ?? []).map(Tensor.handle),
+      ...(style && { style: Tensor.handle(style) }),
+      blur: [...blur],
+      alpha: slope,
+    }
+    const to = size && sizes('layer', [...size])
+    const handles = call(() => native.layer(this.#handle, Tensor.handle(w), of, to, ...this.#conv(conv)))
+    const [x, found] = handles.map((handle) => wrap(this.device, handle))
+    return { x: x!, ...(found && { normal: found }) }
   }
   /** How much the images of a group differ: `[N / group]`; images m, m + M, m + 2M … are a group. */
   minibatchStddev(group: number): Tensor {

@@ -4,11 +4,11 @@ import type { Semantics } from './semantics.ts'
 import { effectiveWeight, factors, gainOf, get, type Params } from './params.ts'
 
 /** Slope of the leaky ReLU below 0: StyleGAN, Appendix C. */
-const alpha = 0.2
+export const alpha = 0.2
 /** He's gain, also for the leaky ReLU (official networks_stylegan.py). */
 export const heGain = Math.SQRT2
 const epsilon = 1e-8
-const same = [1, 1, 1, 1] as const
+export const same = [1, 1, 1, 1] as const
 
 /** `act(x · w + b)`: x `[N, in]` → `[N, out]`; weight and bias learn `lrmul` times as fast. */
 export function dense(
@@ -61,11 +61,16 @@ export function upConv2d(
 ): Tensor {
   return scope(() => {
     const [, height, width] = x.dims4()
-    const kernel = effectiveWeight(params, name, (weight) => {
-      const w = weight.permute([0, 1, 3, 2])
-      return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
-    })
+    const kernel = upKernel(params, name, fused)
     return x.conv2dTranspose(kernel, [2 * height, 2 * width], { stride: 2, padding: same, algorithm })
+  })
+}
+
+/** The kernel of {@link upConv2d}. */
+export function upKernel(params: Params, name: string, fused: boolean): Tensor {
+  return effectiveWeight(params, name, (weight) => {
+    const w = weight.permute([0, 1, 3, 2])
+    return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
   })
 }
 
@@ -85,7 +90,7 @@ function spread(w: Tensor, factor: number): Tensor {
   return kernel.reshape([height + 1, width + 1, C, O])
 }
 
-const blurTaps = [0.25, 0.5, 0.25]
+export const blurTaps = [0.25, 0.5, 0.25]
 
 /** Low-pass filter [1, 2, 1]² / 16, with zeros outside (StyleGAN, section 2, "bilinear"; official blur2d). */
 export function blur(x: Tensor): Tensor {
@@ -168,11 +173,11 @@ export function epilogue(
   isBlurred = false,
 ): Tensor {
   return scope(() => {
-    const style = dense(params, `${name}/StyleMod`, w, { gain: 1, linear: true })
+    const style = styleOf(params, name, w)
     const given = get(params, `${name}/bias`)
     const bias = biasBeforeBlur && name.endsWith('Conv0_up') ? given.mul(0) : given
     const slope = styleBeforeActivation ? 1 : alpha
-    const [result, isStyled] = scope(() => {
+    const result = scope(() => {
       const x = maps()
       const noise = noiseOf(x)
       const blurred = () => {
@@ -181,18 +186,17 @@ export function epilogue(
         x.dispose()
         return y
       }
-      if (noise === undefined) return [blurred().biasAct(bias, slope), false] as const
-      const strength = get(params, `${name}/Noise/weight`)
-      // Gradients need what lies between; GPUs would compute the same three kernels, and keep what lies between in f32.
-      const isOne = !style.isTracked && own === epsilon && x.device.name === 'cpu'
-      if (!isOne) return [blurred().noiseBiasAct(noise, strength, bias, slope), false] as const
-      const options = { blur: isBlurred ? blurTaps : [], alpha: slope }
-      return [x.layerEpilogue([noise, strength, bias, style], options), true] as const
+      if (noise === undefined) return blurred().biasAct(bias, slope)
+      return blurred().noiseBiasAct(noise, get(params, `${name}/Noise/weight`), bias, slope)
     })
-    const normalised = () => (own === epsilon ? result.adain(style) : adain(result, style, own))
-    const styled = isStyled ? result : normalised()
+    const styled = own === epsilon ? result.adain(style) : adain(result, style, own)
     return styleBeforeActivation ? styled.leakyRelu(alpha) : styled
   })
+}
+
+/** The style of a layer, `[N, 2C]`: what the affine layer "A" makes of w. */
+export function styleOf(params: Params, name: string, w: Tensor): Tensor {
+  return dense(params, `${name}/StyleMod`, w, { gain: 1, linear: true })
 }
 
 /** {@link Tensor.adain} with another epsilon, in ordinary ops. */

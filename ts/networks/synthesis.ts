@@ -1,7 +1,8 @@
 /** The synthesis network g: W → images (StyleGAN, Fig. 1b; official G_synthesis, configurations C to F). */
-import { concat, type Device, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
+import { concat, type Device, type LayerMaps, Rng, scope, ShapeError, type Tensor } from '../native/index.ts'
 import { configurationOf } from './configurations.ts'
 import { throughLayer } from './custom-layer.ts'
+import { drawConv, drawRgb, drawsLayers, drawUp } from './drawing.ts'
 import { conv2d, denseInput, epilogue, lerp, toRgb, upLayer, upscale, upscaleBilinear } from './layers.ts'
 import {
   bias,
@@ -96,7 +97,14 @@ export function synthesis(
   const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const algorithm = algorithmOf(options, dlatents[0]!.device)
-  let before: Tensor | undefined
+  const isDrawn = drawsLayers(
+    options,
+    params,
+    typeof noise === 'string' || noise instanceof Rng ? dlatents : [...dlatents, ...noise],
+  )
+  let before: LayerMaps | undefined
+  const noiseOf = (index: number, of: Given, { device, shape }: Tensor) =>
+    layerNoise(params, of.noise, index, shape[0]!, device)
   const layer = (
     index: number,
     name: string,
@@ -110,34 +118,51 @@ export function synthesis(
       const maps = () => {
         const maps = convolved(input)
         // Memory of large maps goes to those that follow. A program's layer may still need what it was given.
-        if (options.layer === undefined && input !== before && input !== maps) input.dispose()
+        if (options.layer === undefined && input !== before?.x && input !== maps) input.dispose()
         return maps
       }
-      const noiseOf = ({ device, shape }: Tensor) => layerNoise(params, of.noise, index, shape[0]!, device)
-      return epilogue(params, name, maps, noiseOf, w, semantics, isBlurred)
+      return epilogue(params, name, maps, (maps) => noiseOf(index, of, maps), w, semantics, isBlurred)
     }
     return throughLayer(options, { name, params, x, w, original })
   }
 
+  /** Both layers of a block. */
+  const block = (maps: LayerMaps, r: number, of: Given): LayerMaps => {
+    const [[up, conv], first] = [blockNames(r), 2 * r - 4]
+    if (!isDrawn) {
+      const upscaled = (x: Tensor) => upLayer(params, up, x, isFused(r), semantics, algorithm)
+      const x = layer(first, up, maps.x, of, upscaled, !semantics.sharpG)
+      return { x: layer(first + 1, conv, x, of, (x) => conv2d(params, conv, x, algorithm)) }
+    }
+    return scope(() => {
+      const given = (index: number) => ({ w: of.dlatents[index]!, noise: noiseOf(index, of, maps.x) })
+      const wide = drawUp(params, up, maps, given(first), options, isFused(r))
+      // Memory of large maps goes to those that follow.
+      if (maps !== before) maps.x.dispose()
+      return drawConv(params, conv, wide, given(first + 1), options)
+    })
+  }
+
+  const rgb = (r: number, maps: LayerMaps) =>
+    isDrawn ? drawRgb(params, rgbName(R, r), maps) : toRgb(params, rgbName(R, r), maps.x)
+
   /** From the maps before the blocks `first` to `top` on. */
-  const blocks = (x: Tensor, first: number, of: Given): Tensor => {
+  const blocks = (maps: LayerMaps, first: number, of: Given): Tensor => {
     for (let r = first; r <= top; r++) {
-      if (x.shape[0]! > 1 && drawsSingly(params, x.device, options, r)) {
-        const images = eachImage(params, of, x.shape[0]!, 2 * r - 4)
+      const count = maps.x.shape[0]!
+      if (count > 1 && drawsSingly(params, maps.x.device, options, r)) {
+        const images = eachImage(params, of, count, 2 * r - 4)
         return concat(
-          images.map((one, i) => scope(() => blocks(imageOf(x, i), r, one))),
+          images.map((one, i) => scope(() => blocks(mapsOfImage(maps, i), r, one))),
           0,
         )
       }
-      const [up, conv] = blockNames(r)
-      if (fade > 0 && r === top) before = x
-      const upscaled = (x: Tensor) => upLayer(params, up, x, isFused(r), semantics, algorithm)
-      x = layer(2 * r - 4, up, x, of, upscaled, !semantics.sharpG)
-      x = layer(2 * r - 3, conv, x, of, (x) => conv2d(params, conv, x, algorithm))
+      if (fade > 0 && r === top) before = maps
+      maps = block(maps, r, of)
     }
-    const image = toRgb(params, rgbName(R, top), x)
+    const image = rgb(top, maps)
     if (before === undefined) return image
-    const old = toRgb(params, rgbName(R, top - 1), before)
+    const old = rgb(top - 1, before)
     return lerp(image, semantics.bilinear ? upscaleBilinear(old) : upscale(old, 2), fade)
   }
 
@@ -152,7 +177,7 @@ export function synthesis(
     let x = layer(0, firstLayer(options), start, given, (start) => start)
     x = layer(1, 'G_synthesis/4x4/Conv', x, given)
     // Not before: the constant starts as 1 everywhere, and its normalisation enlarges what it has become by then, and its rounding.
-    return blocks(x.cast(mapsOf(options, x.device)), 3, given)
+    return blocks({ x: x.cast(mapsOf(options, x.device)) }, 3, given)
   })
 }
 
@@ -186,6 +211,10 @@ function eachImage(params: Params, { dlatents, noise }: Given, count: number, fi
 function imageOf(x: Tensor, i: number): Tensor {
   const [count, ...rest] = x.shape
   return count === 1 ? x : x.slice([i, ...rest.map(() => 0)], [1, ...rest])
+}
+
+function mapsOfImage({ x, normal }: LayerMaps, i: number): LayerMaps {
+  return { x: imageOf(x, i), ...(normal && { normal: imageOf(normal, i) }) }
 }
 
 function layerNoise(

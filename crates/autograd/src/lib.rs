@@ -27,6 +27,7 @@ mod optimizer;
 mod tensor;
 
 pub use arena::Arena;
+pub use fused::{LayerForm, LayerOperands};
 pub use grad::{Options, depends_on, grad};
 pub use node::Edge;
 pub use optimizer::adam;

@@ -1,7 +1,7 @@
 //! A fused op equals its composition in value, gradient and gradient of the gradient.
 
-use stylegan_autograd::{Device, Options, Tensor, grad, ops};
-use stylegan_tensor::{DType, Error, LayerEpilogue, Reference, Result, Upfirdn2d};
+use stylegan_autograd::{Device, LayerForm, LayerOperands, Options, Tensor, grad, ops};
+use stylegan_tensor::{Conv2d, DType, Error, Reference, Result, Upfirdn2d};
 
 fn ramp(device: &Device, shape: &[usize], scale: f64) -> Tensor {
     let len: usize = shape.iter().product();
@@ -92,28 +92,65 @@ fn noise_equals_its_composition() {
 }
 
 #[test]
-fn an_epilogue_equals_its_composition() {
+fn a_layer_equals_its_composition() {
     let device = Device::new(Reference::device(usize::MAX));
     let inputs = [
         ramp(&device, &[2, 3, 2, 3], 0.3),
+        ramp(&device, &[3, 3, 3, 4], 0.2),
+        ramp(&device, &[4], 0.5),
+        ramp(&device, &[2, 3, 3], 0.6),
         ramp(&device, &[1, 3, 2, 1], 0.4),
-        ramp(&device, &[3], 0.2),
-        ramp(&device, &[3], 0.5),
-        ramp(&device, &[2, 6], 0.1),
+        ramp(&device, &[4], 0.2),
+        ramp(&device, &[2, 8], 0.1),
     ];
-    let blur = LayerEpilogue { blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
-    let op = |x: &[Tensor]| ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], blur);
+    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
+    let form = LayerForm { conv, size: None, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
+    let op = |x: &[Tensor]| {
+        let of = LayerOperands { normal: Some(&x[3]), noise: Some([&x[4], &x[5]]), style: Some(&x[6]) };
+        let (y, normal) = ops::layer(&x[0], &x[1], &x[2], of, form)?;
+        apply(&y, &normal.expect("there is a style"))
+    };
     same(&inputs, op, |x| {
         let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
-        ops::adain(&ops::noise_bias_act(&ops::upfirdn2d(&x[0], &p)?, &x[1], &x[2], &x[3], 0.2)?, &x[4])
+        let blurred = ops::upfirdn2d(&ops::conv2d(&apply(&x[0], &x[3])?, &x[1], conv)?, &p)?;
+        ops::adain(&ops::noise_bias_act(&blurred, &x[4], &x[5], &x[2], 0.2)?, &x[6])
     });
     // Recorded or not, the same values.
-    let recorded: Vec<Tensor> = inputs.iter().map(Tensor::tracked).collect();
-    let [one, other] = [op(&inputs), op(&recorded)].map(|y| y.unwrap().to_vec().unwrap());
+    let plain: Vec<Tensor> = inputs.iter().map(Tensor::detach).collect();
+    let [one, other] = [op(&inputs), op(&plain)].map(|y| y.unwrap().to_vec().unwrap());
     assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-12), "{one:?} is not {other:?}");
-    let p = LayerEpilogue { blur: None, alpha: 2.0 };
-    let refused = ops::layer_epilogue(&inputs[0], [&inputs[1], &inputs[2], &inputs[3]], &inputs[4], p);
-    assert!(matches!(refused, Err(Error::Shape { op: "layer_epilogue", .. })));
+}
+
+fn apply(x: &Tensor, normal: &Tensor) -> Result<Tensor> {
+    let [n, c] = [x.shape()[0], x.shape()[3]];
+    let number = |k: usize| ops::reshape(&ops::slice(normal, &[0, k, 0], &[n, 1, c])?, &[n, 1, 1, c]);
+    ops::add(&ops::mul(&ops::sub(x, &number(0)?)?, &number(1)?)?, &number(2)?)
+}
+
+#[test]
+fn a_layer_names_the_operand_that_does_not_fit() {
+    let device = Device::new(Reference::device(usize::MAX));
+    let zeros = |shape: &[usize]| Tensor::full(&device, shape, 0.0).unwrap();
+    let [x, w, b] = [zeros(&[2, 3, 3, 2]), zeros(&[3, 3, 2, 4]), zeros(&[4])];
+    let form =
+        LayerForm { conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None }, size: None, blur: None, alpha: 0.2 };
+    let none = LayerOperands::default();
+    let refused = |b: &Tensor, of: LayerOperands, form: LayerForm, expected: &str| {
+        let error = ops::layer(&x, &w, b, of, form).err().expect("it is refused");
+        assert!(matches!(error, Error::Shape { op: "layer", .. }));
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    refused(&zeros(&[2]), none, form, "b must be [4], got [2]");
+    refused(
+        &b,
+        LayerOperands { normal: Some(&zeros(&[2, 2, 2])), ..none },
+        form,
+        "normal must be [2, 3, 2], got [2, 2, 2]",
+    );
+    refused(&b, LayerOperands { noise: Some([&zeros(&[3, 3]), &b]), ..none }, form, "noise [N or 1, H, W, 1]");
+    refused(&b, LayerOperands { style: Some(&zeros(&[2, 4])), ..none }, form, "style must be [2, 8], got [2, 4]");
+    refused(&b, none, LayerForm { alpha: 2.0, ..form }, "alpha must be in [0, 1], got 2");
+    refused(&b, none, LayerForm { size: Some([3, 3]), ..form }, "x must be [2, 3, 3, 4], got [2, 3, 3, 2]");
 }
 
 #[test]

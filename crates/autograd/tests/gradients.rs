@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use stylegan_autograd::{Device, Options, Tensor, grad, ops};
-use stylegan_tensor::{
-    AffineResample, Conv2d, DType, LayerEpilogue, Position, Reference, Result, Upfirdn2d, uniform_from_bits,
-};
+use stylegan_autograd::{Device, LayerForm, LayerOperands, Options, Tensor, grad, ops};
+use stylegan_tensor::{AffineResample, Conv2d, DType, Position, Reference, Result, Upfirdn2d, uniform_from_bits};
 
 type Op = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
@@ -199,16 +197,28 @@ fn convolutional() -> Vec<Case> {
             ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 1.0)
         }),
         case("adain", &[&[2, 3, 2, 2], &[2, 4]], wide, |x| ops::adain(&x[0], &x[1])),
-        case("layer_epilogue", &[&[2, 3, 3, 2], &[2, 3, 3, 1], &[2], &[2], &[2, 4]], wide, |x| epilogue(x, None)),
-        case("layer_epilogue", &[&[1, 3, 4, 2], &[1, 3, 4, 1], &[2], &[2], &[1, 4]], wide, |x| {
-            epilogue(x, Some([-0.5, 1.0, 0.25]))
-        }),
+        case("layer", &LAYER, wide, |x| layers(x, 2, None, None)),
+        case("layer", &LAYER, wide, |x| layers(x, 1, None, Some([-0.5, 1.0, 0.25]))),
+        case("layer", &LAYER, wide, |x| layers(x, 0, Some([6, 6]), None)),
         case("minibatch_stddev", &[&[4, 2, 1, 2]], wide, |x| ops::minibatch_stddev(&x[0], 2)),
     ]
 }
 
-fn epilogue(x: &[Tensor], blur: Option<[f64; 3]>) -> Result<Tensor> {
-    ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], LayerEpilogue { blur, alpha: 0.2 })
+/// x, weights, bias, noise, its strength and style of a layer.
+const LAYER: [&[usize]; 6] = [&[2, 3, 3, 2], &[3, 3, 2, 2], &[2], &[2, 3, 3, 1], &[2], &[2, 4]];
+
+/// A layer, and one that reads it normalised; `noises` images have noise of their own.
+fn layers(x: &[Tensor], noises: usize, size: Option<[usize; 2]>, blur: Option<[f64; 3]>) -> Result<Tensor> {
+    let noise = ops::slice(&x[3], &[0, 0, 0, 0], &[noises.max(1), 3, 3, 1])?;
+    let stride = if size.is_some() { 2 } else { 1 };
+    // A transposed convolution to 6×6 of a kernel of 3 has one row of zeros above.
+    let padding = if size.is_some() { [1, 0, 1, 0] } else { [1; 4] };
+    let form = LayerForm { conv: Conv2d { stride, padding, algorithm: None }, size, blur, alpha: 0.2 };
+    let of = LayerOperands { normal: None, noise: (noises > 0).then_some([&noise, &x[4]]), style: Some(&x[5]) };
+    let (y, normal) = ops::layer(&x[0], &x[1], &x[2], of, form)?;
+    let next =
+        LayerForm { conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None }, size: None, blur: None, alpha: 1.0 };
+    Ok(ops::layer(&y, &x[1], &x[2], LayerOperands { normal: normal.as_ref(), ..Default::default() }, next)?.0)
 }
 
 /// Both orders on the plain reference and behind the lazy queue of the test device.

@@ -1,7 +1,7 @@
 //! Sizes of 0 are sizes like any other: ops take them, alike on all devices, in values and gradients.
 
-use stylegan_autograd::{Device, Options, Tensor, adam, grad, ops};
-use stylegan_tensor::{AdamStep, AffineResample, Conv2d, DType, LayerEpilogue, Reference, Result, Upfirdn2d};
+use stylegan_autograd::{Device, LayerForm, LayerOperands, Options, Tensor, adam, grad, ops};
+use stylegan_tensor::{AdamStep, AffineResample, Conv2d, DType, Reference, Result, Upfirdn2d};
 
 fn devices() -> [Device; 3] {
     let gpu =
@@ -26,9 +26,10 @@ fn blur() -> Upfirdn2d {
     Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [2; 4] }
 }
 
-fn epilogue(x: &[Tensor]) -> Result<Tensor> {
-    let p = LayerEpilogue { blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
-    ops::layer_epilogue(&x[0], [&x[1], &x[2], &x[3]], &x[4], p)
+fn layer(x: &[Tensor]) -> Result<Tensor> {
+    let form = LayerForm { conv: CONV, size: None, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
+    let of = LayerOperands { normal: None, noise: Some([&x[3], &x[4]]), style: Some(&x[5]) };
+    Ok(ops::layer(&x[0], &x[1], &x[2], of, form)?.0)
 }
 
 /// An op, the shapes of its operands, the shape of its result.
@@ -103,9 +104,9 @@ const CASES: &[Case] = &[
     ("adain", |x| ops::adain(&x[0], &x[1]), &[&[0, 2, 2, 3], &[0, 6]], &[0, 2, 2, 3]),
     ("adain", |x| ops::adain(&x[0], &x[1]), &[&[2, 0, 2, 3], &[2, 6]], &[2, 0, 2, 3]),
     ("adain", |x| ops::adain(&x[0], &x[1]), &[&[2, 2, 2, 0], &[2, 0]], &[2, 2, 2, 0]),
-    ("layer_epilogue", epilogue, &[&[0, 2, 2, 3], &[1, 2, 2, 1], &[3], &[3], &[0, 6]], &[0, 2, 2, 3]),
-    ("layer_epilogue", epilogue, &[&[2, 0, 2, 3], &[1, 0, 2, 1], &[3], &[3], &[2, 6]], &[2, 0, 2, 3]),
-    ("layer_epilogue", epilogue, &[&[2, 2, 2, 0], &[1, 2, 2, 1], &[0], &[0], &[2, 0]], &[2, 2, 2, 0]),
+    ("layer", layer, &[&[0, 2, 2, 3], &[3, 3, 3, 3], &[3], &[1, 2, 2, 1], &[3], &[0, 6]], &[0, 2, 2, 3]),
+    ("layer", layer, &[&[2, 2, 2, 0], &[3, 3, 0, 3], &[3], &[1, 2, 2, 1], &[3], &[2, 6]], &[2, 2, 2, 3]),
+    ("layer", layer, &[&[2, 2, 2, 3], &[3, 3, 3, 0], &[0], &[1, 2, 2, 1], &[0], &[2, 0]], &[2, 2, 2, 0]),
     ("minibatch_stddev", |x| ops::minibatch_stddev(&x[0], 2), &[&[0, 2, 2, 3]], &[0]),
     ("minibatch_stddev", |x| ops::minibatch_stddev(&x[0], 2), &[&[4, 0, 2, 3]], &[2]),
 ];

@@ -25,10 +25,7 @@ pub fn adain(image: Image, x: &[f32], style: &[f32], y: &mut [f32], stats: &mut 
     let adain = |n: usize, y: &mut [f32], stats: &mut [f32]| {
         let x = image.of(x, n);
         let (mean, rsqrt) = stats.split_at_mut(channels);
-        let values = |pixels: Range<usize>, then: &mut dyn FnMut(&[f32])| {
-            then(&x[pixels.start * channels..pixels.end * channels]);
-        };
-        image.statistics(image.block(), [mean, rsqrt], values);
+        statistics(&image.parts(x), [mean, rsqrt]);
         let [scale, bias] = &image.style(style, n, rsqrt);
         image.rows(
             y,
@@ -111,42 +108,18 @@ impl Image {
         pieces(y, self.block() * self.channels, cost, |start, y| simd!(|| f(start, y)));
     }
 
-    /// Writes means over the pixels and 1/√(σ² + ε), by channel. `values` hands over those of some pixels, `block` at most, and is
-    /// asked once: a block's distances are to its own mean m, and Σ(x − μ)² = Σ(x − m)² + 2(m − μ)Σ(x − m) + n(m − μ)².
-    pub(crate) fn statistics(
-        self,
-        block: usize,
-        [means, rsqrt]: [&mut [f32]; 2],
-        values: impl Fn(Range<usize>, &mut dyn FnMut(&[f32])) + Sync,
-    ) {
-        let channels = self.channels;
-        let mut blocks = vec![0.0; self.pixels.div_ceil(block) * 2 * channels];
-        let pixels_of = |index: usize| index * block..((index + 1) * block).min(self.pixels);
-        let mean_of = |sum: f64, index: usize| (sum / pixels_of(index).len() as f64) as f32;
-        pieces(&mut blocks, 2 * channels, self.pixels * channels, |start, sums| {
-            let index = start / (2 * channels);
-            let (sums, squares) = sums.split_at_mut(channels);
-            let pixels = pixels_of(index).len();
-            values(pixels_of(index), &mut |x| {
-                simd!(|| add_all(&Values(x), 0..pixels, channels, sums));
-                let mean: Vec<f32> = sums.iter().map(|&sum| mean_of(sum, index)).collect();
-                simd!(|| add_all(&Squares { x, mean: &mean }, 0..pixels, channels, squares));
-            });
-        });
-        for (c, (mean, rsqrt)) in means.iter_mut().zip(rsqrt).enumerate() {
-            let of = || blocks.chunks_exact(2 * channels).map(|block| (block[c], block[channels + c]));
-            *mean = (of().map(|(sum, _)| sum).sum::<f64>() / self.count()) as f32;
-            let squares = of().enumerate().map(|(index, (sum, squares))| {
-                let (own, count) = (f64::from(mean_of(sum, index)), pixels_of(index).len() as f64);
-                let apart = own - f64::from(*mean);
-                squares + apart * (2.0 * (sum - count * own) + count * apart)
-            });
-            *rsqrt = (1.0 / (squares.sum::<f64>() / self.count() + EPSILON).sqrt()) as f32;
+    /// Parts of one image, in their order.
+    fn parts(self, x: &[f32]) -> Vec<Part> {
+        let block = self.block() * self.channels;
+        if is_large(x.len()) {
+            x.par_chunks(block).map(|x| Part::new(0, x, self.channels)).collect()
+        } else {
+            x.chunks(block).map(|x| Part::new(0, x, self.channels)).collect()
         }
     }
 
     /// The factors and summands of image n, by channel, whose deviations are `1 / rsqrt`.
-    pub(crate) fn style(self, style: &[f32], n: usize, rsqrt: &[f32]) -> [Vec<f32>; 2] {
+    fn style(self, style: &[f32], n: usize, rsqrt: &[f32]) -> [Vec<f32>; 2] {
         let (scale, bias) = style[2 * n * self.channels..][..2 * self.channels].split_at(self.channels);
         [scale.iter().zip(rsqrt).map(|(s, r)| (s + 1.0) * r).collect(), bias.to_vec()]
     }
@@ -167,6 +140,80 @@ impl Image {
             }
             sums
         })
+    }
+}
+
+/// Sums over some pixels of an image, by channel.
+pub(crate) struct Part {
+    /// The image.
+    pub image: usize,
+    pixels: usize,
+    sums: Vec<f64>,
+    /// Of the distances to the part's own mean.
+    squares: Vec<f64>,
+}
+
+impl Part {
+    /// Of whole pixels.
+    pub fn new(image: usize, x: &[f32], channels: usize) -> Self {
+        let pixels = x.len() / channels;
+        let mut part = Self { image, pixels, sums: vec![0.0; channels], squares: vec![0.0; channels] };
+        simd!(|| add_all(&Values(x), 0..pixels, channels, &mut part.sums));
+        let mean: Vec<f32> = (0..channels).map(|c| part.mean(c)).collect();
+        simd!(|| add_all(&Squares { x, mean: &mean }, 0..pixels, channels, &mut part.squares));
+        part
+    }
+
+    fn mean(&self, c: usize) -> f32 {
+        (self.sums[c] / self.pixels as f64) as f32
+    }
+}
+
+/// Writes means over an image's pixels and 1/√(σ² + ε), by channel: with a part's own mean m,
+/// Σ(x − μ)² = Σ(x − m)² + 2(m − μ)Σ(x − m) + n(m − μ)².
+pub(crate) fn statistics(parts: &[Part], [means, rsqrt]: [&mut [f32]; 2]) {
+    let count = parts.iter().map(|part| part.pixels).sum::<usize>() as f64;
+    for (c, (mean, rsqrt)) in means.iter_mut().zip(rsqrt).enumerate() {
+        *mean = (parts.iter().map(|part| part.sums[c]).sum::<f64>() / count) as f32;
+        let squares = parts.iter().map(|part| {
+            let (own, count) = (f64::from(part.mean(c)), part.pixels as f64);
+            let apart = own - f64::from(*mean);
+            part.squares[c] + apart * (2.0 * (part.sums[c] - count * own) + count * apart)
+        });
+        *rsqrt = (1.0 / (squares.sum::<f64>() / count + EPSILON).sqrt()) as f32;
+    }
+}
+
+/// Feature maps as a layer reads them: x `[N, H, W, C]`, and what normalises it, if something does, `[N, 3, C]`: by channel
+/// μ, factor and summand of `(x − μ) · factor + summand`.
+#[derive(Clone, Copy)]
+pub(crate) struct Maps<'a> {
+    pub x: &'a [f32],
+    pub normal: Option<&'a [f32]>,
+}
+
+impl<'a> From<&'a [f32]> for Maps<'a> {
+    fn from(x: &'a [f32]) -> Self {
+        Self { x, normal: None }
+    }
+}
+
+impl<'a> Maps<'a> {
+    /// Of image n: μ, factors and summands.
+    pub fn of(normal: &'a [f32], n: usize, channels: usize) -> [&'a [f32]; 3] {
+        std::array::from_fn(|k| &normal[(3 * n + k) * channels..][..channels])
+    }
+
+    /// Writes the normalised maps.
+    pub fn write(normal: &[f32], image: Image, x: &[f32], y: &mut [f32]) {
+        let size = image.pixels * image.channels;
+        let block = image.block().min(image.pixels);
+        // Blocks of one image each.
+        pieces(y, size, x.len(), |start, y| {
+            let by = Maps::of(normal, start / size, image.channels);
+            let x = &x[start..][..size];
+            pieces(y, block * image.channels, size, |start, y| simd!(|| normalize(&x[start..], by, y)));
+        });
     }
 }
 

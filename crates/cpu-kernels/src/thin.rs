@@ -23,11 +23,25 @@ pub(crate) fn few_columns(
     y: &mut [f32],
     accumulate: bool,
 ) {
+    few_columns_around([k, n], a, None, b, [0.0; 4], y, accumulate);
+}
+
+/// [`few_columns`] of `a − mean`, a number for each column of a; sums begin with `first`.
+pub(crate) fn few_columns_around(
+    [k, n]: [usize; 2],
+    a: &[f32],
+    mean: Option<&[f32]>,
+    b: impl Fn(usize, usize) -> f32,
+    first: [f32; 4],
+    y: &mut [f32],
+    accumulate: bool,
+) {
     let b: Vec<[f32; 4]> = (0..k).map(|i| std::array::from_fn(|j| if j < n { b(i, j) } else { 0.0 })).collect();
     let rows = (BLOCK / k).max(1).next_multiple_of(ROWS);
     pieces(y, rows * n, a.len(), |start, y| {
         let a = &a[start / n * k..][..y.len() / n * k];
-        arch().dispatch(FewColumns { n, a, b: &b, y, accumulate });
+        let mut around = vec![0.0; if mean.is_some() { ROWS * k } else { 0 }];
+        arch().dispatch(FewColumns { n, a, mean, around: &mut around, b: &b, first, y, accumulate });
     });
 }
 
@@ -35,7 +49,11 @@ pub(crate) fn few_columns(
 struct FewColumns<'a> {
     n: usize,
     a: &'a [f32],
+    mean: Option<&'a [f32]>,
+    /// Room for some rows of a less the means.
+    around: &'a mut [f32],
     b: &'a [[f32; 4]],
+    first: [f32; 4],
     y: &'a mut [f32],
     accumulate: bool,
 }
@@ -45,24 +63,38 @@ impl WithSimd for FewColumns<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { n, a, b, y, accumulate } = self;
+        let Self { n, a, mean, around, b, first: start, y, accumulate } = self;
         let k = b.len();
         let whole = a.len() / (ROWS * k) * ROWS;
         let (first, rest) = y.split_at_mut(whole * n);
         for (a, y) in a.chunks_exact(ROWS * k).zip(first.chunks_exact_mut(ROWS * n)) {
-            put_rows(&row_sums::<ROWS>(a, b), y, n, accumulate);
+            let a = less(a, mean, around);
+            put_rows(&row_sums::<ROWS>(a, b, start), y, n, accumulate);
         }
         for (a, y) in a[whole * k..].chunks_exact(k).zip(rest.chunks_exact_mut(n)) {
-            put_rows(&row_sums::<1>(a, b), y, n, accumulate);
+            let a = less(a, mean, around);
+            put_rows(&row_sums::<1>(a, b, start), y, n, accumulate);
         }
     }
 }
 
+/// Rows less the means, if there are any.
+#[inline(always)]
+fn less<'a>(a: &'a [f32], mean: Option<&[f32]>, around: &'a mut [f32]) -> &'a [f32] {
+    let Some(mean) = mean else { return a };
+    for (a, to) in a.chunks_exact(mean.len()).zip(around.chunks_exact_mut(mean.len())) {
+        for i in 0..mean.len() {
+            to[i] = a[i] - mean[i];
+        }
+    }
+    &around[..a.len()]
+}
+
 /// R rows times a matrix.
 #[inline(always)]
-fn row_sums<const R: usize>(a: &[f32], b: &[[f32; 4]]) -> [[f32; 4]; R] {
+fn row_sums<const R: usize>(a: &[f32], b: &[[f32; 4]], first: [f32; 4]) -> [[f32; 4]; R] {
     let rows: [&[f32]; R] = std::array::from_fn(|row| &a[row * b.len()..][..b.len()]);
-    let mut sums = [[0.0f32; 4]; R];
+    let mut sums = [first; R];
     for (i, b) in b.iter().enumerate() {
         for row in 0..R {
             for lane in 0..4 {

@@ -1,9 +1,6 @@
 mod values;
 
-use stylegan_cpu_kernels::elementwise::noise_bias_act;
-use stylegan_cpu_kernels::epilogue::{Epilogue, layer_epilogue};
 use stylegan_cpu_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
-use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use stylegan_cpu_kernels::stddev::{Groups, minibatch_stddev, minibatch_stddev_grad};
 use values::{assert_close, values};
 
@@ -51,26 +48,6 @@ fn statistics_do_not_depend_on_where_a_map_is_cut() {
         // One rounding to f32 each, and those of the squares, which are summed in f64.
         assert!((f64::from(stats[c]) / mean - 1.0).abs() < 6e-8);
         assert!((f64::from(stats[17 + c]) / rsqrt - 1.0).abs() < 1.2e-7, "{} {rsqrt}", stats[17 + c]);
-    }
-}
-
-/// What is drawn in training has the bits of what is drawn without recording.
-#[test]
-fn an_epilogue_has_the_bits_of_its_kernels_where_blocks_are_whole_rows() {
-    let shape = [2, 32, 32, 32];
-    let len = 2 * 32 * 32 * 32;
-    let (x, noise, style) = (values(1, len), values(2, 32 * 32), values(3, 2 * 64));
-    let (strength, b) = (values(4, 32), values(5, 32));
-    for blur in [None, Some([0.25, 0.5, 0.25])] {
-        let taps = blur.as_ref().map_or(&[1.0][..], |taps| taps);
-        let before = [taps.len() as isize / 2; 2];
-        let resample = Resample { shape, out: [32, 32], up: 1, down: 1, taps, before };
-        let [mut blurred, mut activated, mut expected, mut found] = [(); 4].map(|()| vec![f32::NAN; len]);
-        upfirdn2d(&resample, &x, &mut blurred);
-        noise_bias_act(&blurred, &noise, [&strength, &b], 0.2, &mut activated);
-        adain(Image { pixels: 32 * 32, channels: 32 }, &activated, &style, &mut expected, &mut vec![0.0; 2 * 64]);
-        layer_epilogue(Epilogue { shape, blur, alpha: 0.2 }, &x, &noise, [&strength, &b, &style], &mut found);
-        assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{taps:?}");
     }
 }
 

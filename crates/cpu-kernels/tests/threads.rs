@@ -5,7 +5,6 @@ mod values;
 use stylegan_cpu_kernels::adam::{Arenas, adam};
 use stylegan_cpu_kernels::affine::{Affine, affine_resample, affine_resample_transpose};
 use stylegan_cpu_kernels::elementwise::{bias_act, binary, noise_bias_act, unary};
-use stylegan_cpu_kernels::epilogue::{Epilogue, layer_epilogue};
 use stylegan_cpu_kernels::movement::{Strided, copy, gather_rows, scatter_rows};
 use stylegan_cpu_kernels::normalize::{Image, adain, adain_input_grad, adain_style_grad};
 use stylegan_cpu_kernels::random::normal;
@@ -92,9 +91,6 @@ fn normalisation_has_the_same_bits() {
     assert_same_bits("statistics", 3 * 38, |s| adain(image, &x, &style, &mut vec![0.0; LEN], s));
     assert_same_bits("adain_input_grad", LEN, |dx| adain_input_grad(image, &g, &x, &style, &stats, dx));
     assert_same_bits("adain_style_grad", 3 * 38, |d| adain_style_grad(image, &g, &x, &stats, d));
-    let p = Epilogue { shape: SHAPE, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
-    let (noise, strength) = (values(4, 67 * 45), values(5, 19));
-    assert_same_bits("layer_epilogue", LEN, |y| layer_epilogue(p, &x, &noise, [&strength, &strength, &style], y));
     let groups = Groups { count: 1, size: 3, image: 67 * 45 * 19 };
     assert_same_bits("minibatch_stddev", 1, |s| minibatch_stddev(groups, &x, s));
     assert_same_bits("minibatch_stddev_grad", LEN, |dx| minibatch_stddev_grad(groups, &[1.0], &x, dx));

@@ -2,13 +2,13 @@
 
 use stylegan_cpu_kernels::adam::{self, Arenas};
 use stylegan_cpu_kernels::affine::{Affine, affine_resample, affine_resample_transpose};
-use stylegan_cpu_kernels::conv::Conv;
-use stylegan_cpu_kernels::epilogue::{Epilogue, layer_epilogue};
+use stylegan_cpu_kernels::conv::{Conv, Scratch};
+use stylegan_cpu_kernels::layer::{self, Inputs};
 use stylegan_cpu_kernels::normalize::{self, Image};
 use stylegan_cpu_kernels::resample::{Resample, upfirdn2d};
 use stylegan_cpu_kernels::stddev::{self, Groups};
 use stylegan_cpu_kernels::{elementwise, movement};
-use stylegan_tensor::{AdamStep, AffineResample, Conv2d, Kernel, LayerEpilogue, Result, Upfirdn2d};
+use stylegan_tensor::{AdamStep, AffineResample, Conv2d, Kernel, Layer, Result, Upfirdn2d};
 
 use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut};
@@ -142,11 +142,29 @@ impl Launch<'_> {
         Ok(())
     }
 
-    pub(crate) fn layer_epilogue(&self, p: LayerEpilogue, y: &mut [SliceMut]) -> Result<()> {
-        let ([x, noise, strength, b, style], [y]) = (self.floats()?, self.floats_mut(y)?);
-        let blur = p.blur.map(|taps| taps.map(|tap| tap as f32));
-        let p = Epilogue { shape: self.sizes(self.shape(0))?, blur, alpha: p.alpha as f32 };
-        layer_epilogue(p, x, noise, [strength, b, style], y);
+    pub(crate) fn layer(&self, p: &Layer, y: &mut [SliceMut], scratch: &mut Scratch) -> Result<()> {
+        let mut next = 3..;
+        let mut take = |is_given: bool| is_given.then(|| self.float(next.next().unwrap_or_default())).transpose();
+        let [x, w, b] = [self.float(0)?, self.float(1)?, self.float(2)?];
+        let normal = take(p.has_normal)?;
+        let noise = take(p.has_noise)?.zip(take(p.has_noise)?).map(|(noise, strength)| [noise, strength]);
+        let inputs = Inputs { x, w, b, normal, noise, style: take(p.has_style)? };
+        let (from, to) = (self.shape(0), &self.outs[0].shape);
+        let [image, result] = if p.is_transposed { [to, from] } else { [from, to] };
+        let form = layer::Layer {
+            conv: self.geometry(&p.conv, image, self.shape(1), result)?,
+            is_transposed: p.is_transposed,
+            algorithm: p.conv.algorithm,
+            blur: p.blur.map(|taps| taps.map(|tap| tap as f32)),
+            alpha: p.alpha as f32,
+        };
+        if p.has_style {
+            let [y, normal] = self.floats_mut(y)?;
+            layer::layer(&form, inputs, y, normal, scratch);
+        } else {
+            let [y] = self.floats_mut(y)?;
+            layer::layer(&form, inputs, y, &mut [], scratch);
+        }
         Ok(())
     }
 

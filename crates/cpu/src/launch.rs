@@ -109,7 +109,7 @@ impl Launch<'_> {
                 self.activate(y, accumulate)?
             }
             Kernel::Adain | Kernel::AdainInputGrad | Kernel::AdainStyleGrad => self.normalize(y)?,
-            Kernel::LayerEpilogue(p) => self.layer_epilogue(*p, y)?,
+            Kernel::Layer(p) => self.layer(p, y, conv)?,
             Kernel::MinibatchStddev { group } | Kernel::MinibatchStddevGrad { group } => self.deviate(*group, y)?,
             Kernel::Adam(step) => self.adam(step, y, accumulate)?,
         }
@@ -122,6 +122,14 @@ impl Launch<'_> {
 
     pub(crate) fn sizes<const K: usize>(&self, shape: &[usize]) -> Result<[usize; K]> {
         shape.try_into().map_err(|_| self.error(&format!("{K} axes are expected, got {shape:?}")))
+    }
+
+    /// An input, which must be of f32.
+    pub(crate) fn float(&self, input: usize) -> Result<&[f32]> {
+        match self.x.get(input) {
+            Some(Slice::F32(x)) => Ok(x),
+            _ => Err(self.error(&format!("input {input} must be of f32"))),
+        }
     }
 
     /// The inputs, which must be K of f32.

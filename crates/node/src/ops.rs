@@ -1,8 +1,9 @@
 //! One line an op: handles in, handle out.
 
 use napi_derive::napi;
-use stylegan_autograd::{Options, Tensor, adam as adam_step, depends_on as has_path, grad as gradients, ops};
-use stylegan_tensor::{AdamStep, AffineResample, Algorithm, Conv2d, LayerEpilogue, Upfirdn2d};
+use stylegan_autograd::{LayerForm, LayerOperands, Options, Tensor, ops};
+use stylegan_autograd::{adam as adam_step, depends_on as has_path, grad as gradients};
+use stylegan_tensor::{AdamStep, AffineResample, Algorithm, Conv2d, Upfirdn2d};
 
 use crate::device::{dtype_of, sizes};
 use crate::error::{Result, invalid, native};
@@ -265,20 +266,50 @@ pub fn adain(x: Handle, style: Handle) -> Result<Handle> {
     two("adain", [x, style], ops::adain)
 }
 
-/// `operands`: noise, strength, b and style. `taps` are none or three.
+/// What a layer has beside its convolution.
+#[napi(object)]
+pub struct NativeLayer {
+    pub b: Handle,
+    /// What normalises x.
+    pub normal: Option<Handle>,
+    /// Noise and its strength, or nothing.
+    pub noise: Vec<Handle>,
+    pub style: Option<Handle>,
+    /// None or three.
+    pub blur: Vec<f64>,
+    pub alpha: f64,
+}
+
+/// `size`: of the result of a transposed convolution. Gives y and, if there is a style, what normalises it.
 #[napi(catch_unwind)]
-pub fn layer_epilogue(x: Handle, operands: Vec<Handle>, taps: Vec<f64>, alpha: f64) -> Result<Handle> {
-    let op = "layer_epilogue";
-    let operands = get_all(op, &operands)?;
-    let [noise, strength, b, style] = operands.as_slice() else {
-        return Err(invalid("layer_epilogue takes noise, strength, b and style"));
+pub fn layer(
+    x: Handle,
+    w: Handle,
+    of: NativeLayer,
+    size: Option<Vec<u32>>,
+    stride: u32,
+    padding: Vec<u32>,
+    algorithm: String,
+) -> Result<Vec<Handle>> {
+    let op = "layer";
+    let [x, w, b] = [get(op, x)?, get(op, w)?, get(op, of.b)?];
+    let [normal, style] = [of.normal, of.style].map(|handle| handle.map(|handle| get(op, handle)).transpose());
+    let (normal, style, noise) = (normal?, style?, get_all(op, &of.noise)?);
+    let noise = match noise.as_slice() {
+        [] => None,
+        [noise, strength] => Some([noise, strength]),
+        _ => return Err(invalid(format!("noise must be [noise, strength], got {} tensors", noise.len()))),
     };
-    let blur = match *taps.as_slice() {
+    let blur = match *of.blur.as_slice() {
         [] => None,
         [a, b, c] => Some([a, b, c]),
-        _ => return Err(invalid(format!("a blur must have 3 taps, got {}", taps.len()))),
+        _ => return Err(invalid(format!("a blur must have 3 taps, got {}", of.blur.len()))),
     };
-    one(op, x, |x| ops::layer_epilogue(x, [noise, strength, b], style, LayerEpilogue { blur, alpha }))
+    let conv = geometry(stride, &padding, &algorithm)?;
+    let form = LayerForm { conv, size: size.map(|size| pair(&size)).transpose()?, blur, alpha: of.alpha };
+    let operands = LayerOperands { normal: normal.as_ref(), noise, style: style.as_ref() };
+    let (y, normal) = ops::layer(&x, &w, &b, operands, form).map_err(native)?;
+    Ok([Some(y), normal].into_iter().flatten().map(table::insert).collect())
 }
 
 #[napi(catch_unwind)]

@@ -26,6 +26,11 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
+    /// Whether this device has [`Kernel::Layer`].
+    fn has_layers(&self) -> bool {
+        false
+    }
+
     /// Memory for `len` elements, its content undefined. It returns to the device's pool, in stream order,
     /// when the last [`Storage`] on it is dropped.
     ///

@@ -109,9 +109,9 @@ pub enum Kernel {
     AdainInputGrad,
     /// `g, x, stats → dstyle [N, 2C]`: `(Σ g·x̂, Σ g)` over H and W.
     AdainStyleGrad,
-    /// `x [N, H, W, C], noise [N or 1, H, W, 1], strength [C], b [C], style [N, 2C] → y`: all that follows a convolution of the
-    /// synthesis network. See [`LayerEpilogue`].
-    LayerEpilogue(LayerEpilogue),
+    /// `x, w, b [C], normal [N, 3, C']?, (noise [N or 1, H, W, 1], strength [C])?, style [N, 2C]? → y [N, H, W, C], normal [N, 3, C]?`:
+    /// a convolution and all that follows it. Devices may leave it out. See [`Layer`].
+    Layer(Layer),
     /// `x [N, H, W, C] → s [M]`, M = N / group; images m, m + M, m + 2M … are a group: the mean over H, W, C of
     /// `√(σ² + 1e−8)`, σ² the biased variance within the group.
     MinibatchStddev {
@@ -257,13 +257,24 @@ pub struct AffineResample {
     pub reflect: bool,
 }
 
-/// The blur, if there is one, then `NoiseBiasAct`, then `Adain` (official layer_epilogue).
+/// The convolution of maps x, the blur, if there is one, then `NoiseBiasAct` or `BiasAct`. Of the normalisation that follows in the
+/// synthesis network it computes the numbers; the next layer applies them, so that maps are not read and written for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LayerEpilogue {
+pub struct Layer {
+    /// The convolution; `w` has the form that it takes.
+    pub conv: Conv2d,
+    /// Whether it is `Conv2dTranspose`.
+    pub is_transposed: bool,
     /// The separable filter of the blur, with zeros around the image.
     pub blur: Option<[f64; 3]>,
     /// As in `BiasAct`.
     pub alpha: f64,
+    /// Whether x is to be normalised: by μ, factor and summand, `(x − μ) · factor + summand`.
+    pub has_normal: bool,
+    /// Whether there is noise.
+    pub has_noise: bool,
+    /// Whether there is a style, and so a second result: what `Adain` of y does, as `normal` of the next layer.
+    pub has_style: bool,
 }
 
 /// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.
@@ -313,7 +324,7 @@ impl Kernel {
         "adain",
         "adain_input_grad",
         "adain_style_grad",
-        "layer_epilogue",
+        "layer",
         "minibatch_stddev",
         "minibatch_stddev_grad",
         "adam",
@@ -329,7 +340,6 @@ impl Kernel {
             Self::Matmul { .. } | Self::Conv2dWeightGrad(_) => (&[true, true], false),
             Self::Conv2d(_) | Self::Conv2dTranspose(_) | Self::BiasAct { .. } | Self::Adain => (&[true, false], true),
             Self::NoiseBiasAct { .. } => (&[true, false, false, false], true),
-            Self::LayerEpilogue(_) => (&[true, false, false, false, false], true),
             Self::AdainInputGrad => (&[true, true, false, false], true),
             Self::AdainStyleGrad => (&[true, true, false], false),
             Self::Select
@@ -342,6 +352,7 @@ impl Kernel {
             | Self::Normal(_)
             | Self::MinibatchStddev { .. }
             | Self::MinibatchStddevGrad { .. }
+            | Self::Layer(_)
             | Self::Adam(_) => (&[], false),
         }
     }
@@ -403,7 +414,7 @@ impl Kernel {
             Self::Adain => "adain",
             Self::AdainInputGrad => "adain_input_grad",
             Self::AdainStyleGrad => "adain_style_grad",
-            Self::LayerEpilogue(_) => "layer_epilogue",
+            Self::Layer(_) => "layer",
             Self::MinibatchStddev { .. } => "minibatch_stddev",
             Self::MinibatchStddevGrad { .. } => "minibatch_stddev_grad",
             Self::Adam(_) => "adam",
@@ -419,7 +430,7 @@ impl Conv2d {
     }
 }
 
-impl LayerEpilogue {
+impl Layer {
     /// The blur, which keeps the size of an image.
     pub fn blur(&self) -> Option<Upfirdn2d> {
         self.blur.map(|taps| Upfirdn2d { up: 1, down: 1, taps: taps.to_vec(), padding: [1; 4] })

@@ -23,9 +23,7 @@ pub use backend::{Backend, Done, Memory, Storage, View};
 pub use cost::{Cost, Costs};
 pub use dtype::DType;
 pub use error::{Error, Result};
-pub use kernel::{
-    AdamStep, AffineResample, Algorithm, Binary, Conv2d, Kernel, LayerEpilogue, Reduce, Unary, Upfirdn2d,
-};
+pub use kernel::{AdamStep, AffineResample, Algorithm, Binary, Conv2d, Kernel, Layer, Reduce, Unary, Upfirdn2d};
 pub use phase::Phase;
 pub use philox::{Position, integer_below, philox4x32, uniform_from_bits};
 pub use reference::Reference;

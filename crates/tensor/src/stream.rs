@@ -144,6 +144,10 @@ impl<E: Executor> Backend for Stream<E> {
         E::multiplies_bf16()
     }
 
+    fn has_layers(&self) -> bool {
+        true
+    }
+
     fn allocate(&self, op: &'static str, len: usize, dtype: DType) -> Result<Storage> {
         if dtype.is_half() {
             let Self { name, float, .. } = self;

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use stylegan_tensor::{Backend, Cost, DType, Done, Error, Kernel, LayerEpilogue, Memory, Result, Storage, View};
+use stylegan_tensor::{Backend, Cost, DType, Done, Error, Kernel, Memory, Result, Storage, View};
 
 use crate::fault::Faults;
 use crate::launch::Launch;
@@ -157,32 +157,6 @@ impl Gpu {
         }
     }
 
-    /// As the kernels that it is made of. What lies between them is of f32, whatever the maps are.
-    fn enqueue_epilogue(&self, p: LayerEpilogue, x: &[&View], y: &[&View], accumulate: bool) -> Result<()> {
-        let &[maps, noise, strength, b, style] = x else {
-            return Err(Error::device("layer_epilogue", format!("5 inputs are expected, got {}", x.len())));
-        };
-        let empty = |shape: &[usize]| {
-            let storage = self.allocate("layer_epilogue", shape.iter().product(), DType::F32)?;
-            Ok(View { storage, shape: shape.to_vec() })
-        };
-        let activated = empty(&maps.shape)?;
-        {
-            let blurred = match p.blur() {
-                None => None,
-                Some(blur) => {
-                    let blurred = empty(&maps.shape)?;
-                    self.enqueue(Kernel::Upfirdn2d(blur), &[maps], &[&blurred], false)?;
-                    Some(blurred)
-                }
-            };
-            let inputs = [blurred.as_ref().unwrap_or(maps), noise, strength, b];
-            self.enqueue(Kernel::NoiseBiasAct { alpha: p.alpha }, &inputs, &[&activated], false)?;
-        }
-        let statistics = empty(&[maps.shape[0], 2, maps.shape[3]])?;
-        self.enqueue(Kernel::Adain, &[&activated, style], &[y[0], &statistics], accumulate)
-    }
-
     fn status(&self) -> Binding {
         Binding::new(&self.status, 0, STATUS_BYTES)
     }
@@ -220,9 +194,6 @@ impl Backend for Gpu {
     }
 
     fn enqueue(&self, kernel: Kernel, inputs: &[&View], outs: &[&View], accumulate: bool) -> Result<()> {
-        if let Kernel::LayerEpilogue(p) = &kernel {
-            return self.enqueue_epilogue(*p, inputs, outs, accumulate);
-        }
         self.count_down();
         let mut recorder = lock(&self.recorder);
         self.faults.enter(kernel.name());

@@ -16,7 +16,7 @@ const EPSILON: f64 = 1e-8;
 /// [`Error::Shape`] if `x` is not `[N, H, W, C]` or `style` not `[N, 2C]`.
 pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
     features("adain", &[x], &[style])?;
-    let [n, c] = check_style("adain", x, style)?;
+    let [n, c] = check_style("adain", x.shape(), style)?;
     let device = same_device("adain", &[x, style])?;
     let y = device.empty("adain", x.shape(), x.dtype())?;
     let stats = device.empty("adain", &[n, 2, c], style.dtype())?;
@@ -40,8 +40,8 @@ pub fn adain(x: &Tensor, style: &Tensor) -> Result<Tensor> {
 }
 
 /// N and C of x, if the style has the shape that belongs to it.
-pub(super) fn check_style(op: &'static str, x: &Tensor, style: &Tensor) -> Result<[usize; 2]> {
-    let [n, _, _, c] = images(op, x.shape())?;
+pub(super) fn check_style(op: &'static str, x: &[usize], style: &Tensor) -> Result<[usize; 2]> {
+    let [n, _, _, c] = images(op, x)?;
     if style.shape() != [n, 2 * c] {
         return Err(Error::shape(op, format!("style must be [{n}, {}], got {:?}", 2 * c, style.shape())));
     }
@@ -50,10 +50,16 @@ pub(super) fn check_style(op: &'static str, x: &Tensor, style: &Tensor) -> Resul
 
 /// The definition in ordinary ops.
 pub(crate) fn composed(x: &Tensor, style: &Tensor) -> Result<Tensor> {
+    let [mean, factor, summand] = normalisation(x, style)?;
+    add(&mul(&sub(x, &mean)?, &factor)?, &summand)
+}
+
+/// μ, factor and summand of `(x − μ) · factor + summand`, each `[N, 1, 1, C]`.
+pub(super) fn normalisation(x: &Tensor, style: &Tensor) -> Result<[Tensor; 3]> {
     let (n, c) = (x.shape()[0], x.shape()[3]);
     let half = |start: usize| reshape(&slice(style, &[0, start], &[n, c])?, &[n, 1, 1, c]);
-    let centred = sub(x, &mean(x, &[1, 2], true)?)?;
-    let variance = mean(&square(&centred)?, &[1, 2], true)?;
-    let normalised = mul(&centred, &rsqrt(&affine(&variance, 1.0, EPSILON)?)?)?;
-    add(&mul(&normalised, &affine(&half(0)?, 1.0, 1.0)?)?, &half(c)?)
+    let mu = mean(x, &[1, 2], true)?;
+    let variance = mean(&square(&sub(x, &mu)?)?, &[1, 2], true)?;
+    let rsqrt = rsqrt(&affine(&variance, 1.0, EPSILON)?)?;
+    Ok([mu, mul(&rsqrt, &affine(&half(0)?, 1.0, 1.0)?)?, half(c)?])
 }

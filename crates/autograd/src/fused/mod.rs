@@ -2,11 +2,11 @@
 //! define it; where the vjp is no differentiable op, a gradient of the gradient goes through the composition.
 
 mod adain;
-mod layer_epilogue;
+mod layer;
 mod minibatch_stddev;
 mod noise_bias_act;
 
 pub use adain::adain;
-pub use layer_epilogue::layer_epilogue;
+pub use layer::{LayerForm, LayerOperands, layer};
 pub use minibatch_stddev::minibatch_stddev;
 pub use noise_bias_act::noise_bias_act;

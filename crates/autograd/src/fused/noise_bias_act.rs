@@ -15,7 +15,7 @@ use crate::tensor::{Tensor, features, images};
 pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor, alpha: f64) -> Result<Tensor> {
     let op = "noise_bias_act";
     features(op, &[x], &[noise, strength, b])?;
-    let [n, h, w, c] = check_noise(op, x, [noise, strength, b])?;
+    let [n, h, w, c] = check_noise(op, x.shape(), [noise, strength, b])?;
     let noise_shape = noise.shape().to_vec();
     let noises = noise.shape()[0];
     let terms = [
@@ -38,9 +38,9 @@ pub fn noise_bias_act(x: &Tensor, noise: &Tensor, strength: &Tensor, b: &Tensor,
     activated(op, Kernel::NoiseBiasAct { alpha }, &[x, noise, strength, b], terms, alpha)
 }
 
-/// N, H, W and C of x, if the others have the shapes that belong to it.
-pub(super) fn check_noise(op: &'static str, x: &Tensor, [noise, strength, b]: [&Tensor; 3]) -> Result<[usize; 4]> {
-    let [n, h, w, c] = images(op, x.shape())?;
+/// N, H, W and C of maps x, if the others have the shapes that belong to it.
+pub(super) fn check_noise(op: &'static str, x: &[usize], [noise, strength, b]: [&Tensor; 3]) -> Result<[usize; 4]> {
+    let [n, h, w, c] = images(op, x)?;
     let fits_noise = matches!(noise.shape(), &[m, nh, nw, 1] if (m == n || m == 1) && (nh, nw) == (h, w));
     if fits_noise && strength.shape() == [c] && b.shape() == [c] {
         return Ok([n, h, w, c]);
@@ -48,8 +48,7 @@ pub(super) fn check_noise(op: &'static str, x: &Tensor, [noise, strength, b]: [&
     Err(Error::shape(
         op,
         format!(
-            "x must be [N, H, W, C], noise [N or 1, H, W, 1], strength and b [C], got {:?}, {:?}, {:?}, {:?}",
-            x.shape(),
+            "x must be [N, H, W, C], noise [N or 1, H, W, 1], strength and b [C], got {x:?}, {:?}, {:?}, {:?}",
             noise.shape(),
             strength.shape(),
             b.shape()

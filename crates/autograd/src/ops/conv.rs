@@ -21,8 +21,7 @@ pub fn conv2d(x: &Tensor, w: &Tensor, p: Conv2d) -> Result<Tensor> {
 /// As [`conv2d`], and if the device does not store feature maps in `dtype`.
 pub fn conv2d_in(x: &Tensor, w: &Tensor, p: Conv2d, dtype: DType) -> Result<Tensor> {
     features("conv2d", &[x], &[w])?;
-    is_known("conv2d", x, p)?;
-    let shape = output_shape("conv2d", x.shape(), w.shape(), p)?;
+    let shape = conv2d_shape("conv2d", x, w, p)?;
     let (xs, ws) = (shape4("conv2d", x)?, shape4("conv2d", w)?);
     let from = x.dtype();
     let edges = [
@@ -43,11 +42,9 @@ pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> 
 
 fn transpose_in(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d, dtype: DType) -> Result<Tensor> {
     features("conv2d_transpose", &[y], &[w])?;
-    is_known("conv2d_transpose", y, p)?;
-    let (ys, ws) = (shape4("conv2d_transpose", y)?, shape4("conv2d_transpose", w)?);
-    let shape = [ys[0], size[0], size[1], ws[2]];
+    let shape = conv2d_transpose_shape("conv2d_transpose", "y", y, w, size, p)?;
+    let ws = shape4("conv2d_transpose", w)?;
     let from = y.dtype();
-    expect("conv2d_transpose", "y", &output_shape("conv2d_transpose", &shape, &ws, p)?, &ys)?;
     let edges = [
         Edge::to(y).saving([w]).vjp(move |g, saved| conv2d_in(g, &saved[0], p, from)),
         Edge::to(w).saving([y]).vjp(move |g, saved| conv2d_weight_grad(g, &saved[0], [ws[0], ws[1]], p)),
@@ -72,6 +69,28 @@ pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d)
         Edge::to(y).saving([x]).vjp(move |g, saved| conv2d_in(&saved[0], g, p, y_type)),
     ];
     Tensor::from_op("conv2d_weight_grad", Kernel::Conv2dWeightGrad(p), &[x, y], &shape, edges)
+}
+
+/// Shape of the result of [`conv2d`], if the device has the algorithm.
+pub(crate) fn conv2d_shape(op: &'static str, x: &Tensor, w: &Tensor, p: Conv2d) -> Result<[usize; 4]> {
+    is_known(op, x, p)?;
+    output_shape(op, x.shape(), w.shape(), p)
+}
+
+/// Shape of the result of [`conv2d_transpose`] of an operand with this name, if the device has the algorithm.
+pub(crate) fn conv2d_transpose_shape(
+    op: &'static str,
+    name: &str,
+    y: &Tensor,
+    w: &Tensor,
+    size: [usize; 2],
+    p: Conv2d,
+) -> Result<[usize; 4]> {
+    is_known(op, y, p)?;
+    let (ys, ws) = (shape4(op, y)?, shape4(op, w)?);
+    let shape = [ys[0], size[0], size[1], ws[2]];
+    expect(op, name, &output_shape(op, &shape, &ws, p)?, &ys)?;
+    Ok(shape)
 }
 
 /// Whether the device has the algorithm that is asked for.

@@ -11,7 +11,7 @@ mod reduce;
 mod rows;
 mod upfirdn2d;
 
-pub use crate::fused::{adain, layer_epilogue, minibatch_stddev, noise_bias_act};
+pub use crate::fused::{adain, layer, minibatch_stddev, noise_bias_act};
 pub use affine_resample::{affine_resample, affine_resample_transpose};
 pub use bias_act::{bias_act, bias_act_grad, leaky_relu};
 pub use conv::{conv2d, conv2d_in, conv2d_transpose, conv2d_weight_grad};
@@ -27,6 +27,7 @@ pub use rows::{gather_rows, scatter_rows};
 pub use upfirdn2d::upfirdn2d;
 
 pub(crate) use bias_act::{activated, check_slope};
+pub(crate) use conv::{conv2d_shape, conv2d_transpose_shape};
 pub(crate) use elementwise::add_into;
 pub(crate) use movement::copy_all;
 pub(crate) use reduce::sum_to;

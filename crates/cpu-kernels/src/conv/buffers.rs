@@ -35,7 +35,7 @@ impl Buffers {
 }
 
 /// `len` elements of `buffer`, which begin with a cache line.
-pub(super) fn grow(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+pub(crate) fn grow(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < padded::<f32>(len) {
         // The old one is given back first: nothing of it is needed.
         *buffer = Vec::new();

@@ -24,6 +24,7 @@
 //!
 //! Nested loops never lead elsewhere. 1 × 1 kernels are one product, 16 GFLOP/s being 11 GB/s there.
 
+use super::doubled;
 use super::geometry::{Conv, Kind};
 use super::winograd::Line;
 use stylegan_tensor::Algorithm;
@@ -61,6 +62,15 @@ impl Conv {
             Some(Algorithm::Winograd) if !self.fits_winograd() && !is_line => chosen,
             Some(algorithm) => algorithm,
         }
+    }
+}
+
+impl Conv {
+    /// Whether this convolution normalises what it reads.
+    pub(crate) fn normalises(&self, kind: Kind, asked: Option<Algorithm>) -> bool {
+        let is_winograd = matches!(self.algorithm(kind, asked), Algorithm::Winograd | Algorithm::Bf16);
+        let is_doubled = kind == Kind::Transpose && asked.is_none() && doubled::fits(self);
+        is_winograd && self.fits_winograd() && !is_doubled
     }
 }
 

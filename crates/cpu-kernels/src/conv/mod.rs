@@ -21,14 +21,21 @@ pub use geometry::{Conv, Kind};
 pub use scratch::Scratch;
 
 use crate::matmul::matmul;
+use crate::normalize::{Maps, Part};
 use crate::thin::{few_rows, has_few_rows};
-use buffers::{Buffers, grow};
+pub(crate) use buffers::grow;
+
+use buffers::Buffers;
 use pass::{Pass, Target, Tile};
 use rayon::prelude::*;
 use stylegan_tensor::Algorithm;
 use tiling::Tiling;
 use weight_cache::Made;
 use winograd::{Line, Winograd};
+
+/// What a convolution does with its results while they are in the caches: it takes whole rows of y, of one image or of whole
+/// images, and where they begin.
+pub(crate) type Then<'a> = dyn Fn(usize, &mut [f32]) -> Vec<Part> + Sync + 'a;
 
 /// `x [N, H, W, C], w [kh, kw, C, O] → y [N, H', W', O]`, added to y if `accumulate`.
 ///
@@ -44,13 +51,30 @@ pub fn conv2d(
     accumulate: bool,
     scratch: &mut Scratch,
 ) {
-    g.assert_lengths("conv2d", x, y, w);
+    forward(g, x.into(), w, y, algorithm, accumulate, scratch, None);
+}
+
+/// [`conv2d`] of maps that it may have to normalise, if [`Conv::normalises`]. `None` if it did nothing with the results.
+#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
+pub(crate) fn forward(
+    g: &Conv,
+    x: Maps,
+    w: &[f32],
+    y: &mut [f32],
+    algorithm: Option<Algorithm>,
+    accumulate: bool,
+    scratch: &mut Scratch,
+    then: Option<&Then>,
+) -> Option<Vec<Part>> {
+    g.assert_lengths("conv2d", x.x, y, w);
     if w.is_empty() {
-        return clear(y, accumulate);
+        clear(y, accumulate);
+        return None;
     }
     let algorithm = g.algorithm(Kind::Forward, algorithm);
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
-        return matmul(1, pixels, k, o, x, 1, false, w, 1, false, y, accumulate);
+        matmul(1, pixels, k, o, x.x, 1, false, w, 1, false, y, accumulate);
+        return None;
     }
     let Scratch { large, tiles, cache, buffers, .. } = scratch;
     // Few pixels: the weights are read from memory for them alone.
@@ -58,13 +82,14 @@ pub fn conv2d(
     if algorithm == Algorithm::Im2col && has_few_rows(product) {
         let windows = &mut grow(large, product[0] * product[1])[..product[0] * product[1]];
         let tile = Tile { image: 0, images: g.n, row: 0, rows: g.oh };
-        g.pass().gather_windows(x, tile, windows);
-        return few_rows(product, windows, w, y, accumulate);
+        g.pass().gather_windows(x.x, tile, windows);
+        few_rows(product, windows, w, y, accumulate);
+        return None;
     }
     if let (Some(line), Algorithm::Winograd) = (Line::new(g), algorithm) {
         let make = |transformed: &mut [f32]| line.transform_weights(w, transformed);
         let weights = cache.get_or(w, Made::Line, g, large, line.weights_len(), make);
-        return line.run(x, weights, y, accumulate, buffers);
+        return line.run(x.x, weights, y, accumulate, buffers, then);
     }
     let passes = [g.pass()];
     let transformed_len = transformed_len(&passes, algorithm);
@@ -74,7 +99,7 @@ pub fn conv2d(
     } else {
         w
     };
-    run(&passes, algorithm, x, weights, y, g.oh, accumulate, tiles, buffers);
+    run(&passes, algorithm, x, weights, y, g.oh, accumulate, tiles, buffers, then)
 }
 
 /// `y [N, H', W', O], w [kh, kw, C, O] → x [N, H, W, C]`, the adjoint of [`conv2d`] in x, added to x if `accumulate`.
@@ -94,23 +119,41 @@ pub fn conv2d_transpose(
     accumulate: bool,
     scratch: &mut Scratch,
 ) {
-    g.assert_lengths("conv2d_transpose", x, y, w);
+    transposed(g, y.into(), w, x, algorithm, accumulate, scratch, None);
+}
+
+/// [`conv2d_transpose`], as [`forward`] is [`conv2d`].
+#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
+pub(crate) fn transposed(
+    g: &Conv,
+    y: Maps,
+    w: &[f32],
+    x: &mut [f32],
+    algorithm: Option<Algorithm>,
+    accumulate: bool,
+    scratch: &mut Scratch,
+    then: Option<&Then>,
+) -> Option<Vec<Part>> {
+    g.assert_lengths("conv2d_transpose", x, y.x, w);
     if w.is_empty() {
-        return clear(x, accumulate);
+        clear(x, accumulate);
+        return None;
     }
     if algorithm.is_none() && !accumulate && doubled::fits(g) {
         let Scratch { large, cache, buffers, .. } = scratch;
         let make = |planes: &mut [f32]| doubled::prepare(g, w, planes);
         let len = doubled::weights_len(g);
         if let Some(planes) = cache.get_or_if(w, Made::Doubled, g, large, len, || doubled::is_sum(g, w), make) {
-            return doubled::run(g, y, planes, x, buffers);
+            doubled::run(g, y.x, planes, x, buffers);
+            return None;
         }
     }
     let algorithm = g.algorithm(Kind::Transpose, algorithm);
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
-        return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
+        matmul(1, pixels, o, k, y.x, 1, false, w, 1, true, x, accumulate);
+        return None;
     }
-    let Scratch { weights, large, tiles, cache, buffers } = scratch;
+    let Scratch { weights, large, tiles, cache, buffers, .. } = scratch;
     let (passes, places) = g.phases();
     let transformed_len = transformed_len(&passes, algorithm);
     let weights = if transformed_len > 0 {
@@ -123,7 +166,7 @@ pub fn conv2d_transpose(
     } else {
         cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };
-    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers);
+    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers, then)
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.
@@ -184,14 +227,15 @@ fn transform(passes: &[Pass], algorithm: Algorithm, weights: &[f32], transformed
 fn run(
     passes: &[Pass],
     algorithm: Algorithm,
-    x: &[f32],
+    x: Maps,
     weights: &[f32],
     out: &mut [f32],
     height: usize,
     accumulate: bool,
     tiles: &mut Vec<f32>,
     buffers: &mut Buffers,
-) {
+    then: Option<&Then>,
+) -> Option<Vec<Part>> {
     let mut rest = weights;
     let passes: Vec<(Pass, &[f32])> = passes
         .iter()
@@ -207,7 +251,7 @@ fn run(
     let Pass { step, pitch, o, .. } = passes[0].0;
     let (line, image) = (pitch * o, height * pitch * o);
     if out.is_empty() {
-        return;
+        return None;
     }
     if Winograd::new(&passes[0].0, algorithm).is_some_and(|winograd| winograd.has_many_weights()) {
         for (pass, weights) in passes {
@@ -215,12 +259,10 @@ fn run(
             let size = [out.len() / image, height];
             winograd.run_by_panel(x, weights, out, size, accumulate, tiles, buffers);
         }
-        return;
+        return None;
     }
     // The pass with the most taps decides how large tiles are.
-    let Some(deepest) = passes.iter().map(|(pass, _)| *pass).max_by_key(Pass::depth) else {
-        return;
-    };
+    let deepest = passes.iter().map(|(pass, _)| *pass).max_by_key(Pass::depth)?;
     let tiling = Tiling::new(&deepest, algorithm, [out.len() / image, height.div_ceil(step)]);
     let rows = passes.iter().map(|(pass, _)| pass.workspace(algorithm, tiling.images, tiling.rows));
     buffers.reserve(rows.max().unwrap_or(0));
@@ -231,19 +273,22 @@ fn run(
         (image, tiling.rows * step * line)
     };
     let groups = out.par_chunks_mut(group).with_max_len(1).enumerate();
-    let bands = groups.flat_map(|(group, out)| {
-        out.par_chunks_mut(band).with_max_len(1).enumerate().map(move |(band, out)| (group, band, out))
+    let bands = groups.flat_map(|(index, out)| {
+        out.par_chunks_mut(band).with_max_len(1).enumerate().map(move |(at, out)| (index, at, out))
     });
-    bands.for_each(|(group, band, data)| {
+    let parts = bands.map(|(index, at, data)| {
         let images = (data.len() / image).max(1);
         let rows = data.len() / (images * line);
-        let mut target = Target { data, rows, accumulate };
+        let mut target = Target { data: &mut *data, rows, accumulate };
         buffers.with(|buffer| {
             for (pass, weights) in passes {
-                let (image, row) = (group * tiling.images, band * tiling.rows);
+                let (image, row) = (index * tiling.images, at * tiling.rows);
                 let tile = Tile { image, images, row, rows: rows.saturating_sub(pass.first[0]).div_ceil(step) };
                 pass.run(algorithm, x, weights, tile, &mut target, buffer);
             }
         });
+        then.map_or_else(Vec::new, |then| then(index * group + at * band, data))
     });
+    let parts: Vec<Vec<Part>> = parts.collect();
+    then.map(|_| parts.into_iter().flatten().collect())
 }

@@ -5,6 +5,7 @@ use super::pass::{Pass, Target, Tile};
 use super::winograd::{SIDE, Winograd};
 use crate::matmul::{product, unpacked_product};
 use crate::matrix::Matrix;
+use crate::normalize::Maps;
 use stylegan_tensor::Algorithm;
 
 impl Pass {
@@ -20,22 +21,18 @@ impl Pass {
     }
 
     /// Computes one tile. `weights` are this pass's, `[kh, kw, c, o]`; `buffer` holds at least `workspace` elements.
-    pub fn run(
-        &self,
-        algorithm: Algorithm,
-        x: &[f32],
-        weights: &[f32],
-        tile: Tile,
-        to: &mut Target,
-        buffer: &mut [f32],
-    ) {
+    pub fn run(&self, algorithm: Algorithm, x: Maps, weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         if tile.rows == 0 || self.ow == 0 {
             return;
         }
+        assert!(
+            x.normal.is_none() || matches!(algorithm, Algorithm::Winograd | Algorithm::Bf16),
+            "others read numbers as they are"
+        );
         match algorithm {
-            Algorithm::Im2col => self.im2col(x, weights, tile, to, buffer),
-            Algorithm::Shifted => self.shifted(x, weights, tile, to, buffer),
-            Algorithm::Direct => direct::run(self, x, weights, tile, to, buffer),
+            Algorithm::Im2col => self.im2col(x.x, weights, tile, to, buffer),
+            Algorithm::Shifted => self.shifted(x.x, weights, tile, to, buffer),
+            Algorithm::Direct => direct::run(self, x.x, weights, tile, to, buffer),
             Algorithm::Winograd | Algorithm::Bf16 => {
                 let winograd = Winograd::new(self, algorithm).expect("`Conv::fits_winograd` has looked at the kernel");
                 winograd.run(x, weights, tile, to, buffer);

@@ -12,6 +12,10 @@ pub struct Scratch {
     pub(super) large: Vec<f32>,
     /// Tiles in Winograd's form that all threads share.
     pub(super) tiles: Vec<f32>,
+    /// Normalised maps of a layer.
+    pub(crate) maps: Vec<f32>,
+    /// Rows that a blur in place reads after they have changed.
+    pub(crate) rows: Vec<f32>,
     /// What was made of weights that do not change.
     pub(super) cache: WeightCache,
     /// One buffer a thread.
@@ -37,7 +41,8 @@ impl Scratch {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let shared = self.weights.capacity() + self.large.capacity() + self.tiles.capacity();
+        let lists = [&self.weights, &self.large, &self.tiles, &self.maps, &self.rows];
+        let shared: usize = lists.iter().map(|list| list.capacity()).sum();
         4 * (shared + self.buffers.capacity() + self.cache.len())
     }
 }

@@ -1,11 +1,10 @@
 use super::case::{Case, Data, ELEMENTWISE, EPSILON, Values, sum_of};
-use crate::{AdamStep, Kernel, LayerEpilogue};
+use crate::{AdamStep, Kernel};
 
 pub(super) fn cases(data: &mut Data) -> Vec<Case> {
     let mut cases = Vec::new();
     normalisation(data, &mut cases);
     nearly_constant_maps(data, &mut cases);
-    epilogues(data, &mut cases);
     deviation(data, &mut cases);
     optimiser(data, &mut cases);
     cases
@@ -31,35 +30,6 @@ pub(super) fn normalised(data: &mut Data, cases: &mut Vec<Case>, shape: [usize; 
     push(Kernel::Adain, vec![x.clone(), style.clone()], &outs);
     push(Kernel::AdainInputGrad, vec![g.clone(), x.clone(), style, stats.clone()], &outs[..1]);
     push(Kernel::AdainStyleGrad, vec![g, x, stats], &[&[images, 2 * channels]]);
-}
-
-fn epilogues(data: &mut Data, cases: &mut Vec<Case>) {
-    for (shape, noises) in [
-        ([1, 1, 1, 1], 1),
-        ([3, 1, 1, 5], 3),
-        ([2, 7, 5, 13], 1),
-        ([3, 4, 4, 64], 3),
-        ([2, 33, 17, 64], 1),
-        ([1, 64, 64, 16], 1),
-        // A row is more than a task takes.
-        ([1, 3, 1100, 16], 1),
-    ] {
-        for (blur, alpha) in [(None, 0.2), (Some([0.25, 0.5, 0.25]), 0.2), (Some([0.5, -1.0, 2.0]), 1.0)] {
-            epilogue(data, cases, shape, noises, LayerEpilogue { blur, alpha });
-        }
-    }
-}
-
-pub(super) fn epilogue(data: &mut Data, cases: &mut Vec<Case>, shape: [usize; 4], noises: usize, p: LayerEpilogue) {
-    let [images, height, width, channels] = shape;
-    let x = data.signed(&shape).map(|x| 3.0 * x + 0.5);
-    let noise = data.signed(&[noises, height, width, 1]);
-    let [strength, b] = [(); 2].map(|()| data.signed(&[channels]));
-    let style = data.signed(&[images, 2 * channels]);
-    // As of the normalisation; what is normalised has been rounded for each tap, the noise and the bias.
-    let tolerance = sum_of(height * width) + sum_of(9) + 2.0 * ELEMENTWISE;
-    let inputs = vec![x, noise, strength, b, style];
-    cases.push(Case::new(Kernel::LayerEpilogue(p), inputs, &[&shape]).within(tolerance));
 }
 
 /// Mean and 1/√(variance + 1e−8) of each map: `[N, 2, C]`.

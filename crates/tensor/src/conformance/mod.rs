@@ -8,6 +8,7 @@ mod convolutions;
 mod elementwise;
 mod fused;
 mod halves;
+mod layers;
 mod movement;
 mod nothing;
 mod run;
@@ -69,6 +70,11 @@ pub fn check(device: &dyn Backend, options: &Options) -> Report {
     let mut families =
         vec![elementwise::cases, movement::cases, convolutions::cases, affine::cases, fused::cases, nothing::cases];
     let mut names: BTreeSet<_> = Kernel::NAMES.into();
+    if device.has_layers() {
+        families.push(layers::cases);
+    } else {
+        names.remove("layer");
+    }
     if options.half.is_some() {
         families.push(halves::cases);
         names.clear();

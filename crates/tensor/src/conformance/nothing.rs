@@ -1,8 +1,6 @@
 use super::case::{Case, Data, Values};
 use super::movement::copy;
-use crate::{
-    AffineResample, Algorithm, Binary, Conv2d, DType, Kernel, LayerEpilogue, Position, Reduce, Unary, Upfirdn2d,
-};
+use crate::{AffineResample, Algorithm, Binary, Conv2d, DType, Kernel, Position, Reduce, Unary, Upfirdn2d};
 
 /// Sizes of 0: for each kernel a result without elements, and the result of no elements where there is one.
 pub(super) fn cases(data: &mut Data) -> Vec<Case> {
@@ -100,8 +98,6 @@ fn images(push: Push) {
         push(Kernel::Adain, &[&x, &style], &[&x, &stats]);
         push(Kernel::AdainInputGrad, &[&x, &x, &style, &stats], &[&x]);
         push(Kernel::AdainStyleGrad, &[&x, &x, &stats], &[&style]);
-        let (p, noise) = (LayerEpilogue { blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 }, [1, h, h, 1]);
-        push(Kernel::LayerEpilogue(p), &[&x, &noise, &[c], &[c], &style], &[&x]);
     }
     for [n, h, groups] in [[0, 4, 0], [4, 0, 2]] {
         let x = [n, h, h, 3];

@@ -1,7 +1,7 @@
 use super::case::{Case, EPSILON, Values};
 use super::{Report, read_f64, write_f64};
 use crate::reference::bytes;
-use crate::{Algorithm, Backend, DType, Kernel, Reference, Result, Storage, Stream, View};
+use crate::{Algorithm, Backend, Conv2d, DType, Kernel, Reference, Result, Storage, Stream, View};
 
 /// Runs every form of `case` on both devices and notes where they differ.
 pub(super) fn compare(case: &Case, device: &dyn Backend, reference: &Stream<Reference>, report: &mut Report) {
@@ -120,22 +120,22 @@ fn same(a: &[f64], b: &[f64]) -> bool {
 }
 
 fn is_bf16(kernel: &Kernel) -> bool {
+    convolution(kernel).is_some_and(|p| p.algorithm == Some(Algorithm::Bf16))
+}
+
+fn convolution(kernel: &Kernel) -> Option<Conv2d> {
     match kernel {
-        Kernel::Conv2d(p) | Kernel::Conv2dTranspose(p) | Kernel::Conv2dWeightGrad(p) => {
-            p.algorithm == Some(Algorithm::Bf16)
-        }
-        _ => false,
+        Kernel::Conv2d(p) | Kernel::Conv2dTranspose(p) | Kernel::Conv2dWeightGrad(p) => Some(*p),
+        Kernel::Layer(p) => Some(p.conv),
+        _ => None,
     }
 }
 
 /// Winograd's F(4×4, 3×3) multiplies the roundings of sums: entries of its matrices reach 8, and cancel. A device
 /// may choose it by itself.
 fn amplification(kernel: &Kernel) -> f64 {
-    match kernel {
-        Kernel::Conv2d(p) | Kernel::Conv2dTranspose(p) | Kernel::Conv2dWeightGrad(p) => match p.algorithm {
-            None | Some(Algorithm::Winograd) => WINOGRAD,
-            _ => 1.0,
-        },
+    match convolution(kernel).map(|p| p.algorithm) {
+        Some(None | Some(Algorithm::Winograd)) => WINOGRAD,
         _ => 1.0,
     }
 }

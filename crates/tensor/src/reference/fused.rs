@@ -24,6 +24,22 @@ pub(super) fn adain(x: &Array, style: &Array) -> (Vec<f64>, Vec<f64>) {
     (y, stats)
 }
 
+/// What `adain` does, `[N, 3, C]`: by image μ, factors and summands.
+pub(super) fn normal(x: &Array, style: &Array) -> Vec<f64> {
+    let (images, channels) = (x.shape[0], x.shape[3]);
+    let (_, stats) = adain(x, style);
+    let numbers = (0..images * 3 * channels).map(|i| {
+        let (n, k, c) = (i / channels / 3, i / channels % 3, i % channels);
+        let at = 2 * n * channels + c;
+        match k {
+            0 => stats[at],
+            1 => stats[at + channels] * (style.values[at] + 1.0),
+            _ => style.values[at + channels],
+        }
+    });
+    numbers.collect()
+}
+
 /// With r = 1/√(σ² + ε) and means over H and W: `dx = (style + 1) · r · (g − mean g − x̂ · mean(g·x̂))`.
 pub(super) fn adain_input_grad(g: &Array, x: &Array, style: &Array, stats: &Array) -> Vec<f64> {
     let maps = Maps::of(x);

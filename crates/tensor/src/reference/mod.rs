@@ -6,6 +6,7 @@ pub(crate) mod bytes;
 mod conv;
 mod elementwise;
 mod fused;
+mod layer;
 mod movement;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,12 +95,12 @@ impl Executor for Reference {
             }
             Kernel::AdainInputGrad => fused::adain_input_grad(&x[0], &x[1], &x[2], &x[3]),
             Kernel::AdainStyleGrad => fused::adain_style_grad(&x[0], &x[1], &x[2]),
-            Kernel::LayerEpilogue(p) => {
-                let array = |values| Array { values, shape: shape.to_vec() };
-                let blurred = p.blur().map(|blur| array(conv::upfirdn2d(&blur, &x[0], shape)));
-                let blurred = blurred.as_ref().unwrap_or(&x[0]);
-                let activated = array(elementwise::noise_bias_act([blurred, &x[1], &x[2], &x[3]], p.alpha));
-                fused::adain(&activated, &x[4]).0
+            Kernel::Layer(p) => {
+                let (y, normal) = layer::layer(p, &x, shape);
+                if let Some(out) = outs.get(1) {
+                    store(out, &normal, accumulate);
+                }
+                y
             }
             Kernel::MinibatchStddev { group } => fused::minibatch_stddev(&x[0], *group),
             Kernel::MinibatchStddevGrad { group } => fused::minibatch_stddev_grad(&x[0], &x[1], *group),

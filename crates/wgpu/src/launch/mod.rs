@@ -81,7 +81,7 @@ impl Launch<'_> {
             Kernel::Adain => self.adain(x[0], x[1], y[0], y[1]),
             Kernel::AdainInputGrad => self.adain_input_grad(x, y[0]),
             Kernel::AdainStyleGrad => self.adain_style_grad(x[0], x[1], x[2], y[0]),
-            Kernel::LayerEpilogue(_) => unreachable!("the device enqueues the kernels that it is made of"),
+            Kernel::Layer(_) => unreachable!("this device does not say that it has layers"),
             Kernel::MinibatchStddev { group } => self.minibatch_stddev(x[0], *group, y[0]),
             Kernel::MinibatchStddevGrad { group } => self.minibatch_stddev_grad(x[0], x[1], *group, y[0]),
             Kernel::Adam(step) => self.adam(step, x[0], y),

@@ -4,11 +4,13 @@
 
 use super::matrices::Lanes;
 use super::{BAND, GAP, PANEL};
+use crate::conv::Then;
 use crate::conv::buffers::Buffers;
 use crate::conv::geometry::Conv;
 use crate::isa::arch;
 use crate::matmul::product;
 use crate::matrix::Matrix;
+use crate::normalize::Part;
 use crate::parallel::Shared;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -121,10 +123,18 @@ impl<'a> Line<'a> {
     }
 
     /// The convolution, with transformed weights.
-    pub fn run(&self, x: &[f32], weights: &[f32], y: &mut [f32], accumulate: bool, buffers: &mut Buffers) {
+    pub fn run(
+        &self,
+        x: &[f32],
+        weights: &[f32],
+        y: &mut [f32],
+        accumulate: bool,
+        buffers: &mut Buffers,
+        then: Option<&Then>,
+    ) -> Option<Vec<Part>> {
         let Conv { h, w, c, o, oh, ow, .. } = *self.g;
         if y.is_empty() {
-            return;
+            return None;
         }
         let (rows, most) = self.band();
         let [read, written] = [c, PANEL.min(o)].map(|channels| most * channels + GAP);
@@ -134,7 +144,7 @@ impl<'a> Line<'a> {
         let bands = images.flat_map(|(image, y)| {
             y.par_chunks_mut(rows * ow * o).with_max_len(1).enumerate().map(move |(band, y)| (image, band * rows, y))
         });
-        bands.for_each(|(image, row, y)| {
+        let parts = bands.map(|(image, row, y)| {
             let x = &x[image * h * w * c..][..h * w * c];
             let height = y.len() / (ow * o);
             let count = if self.is_tall() { height.div_ceil(self.side) * ow } else { height * ow.div_ceil(self.side) };
@@ -167,7 +177,10 @@ impl<'a> Line<'a> {
                     arch().dispatch(output);
                 }
             });
+            then.map_or_else(Vec::new, |then| then((image * oh + row) * ow * o, y))
         });
+        let parts: Vec<Vec<Part>> = parts.collect();
+        then.map(|_| parts.into_iter().flatten().collect())
     }
 
     /// Row and column of a tile's first result, of the tiles from a row on.

@@ -36,6 +36,12 @@ impl<S: Simd> Lanes<S> {
         Self(self.0, self.0.mul_add_f32s(self.0.splat_f32s(factor), x.1, self.1))
     }
 
+    /// `self + a · b`, rounded once.
+    #[inline(always)]
+    pub fn plus_product(self, a: Self, b: Self) -> Self {
+        Self(self.0, self.0.mul_add_f32s(a.1, b.1, self.1))
+    }
+
     /// Puts the numbers at the slice's beginning, as many as it holds.
     #[inline(always)]
     pub fn store(self, to: &mut [f32]) {

@@ -18,6 +18,7 @@ use crate::bf16;
 use crate::isa::arch;
 use crate::matmul::product;
 use crate::matrix::Matrix;
+use crate::normalize::Maps;
 use crate::panel::PANEL;
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
@@ -164,7 +165,7 @@ impl Winograd {
     #[allow(clippy::too_many_arguments, reason = "a place in the image, and one in the matrix")]
     pub unsafe fn transform_input(
         &self,
-        x: &[f32],
+        x: Maps,
         at: [usize; 3],
         rows: Range<usize>,
         to: &Shared<f32>,
@@ -172,7 +173,13 @@ impl Winograd {
         index: usize,
         across: bool,
     ) {
-        self.dispatch(Input { winograd: self, x, at, rows, to, plane, index, across });
+        let Maps { x, normal } = x;
+        match normal.map(|normal| Maps::of(normal, at[0], self.pass.c)) {
+            Some(by) => self.dispatch(Input::<true> { winograd: self, x, by, at, rows, to, plane, index, across }),
+            None => {
+                self.dispatch(Input::<false> { winograd: self, x, by: [&[]; 3], at, rows, to, plane, index, across })
+            }
+        }
     }
 }
 
@@ -265,9 +272,11 @@ impl Transform for Weights<'_> {
     }
 }
 
-struct Input<'a> {
+struct Input<'a, const NORMAL: bool> {
     winograd: &'a Winograd,
     x: &'a [f32],
+    /// Of the tile's image: means, factors and summands, if `NORMAL`.
+    by: [&'a [f32]; 3],
     at: [usize; 3],
     rows: Range<usize>,
     to: &'a Shared<f32>,
@@ -276,56 +285,84 @@ struct Input<'a> {
     across: bool,
 }
 
-impl Transform for Input<'_> {
+impl<const NORMAL: bool> Transform for Input<'_, NORMAL> {
     #[inline(always)]
     fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { winograd, x, at: [image, row, column], rows, to, plane, index, across } = self;
+        let Self { winograd, at: [_, row, column], ref rows, .. } = self;
         let Pass { h, w, c, stride, top, left, .. } = winograd.pass;
-        let x = &x[image * winograd.pass.image()..][..winograd.pass.image()];
-        let line = winograd.words(rows.len());
-        let zero = Lanes::zero(simd);
         for phase in rows.start / c..rows.end.div_ceil(c) {
             let channels = rows.start.max(phase * c) - phase * c..rows.end.min((phase + 1) * c) - phase * c;
             let (a, b) = (phase / stride, phase % stride);
-            // Where each pixel of the window begins.
-            let mut pixels = [[OUTSIDE; P]; P];
-            for (p, line) in pixels.iter_mut().enumerate() {
+            // Where each row and column of the window begins.
+            let [mut rows_at, mut columns_at] = [[OUTSIDE; P]; 2];
+            let mut is_inside = true;
+            for p in 0..P {
                 let i = ((row + p) * stride + a).wrapping_add_signed(-top);
-                for (q, pixel) in line.iter_mut().enumerate() {
-                    let j = ((column + q) * stride + b).wrapping_add_signed(-left);
-                    if i < h && j < w {
-                        *pixel = (i * w + j) * c;
-                    }
-                }
+                let j = ((column + p) * stride + b).wrapping_add_signed(-left);
+                rows_at[p] = if i < h { i * w * c } else { OUTSIDE };
+                columns_at[p] = if j < w { j * c } else { OUTSIDE };
+                is_inside &= i < h && j < w;
             }
             for lane in channels.clone().step_by(S::F32_LANES) {
                 let count = S::F32_LANES.min(channels.end - lane);
-                both_axes!(
-                    F::input::<S>, P, P, zero,
-                    load(i, j) {
-                        let pixel = pixels[i][j];
-                        if pixel == OUTSIDE {
-                            zero
-                        } else {
-                            if j >= P - SIDE {
-                                prefetch::<false>(x.as_ptr(), pixel + lane + SIDE * stride * c);
-                            }
-                            Lanes::load(simd, &x[pixel + lane..][..count])
-                        }
-                    },
-                    store(p, q, value) {
-                        let (first, place) = (phase * c + lane - rows.start, (p * P + q) * plane);
-                        // SAFETY: by the promise of `transform_input`.
-                        unsafe {
-                            if K::PAIRED && across {
-                                K::across(value, count, to.0.add(place + index / 2 * rows.len() + first), index % 2 == 1);
-                            } else {
-                                K::along(value, count, to.0.add(place + index * line), first);
-                            }
-                        }
-                    }
-                );
+                let first = phase * c + lane - rows.start;
+                let place = [lane, first];
+                if is_inside && count == S::F32_LANES {
+                    self.some::<S, K, F, R, P, true>(simd, [rows_at, columns_at], place, S::F32_LANES);
+                } else {
+                    self.some::<S, K, F, R, P, false>(simd, [rows_at, columns_at], place, count);
+                }
             }
         }
+    }
+}
+
+impl<const NORMAL: bool> Input<'_, NORMAL> {
+    /// `count` channels from `lane` on, which become factors from `first` on; a whole register of pixels inside of the image, if
+    /// `WHOLE`.
+    #[inline(always)]
+    fn some<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize, const WHOLE: bool>(
+        &self,
+        simd: S,
+        [rows_at, columns_at]: [[usize; P]; 2],
+        [lane, first]: [usize; 2],
+        count: usize,
+    ) {
+        let Self { winograd, x, by, at, ref rows, to, plane, index, across } = *self;
+        let Pass { c, stride, .. } = winograd.pass;
+        let x = &x[at[0] * winograd.pass.image()..][..winograd.pass.image()];
+        let line = winograd.words(rows.len());
+        let zero = Lanes::zero(simd);
+        let mut numbers = [zero; 3];
+        for k in 0..if NORMAL { 3 } else { 0 } {
+            numbers[k] = Lanes::load(simd, &by[k][lane..][..count]);
+        }
+        let [mean, factor, summand] = numbers;
+        both_axes!(
+            F::input::<S>, P, P, zero,
+            load(i, j) {
+                if !WHOLE && (rows_at[i] == OUTSIDE || columns_at[j] == OUTSIDE) {
+                    zero
+                } else {
+                    let pixel = rows_at[i] + columns_at[j];
+                    if j >= P - SIDE {
+                        prefetch::<false>(x.as_ptr(), pixel + lane + SIDE * stride * c);
+                    }
+                    let value = Lanes::load(simd, &x[pixel + lane..][..count]);
+                    if NORMAL { summand.plus_product(value - mean, factor) } else { value }
+                }
+            },
+            store(p, q, value) {
+                let place = (p * P + q) * plane;
+                // SAFETY: by the promise of `transform_input`.
+                unsafe {
+                    if K::PAIRED && across {
+                        K::across(value, count, to.0.add(place + index / 2 * rows.len() + first), index % 2 == 1);
+                    } else {
+                        K::along(value, count, to.0.add(place + index * line), first);
+                    }
+                }
+            }
+        );
     }
 }

@@ -5,6 +5,7 @@ use super::output::{Place, Tiles};
 use super::{BAND, PANEL, Winograd};
 use crate::conv::buffers::{Buffers, grow};
 use crate::conv::pass::{Target, Tile};
+use crate::normalize::Maps;
 use crate::parallel::Shared;
 use rayon::prelude::*;
 
@@ -15,7 +16,7 @@ const TRANSFORMS: usize = if cfg!(test) { 1 << 12 } else { 1 << 19 };
 
 impl Winograd {
     /// Computes one tile of a pass; `weights` are transformed. Rows of the tile begin at a multiple of four.
-    pub fn run(&self, x: &[f32], weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
+    pub fn run(&self, x: Maps, weights: &[f32], tile: Tile, to: &mut Target, buffer: &mut [f32]) {
         let places: Vec<_> = self.places(tile).collect();
         let depth = self.depth();
         let read = self.plane(places.len(), self.words(depth));
@@ -43,7 +44,7 @@ impl Winograd {
     #[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
     pub fn run_by_panel(
         &self,
-        x: &[f32],
+        x: Maps,
         weights: &[f32],
         out: &mut [f32],
         [n, height]: [usize; 2],
@@ -119,14 +120,22 @@ mod tests {
                     let tile = Tile { image: 0, images: n, row: 0, rows };
                     let tiles = winograd.places(tile).count();
                     let mut to = Target { data: &mut expected, rows: height, accumulate };
-                    winograd.run(&x, &weights, tile, &mut to, &mut vec![0.0; winograd.workspace(tiles)]);
+                    winograd.run(x[..].into(), &weights, tile, &mut to, &mut vec![0.0; winograd.workspace(tiles)]);
                     for threads in [1, 2, 3] {
                         let mut found = start.clone();
                         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool starts");
                         pool.install(|| {
                             let (mut tiles, mut buffers) = (Vec::new(), Buffers::default());
                             let size = [n, height];
-                            winograd.run_by_panel(&x, &weights, &mut found, size, accumulate, &mut tiles, &mut buffers);
+                            winograd.run_by_panel(
+                                x[..].into(),
+                                &weights,
+                                &mut found,
+                                size,
+                                accumulate,
+                                &mut tiles,
+                                &mut buffers,
+                            );
                         });
                         let is_same = found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
                         assert!(is_same, "{algorithm:?} {pass:?} on {threads} threads, accumulate {accumulate}");

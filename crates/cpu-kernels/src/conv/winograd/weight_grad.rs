@@ -95,7 +95,7 @@ pub(in crate::conv) fn weight_grad(
                     let (rows, columns) = (rows.clone(), columns.clone());
                     let to = &to_grads;
                     // SAFETY: the buffer's parts hold all planes of `most` tiles of a block's rows and columns.
-                    unsafe { winograd.transform_input(x, at, rows, &to_inputs, planes[0], index, true) };
+                    unsafe { winograd.transform_input(x.into(), at, rows, &to_inputs, planes[0], index, true) };
                     winograd.dispatch(OutputGrad {
                         winograd,
                         y,

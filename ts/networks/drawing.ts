@@ -1,0 +1,107 @@
+/**
+ * Layers of the synthesis network where nothing is recorded: each is one op, and leaves its normalisation to the next one, so that
+ * a processor reads and writes large maps half as often.
+ */
+import { scope, type LayerMaps, type LayerOptions, type Tensor } from '../native/index.ts'
+import { alpha, blurTaps, heGain, same, styleOf, upKernel } from './layers.ts'
+import {
+  effectiveWeight,
+  equalised,
+  gainOf,
+  get,
+  scalesInput,
+  type Params,
+  type SynthesisNetworkOptions,
+} from './params.ts'
+import { algorithmOf } from './precision.ts'
+
+/** Whether layers are drawn so: on a processor, of networks whose layers are the official ones, without a program's own. */
+export function drawsLayers(
+  { semantics = {}, layer }: SynthesisNetworkOptions,
+  params: Params,
+  given: readonly Tensor[],
+): boolean {
+  const { epsilon, biasBeforeBlur, styleBeforeActivation, bilinear } = semantics
+  const isOther = epsilon !== undefined || biasBeforeBlur || styleBeforeActivation || bilinear || layer !== undefined
+  const isRecorded = [...given, get(params, 'G_synthesis/4x4/Conv/weight')].some((x) => x.isTracked)
+  return given[0]!.device.name === 'cpu' && !isOther && !isRecorded
+}
+
+/** What a layer takes beside feature maps: w `[N, dlatentSize]`, noise `[N or 1, H, W, 1]` or none. */
+export interface DrawnLayer {
+  readonly w: Tensor
+  readonly noise: Tensor | undefined
+}
+
+/** The first layer of a resolution: upscale, convolution, blur, noise, bias and leaky ReLU. */
+export function drawUp(
+  params: Params,
+  name: string,
+  maps: LayerMaps,
+  given: DrawnLayer,
+  options: SynthesisNetworkOptions,
+  fused: boolean,
+): LayerMaps {
+  return scope(() => {
+    const [, height, width] = maps.x.dims4()
+    const blur = options.semantics?.sharpG ? [] : blurTaps
+    const form = { size: [2 * height, 2 * width] as const, stride: 2, blur }
+    return draw(params, name, maps, upKernel(params, name, fused), given, options, form)
+  })
+}
+
+/** The second layer of a resolution: convolution, noise, bias and leaky ReLU. */
+export function drawConv(
+  params: Params,
+  name: string,
+  maps: LayerMaps,
+  given: DrawnLayer,
+  options: SynthesisNetworkOptions,
+): LayerMaps {
+  return scope(() => {
+    const weight = get(params, `${name}/weight`)
+    if (!scalesInput(params, weight, maps.x)) {
+      return draw(params, name, maps, equalised(params, name, heGain), given, options)
+    }
+    const scaled = scale(maps, gainOf(weight, heGain))
+    return draw(
+      params,
+      name,
+      scaled,
+      effectiveWeight(params, name, (weight) => weight),
+      given,
+      options,
+    )
+  })
+}
+
+/** The layer to RGB. */
+export function drawRgb(params: Params, name: string, { x, normal }: LayerMaps): Tensor {
+  return scope(() => x.layer(equalised(params, name, 1), get(params, `${name}/bias`), { normal, alpha: 1 }).x)
+}
+
+function draw(
+  params: Params,
+  name: string,
+  { x, normal }: LayerMaps,
+  weight: Tensor,
+  { w, noise }: DrawnLayer,
+  options: SynthesisNetworkOptions,
+  form: Partial<LayerOptions> = {},
+): LayerMaps {
+  return x.layer(weight, get(params, `${name}/bias`), {
+    padding: same,
+    algorithm: algorithmOf(options, x.device),
+    normal,
+    noise: noise && [noise, get(params, `${name}/Noise/weight`)],
+    style: styleOf(params, name, w),
+    alpha,
+    ...form,
+  })
+}
+
+/** Maps times a number. */
+function scale({ x, normal }: LayerMaps, factor: number): LayerMaps {
+  if (normal === undefined) return { x: x.mul(factor) }
+  return { x, normal: normal.mul(x.device.tensor([1, factor, factor], [3, 1])) }
+}
