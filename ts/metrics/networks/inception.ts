@@ -151,8 +151,7 @@ function conv(params: Params, name: string, x: Tensor, { stride = 1, valid = fal
     const filter = get(params, `${name}/weight`)
     const [kh, kw] = filter.dims4()
     const [rows, columns] = valid || stride > 1 ? [0, 0] : [(kh - 1) / 2, (kw - 1) / 2]
-    const y = x.conv2d(filter, { stride, padding: [rows, rows, columns, columns] })
-    return y.biasAct(get(params, `${name}/bias`), 0)
+    return x.layer(filter, get(params, `${name}/bias`), { stride, padding: [rows, rows, columns, columns], alpha: 0 }).x
   })
 }
 

@@ -105,11 +105,8 @@ export function vggStage(params: Params, x: Tensor, stage: number): Tensor {
   return scope(() => {
     const start = stage === 0 ? x : maxPool(x, 2, 2)
     return stages[stage]!.layers.reduce((y, number) => {
-      const name = `features.${number}`
-      return scope(() => {
-        const z = y.conv2d(get(params, `${name}/weight`), { padding: [1, 1, 1, 1] })
-        return z.biasAct(get(params, `${name}/bias`), 0)
-      })
+      const [weight, bias] = [get(params, `features.${number}/weight`), get(params, `features.${number}/bias`)]
+      return scope(() => y.layer(weight, bias, { padding: [1, 1, 1, 1], alpha: 0 }).x)
     }, start)
   })
 }
