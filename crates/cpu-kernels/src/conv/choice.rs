@@ -85,5 +85,7 @@ fn is_winograd(kind: Kind, g: &Conv) -> bool {
         _ => g.oh.min(g.ow),
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
-    g.fits_winograd() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= 16
+    // Four times as many weights for the few tiles of one small image take more to prepare and to hold than they spare.
+    let least = if g.n == 1 { 64 } else { 16 };
+    g.fits_winograd() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= least
 }
