@@ -228,6 +228,8 @@ export interface LayerOptions extends ConvOptions {
   blur?: readonly number[]
   /** Slope of the leaky ReLU below 0. */
   alpha: number
+  /** What the normalised result is multiplied with by whoever reads it; default 1. */
+  gain?: number
 }
 
 export interface UpfirdnOptions {
@@ -581,7 +583,11 @@ export class Tensor {
    * A convolution with `w` and what follows it: the blur, noise, bias `b [C]`, leaky ReLU; with a style also what normalises the
    * result, which is left to the layer that reads it. One kernel on a CPU where nothing is recorded.
    */
-  layer(w: Tensor, b: Tensor, { size, normal, noise, style, blur = [], alpha, ...conv }: LayerOptions): LayerMaps {
+  layer(
+    w: Tensor,
+    b: Tensor,
+    { size, normal, noise, style, blur = [], alpha, gain = 1, ...conv }: LayerOptions,
+  ): LayerMaps {
     const slope = number('layer', alpha)
     const of = {
       b: Tensor.handle(b),
@@ -590,6 +596,7 @@ export class Tensor {
       ...(style && { style: Tensor.handle(style) }),
       blur: [...blur],
       alpha: slope,
+      gain: number('layer', gain),
     }
     const to = size && sizes('layer', [...size])
     const handles = call(() => native.layer(this.#handle, Tensor.handle(w), of, to, ...this.#conv(conv)))

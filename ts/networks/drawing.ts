@@ -4,15 +4,7 @@
  */
 import { scope, type LayerMaps, type LayerOptions, type Tensor } from '../native/index.ts'
 import { alpha, blurTaps, heGain, same, styleOf, upKernel } from './layers.ts'
-import {
-  effectiveWeight,
-  equalised,
-  gainOf,
-  get,
-  scalesInput,
-  type Params,
-  type SynthesisNetworkOptions,
-} from './params.ts'
+import { effectiveWeight, equalised, gainOf, get, type Params, type SynthesisNetworkOptions } from './params.ts'
 import { algorithmOf } from './precision.ts'
 
 /** Whether layers are drawn so: on a processor, of networks whose layers are the official ones, without a program's own. */
@@ -33,10 +25,13 @@ export interface DrawnLayer {
   readonly noise: Tensor | undefined
 }
 
-/** The first layer of a resolution: upscale, convolution, blur, noise, bias and leaky ReLU. */
+/**
+ * The first layer of a resolution: upscale, convolution, blur, noise, bias and leaky ReLU. Its result is for {@link drawConv} of layer
+ * `next`.
+ */
 export function drawUp(
   params: Params,
-  name: string,
+  [name, next]: readonly [name: string, next: string],
   maps: LayerMaps,
   given: DrawnLayer,
   options: SynthesisNetworkOptions,
@@ -45,12 +40,13 @@ export function drawUp(
   return scope(() => {
     const [, height, width] = maps.x.dims4()
     const blur = options.semantics?.sharpG ? [] : blurTaps
-    const form = { size: [2 * height, 2 * width] as const, stride: 2, blur }
+    const gain = gainOf(get(params, `${next}/weight`), heGain)
+    const form = { size: [2 * height, 2 * width] as const, stride: 2, blur, gain }
     return draw(params, name, maps, upKernel(params, name, fused), given, options, form)
   })
 }
 
-/** The second layer of a resolution: convolution, noise, bias and leaky ReLU. */
+/** The second layer: convolution, noise, bias and leaky ReLU. What it reads was scaled in place of its weight. */
 export function drawConv(
   params: Params,
   name: string,
@@ -58,21 +54,16 @@ export function drawConv(
   given: DrawnLayer,
   options: SynthesisNetworkOptions,
 ): LayerMaps {
-  return scope(() => {
-    const weight = get(params, `${name}/weight`)
-    if (!scalesInput(params, weight, maps.x)) {
-      return draw(params, name, maps, equalised(params, name, heGain), given, options)
-    }
-    const scaled = scale(maps, gainOf(weight, heGain))
-    return draw(
+  return scope(() =>
+    draw(
       params,
       name,
-      scaled,
+      maps,
       effectiveWeight(params, name, (weight) => weight),
       given,
       options,
-    )
-  })
+    ),
+  )
 }
 
 /** The layer to RGB. */
@@ -98,10 +89,4 @@ function draw(
     alpha,
     ...form,
   })
-}
-
-/** Maps times a number. */
-function scale({ x, normal }: LayerMaps, factor: number): LayerMaps {
-  if (normal === undefined) return { x: x.mul(factor) }
-  return { x, normal: normal.mul(x.device.tensor([1, factor, factor], [3, 1])) }
 }

@@ -273,23 +273,17 @@ export function equalised(params: Params, name: string, gain: number, lrmul = 1)
 const largeWeight = 1 << 16
 
 /**
- * The factors of a layer's product: the input and the {@link equalised} weight, or, if {@link scalesInput}, the scaled input and the
- * weight itself.
+ * The factors of a layer's product: the input and the {@link equalised} weight, or the scaled input and the weight itself, where
+ * a processor draws with {@link frozen} parameters and one image's input is much smaller. So no copies of large weights are held.
  */
 export function factors(params: Params, name: string, x: Tensor, gain: number, lrmul = 1): [x: Tensor, w: Tensor] {
   const weight = get(params, `${name}/weight`)
-  if (!scalesInput(params, weight, x)) return [x, equalised(params, name, gain, lrmul)]
-  return [x.mul(gainOf(weight, gain, lrmul)), effectiveWeight(params, name, (weight) => weight)]
-}
-
-/**
- * Whether the input is scaled in place of the weight: where a processor draws with {@link frozen} parameters and one image's input is
- * much smaller. So no copies of large weights are held.
- */
-export function scalesInput(params: Params, weight: Tensor, x: Tensor): boolean {
   const image = x.shape.slice(1).reduce((a, b) => a * b, 1)
   const isSmall = weight.size >= largeWeight && 4 * image <= weight.size
-  return isSmall && x.device.name === 'cpu' && isFrozen(params)
+  if (isSmall && x.device.name === 'cpu' && isFrozen(params)) {
+    return [x.mul(gainOf(weight, gain, lrmul)), effectiveWeight(params, name, (weight) => weight)]
+  }
+  return [x, equalised(params, name, gain, lrmul)]
 }
 
 /**

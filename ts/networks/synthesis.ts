@@ -136,7 +136,7 @@ export function synthesis(
     }
     return scope(() => {
       const given = (index: number) => ({ w: of.dlatents[index]!, noise: noiseOf(index, of, maps.x) })
-      const wide = drawUp(params, up, maps, given(first), options, isFused(r))
+      const wide = drawUp(params, [up, conv], maps, given(first), options, isFused(r))
       // Memory of large maps goes to those that follow.
       if (maps !== before) maps.x.dispose()
       return drawConv(params, conv, wide, given(first + 1), options)

@@ -104,7 +104,7 @@ fn a_layer_equals_its_composition() {
         ramp(&device, &[2, 8], 0.1),
     ];
     let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
-    let form = LayerForm { conv, size: None, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
+    let form = LayerForm { conv, size: None, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2, gain: 1.5 };
     let op = |x: &[Tensor]| {
         let of = LayerOperands { normal: Some(&x[3]), noise: Some([&x[4], &x[5]]), style: Some(&x[6]) };
         let (y, normal) = ops::layer(&x[0], &x[1], &x[2], of, form)?;
@@ -113,7 +113,7 @@ fn a_layer_equals_its_composition() {
     same(&inputs, op, |x| {
         let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
         let blurred = ops::upfirdn2d(&ops::conv2d(&apply(&x[0], &x[3])?, &x[1], conv)?, &p)?;
-        ops::adain(&ops::noise_bias_act(&blurred, &x[4], &x[5], &x[2], 0.2)?, &x[6])
+        ops::affine(&ops::adain(&ops::noise_bias_act(&blurred, &x[4], &x[5], &x[2], 0.2)?, &x[6])?, 1.5, 0.0)
     });
     // Recorded or not, the same values.
     let plain: Vec<Tensor> = inputs.iter().map(Tensor::detach).collect();
@@ -132,8 +132,13 @@ fn a_layer_names_the_operand_that_does_not_fit() {
     let device = Device::new(Reference::device(usize::MAX));
     let zeros = |shape: &[usize]| Tensor::full(&device, shape, 0.0).unwrap();
     let [x, w, b] = [zeros(&[2, 3, 3, 2]), zeros(&[3, 3, 2, 4]), zeros(&[4])];
-    let form =
-        LayerForm { conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None }, size: None, blur: None, alpha: 0.2 };
+    let form = LayerForm {
+        conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None },
+        size: None,
+        blur: None,
+        alpha: 0.2,
+        gain: 1.5,
+    };
     let none = LayerOperands::default();
     let refused = |b: &Tensor, of: LayerOperands, form: LayerForm, expected: &str| {
         let error = ops::layer(&x, &w, b, of, form).err().expect("it is refused");

@@ -213,11 +213,16 @@ fn layers(x: &[Tensor], noises: usize, size: Option<[usize; 2]>, blur: Option<[f
     let stride = if size.is_some() { 2 } else { 1 };
     // A transposed convolution to 6×6 of a kernel of 3 has one row of zeros above.
     let padding = if size.is_some() { [1, 0, 1, 0] } else { [1; 4] };
-    let form = LayerForm { conv: Conv2d { stride, padding, algorithm: None }, size, blur, alpha: 0.2 };
+    let form = LayerForm { conv: Conv2d { stride, padding, algorithm: None }, size, blur, alpha: 0.2, gain: 1.5 };
     let of = LayerOperands { normal: None, noise: (noises > 0).then_some([&noise, &x[4]]), style: Some(&x[5]) };
     let (y, normal) = ops::layer(&x[0], &x[1], &x[2], of, form)?;
-    let next =
-        LayerForm { conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None }, size: None, blur: None, alpha: 1.0 };
+    let next = LayerForm {
+        conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None },
+        size: None,
+        blur: None,
+        alpha: 1.0,
+        gain: 1.5,
+    };
     Ok(ops::layer(&y, &x[1], &x[2], LayerOperands { normal: normal.as_ref(), ..Default::default() }, next)?.0)
 }
 

@@ -42,7 +42,7 @@ fn main() {
                 let (noise, b, style) = (numbers(side * side), numbers(o), numbers(2 * o));
                 let by = numbers(3 * if up { i } else { o });
                 let mut out = vec![0.0; 3 * o];
-                let p = Layer { conv: g, is_transposed: up, algorithm: None, blur: up.then_some([0.25, 0.5, 0.25]), alpha: 0.2 };
+                let p = Layer { conv: g, is_transposed: up, algorithm: None, blur: up.then_some([0.25, 0.5, 0.25]), alpha: 0.2, gain: 1.0 };
                 let mut of = |normal: bool, style: Option<&[f32]>| {
                     best(|| {
                         let normal = normal.then_some(&by[..]);

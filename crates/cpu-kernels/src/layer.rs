@@ -30,6 +30,8 @@ pub struct Layer {
     pub blur: Option<[f32; 3]>,
     /// Slope of the activation below 0.
     pub alpha: f32,
+    /// What y is multiplied with after its normalisation.
+    pub gain: f32,
 }
 
 /// Operands; images are `[N, H, W, C]` of the convolution's operand and result.
@@ -56,7 +58,7 @@ pub struct Inputs<'a> {
 ///
 /// If a slice does not have the length that `p` says.
 pub fn layer(p: &Layer, inputs: Inputs, y: &mut [f32], normal: &mut [f32], scratch: &mut Scratch) {
-    let Layer { conv: g, is_transposed, algorithm, blur, alpha } = *p;
+    let Layer { conv: g, is_transposed, algorithm, blur, alpha, gain } = *p;
     let Inputs { x, w, b, noise, style, .. } = inputs;
     let [n, h, width, c] = [g.n, g.h, g.w, g.c];
     let [from, shape] =
@@ -91,8 +93,8 @@ pub fn layer(p: &Layer, inputs: Inputs, y: &mut [f32], normal: &mut [f32], scrat
             .get_disjoint_mut([0..channels, channels..2 * channels, 2 * channels..3 * channels])
             .expect("three thirds");
         statistics(parts, [mean, factor]);
-        factor.iter_mut().zip(style).for_each(|(rsqrt, style)| *rsqrt *= style + 1.0);
-        summand.copy_from_slice(&style[channels..]);
+        factor.iter_mut().zip(style).for_each(|(rsqrt, style)| *rsqrt *= (style + 1.0) * gain);
+        summand.iter_mut().zip(&style[channels..]).for_each(|(to, style)| *to = style * gain);
     }
 }
 

@@ -19,7 +19,7 @@ fn form([n, h, w, c, o, k]: [usize; 6], blur: Option<[f32; 3]>) -> Layer {
     } else {
         Conv { n, h, w, c, kh: k, kw: k, o, oh: h, ow: w, stride: 1, padding: [k / 2; 4] }
     };
-    Layer { conv, is_transposed, algorithm: None, blur, alpha: 0.2 }
+    Layer { conv, is_transposed, algorithm: None, blur, alpha: 0.2, gain: 0.75 }
 }
 
 /// Shapes of its operand and of its result.
@@ -123,7 +123,7 @@ fn a_layer_has_the_bits_of_its_kernels() {
                     let (image, k, channel) = (i / c / 3, i / c % 3, i % c);
                     let [mean, rsqrt] = [0, 1].map(|k| f64::from(stats[(2 * image + k) * c + channel]));
                     let [scale, bias] = [0, 1].map(|k| f64::from(given.style[(2 * image + k) * c + channel]));
-                    [mean, rsqrt * (scale + 1.0), bias][k]
+                    [mean, rsqrt * (scale + 1.0) * 0.75, bias * 0.75][k]
                 };
                 assert_close(&normal, &(0..3 * n * c).map(number).collect::<Vec<_>>(), 2.5e-7);
             }

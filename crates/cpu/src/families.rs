@@ -157,6 +157,7 @@ impl Launch<'_> {
             algorithm: p.conv.algorithm,
             blur: p.blur.map(|taps| taps.map(|tap| tap as f32)),
             alpha: p.alpha as f32,
+            gain: p.gain as f32,
         };
         if p.has_style {
             let [y, normal] = self.floats_mut(y)?;

@@ -278,6 +278,7 @@ pub struct NativeLayer {
     /// None or three.
     pub blur: Vec<f64>,
     pub alpha: f64,
+    pub gain: f64,
 }
 
 /// `size`: of the result of a transposed convolution. Gives y and, if there is a style, what normalises it.
@@ -306,7 +307,8 @@ pub fn layer(
         _ => return Err(invalid(format!("a blur must have 3 taps, got {}", of.blur.len()))),
     };
     let conv = geometry(stride, &padding, &algorithm)?;
-    let form = LayerForm { conv, size: size.map(|size| pair(&size)).transpose()?, blur, alpha: of.alpha };
+    let form =
+        LayerForm { conv, size: size.map(|size| pair(&size)).transpose()?, blur, alpha: of.alpha, gain: of.gain };
     let operands = LayerOperands { normal: normal.as_ref(), noise, style: style.as_ref() };
     let (y, normal) = ops::layer(&x, &w, &b, operands, form).map_err(native)?;
     Ok([Some(y), normal].into_iter().flatten().map(table::insert).collect())

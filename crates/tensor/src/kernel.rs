@@ -275,6 +275,8 @@ pub struct Layer {
     pub has_noise: bool,
     /// Whether there is a style, and so a second result: what `Adain` of y does, as `normal` of the next layer.
     pub has_style: bool,
+    /// What the second result has y multiplied with, after its normalisation.
+    pub gain: f64,
 }
 
 /// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.

@@ -2,7 +2,9 @@ use stylegan_tensor::{Conv2d, Error, Kernel, Layer, Result};
 
 use super::adain::{check_style, normalisation};
 use super::noise_bias_act::{check_noise, noise_bias_act};
-use crate::ops::{add, bias_act, check_slope, concat, conv2d, conv2d_transpose, mul, reshape, slice, sub, upfirdn2d};
+use crate::ops::{
+    add, affine, bias_act, check_slope, concat, conv2d, conv2d_transpose, mul, reshape, slice, sub, upfirdn2d,
+};
 use crate::ops::{conv2d_shape, conv2d_transpose_shape};
 use crate::tensor::{Tensor, features, images, same_device};
 
@@ -17,6 +19,8 @@ pub struct LayerForm {
     pub blur: Option<[f64; 3]>,
     /// Slope of the activation below 0.
     pub alpha: f64,
+    /// What the second result has y multiplied with, after its normalisation.
+    pub gain: f64,
 }
 
 /// What a [`layer`] may have beside x, w and b.
@@ -46,7 +50,7 @@ pub fn layer(
     form: LayerForm,
 ) -> Result<(Tensor, Option<Tensor>)> {
     let op = "layer";
-    let LayerForm { conv, size, blur, alpha } = form;
+    let LayerForm { conv, size, blur, alpha, gain } = form;
     let mut inputs = vec![x, w, b];
     inputs.extend(of.normal.into_iter().chain(of.noise.into_iter().flatten()).chain(of.style));
     features(op, &[x], &inputs[1..])?;
@@ -76,6 +80,7 @@ pub fn layer(
         has_normal: of.normal.is_some(),
         has_noise: of.noise.is_some(),
         has_style: of.style.is_some(),
+        gain,
     };
     let device = same_device(op, &inputs)?;
     if !device.backend().has_layers() || inputs.iter().any(|input| input.is_tracked() || input.is_empty()) {
@@ -122,7 +127,8 @@ fn composed(
     };
     let [n, c] = [y.shape()[0], y.shape()[3]];
     let Some(style) = of.style else { return Ok((y, None)) };
-    let numbers = normalisation(&y, style)?;
+    let [mean, factor, summand] = normalisation(&y, style)?;
+    let numbers = [mean, affine(&factor, p.gain, 0.0)?, affine(&summand, p.gain, 0.0)?];
     let rows: Vec<Tensor> = numbers.iter().map(|row| reshape(row, &[n, 1, c])).collect::<Result<_>>()?;
     let normal = concat(&rows.iter().collect::<Vec<_>>(), 1)?;
     Ok((y, Some(normal)))

@@ -32,6 +32,9 @@ use stylegan_tensor::Algorithm;
 /// Channels below which an operand does not fill the lanes of a product.
 const FEW: usize = 8;
 
+/// Weights of a tap whose transforms do not fit a core's caches.
+const MANY: usize = 1 << 15;
+
 /// The fastest algorithm by the table above: a function of the shape alone.
 pub fn choose(kind: Kind, g: &Conv) -> Algorithm {
     if is_winograd(kind, g) {
@@ -85,7 +88,7 @@ fn is_winograd(kind: Kind, g: &Conv) -> bool {
         _ => g.oh.min(g.ow),
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
-    // Four times as many weights for the few tiles of one small image take more to prepare and to hold than they spare.
-    let least = if g.n == 1 { 64 } else { 16 };
+    // Many weights for the few tiles of one image: four times as many take longer to prepare and to hold than they spare.
+    let least = if g.n == 1 && g.c * g.o >= MANY { 64 } else { 16 };
     g.fits_winograd() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= least
 }

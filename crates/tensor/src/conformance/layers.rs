@@ -83,7 +83,16 @@ pub(super) fn layer(
     let [stride, pad] = if is_transposed { [2, 1] } else { [1, kernel / 2] };
     let of = |algorithm| {
         let conv = Conv2d { stride, padding: [pad; 4], algorithm };
-        Kernel::Layer(Layer { conv, is_transposed, blur, alpha, has_normal, has_noise: noises > 0, has_style })
+        Kernel::Layer(Layer {
+            conv,
+            is_transposed,
+            blur,
+            alpha,
+            has_normal,
+            has_noise: noises > 0,
+            has_style,
+            gain: 0.75,
+        })
     };
     let mut case = Case::new(of(None), inputs, &outs).within(tolerance);
     let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];

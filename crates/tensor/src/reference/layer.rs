@@ -25,7 +25,7 @@ pub(super) fn layer(p: &Layer, inputs: &[Array], shape: &[usize]) -> (Vec<f64>, 
         [noise, strength] => elementwise::noise_bias_act([&y, noise, strength, b], p.alpha),
         _ => elementwise::bias_act(&y, Some(b), p.alpha),
     });
-    let normal = style.first().map_or_else(Vec::new, |style| fused::normal(&y, style));
+    let normal = style.first().map_or_else(Vec::new, |style| fused::normal(&y, style, p.gain));
     (y.values, normal)
 }
 
