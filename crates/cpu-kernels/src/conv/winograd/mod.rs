@@ -197,7 +197,8 @@ impl<T: Transform, K: Factors> WithSimd for Taps<T, K> {
 /// closures: the compiler does not inline a closure's shim into the function that may use SIMD.
 macro_rules! both_axes {
     ($f:expr, $from:expr, $to:expr, $zero:expr, load($i:ident, $j:ident) $load:expr, store($p:ident, $q:ident, $value:ident) $store:expr) => {{
-        let mut half = [[$zero; $from]; $to];
+        // Not filled with zeros first: that would take a sixth of the time of a transform.
+        let mut half = [[std::mem::MaybeUninit::uninit(); $from]; $to];
         for $j in 0..$from {
             let mut column = [$zero; $from];
             for $i in 0..$from {
@@ -205,11 +206,16 @@ macro_rules! both_axes {
             }
             let column = $f(column);
             for i in 0..$to {
-                half[i][$j] = column[i];
+                half[i][$j].write(column[i]);
             }
         }
         for $p in 0..$to {
-            let line = $f(half[$p]);
+            let mut line = [$zero; $from];
+            for j in 0..$from {
+                // SAFETY: the loop above has written every element.
+                line[j] = unsafe { half[$p][j].assume_init() };
+            }
+            let line = $f(line);
             for $q in 0..$to {
                 let $value = line[$q];
                 $store
