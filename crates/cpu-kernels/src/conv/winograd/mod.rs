@@ -8,6 +8,7 @@ mod matrices;
 mod output;
 mod tasks;
 mod weight_grad;
+mod weights;
 
 pub(super) use line::Line;
 pub(super) use matrices::SIDE;
@@ -23,7 +24,6 @@ use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
 use matrices::{Lanes, Matrices, Two};
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 use std::ops::Range;
 use stylegan_tensor::Algorithm;
 
@@ -116,20 +116,6 @@ impl Winograd {
     /// Where panel j of the weights of a point begins, and its width: `[words of a sum, width]`, panels after one another.
     fn panel(&self, first: usize) -> (usize, usize) {
         (first * self.words(self.depth()), PANEL.min(self.pass.o - first))
-    }
-
-    /// `G g Gᵀ` of the weights `[kh, kw, c, o]`.
-    pub fn transform_weights(&self, weights: &[f32], out: &mut [f32]) {
-        assert_eq!(out.len(), self.weights_len());
-        assert_eq!(weights.len(), self.pass.depth() * self.pass.o);
-        let out = Shared(out.as_mut_ptr());
-        // One thread writes both halves of a word.
-        (0..self.words(self.depth())).into_par_iter().with_min_len(4).for_each(|word| {
-            let (out, factors) = (&out, self.depth().div_ceil(self.words(self.depth())));
-            for row in word * factors..((word + 1) * factors).min(self.depth()) {
-                self.dispatch(Weights { winograd: self, weights, row, out });
-            }
-        });
     }
 
     /// Where row `row` of the products' depth lies among the weights of tap (u, v) of its phase.
@@ -237,38 +223,6 @@ fn prefetch<const WRITE: bool>(x: *const f32, at: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (x, at);
-}
-
-struct Weights<'a> {
-    winograd: &'a Winograd,
-    weights: &'a [f32],
-    row: usize,
-    out: &'a Shared<f32>,
-}
-
-impl Transform for Weights<'_> {
-    #[inline(always)]
-    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
-        let Self { winograd, weights, row, out } = self;
-        let (o, words) = (winograd.pass.o, winograd.words(winograd.depth()));
-        let zero = Lanes::zero(simd);
-        for j in (0..o).step_by(PANEL) {
-            let (start, width) = winograd.panel(j);
-            for lane in (0..width).step_by(S::F32_LANES) {
-                let count = S::F32_LANES.min(width - lane);
-                both_axes!(
-                    F::weights::<S>, R, P, zero,
-                    load(u, v) Lanes::load(simd, &weights[winograd.tap(row, u, v) + j + lane..][..count]),
-                    store(p, q, value) {
-                        let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
-                        let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
-                        // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
-                        unsafe { K::across(value, count, out.0.add(place), odd) };
-                    }
-                );
-            }
-        }
-    }
 }
 
 struct Input<'a> {
