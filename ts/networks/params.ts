@@ -273,14 +273,15 @@ export function equalised(params: Params, name: string, gain: number, lrmul = 1)
 const largeWeight = 1 << 16
 
 /**
- * The factors of a layer's product: the input and the {@link equalised} weight, or the scaled input and the weight itself, where
- * a processor draws with {@link frozen} parameters and one image's input is much smaller. So no copies of large weights are held.
+ * The factors of a layer's product: the input and the {@link equalised} weight, or, on a processor, the scaled input and the weight
+ * itself where the input is much smaller. So large weights are not copied, nor are their gradients. With {@link frozen} parameters,
+ * whose copies are made once but held, it is one image's input that counts.
  */
 export function factors(params: Params, name: string, x: Tensor, gain: number, lrmul = 1): [x: Tensor, w: Tensor] {
   const weight = get(params, `${name}/weight`)
-  const image = x.shape.slice(1).reduce((a, b) => a * b, 1)
-  const isSmall = weight.size >= largeWeight && 4 * image <= weight.size
-  if (isSmall && x.device.name === 'cpu' && isFrozen(params)) {
+  const size = isFrozen(params) ? x.size / x.shape[0]! : x.size
+  const isSmall = weight.size >= largeWeight && 4 * size <= weight.size
+  if (isSmall && x.device.name === 'cpu') {
     return [x.mul(gainOf(weight, gain, lrmul)), effectiveWeight(params, name, (weight) => weight)]
   }
   return [x, equalised(params, name, gain, lrmul)]

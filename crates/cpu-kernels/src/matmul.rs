@@ -3,8 +3,8 @@
 
 use crate::matrix::Matrix;
 use crate::panel::{PANEL, is_panel, panel_product};
-use crate::parallel::Shared;
-use crate::thin::{TALL, few_columns, few_rows, has_few_columns, has_few_rows};
+use crate::parallel::{Shared, pieces};
+use crate::thin::{FEW_ROWS, TALL, few_columns, few_rows, has_few_columns, has_few_rows};
 use rayon::prelude::*;
 
 /// `y = a [m, k] · b [k, n]`, added to y if `accumulate`; y is stored row by row, `pitch ≥ n` elements apart.
@@ -164,6 +164,9 @@ pub fn matmul(
         if has_few_rows([m, k, n]) && !transpose_b {
             return few_rows([m, k, n], &a[..m * k], &b[..k * n], y, accumulate);
         }
+        if has_few_rows_transposed([m, k, n]) && transpose_b {
+            return few_rows_transposed([m, k, n], &a[..m * k], &b[..k * n], y, accumulate);
+        }
         if has_few_columns([m, n]) {
             let [down, right] = if transpose_b { [1, k] } else { [n, 1] };
             return few_columns([k, n], &a[..m * k], |i, j| b[i * down + j * right], y, accumulate);
@@ -187,6 +190,36 @@ pub fn matmul(
         // SAFETY: the block lies inside of y, whose length was asserted, and belongs to this task alone.
         unsafe { product_at(size, a, b, shared.0.add((x * m + i) * n + j), n, accumulate) }
     });
+}
+
+/// Elements of b from which on [`few_rows_transposed`] is worth its copies.
+const COPIES: usize = 1 << 16;
+/// Rows of b in a task.
+const TASK_ROWS: usize = 48;
+
+/// Whether a product with a transposed matrix is one of [`few_rows_transposed`].
+fn has_few_rows_transposed([m, k, n]: [usize; 3]) -> bool {
+    (2..=FEW_ROWS).contains(&m) && k * n >= COPIES
+}
+
+/// `y [m, n] = a [m, k] · bᵀ`, added to y if `accumulate`, with few rows; b is `[n, k]`. It is the product b · aᵀ, whose few columns
+/// fill a register, so that b is read where it lies: `gemm` would copy all of it.
+fn few_rows_transposed([m, k, n]: [usize; 3], a: &[f32], b: &[f32], y: &mut [f32], accumulate: bool) {
+    let mut columns = vec![0.0; k * FEW_ROWS];
+    for (i, row) in a.chunks_exact(k).enumerate() {
+        columns[i..].iter_mut().step_by(FEW_ROWS).zip(row).for_each(|(to, x)| *to = *x);
+    }
+    let mut results = vec![0.0; n * FEW_ROWS];
+    pieces(&mut results, TASK_ROWS * FEW_ROWS, m * k * n, |start, results| {
+        let b = Matrix::rows(&b[start / FEW_ROWS * k..], k);
+        let size = [results.len() / FEW_ROWS, k, FEW_ROWS];
+        product(size, b, Matrix::rows(&columns, FEW_ROWS), results, FEW_ROWS, false);
+    });
+    for (i, row) in y.chunks_exact_mut(n).enumerate().take(m) {
+        for (y, result) in row.iter_mut().zip(results[i..].iter().step_by(FEW_ROWS)) {
+            *y = if accumulate { *y + result } else { *result };
+        }
+    }
 }
 
 /// Rows and columns of a task's block of `[m, n]`: large enough that packing is shared, small enough for 16 cores.

@@ -115,7 +115,7 @@ fn put_rows(sums: &[[f32; 4]], y: &mut [f32], n: usize, accumulate: bool) {
 }
 
 /// Rows up to which a product is one of [`few_rows`], and elements of b from which on: those that do not stay in a cache.
-const FEW_ROWS: usize = 16;
+pub(crate) const FEW_ROWS: usize = 16;
 const LARGE: usize = 1 << 20;
 /// Rows of b that meet the result at a time.
 const STREAMS: usize = 8;

@@ -59,6 +59,7 @@ fn cases() -> Vec<Case> {
         [1030, 40, 2],
         [7, 2051, 515],
         [16, 512, 600],
+        [2, 300, 260],
     ];
     let mut cases = Vec::new();
     for size in sizes {

@@ -157,11 +157,7 @@ pub(crate) fn transposed(
     let (passes, places) = g.phases();
     let transformed_len = transformed_len(&passes, algorithm);
     let weights = if transformed_len > 0 {
-        let make = |transformed: &mut [f32]| {
-            let flipped = grow(weights, w.len());
-            g.flip(w, &places, flipped);
-            transform(&passes, algorithm, flipped, transformed);
-        };
+        let make = |transformed: &mut [f32]| transform_flipped(&passes, algorithm, w, &places, transformed);
         cache.get_or(w, Made::FlippedWinograd(algorithm), g, large, transformed_len, make)
     } else {
         cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
@@ -220,6 +216,16 @@ fn transform(passes: &[Pass], algorithm: Algorithm, weights: &[f32], transformed
         winograd.transform_weights(own, to);
         (weights, transformed) = (others, rest);
     }
+}
+
+/// The same of the adjoint's passes, from the convolution's weights; `places` are the taps of all passes.
+fn transform_flipped(passes: &[Pass], algorithm: Algorithm, w: &[f32], places: &[usize], transformed: &mut [f32]) {
+    let [taps, len] = [places.len(), transformed.len()].map(|all| all / passes.len());
+    let parts = transformed.par_chunks_mut(len).zip(places.par_chunks(taps)).zip(passes);
+    parts.for_each(|((to, places), pass)| {
+        let winograd = Winograd::new(pass, algorithm).expect("the phases of a kernel have one size");
+        winograd.transform_flipped(w, places, to);
+    });
 }
 
 /// Runs passes that together write every pixel of `out`, images of `height` rows; their weights follow one another.

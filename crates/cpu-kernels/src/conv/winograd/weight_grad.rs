@@ -12,8 +12,15 @@ use pulp::Simd;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Words of the transforms of tiles that are multiplied at once.
-const WORDS: usize = 128;
+/// Words of the transforms of tiles that are multiplied at once: few stay in the cache, but sums that do not are read and written
+/// once for each batch of them.
+const WORDS: usize = 64;
+/// And where sums are many.
+const MANY_WORDS: usize = 128;
+/// Sums of a task from which on they do not stay in the cache.
+const MANY_SUMS: usize = 1 << 20;
+/// Tiles of a chunk, at least.
+const CHUNK: usize = 64;
 /// Tasks wanted: more would share too little.
 const TASKS: usize = 8;
 /// Elements that the sums of all tasks may take, if one set of sums does not take more.
@@ -38,12 +45,16 @@ impl Plan {
     fn new(winograd: &Winograd, tiles: usize) -> Self {
         let size = [winograd.depth(), winograd.pass.o];
         let most = (SUMS / (winograd.planes() * size[0] * size[1])).clamp(1, TASKS);
-        let chunks = 1 << most.min(tiles.div_ceil(WORDS / 2)).ilog2();
+        let mut chunks = 1 << most.min(tiles.div_ceil(CHUNK)).ilog2();
         let mut block = size;
         let count = |block: [usize; 2]| [size[0].div_ceil(block[0]), size[1].div_ceil(block[1])];
         while chunks * count(block)[0] * count(block)[1] < TASKS && block[0].max(block[1]) > BLOCK {
             let longer = usize::from(block[1] > block[0]);
             block[longer] = block[longer].div_ceil(2).next_multiple_of(16);
+        }
+        // One task would leave all cores but one without work.
+        if chunks * count(block)[0] * count(block)[1] == 1 && most > 1 && tiles >= CHUNK / 2 {
+            chunks = 2;
         }
         let plane = block[0] * block[1] + GAP;
         Self { block, blocks: count(block), chunks, sums: winograd.planes() * plane, plane }
@@ -77,7 +88,8 @@ pub(in crate::conv) fn weight_grad(
     let tile = Tile { image: 0, images: n, row: 0, rows: height };
     let places: Vec<_> = winograd.places(tile).collect();
     let plan = Plan::new(winograd, places.len());
-    let batch = if winograd.bf16 { 2 * WORDS } else { WORDS };
+    let words = if plan.sums < MANY_SUMS { WORDS } else { MANY_WORDS };
+    let batch = if winograd.bf16 { 2 * words } else { words };
     let most = winograd.words(batch.min(places.len()));
     let planes = plan.block.map(|channels| winograd.plane(most, channels));
     let Scratch { large, buffers, .. } = scratch;

@@ -1,0 +1,129 @@
+//! Weights in Winograd's form.
+
+use super::factors::Factors;
+use super::matrices::{Lanes, Matrices};
+use super::{GAP, PANEL, Transform, Winograd, both_axes};
+use crate::parallel::Shared;
+use pulp::Simd;
+use rayon::prelude::*;
+use std::array::from_fn;
+
+/// Side of a block of weights that is transposed at a time. It is a multiple of the numbers in a register, and of a word.
+const SIDE: usize = 16;
+/// Taps of a kernel at most.
+const TAPS: usize = 9;
+
+impl Winograd {
+    /// `G g Gᵀ` of the weights `[kh, kw, c, o]`.
+    pub fn transform_weights(&self, weights: &[f32], out: &mut [f32]) {
+        assert_eq!(out.len(), self.weights_len());
+        assert_eq!(weights.len(), self.pass.depth() * self.pass.o);
+        let out = Shared(out.as_mut_ptr());
+        // One thread writes both halves of a word.
+        (0..self.words(self.depth())).into_par_iter().with_min_len(4).for_each(|word| {
+            let (out, factors) = (&out, self.depth().div_ceil(self.words(self.depth())));
+            for row in word * factors..((word + 1) * factors).min(self.depth()) {
+                self.dispatch(Weights { winograd: self, weights, row, out });
+            }
+        });
+    }
+
+    /// The same of the adjoint's weights, from those of the convolution, `[taps, o, c]` in this pass's channels: `places` are the
+    /// taps of this pass's kernel among them.
+    pub fn transform_flipped(&self, weights: &[f32], places: &[usize], out: &mut [f32]) {
+        assert_eq!(out.len(), self.weights_len());
+        let out = Shared(out.as_mut_ptr());
+        // Blocks have both halves of a word.
+        (0..self.depth().div_ceil(SIDE)).into_par_iter().for_each(|block| {
+            self.dispatch(Flipped { winograd: self, weights, places, first: block * SIDE, out: &out });
+        });
+    }
+}
+
+struct Weights<'a> {
+    winograd: &'a Winograd,
+    weights: &'a [f32],
+    row: usize,
+    out: &'a Shared<f32>,
+}
+
+impl Transform for Weights<'_> {
+    #[inline(always)]
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, weights, row, out } = self;
+        let (o, words) = (winograd.pass.o, winograd.words(winograd.depth()));
+        let zero = Lanes::zero(simd);
+        for j in (0..o).step_by(PANEL) {
+            let (start, width) = winograd.panel(j);
+            for lane in (0..width).step_by(S::F32_LANES) {
+                let count = S::F32_LANES.min(width - lane);
+                both_axes!(
+                    F::weights::<S>, R, P, zero,
+                    load(u, v) Lanes::load(simd, &weights[winograd.tap(row, u, v) + j + lane..][..count]),
+                    store(p, q, value) {
+                        let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
+                        let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
+                        // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
+                        unsafe { K::across(value, count, out.0.add(place), odd) };
+                    }
+                );
+            }
+        }
+    }
+}
+
+struct Flipped<'a> {
+    winograd: &'a Winograd,
+    weights: &'a [f32],
+    places: &'a [usize],
+    /// The first row of the products' depth.
+    first: usize,
+    out: &'a Shared<f32>,
+}
+
+impl Transform for Flipped<'_> {
+    #[inline(always)]
+    fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
+        let Self { winograd, weights, places, first, out } = self;
+        let (o, depth) = (winograd.pass.o, winograd.depth());
+        let words = winograd.words(depth);
+        let height = SIDE.min(depth - first);
+        let zero = Lanes::zero(simd);
+        let mut panel = [[[0.0; PANEL]; SIDE]; TAPS];
+        for j in (0..o).step_by(PANEL) {
+            let (start, width) = winograd.panel(j);
+            for (tap, panel) in places.iter().zip(&mut panel) {
+                for column in (0..width).step_by(SIDE) {
+                    let mut lines = [[0.0; SIDE]; SIDE];
+                    for (y, line) in lines.iter_mut().take(width - column).enumerate() {
+                        let from = &weights[(tap * o + j + column + y) * depth + first..][..height];
+                        match from.first_chunk() {
+                            Some(from) => *line = *from,
+                            None => line[..height].copy_from_slice(from),
+                        }
+                    }
+                    for (x, to) in panel.iter_mut().enumerate() {
+                        let line: [f32; SIDE] = from_fn(|y| lines[y][x]);
+                        to[column..column + SIDE].copy_from_slice(&line);
+                    }
+                }
+            }
+            for row in 0..height {
+                for lane in (0..width).step_by(S::F32_LANES) {
+                    let count = S::F32_LANES.min(width - lane);
+                    both_axes!(
+                        F::weights::<S>, R, P, zero,
+                        load(u, v) Lanes::load(simd, &panel[u * R + v][row][lane..][..count]),
+                        store(p, q, value) {
+                            let at = first + row;
+                            let (line, odd) = if K::PAIRED { (at / 2, at % 2 == 1) } else { (at, false) };
+                            let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
+                            // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
+                            unsafe { K::across(value, count, out.0.add(place), odd) };
+                        }
+                    );
+                }
+            }
+        }
+    }
+}
