@@ -1,5 +1,4 @@
 /** What the commands that draw have in common: options, their values, files. */
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { Progress } from './progress.ts'
@@ -9,9 +8,9 @@ import { defaultPsi, mostPsi, type ImageGenerator } from '../figures/generator.t
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
-import { codeOf, diskError, writeAtomic } from '../files/write-atomic.ts'
+import { makeFolders } from '../files/make-folders.ts'
+import { writeAtomic } from '../files/write-atomic.ts'
 import { builtInNames } from '../runs/built-in.ts'
-import { checkOutdir } from '../runs/run-dir.ts'
 import { loadGenerator } from '../runs/load-generator.ts'
 import { options } from '../training/options.ts'
 
@@ -158,12 +157,7 @@ export function sayJson(value: unknown, say: (line: string) => void = console.lo
 
 /** Makes the folders that a file needs. */
 export async function makeFolder(path: string): Promise<void> {
-  const folder = dirname(path)
-  await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
-    // What Node.js says of a disk that can only be read.
-    if (codeOf(error) === 'ENOENT') await checkOutdir(folder, 'path')
-    throw diskError(folder, error)
-  })
+  await makeFolders(dirname(path))
 }
 
 /** Where something goes: `--outdir=$UNSET` of a shell is nothing. */

@@ -1,5 +1,4 @@
 /** `stylegan classifier train`: attribute classifiers for linear separability. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { attributesOf } from '../data/attributes.ts'
@@ -16,6 +15,7 @@ import {
 } from '../metrics/classifier.ts'
 import type { Device } from '../native/index.ts'
 import { acquireLock } from '../files/lock.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { formatTime } from '../files/units.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import {
@@ -107,7 +107,7 @@ async function run({
     const values = new Map(names.map((attribute) => [attribute, known.of(attribute)]))
     checkClassifierNames(values.keys())
     const device = openDevice(name)
-    await mkdir(outdir, { recursive: true })
+    await makeFolders(outdir, 'outdir')
     const lock = acquireLock(join(outdir, '.lock'), {
       what: `${outdir}: another training of classifiers in this folder`,
       advice: 'wait for it or stop it, or give another --outdir',

@@ -1,9 +1,10 @@
 /** Images and labels at a resolution, as bytes: opening prepared folders, preparing them first if need be. */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { checkObject, checkText } from '../files/keys.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
 import { codeOf, diskError } from '../files/write-atomic.ts'
@@ -255,7 +256,7 @@ async function prepared(name: string, plan: Plan, options: PreparingOptions): Pr
 async function preparedUnderLock(name: string, plan: Plan, options: PreparingOptions): Promise<string> {
   const { cache, onNote } = options
   const dir = join(cache, name)
-  await mkdir(cache, { recursive: true })
+  await makeFolders(cache, 'outdir')
   // Hidden, so that no one takes it for a file of the data.
   const lock = await waitForLock(join(cache, `.${name}.lock`), dir, options)
   try {

@@ -1,7 +1,8 @@
 /** Images that a program has in memory, or gives one after the other: prepared as files are, under a name that is their content's. */
 import { createHash, randomUUID, type Hash } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../files/make-folders.ts'
 import { shown, shownValue } from '../files/shown.ts'
 import { classLimit, namedClasses, numberedClasses, type Classes } from './classes.ts'
 import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
@@ -125,7 +126,7 @@ function inputOf(images: ImageArray | ImageItem[]): (index: number) => Promise<I
 async function readImages(images: ImageSet, folder: string | undefined, signal?: AbortSignal): Promise<Known> {
   const hash = createHash('sha256')
   const labels: (number | string | undefined)[] = []
-  if (folder !== undefined) await mkdir(folder, { recursive: true })
+  if (folder !== undefined) await makeFolders(folder, 'outdir')
   for await (const item of stoppable(isArray(images) ? slices(images) : images, signal)) {
     const index = labels.length
     const { label, ...image } = await imageOf(item, index)

@@ -1,7 +1,8 @@
 /** Preparing data sets: each image once, into one file a resolution. */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolders } from '../files/make-folders.ts'
 import { namingOptions, optionError } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
 import { BUILTIN_AVATARS, countKinds, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
@@ -205,7 +206,7 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   const isSame = (found?.resolution ?? resolution) === resolution && (found?.channels ?? channels) === channels
   const resumed = found?.fingerprint === fingerprint && isSame && found.files < images.count
   if (!resumed) await rm(dir, { recursive: true, force: true })
-  await mkdir(dir, { recursive: true })
+  await makeFolders(dir, 'outdir')
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [...options.bad], bad: [] }
   const seen = dedupe && new SeenImages(resumed ? await keysOf(keys, done.written) : undefined)
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, images.count, resolution, channels)
@@ -351,7 +352,7 @@ export function planAvatars(side: number, { channels, signal, onProgress }: Prep
   if (channels !== 3) throw new DataError(`${BUILTIN_AVATARS}: 3 channels are expected, got ${channels}`)
   const prepare = async (dir: string) => {
     await rm(dir, { recursive: true, force: true })
-    await mkdir(dir, { recursive: true })
+    await makeFolders(dir, 'outdir')
     const { attributeTable, avatar } = await import('./avatars.ts')
     const writer = LevelWriter.create(dir, avatarCount, side, 3)
     const attributes: Readonly<Record<string, string>>[] = []
