@@ -237,6 +237,26 @@ test.serial('an ffmpeg that fails is quoted in one line', async (t) => {
   t.regex(err, /walk\.mp4: ffmpeg ended with code 3: no such codec\n$/)
 })
 
+test.serial(
+  'an ffmpeg that finds no room or may not write is told with the code, by the name of the video',
+  async (t) => {
+    const out = join(await folder(), 'walk.mp4')
+    const failing = (words: string, code: number) =>
+      withFfmpeg(
+        `#!/bin/sh\n[ "$1" = -version ] && exit 0\nfor last; do :; done\necho half > "$last"\ncat > /dev/null\necho "$last: ${words}" >&2\nexit ${code}\n`,
+      )
+    // A cut file is no success, whatever ffmpeg ends with.
+    const full = await video(`${await failing('No space left on device', 0)}:/usr/bin:/bin`, out)
+    t.is(full.code, 1)
+    t.regex(full.err, /stylegan: the disk is full \(ENOSPC\): no room is left for \S+\/walk\.mp4, .* again\n$/)
+    t.deepEqual(await readdir(dirname(out)), [])
+    const readOnly = await video(`${await failing('Read-only file system', 1)}:/usr/bin:/bin`, out)
+    t.regex(readOnly.err, /: \S+\/walk\.mp4: the disk can only be read \(EROFS\); choose another path\n$/)
+    const other = await video(`${await failing('it is not known', 1)}:/usr/bin:/bin`, out)
+    t.regex(other.err, /: (\S+\/walk\.mp4): ffmpeg ended with code 1: \1: it is not known\n$/)
+  },
+)
+
 test.serial('of an ffmpeg that cannot be used the last line is told, and an animated PNG is written', async (t) => {
   const out = join(await folder(), 'walk.mp4')
   const bin = await withFfmpeg('#!/bin/sh\necho first >&2\necho "libx.so: not found" >&2\nexit 127\n')

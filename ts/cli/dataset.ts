@@ -169,7 +169,15 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
     const leftOutList = info ? undefined : `${resolve(output)}.${leftOutName}`
     // The lock also keeps the folder in which the images are prepared.
     await lockedForExport(output, hooks.onNote, async () => {
-      const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache, leftOutList })
+      const dataset = await openDataset({
+        ...how,
+        ...hooks,
+        resolution,
+        data: source,
+        cache,
+        leftOutList,
+        called: output,
+      })
       await writeExport(dataset, output, { resolution, maxImages, signal, onProgress, onNote: hooks.onNote })
       if (leftOutList) await copyFile(join(dataset.dir, leftOutName), leftOutList).catch(() => {}) // none, if all is used
       await rm(cache, { recursive: true, force: true })

@@ -20,7 +20,8 @@ import { watchScreen } from './signals.ts'
 import { messageOf } from '../files/option-names.ts'
 import { packageVersion } from '../files/package-files.ts'
 import { shownLine } from '../files/shown.ts'
-import { diskError } from '../files/write-atomic.ts'
+import { DataError } from '../native/index.ts'
+import { diskError, systemError } from '../files/write-atomic.ts'
 import { projectCommand } from './project.ts'
 import { studioCommand } from './studio.ts'
 import { trainCommand } from './train.ts'
@@ -73,7 +74,8 @@ function placeOf(error: unknown): string {
 
 function sentenceOf(error: unknown): string {
   if (error instanceof CommanderError) return complaintOf(error, process.argv.slice(2))
-  const told = diskError(placeOf(error), error)
+  const found = error instanceof DataError ? (systemError(error) ?? error) : error
+  const told = diskError(placeOf(found), found)
   return told instanceof Error ? messageOf(told, flagOf) : String(told)
 }
 

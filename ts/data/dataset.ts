@@ -1,13 +1,14 @@
 /** Images and labels at a resolution, as bytes: opening prepared folders, preparing them first if need be. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { checkObject, checkText } from '../files/keys.ts'
 import { makeFolders } from '../files/make-folders.ts'
-import { namingOptions, type NameOf } from '../files/option-names.ts'
+import { namingOptions } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
-import { codeOf, diskError } from '../files/write-atomic.ts'
+import { codeOf, diskError, systemError } from '../files/write-atomic.ts'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
 import { BUILTIN_AVATARS, leftOutName, readInfo, unreadFolder, type PreparedFolder } from './info.ts'
 import { planImages, type ImageSet } from './memory.ts'
@@ -67,7 +68,7 @@ export async function openImages(images: ImageSet, options: PreparingOptions): P
 export async function prepareDataset(output: string, given: Omit<PrepareOptions, 'cache'>): Promise<Dataset> {
   const dir = resolve(output)
   const { data } = given
-  const options = { ...given, cache: dirname(dir) }
+  const options = { ...given, cache: dirname(dir), called: output }
   const isAvatars = data === BUILTIN_AVATARS
   if (!isAvatars) await checkData(data)
   await checkOutputFolder(dir, isAvatars ? data : resolve(data))
@@ -249,7 +250,7 @@ async function prepared(name: string, plan: Plan, options: PreparingOptions): Pr
   try {
     return await preparedUnderLock(name, plan, options)
   } catch (error) {
-    throw withRemedy(error)
+    throw preparingError(error, dir, options.called)
   }
 }
 
@@ -277,22 +278,23 @@ async function preparedUnderLock(name: string, plan: Plan, options: PreparingOpt
   }
 }
 
-/** What to do, by the system's number of an error, where it is not the folder's fault. */
-const systemRemedies: Readonly<Record<string, string>> = {
-  24: 'allow more with ulimit -n',
-  28: 'free some space and run the same command again; it goes on',
-}
+/** The disk refuses to write: whatever was read before, it is where the data set goes. */
+const ofWriting = ['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG']
 
-/** The addon's errors of a disk end with the system's words and number; this says what to do in place of the number. */
-export function withRemedy(error: unknown): unknown {
-  const system = error instanceof DataError ? /\(os error (\d+)\)$/.exec(error.message) : null
-  if (system === null) return error
-  const remedy = (name: NameOf) => systemRemedies[system[1]!] ?? `choose another ${name('outdir')}`
-  const words = (error as DataError).message.slice(0, -system[0].length).trimEnd()
-  return namingOptions(
-    (message) => new DataError(message, { cause: error }),
-    (name) => `${words}; ${remedy(name)}`,
-  )
+/**
+ * An error of the disk where a data set is prepared, which names its folder and not the files on the way there; any other stays as
+ * it is.
+ *
+ * @param called the folder as its user named it
+ */
+export function preparingError(error: unknown, dir: string, called = dir): unknown {
+  const system = systemError(error)
+  if (system === undefined) return error
+  const ways = [`${dir}${sep}`, `${dir}.preparing`, join(dirname(dir), `.${basename(dir)}.lock`)]
+  const isOwn = ofWriting.includes(system.code) || ways.some((way) => system.path?.startsWith(way))
+  if (!isOwn) return system.path === undefined ? error : diskError(system.path, system)
+  const kept = existsSync(`${dir}.preparing`) ? 'what is prepared' : undefined
+  return diskError(called, system, 'outdir', { kept })
 }
 
 /** Milliseconds between two tries. */

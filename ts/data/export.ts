@@ -1,4 +1,5 @@
 /** Prepared data sets as StyleGAN2-ADA and StyleGAN3 read theirs: PNG files and `dataset.json`, in a folder or a zip archive. */
+import { existsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -95,7 +96,8 @@ export async function writeExport(dataset: Dataset, output: string, options: Exp
     await rename(job.own, path)
     await rm(progressPath(job.own), { force: true })
   } catch (error) {
-    throw diskError(path, error)
+    const kept = existsSync(`${path}.exporting`) ? `${output}.exporting` : undefined
+    throw diskError(output, error, 'path', { kept })
   }
 }
 

@@ -17,6 +17,8 @@ export const avatarCount = 4000
 export interface PreparingOptions extends Recipe {
   /** Where prepared datasets are kept. */
   readonly cache: string
+  /** What errors of the disk call the folder of the data set, if not by its path. */
+  readonly called?: string | undefined
   readonly resolution: number
   readonly channels: number
   /** Leave out images that cannot be read instead of stopping at the first. */
