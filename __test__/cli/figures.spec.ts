@@ -303,8 +303,8 @@ test.serial('classes come from folders or from dataset.json, and generate draws 
   await mkdir(join(listed, 'all'))
   await cp(plain, join(listed, 'all'), { recursive: true })
   const files = (await readdir(plain)).filter((name) => name.endsWith('.png'))
-  const labels = files.map((name, i) => [`all/${name}`, i % 2])
-  await writeFile(join(listed, 'dataset.json'), JSON.stringify({ labels }))
+  const list = (labels: unknown) => writeFile(join(listed, 'dataset.json'), JSON.stringify(labels))
+  await list({ labels: files.map((name, i) => [`all/${name}`, i % 2]) })
   const [named, numbered] = await Promise.all([folders, listed].map((data) => train('--data', data, '--cond')))
   const drawn = async (dir: string, one: string) => {
     const out = await folder()
@@ -322,5 +322,15 @@ test.serial('classes come from folders or from dataset.json, and generate draws 
   t.is(await drawn(named!, 'bea'), `stylegan: ${known}, got "bea"; did you mean "bee"?`)
   t.is(await drawn(named!, '3'), `stylegan: ${known}, got 3`)
   t.is(await drawn(numbered!, '2'), 'stylegan: --class: a whole number from 0 to 1 is expected, got 2')
+  // Each image had one: several draw nothing that was learned.
+  const refusal = 'stylegan: --class: one class is expected, as each image of the training had, got ape, 2; give one'
+  t.is(await drawn(named!, 'ape,2'), refusal)
+  const exported = join(await folder(), 'a.safetensors')
+  await stylegan(['export', '--network', named!, '--output', exported])
+  t.is(await drawn(exported, 'ape,2'), refusal)
+  t.is(await drawn(named!, 'ape,0'), ape)
+  await list({ attributes: ['hat', 'hair'], labels: files.map((name, i) => [`all/${name}`, [i % 2, i % 3 && 1]]) })
+  const several = await train('--data', listed, '--cond')
+  t.not(await drawn(several, 'hat,hair'), await drawn(several, 'hat'))
   t.regex((await stylegan(['info', named!])).out, /Classes +0 ape, 1 bee, 2 cat/)
 })

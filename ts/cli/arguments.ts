@@ -76,13 +76,14 @@ interface Drawing {
 export async function openGenerator(options: DrawOptions): Promise<Drawing> {
   const G = await loadGenerator(options.network, { device: openDevice(options.device) })
   console.error(shownLine(`Network        ${G.path}`))
-  const { Gs, classes, lod } = G
+  const { Gs, classes, oneClass, lod } = G
   const progress = new Progress()
   let [drawn, total] = [0, 0]
   const onPicture = () => {
     if (total > 0) progress.count('drawing images', ++drawn, total)
   }
-  const generator = { Gs, options: G.options, classes, lod, height: options.height ?? G.height, onPicture }
+  const height = options.height ?? G.height
+  const generator = { Gs, options: G.options, classes, oneClass, lod, height, onPicture }
   const truncationPsi = options.trunc ?? defaultPsi(G.options)
   refuseIgnored(['--trunc-cutoff', options.truncCutoff !== undefined && truncationPsi === 1, 'psi 1 truncates nothing'])
   const sampling = {

@@ -54,6 +54,16 @@ export async function requireLabels(dataset: PreparedFolder): Promise<Labels> {
   return labels
 }
 
+/** Whether each image has exactly one class. */
+export function isOneHot({ names: { length }, values }: Labels): boolean {
+  for (let first = 0; first < values.length; first += length) {
+    let sum = 0
+    for (let i = first; i < first + length; i++) sum += values[i]!
+    if (sum !== 1) return false
+  }
+  return true
+}
+
 /** CRC-32C in hexadecimal. */
 export function checksum(bytes: Uint8Array): string {
   return crc32c(bytes).toString(16).padStart(8, '0')

@@ -105,6 +105,8 @@ export class ImageGenerator implements TrainedGenerator {
   readonly options: NetworkOptions
   /** Names of the classes of a conditional network. */
   readonly classes: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass: boolean | undefined
   /** Rows that images show. */
   readonly height: number
   /** Images that it was shown in training. */
@@ -115,11 +117,12 @@ export class ImageGenerator implements TrainedGenerator {
   readonly origin: Origin | undefined
 
   /** @internal */
-  constructor(path: string, { Gs, options, classes, height, nimg, lod = 0, origin }: LoadedGenerator) {
+  constructor(path: string, { Gs, options, classes, oneClass, height, nimg, lod = 0, origin }: LoadedGenerator) {
     this.path = path
     this.Gs = Gs
     this.options = options
     this.classes = classes
+    this.oneClass = oneClass
     this.height = height
     this.nimg = nimg
     this.lod = lod

@@ -175,7 +175,8 @@ async function* trainIn(
   const { processes } = hooks
   const run = await RunDir.open(given.outdir, runName(given), given, hooks.onWrite, !processes || processes.rank === 0)
   const { config, reason } = withAugmentation(given, run, dataset.info.count)
-  const { state, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
+  const { state: begun, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
+  const state = { ...begun, oneClass: reals.oneClass }
   // The first process writes only when all have read.
   if (processes) await checkSame(processes, await startOf(reals, config, state))
   await run.begin(config)

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { openDataset, openImages, type Dataset } from '../data/dataset.ts'
 import { namingPublisher, publishedData } from '../data/published.ts'
-import { requireLabels, type Labels } from '../data/labels.ts'
+import { isOneHot, requireLabels, type Labels } from '../data/labels.ts'
 import type { ImageSet } from '../data/memory.ts'
 import type { PreparingOptions } from '../data/prepare.ts'
 import { Sampler } from '../data/sampler.ts'
@@ -34,6 +34,8 @@ export class Minibatches {
   readonly dataset: Dataset
   /** Names of the classes of a conditional run. */
   readonly classes: readonly string[]
+  /** Whether each image has exactly one of them; undefined without labels. */
+  readonly oneClass: boolean | undefined
   readonly #labels: Labels | undefined
   readonly #sampler: Sampler
   #table: Tensor | undefined
@@ -42,6 +44,7 @@ export class Minibatches {
     this.config = config
     this.dataset = dataset
     this.classes = labels?.names ?? []
+    this.oneClass = labels && isOneHot(labels)
     this.#labels = labels
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
   }
