@@ -9,7 +9,8 @@ test('folders are made with those above them, and one that is there stays', asyn
   const dir = await folder()
   await Promise.all([makeFolders(join(dir, 'a/b/c')), makeFolders(join(dir, 'a/b/d'))])
   writeFileSync(join(dir, 'a/b/c/file'), '')
-  await makeFolders(join(dir, 'a/b/c'))
+  t.false(await makeFolders(join(dir, 'a/b/c')))
+  t.true(await makeFolders(join(dir, 'a/e')))
   t.deepEqual([readdirSync(join(dir, 'a/b')), readdirSync(join(dir, 'a/b/c'))], [['c', 'd'], ['file']])
 })
 

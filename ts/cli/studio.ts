@@ -47,6 +47,7 @@ async function run({ outdir, dataRoot, classifiers, port, host, device: name }: 
   if (note) console.log(shownLine(note))
   await interruptible('The studio is closed. Trainings that it started go on.', async (signal) => {
     const studio = await open({ outdir, dataRoot, classifiers, port, host, device }, console.log)
+    console.log(shownLine(`Runs           ${describe(studio.found)}${outdir}`))
     try {
       await aborted(signal)
     } finally {
@@ -54,6 +55,9 @@ async function run({ outdir, dataRoot, classifiers, port, host, device: name }: 
     }
   })
 }
+
+const describe = ({ isNew, runs }: Studio['found']): string =>
+  isNew ? 'none, in a new folder: ' : `${runs === 0 ? 'none' : runs} in `
 
 /** A training with the studio beside it, in one process; the studio stays when the training has ended. */
 export async function besideStudio(

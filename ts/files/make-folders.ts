@@ -8,11 +8,12 @@ import { codeOf, diskError, type Place } from './write-atomic.ts'
  * Makes a folder, and those above it; one that is there stays as it is. Node's own recursive mkdir never ends where a file system
  * takes no folders, as /proc.
  *
+ * @returns whether it was made
  * @throws Error that says why it cannot be made, with the system's code
  */
-export async function makeFolders(path: string, place: Place = 'path'): Promise<void> {
+export async function makeFolders(path: string, place: Place = 'path'): Promise<boolean> {
   try {
-    await make(resolve(path))
+    return await make(resolve(path))
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw diskError(path, error, place)
     throw namingOptions(
@@ -23,15 +24,16 @@ export async function makeFolders(path: string, place: Place = 'path'): Promise<
   }
 }
 
-async function make(folder: string): Promise<void> {
+async function make(folder: string): Promise<boolean> {
   try {
     await mkdir(folder)
+    return true
   } catch (error) {
     const isMissing = codeOf(error) === 'ENOENT'
-    if (!isMissing && (await isFolder(folder))) return
+    if (!isMissing && (await isFolder(folder))) return false
     if (!isMissing || (await isFolder(dirname(folder)))) throw error
     await make(dirname(folder))
-    await make(folder)
+    return make(folder)
   }
 }
 

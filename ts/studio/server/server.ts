@@ -47,6 +47,8 @@ export interface Studio {
   readonly url: string
   readonly port: number
   readonly token: string
+  /** Whether the folder of the runs was not there, and how many runs are in it. */
+  readonly found: { readonly isNew: boolean; readonly runs: number }
   close(): Promise<void>
 }
 
@@ -58,7 +60,7 @@ export interface Studio {
 export async function openStudio(options: StudioOptions): Promise<Studio> {
   const { host, device, version, cli, stopOwn } = options
   const page = await readPage(options.page)
-  await makeFolders(options.outdir, 'outdir')
+  const isNew = await makeFolders(options.outdir, 'outdir')
   const outdir = await Place.open(options.outdir)
   const dataRoot = options.dataRoot === undefined ? undefined : await openDataRoot(options.dataRoot)
   const token = await tokenOf(options.outdir)
@@ -86,6 +88,7 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}/#token=${token}`,
     port,
     token,
+    found: { isNew, runs: (await runs.list()).length },
     async close() {
       for (const part of [live, drawing, videos, jobs]) part.close()
       server.close()
