@@ -267,7 +267,7 @@ export class ImageGenerator implements TrainedGenerator {
 
   /** Gives the weights' memory back. What was drawn stays. */
   dispose(): void {
-    disposeNetwork(this.Gs)
+    disposeNetwork(this.Gs, 'generator')
   }
 
   /** As `dispose`, for `using`. */
