@@ -11,7 +11,7 @@ import {
   type NetworkShape,
 } from '../performance/benchmark.ts'
 import { precisions, type Precision } from '../networks/precision.ts'
-import { formatBytes } from '../files/units.ts'
+import { formatBytes, plural } from '../files/units.ts'
 import { deviceHelp, openDevice, parsePositive, sayJson } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */
@@ -68,8 +68,8 @@ async function run(options: BenchOptions): Promise<void> {
   const say = (line: string) => {
     if (!options.json) console.log(line)
   }
-  say(`Machine   ${cpu}, ${arch}, ${cores} cores, ${memoryGb} GB, Node.js ${node}`)
-  say(`Device    ${device.name}${device.name === 'cpu' ? `, ${threads} threads` : ''}\n`)
+  say(`Machine   ${cpu}, ${arch}, ${cores} ${plural(cores, 'core')}, ${memoryGb} GB, Node.js ${node}`)
+  say(`Device    ${device.name}${device.name === 'cpu' ? `, ${threads} ${plural(threads, 'thread')}` : ''}\n`)
   const measurements: Measurement[] = []
   const workloads = function* () {
     for (const shape of convolutions) yield* convolutionWorkloads(device, { ...shape, precision })

@@ -8,7 +8,7 @@ import { BUILTIN_AVATARS, leftOutName, preparedBytes, readInfo } from '../data/i
 import { inspectSource } from '../data/inspect.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
-import { formatBytes, formatTime } from '../files/units.ts'
+import { formatBytes, formatTime, plural } from '../files/units.ts'
 import {
   datasetOptions,
   preparingOf,
@@ -220,6 +220,8 @@ const noting = (signal: AbortSignal, progress: Progress) => ({
 function summary({ levels, info }: Dataset, ms: number): string {
   const { count, resolution, channels } = levels
   const bytes = count * preparedBytes(resolution, channels)
-  const labels = info.labels ? `, ${info.labels.length} classes or attributes` : ''
-  return `${count} images of ${resolution}x${resolution}x${channels}${labels}, ${formatBytes(bytes)}, in ${formatTime(ms / 1000)}`
+  const labels = info.labels
+    ? `, ${info.labels.length} ${plural(info.labels.length, 'class or attribute', 'classes or attributes')}`
+    : ''
+  return `${count} ${plural(count, 'image')} of ${resolution}x${resolution}x${channels}${labels}, ${formatBytes(bytes)}, in ${formatTime(ms / 1000)}`
 }

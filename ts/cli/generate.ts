@@ -1,4 +1,5 @@
 /** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
+import { plural } from '../files/units.ts'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
@@ -126,7 +127,7 @@ async function draw(options: Options, signal: AbortSignal): Promise<void> {
   const count = grid ? grid.columns * grid.rows : undefined
   if (grid && seeds && count !== seeds.length) {
     throw new RangeError(
-      `--grid and --seeds: ${grid.columns}x${grid.rows} = ${count} seeds are expected, got ${seeds.length}`,
+      `--grid and --seeds: ${grid.columns}x${grid.rows} = ${count} ${plural(count!, 'seed is', 'seeds are')} expected, got ${seeds.length}`,
     )
   }
   const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }

@@ -10,6 +10,7 @@ import { namingOptions } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
 import { codeOf, diskError, systemError } from '../files/write-atomic.ts'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
+import { plural } from '../files/units.ts'
 import { BUILTIN_AVATARS, leftOutName, readInfo, unreadFolder, type PreparedFolder } from './info.ts'
 import { planImages, type ImageSet } from './memory.ts'
 import {
@@ -137,7 +138,7 @@ async function openPrepared(dir: string, options: PrepareOptions): Promise<Datas
   if (levels.count !== info.count || (info.crc32c && !levels.hasChecksums)) {
     const found = levels.count === info.count ? 'no crc32c.npy' : `${levels.count}`
     throw new DataError(
-      `${dir}: ${info.count} images with checksums are expected, got ${found}; delete the folder and prepare its images again`,
+      `${dir}: ${info.count} ${plural(info.count, 'image')} with checksums ${plural(info.count, 'is', 'are')} expected, got ${found}; delete the folder and prepare its images again`,
     )
   }
   if (levels.resolution < resolution) {
@@ -177,7 +178,7 @@ export function describeLeftOut({ dir, info }: PreparedFolder, list = join(dir, 
   const total = kinds.reduce((sum, [, count]) => sum + count, 0)
   const unread = leftOut[unreadFolder] ?? 0
   const what = unread === 0 ? 'file' : unread === total ? 'folder' : 'file or folder'
-  const files = total === 1 ? `1 ${what} was` : `${total} ${what.replaceAll(/file|folder/g, '$&s')} were`
+  const files = `${total} ${plural(total, `${what} was`, `${what.replaceAll(/file|folder/g, '$&s')} were`)}`
   const remedy = ['AVIF', 'HEIC', 'JPEG XL'].some((kind) => kind in leftOut)
     ? '; convert AVIF, HEIC and JPEG XL to PNG or JPEG, for example with ImageMagick: magick input.heic output.png'
     : ''
@@ -207,7 +208,7 @@ async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | unde
     signal?.throwIfAborted()
     await levels.check(first, Math.min(verifyChunk, levels.count - first))
   }
-  return `${levels.count} images have their checksums at every resolution`
+  return `${levels.count} ${plural(levels.count, 'image has its', 'images have their')} checksums at every resolution`
 }
 
 /** @throws DataError if there is nothing to prepare images from */

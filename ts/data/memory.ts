@@ -4,6 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolders } from '../files/make-folders.ts'
 import { shown, shownValue } from '../files/shown.ts'
+import { plural } from '../files/units.ts'
 import { classLimit, namedClasses, numberedClasses, type Classes } from './classes.ts'
 import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
 import { DataError, encodePng, type ImageInput } from '../native/index.ts'
@@ -197,7 +198,10 @@ function* slices(images: ImageArray): Generator<ImageItem> {
   }
   if (pixels.length !== count * width * height * channels || (labels && labels.length !== count)) {
     const shape = `[${[count, height, width, channels].join(', ')}]`
-    const found = labels && labels.length !== count ? `${labels.length} labels` : `${pixels.length} bytes`
+    const found =
+      labels && labels.length !== count
+        ? `${labels.length} ${plural(labels.length, 'label')}`
+        : `${pixels.length} bytes`
     throw new DataError(`images: ${shape} are expected, got ${found}; give what belongs to one shape`)
   }
   const slice = sliceOf(images)

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { makeFolders } from '../files/make-folders.ts'
 import { namingOptions, optionError } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
+import { plural } from '../files/units.ts'
 import { BUILTIN_AVATARS, countKinds, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import type { Classes } from './classes.ts'
 import { checksum, hot } from './labels.ts'
@@ -105,7 +106,10 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   const unread = leftOut.filter(({ bad }) => bad !== undefined)
   const bad = unread.map(({ path, bad }) => shownLine(`${path}: ${bad}`))
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
-  if (source.count === 0) throw new DataError(`${name}: none of the ${bad.length} images can be read`)
+  if (source.count === 0)
+    throw new DataError(
+      `${name}: ${plural(bad.length, 'the only image cannot', `none of the ${bad.length} images can`)} be read`,
+    )
   const labelling = options.labels === 'none' ? { noLabels: 'they were left out' } : await source.labels()
   const count = Math.min(source.count, options.maxImages ?? Infinity)
   const images = { count, read: source.read.bind(source), name: source.name.bind(source) }
@@ -228,7 +232,9 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   }
   if (done.written === 0) {
     const why = done.unused?.[0] ? `; the options leave them out: ${done.unused[0]}` : ''
-    throw new DataError(`${name}: none of the ${images.count} files could be ${why ? 'used' : 'decoded'}${why}`)
+    throw new DataError(
+      `${name}: ${plural(images.count, 'the only file could not', `none of the ${images.count} files could`)} be ${why ? 'used' : 'decoded'}${why}`,
+    )
   }
   await writer.finish(done.written)
   await rm(keys, { force: true })

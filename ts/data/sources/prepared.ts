@@ -1,4 +1,5 @@
 /** A prepared data set of ours as a source: its images at their full resolution. */
+import { plural } from '../../files/units.ts'
 import { createHash } from 'node:crypto'
 import { columnClasses } from '../classes.ts'
 import { readLabels } from '../labels.ts'
@@ -11,7 +12,9 @@ export function openPreparedSource(dir: string, info: DatasetInfo): Source {
   const levels = Levels.open(dir)
   const { count, resolution: side, channels } = levels
   if (count !== info.count) {
-    throw new DataError(`${dir}: ${info.count} images are expected, got ${count}; prepare its images again`)
+    throw new DataError(
+      `${dir}: ${info.count} ${plural(info.count, 'image is', 'images are')} expected, got ${count}; prepare its images again`,
+    )
   }
   const size = { width: side, height: side, channels }
   return {
