@@ -54,6 +54,7 @@ test('train --help has a line for every flag, with its default', async (t) => {
     t.true(out.includes(flag), flag)
   }
   t.regex(out, /Ctrl-C saves/)
+  t.notRegex(out, /\(preset: "/, 'what a switch without a value is goes without saying')
 })
 
 test("a graphics driver's complaints do not reach the user", async (t) => {
@@ -211,10 +212,30 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['train'],
     /^stylegan: --data: .* is expected, got nothing; name one, or use builtin:avatars/,
   ],
-  ['a length below 0', ['train', '--data', 'x', '--hours', '-1'], /--hours: a number above 0 is expected, got -1/],
+  [
+    'a length below 0',
+    ['train', '--data', 'x', '--hours', '-1'],
+    /--hours: a number above 0 and at most 10000 is expected, got -1/,
+  ],
   ['nearly the built-in images', ['train', '--data', 'builtin:avatar'], /nothing; did you mean builtin:avatars\?/],
   ['nearly the built-in network', ['info', '--network', 'avatar'], /nothing; did you mean avatars\?/],
   ['a flag without its value', ['train', '--data'], /^stylegan: --data: a value must follow, got nothing/],
+  [
+    'an empty path',
+    ['generate', '--network=', '--seeds', '0'],
+    /^stylegan: --network: a path is expected, got nothing; name one\n$/,
+  ],
+  [
+    'an empty picture',
+    ['dataset', 'inspect', '.', '--contact-sheet='],
+    /^stylegan: --contact-sheet: a path is expected, got/,
+  ],
+  ['an empty address', ['studio', '--host='], /^stylegan: --host: an address is expected, got nothing; name one\n$/],
+  [
+    'a measurement without end',
+    ['bench', '--seconds', '1e9'],
+    /--seconds: a number above 0 and at most 3600 is expected/,
+  ],
   ['a missing flag', ['export'], /^stylegan: --network: it must be given, got nothing/],
   [
     'another choice',

@@ -111,7 +111,7 @@ const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--noise-strength', '1,2'], /: --noise-strength: one number or 4, one a layer, /],
   [['generate', '--seeds', '0', '--mix', '1:0-99'], /: --mix: layers from 0 to 3 are expected, got 4/],
   [['generate', '--seeds', '0', '--shift', '0:1:9'], /: --shift: layers from 0 to 3 are expected, got 9/],
-  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a path is expected, got nothing/],
+  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a path is expected, got nothing; name one\n$/],
   [['generate', '--seeds', '0', '--scale', '100000'], /--scale: a whole number from 1 to 65535 is expected/],
   [['generate', '--seeds', '0', '--scale', '9999'], /picture: at most 400,000,000 pixels/],
   [['noise', '--seeds', '0', '--part', '0,0,1'], /--part: it belongs to --detail; leave it out/],
@@ -163,6 +163,13 @@ test.serial(
     t.true(size(await truncated('large.png', '--scale', '20'))[0]! > size(byDefault)[0]!)
   },
 )
+
+test.serial('a seed that is named twice is drawn once, but for a grid', async (t) => {
+  const out = await folder()
+  const { out: told } = await draw('generate', '--seeds', '3,2-3', '--outdir', out)
+  t.is(told, `${join(out, 'seed0003.png')}\n${join(out, 'seed0002.png')}\n`)
+  t.is((await draw('generate', '--seeds', '3,3', '--grid', '2x1', '--outdir', out)).code, 0)
+})
 
 test.serial('a height keeps the middle rows of every picture', async (t) => {
   const out = await folder()

@@ -161,10 +161,18 @@ export async function makeFolder(path: string): Promise<void> {
   await makeFolders(dirname(path))
 }
 
-/** Where something goes: `--outdir=$UNSET` of a shell is nothing. */
-export function parsePath(text: string): string {
-  if (text === '') throw new InvalidArgumentError('a path is expected, got nothing.')
-  return text
+/** What flags of paths and addresses take: `--outdir=$UNSET` of a shell is nothing. */
+export function refuseEmptyPaths({ options }: Command): void {
+  for (const option of options) {
+    const kind = /<(path|file|dir|address)>$/.exec(option.flags)?.[1]
+    if (kind === undefined) continue
+    option.argParser((text: string) => {
+      if (text !== '') return text
+      throw new InvalidArgumentError(
+        `${kind === 'address' ? 'an address' : 'a path'} is expected, got nothing; name one.`,
+      )
+    })
+  }
 }
 
 /** A whole number from 0; `1e4` is one. */
@@ -190,7 +198,7 @@ export const parseCount = countTo(65_535)
 
 /** A switch, which StyleGAN3 writes with a value: `--mirror 1`, `--cond=False`. */
 export function switchOption(flag: string, help: string): Option {
-  const option = new Option(`${flag} [yes]`, help).preset('1').argParser((text) => {
+  const option = new Option(`${flag} [yes]`, help).argParser((text) => {
     if (/^(1|true|yes|on|t|y)$/i.test(text)) return true
     if (/^(0|false|no|off|f|n)$/i.test(text)) return false
     throw new InvalidArgumentError(`true, false or nothing is expected, got '${text}'.`)
@@ -205,6 +213,13 @@ export function parsePositive(text: string): number {
   const value = parseNumber(text)
   if (value <= 0) throw new InvalidArgumentError(`a number above 0 is expected, got '${text}'.`)
   return value
+}
+
+/** Reads a number above 0 and at most `most`. */
+export const positiveTo = (most: number) => (text: string) => {
+  const value = parsePositive(text)
+  if (value <= most) return value
+  throw new InvalidArgumentError(`a number above 0 and at most ${most} is expected, got '${text}'.`)
 }
 
 /** `1,4` as 1, 4. */

@@ -25,7 +25,6 @@ import {
   type ImageOptions,
   openDevice,
   parseNumber,
-  parsePath,
   parseWhole,
   switchOption,
 } from './arguments.ts'
@@ -68,7 +67,7 @@ function trainCommand(): Command {
     .addOption(switchOption('--mirror', 'flip half of the images left to right'))
     .option('--seed <n>', 'seed of weights, order and held-out images', parseWhole, 0)
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', parsePath, 'classifiers')
+    .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', 'classifiers')
     .option('--cache <dir>', 'where prepared datasets are kept', 'results')
     .option('--skip-bad', skipBadHelp)
   return imageOptions(command).addHelpText('after', examples).action(run)

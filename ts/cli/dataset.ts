@@ -19,7 +19,7 @@ import {
 } from './dataset-options.ts'
 import { checkContactSheet, report, writeContactSheet } from './dataset-report.ts'
 import { Progress } from './progress.ts'
-import { flagOf, parsePath, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
+import { flagOf, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
 import { interruptible } from './signals.ts'
 
 const sourceHelp = 'a folder of images, or another source that --help of dataset lists'
@@ -97,7 +97,7 @@ function prepareCommand(): Command {
   const command = new Command('prepare')
     .description('Prepare a source into a folder that train --data opens: one file of pixels a resolution.')
     .argument('<source>', sourceHelp)
-    .requiredOption('--output <dir>', 'where the prepared set goes, a folder of its own', parsePath)
+    .requiredOption('--output <dir>', 'where the prepared set goes, a folder of its own')
   return datasetOptions(command)
     .addHelpText(
       'after',
@@ -133,7 +133,7 @@ function exportCommand(): Command {
   const command = new Command('export')
     .description('Write a set as PNG files with dataset.json, in a folder or a zip that stylegan3 trains on.')
     .argument('<source>', `a prepared set, ${sourceHelp}`)
-    .requiredOption('--output <path>', 'a name that ends in .zip for an archive; else a folder', parsePath)
+    .requiredOption('--output <path>', 'a name that ends in .zip for an archive; else a folder')
   return datasetOptions(command)
     .addHelpText(
       'after',

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
 import { Command, CommanderError } from 'commander'
-import { flagOf } from './arguments.ts'
+import { flagOf, refuseEmptyPaths } from './arguments.ts'
 import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { answerOtherNames, complaintOf } from './complaints.ts'
@@ -60,8 +60,9 @@ Examples:
 Each command explains itself: stylegan train --help`,
   )
 
-/** Errors are thrown to the end of this file, whoever finds them. */
+/** Errors are thrown to the end of this file, whoever finds them; all commands refuse empty paths alike. */
 function throwErrors(command: Command): void {
+  refuseEmptyPaths(command)
   command.exitOverride().configureOutput({ outputError: () => {} })
   command.hook('preSubcommand', (_, sub) => answerOtherNames(sub, process.argv.slice(2)))
   for (const sub of command.commands) throwErrors(sub)
