@@ -7,6 +7,7 @@ import { shown, shownValue } from '../files/shown.ts'
 import { plural } from '../files/units.ts'
 import { classLimit, namedClasses, numberedClasses, type Classes } from './classes.ts'
 import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
+import { labelsNeeded } from './labels.ts'
 import { DataError, encodePng, type ImageInput } from '../native/index.ts'
 
 /** Images of one size in memory, such as those that a generator draws. */
@@ -64,7 +65,7 @@ export async function planImages(images: ImageSet, options: PreparingOptions): P
   const done = () => rm(files, { recursive: true, force: true })
   try {
     const known = await readImages(images, isStored(images) ? undefined : files, signal)
-    if (options.labels && !known.classes) throw new DataError(noLabels)
+    if (options.labels && !known.classes) throw labelsNeeded(noLabels)
     const at = isStored(images) ? inputOf(images) : undefined
     const inputAt = (index: number) =>
       at?.(index) ?? Promise.resolve({ name: place(index), path: fileOf(files, index) })
@@ -109,7 +110,7 @@ function nameOf({ fingerprint }: Known, { resolution, channels, maxMegapixels = 
   return `images-${hash.digest('hex').slice(0, 12)}`
 }
 
-const noLabels = 'images: labels are expected with cond and for a classifier, got none; give each image as { …, label }'
+const noLabels = 'images has none; give each image as { …, label }'
 
 const place = (index: number) => `images[${index}]`
 const fileOf = (folder: string, index: number) => join(folder, String(index))

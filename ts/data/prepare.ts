@@ -8,7 +8,7 @@ import { shownLine } from '../files/shown.ts'
 import { plural } from '../files/units.ts'
 import { BUILTIN_AVATARS, countKinds, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import type { Classes } from './classes.ts'
-import { checksum, hot } from './labels.ts'
+import { checksum, hot, labelsNeeded } from './labels.ts'
 import type { Source } from './sources/index.ts'
 import { DataError, Levels, LevelWriter, SeenImages, writeNpy, type Recipe } from '../native/index.ts'
 
@@ -115,8 +115,10 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   const images = { count, read: source.read.bind(source), name: source.name.bind(source) }
   const classes = 'names' in labelling ? { ...labelling, of: labelling.of.slice(0, count) } : undefined
   const noLabels = 'names' in labelling ? undefined : labelling.noLabels
-  if (noLabels !== undefined && options.labels === true) throw new DataError(noLabels)
   const isBroken = 'isBroken' in labelling && labelling.isBroken
+  if (noLabels !== undefined && options.labels === true) {
+    throw isBroken ? new DataError(noLabels) : labelsNeeded(noLabels)
+  }
   if (isBroken && options.labels === 'sound') {
     throw new DataError(`${noLabels}; mend them, or leave labels out with --no-labels`)
   }

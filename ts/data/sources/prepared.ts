@@ -26,7 +26,7 @@ export function openPreparedSource(dir: string, info: DatasetInfo): Source {
     hash: () => createHash('sha256').update(JSON.stringify([info.fingerprint, info.crc32c, side, channels])),
     labels: async () => {
       const labels = await readLabels({ dir, info })
-      if (labels === undefined) return { noLabels: info.noLabels ?? `${dir}: it has no labels`, isBroken: false }
+      if (labels === undefined) return { noLabels: info.noLabels ?? `${dir} has none`, isBroken: false }
       const { names, values } = labels
       return {
         ...columnClasses(info.count, names.length, (row, column) => values[row * names.length + column]!),
