@@ -109,6 +109,14 @@ const refused: [args: string[], message: RegExp][] = [
     /--trunc-cutoff: at most the 4 layers of the network are expected, got 99/,
   ],
   [['generate', '--seeds', '0', '--noise-strength', '1,2'], /: --noise-strength: one number or 4, one a layer, /],
+  [
+    ['generate', '--seeds', '0', '--noise-strength', '1e38'],
+    /: --noise-strength: numbers from -100 to 100 are expected, got 1e\+38\n$/,
+  ],
+  [
+    ['generate', '--seeds', '0', '--shift', '0:1000:0'],
+    /: --shift: deviations from -100 to 100 are expected, got 1000\n$/,
+  ],
   [['generate', '--seeds', '0', '--mix', '1:0-99'], /: --mix: layers from 0 to 3 are expected, got 4/],
   [['generate', '--seeds', '0', '--shift', '0:1:9'], /: --shift: layers from 0 to 3 are expected, got 9/],
   [['generate', '--seeds', '0', '--outdir='], /: --outdir: a path is expected, got nothing; name one\n$/],
