@@ -1,5 +1,5 @@
 /** The built command line in real processes: help that teaches, one line for what is wrong, the whole way to a picture. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -98,6 +98,25 @@ test('a dry run refuses a precision that the device has not, and prints nothing 
   t.is(code, 1)
   t.is(out, '')
   t.regex(err, /--precision: f16 needs a GPU, device cpu/)
+})
+
+test('a dry run finds in the labels what a training would, and writes nothing', async (t) => {
+  const [data, outdir] = [await folder(), join(await folder(), 'results')]
+  await cp(await tinyDataset(), data, { recursive: true })
+  const train = (...more: string[]) => stylegan(['train', '--data', data, '--outdir', outdir, ...tinyFlags, ...more])
+  const same = async (message: RegExp) => {
+    const dry = await train('--preset', 'demo', '--cond', '-n')
+    t.regex(dry.err, message)
+    t.deepEqual([dry.code, dry.out], [1, ''])
+    await t.throwsAsync(readdir(outdir), { code: 'ENOENT' })
+    t.is((await train('--preset', 'demo', '--cond')).err, dry.err)
+    await rm(outdir, { recursive: true, force: true })
+  }
+  await same(/^stylegan: labels are expected .*, got none: \S+ has none; /)
+  await writeFile(join(data, 'dataset.json'), '{"labels": [["0.png", -1]]}')
+  await same(/dataset\.json: .* is expected/)
+  const plain = await train('--preset', 'demo', '-n')
+  t.regex(plain.out, /^Note +Labels are not used: .*dataset\.json: /m)
 })
 
 test('a dry run finds missing data and an output that cannot be made, as a training would', async (t) => {

@@ -23,6 +23,7 @@ import {
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
+import { requireLabels } from './labels.ts'
 import { openSource, refuseEmpty } from './sources/index.ts'
 import { DataError, Levels } from '../native/index.ts'
 
@@ -219,19 +220,45 @@ export async function checkData(data: string): Promise<void> {
   throw new DataError(`${data}: a folder of images is expected, got nothing; ${remedy}`)
 }
 
+/** @throws DataError if there is nothing, or a prepared data set that is not whole */
+async function isPrepared(data: string): Promise<boolean> {
+  await checkData(data)
+  if ((await readInfo(data)) !== undefined) return true
+  if ((await stat(join(data, 'r02.npy')).catch(() => undefined)) === undefined) return false
+  throw new DataError(
+    `${data}: a whole prepared data set is expected, its dataset.json is missing or damaged; delete the folder and prepare its images again`,
+  )
+}
+
+/**
+ * Finds what {@link openDataset} would refuse before it prepares images, such as labels that are needed and cannot be used. Nothing
+ * is written.
+ *
+ * @throws DataError as it
+ */
+export async function checkDataset(options: PrepareOptions): Promise<void> {
+  const { data } = options
+  if (data === BUILTIN_AVATARS) return
+  if (await isPrepared(data)) {
+    const dataset = await openPrepared(data, { ...options, verify: false })
+    if (options.labels === true) await requireLabels(dataset)
+    return
+  }
+  const source = await openSource(data, options)
+  try {
+    await planSource(source, options)
+  } finally {
+    await source.close()
+  }
+}
+
 async function preparedDir(options: PrepareOptions): Promise<string> {
   const { data, resolution, channels } = options
   if (data === BUILTIN_AVATARS) {
     const side = Math.max(avatarResolution, resolution)
     return prepared(`avatars-${side}px`, planAvatars(side, options), options)
   }
-  await checkData(data)
-  if ((await readInfo(data)) !== undefined) return data
-  if (await stat(join(data, 'r02.npy')).catch(() => undefined)) {
-    throw new DataError(
-      `${data}: a whole prepared data set is expected, its dataset.json is missing or damaged; delete the folder and prepare its images again`,
-    )
-  }
+  if (await isPrepared(data)) return data
   const key = createHash('sha256').update(resolve(data)).digest('hex').slice(0, 8)
   const drawn = options.keepDrawn ? '-drawn' : ''
   const name = `${basename(resolve(data))}-${resolution}px-${channels}ch${drawn}-${key}`
