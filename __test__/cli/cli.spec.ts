@@ -1,5 +1,5 @@
 /** The built command line in real processes: help that teaches, one line for what is wrong, the whole way to a picture. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -54,6 +54,7 @@ test('train --help has a line for every flag, with its default', async (t) => {
     t.true(out.includes(flag), flag)
   }
   t.regex(out, /Ctrl-C saves/)
+  t.notRegex(out, /\(preset: "/, 'what a switch without a value is goes without saying')
 })
 
 test("a graphics driver's complaints do not reach the user", async (t) => {
@@ -97,6 +98,25 @@ test('a dry run refuses a precision that the device has not, and prints nothing 
   t.is(code, 1)
   t.is(out, '')
   t.regex(err, /--precision: f16 needs a GPU, device cpu/)
+})
+
+test('a dry run finds in the labels what a training would, and writes nothing', async (t) => {
+  const [data, outdir] = [await folder(), join(await folder(), 'results')]
+  await cp(await tinyDataset(), data, { recursive: true })
+  const train = (...more: string[]) => stylegan(['train', '--data', data, '--outdir', outdir, ...tinyFlags, ...more])
+  const same = async (message: RegExp) => {
+    const dry = await train('--preset', 'demo', '--cond', '-n')
+    t.regex(dry.err, message)
+    t.deepEqual([dry.code, dry.out], [1, ''])
+    await t.throwsAsync(readdir(outdir), { code: 'ENOENT' })
+    t.is((await train('--preset', 'demo', '--cond')).err, dry.err)
+    await rm(outdir, { recursive: true, force: true })
+  }
+  await same(/^stylegan: labels are expected .*, got none: \S+ has none; /)
+  await writeFile(join(data, 'dataset.json'), '{"labels": [["0.png", -1]]}')
+  await same(/dataset\.json: .* is expected/)
+  const plain = await train('--preset', 'demo', '-n')
+  t.regex(plain.out, /^Note +Labels are not used: .*dataset\.json: /m)
 })
 
 test('a dry run finds missing data and an output that cannot be made, as a training would', async (t) => {
@@ -211,10 +231,30 @@ const bad: [name: string, args: string[], message: RegExp][] = [
     ['train'],
     /^stylegan: --data: .* is expected, got nothing; name one, or use builtin:avatars/,
   ],
-  ['a length below 0', ['train', '--data', 'x', '--hours', '-1'], /--hours: a number above 0 is expected, got -1/],
+  [
+    'a length below 0',
+    ['train', '--data', 'x', '--hours', '-1'],
+    /--hours: a number above 0 and at most 10000 is expected, got -1/,
+  ],
   ['nearly the built-in images', ['train', '--data', 'builtin:avatar'], /nothing; did you mean builtin:avatars\?/],
   ['nearly the built-in network', ['info', '--network', 'avatar'], /nothing; did you mean avatars\?/],
   ['a flag without its value', ['train', '--data'], /^stylegan: --data: a value must follow, got nothing/],
+  [
+    'an empty path',
+    ['generate', '--network=', '--seeds', '0'],
+    /^stylegan: --network: a path is expected, got nothing; name one\n$/,
+  ],
+  [
+    'an empty picture',
+    ['dataset', 'inspect', '.', '--contact-sheet='],
+    /^stylegan: --contact-sheet: a path is expected, got/,
+  ],
+  ['an empty address', ['studio', '--host='], /^stylegan: --host: an address is expected, got nothing; name one\n$/],
+  [
+    'a measurement without end',
+    ['bench', '--seconds', '1e9'],
+    /--seconds: a number above 0 and at most 3600 is expected/,
+  ],
   ['a missing flag', ['export'], /^stylegan: --network: it must be given, got nothing/],
   [
     'another choice',

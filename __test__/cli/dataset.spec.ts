@@ -33,6 +33,8 @@ test('what is prepared is exported to a folder and an archive, and stylegan open
   const prepared = await stylegan(['dataset', 'prepare', await classFolders(), '--output', set, '--resolution', '8x8'])
   t.is(prepared.code, 0, prepared.err)
   t.regex(prepared.out, /^2 images of 8x8x3, 2 classes or attributes, 1 MiB, in /)
+  const one = ['dataset', 'prepare', await images(1), '--output', join(await folder(), 'one'), '--resolution', '8x8']
+  t.regex((await stylegan(one)).out, /^1 image of 8x8x3, /)
   const ignored = await stylegan(['dataset', 'export', set, '--output', zip, '--resize-filter', 'box'])
   t.is(ignored.err, `stylegan: --resize-filter: ${set} is prepared already; leave it out\n`)
   for (const output of [zip, files]) {

@@ -109,9 +109,17 @@ const refused: [args: string[], message: RegExp][] = [
     /--trunc-cutoff: at most the 4 layers of the network are expected, got 99/,
   ],
   [['generate', '--seeds', '0', '--noise-strength', '1,2'], /: --noise-strength: one number or 4, one a layer, /],
+  [
+    ['generate', '--seeds', '0', '--noise-strength', '1e38'],
+    /: --noise-strength: numbers from -100 to 100 are expected, got 1e\+38\n$/,
+  ],
+  [
+    ['generate', '--seeds', '0', '--shift', '0:1000:0'],
+    /: --shift: deviations from -100 to 100 are expected, got 1000\n$/,
+  ],
   [['generate', '--seeds', '0', '--mix', '1:0-99'], /: --mix: layers from 0 to 3 are expected, got 4/],
   [['generate', '--seeds', '0', '--shift', '0:1:9'], /: --shift: layers from 0 to 3 are expected, got 9/],
-  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a path is expected, got nothing/],
+  [['generate', '--seeds', '0', '--outdir='], /: --outdir: a path is expected, got nothing; name one\n$/],
   [['generate', '--seeds', '0', '--scale', '100000'], /--scale: a whole number from 1 to 65535 is expected/],
   [['generate', '--seeds', '0', '--scale', '9999'], /picture: at most 400,000,000 pixels/],
   [['noise', '--seeds', '0', '--part', '0,0,1'], /--part: it belongs to --detail; leave it out/],
@@ -163,6 +171,13 @@ test.serial(
     t.true(size(await truncated('large.png', '--scale', '20'))[0]! > size(byDefault)[0]!)
   },
 )
+
+test.serial('a seed that is named twice is drawn once, but for a grid', async (t) => {
+  const out = await folder()
+  const { out: told } = await draw('generate', '--seeds', '3,2-3', '--outdir', out)
+  t.is(told, `${join(out, 'seed0003.png')}\n${join(out, 'seed0002.png')}\n`)
+  t.is((await draw('generate', '--seeds', '3,3', '--grid', '2x1', '--outdir', out)).code, 0)
+})
 
 test.serial('a height keeps the middle rows of every picture', async (t) => {
   const out = await folder()
@@ -237,6 +252,26 @@ test.serial('an ffmpeg that fails is quoted in one line', async (t) => {
   t.regex(err, /walk\.mp4: ffmpeg ended with code 3: no such codec\n$/)
 })
 
+test.serial(
+  'an ffmpeg that finds no room or may not write is told with the code, by the name of the video',
+  async (t) => {
+    const out = join(await folder(), 'walk.mp4')
+    const failing = (words: string, code: number) =>
+      withFfmpeg(
+        `#!/bin/sh\n[ "$1" = -version ] && exit 0\nfor last; do :; done\necho half > "$last"\ncat > /dev/null\necho "$last: ${words}" >&2\nexit ${code}\n`,
+      )
+    // A cut file is no success, whatever ffmpeg ends with.
+    const full = await video(`${await failing('No space left on device', 0)}:/usr/bin:/bin`, out)
+    t.is(full.code, 1)
+    t.regex(full.err, /stylegan: the disk is full \(ENOSPC\): no room is left for \S+\/walk\.mp4, .* again\n$/)
+    t.deepEqual(await readdir(dirname(out)), [])
+    const readOnly = await video(`${await failing('Read-only file system', 1)}:/usr/bin:/bin`, out)
+    t.regex(readOnly.err, /: \S+\/walk\.mp4: the disk can only be read \(EROFS\); choose another path\n$/)
+    const other = await video(`${await failing('it is not known', 1)}:/usr/bin:/bin`, out)
+    t.regex(other.err, /: (\S+\/walk\.mp4): ffmpeg ended with code 1: \1: it is not known\n$/)
+  },
+)
+
 test.serial('of an ffmpeg that cannot be used the last line is told, and an animated PNG is written', async (t) => {
   const out = join(await folder(), 'walk.mp4')
   const bin = await withFfmpeg('#!/bin/sh\necho first >&2\necho "libx.so: not found" >&2\nexit 127\n')
@@ -283,8 +318,8 @@ test.serial('classes come from folders or from dataset.json, and generate draws 
   await mkdir(join(listed, 'all'))
   await cp(plain, join(listed, 'all'), { recursive: true })
   const files = (await readdir(plain)).filter((name) => name.endsWith('.png'))
-  const labels = files.map((name, i) => [`all/${name}`, i % 2])
-  await writeFile(join(listed, 'dataset.json'), JSON.stringify({ labels }))
+  const list = (labels: unknown) => writeFile(join(listed, 'dataset.json'), JSON.stringify(labels))
+  await list({ labels: files.map((name, i) => [`all/${name}`, i % 2]) })
   const [named, numbered] = await Promise.all([folders, listed].map((data) => train('--data', data, '--cond')))
   const drawn = async (dir: string, one: string) => {
     const out = await folder()
@@ -302,5 +337,15 @@ test.serial('classes come from folders or from dataset.json, and generate draws 
   t.is(await drawn(named!, 'bea'), `stylegan: ${known}, got "bea"; did you mean "bee"?`)
   t.is(await drawn(named!, '3'), `stylegan: ${known}, got 3`)
   t.is(await drawn(numbered!, '2'), 'stylegan: --class: a whole number from 0 to 1 is expected, got 2')
+  // Each image had one: several draw nothing that was learned.
+  const refusal = 'stylegan: --class: one class is expected, as each image of the training had, got ape, 2; give one'
+  t.is(await drawn(named!, 'ape,2'), refusal)
+  const exported = join(await folder(), 'a.safetensors')
+  await stylegan(['export', '--network', named!, '--output', exported])
+  t.is(await drawn(exported, 'ape,2'), refusal)
+  t.is(await drawn(named!, 'ape,0'), ape)
+  await list({ attributes: ['hat', 'hair'], labels: files.map((name, i) => [`all/${name}`, [i % 2, i % 3 && 1]]) })
+  const several = await train('--data', listed, '--cond')
+  t.not(await drawn(several, 'hat,hair'), await drawn(several, 'hat'))
   t.regex((await stylegan(['info', named!])).out, /Classes +0 ape, 1 bee, 2 cat/)
 })

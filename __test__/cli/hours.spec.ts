@@ -33,6 +33,7 @@ test('four lines say what hours come to; the same command goes on without measur
 
 for (const [flags, message] of [
   [['--hours', '0'], /hours: a number above 0.* is expected, got 0/],
+  [['--hours', '1e9'], /--hours: a number above 0 and at most 10000 is expected, got 1000000000/],
   [['--hours', '2', '--preset', 'demo'], /hours.* and .*preset/],
   [['--freezed', '1', '--kimg', '1'], /freezed.* and .*resume/],
 ] as const) {

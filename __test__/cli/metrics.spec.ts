@@ -64,7 +64,7 @@ if (process.platform === 'linux') {
     t.is(code, 1)
     t.regex(
       err,
-      /^stylegan: the disk is full: no room is left for .*metric-ms_ssim\.jsonl, .* are free; free some space/,
+      /^stylegan: the disk is full \(ENOSPC\): no room is left for .*metric-ms_ssim\.jsonl, .* are free; free some space/,
     )
   })
 }

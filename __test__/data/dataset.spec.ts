@@ -1,8 +1,8 @@
 /** Opening data sets. */
-import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { openDataset, withRemedy } from '../../ts/data/dataset.ts'
+import { openDataset, preparingError } from '../../ts/data/dataset.ts'
 import { DataError } from '../../ts/native/index.ts'
 import { folder, images, options } from '../support/images.ts'
 
@@ -93,12 +93,21 @@ test('a dataset without checksums, of an older version, opens and cannot be veri
   })
 })
 
-test('errors of the disk while images are prepared say what to do', (t) => {
-  const of = (message: string) => (withRemedy(new DataError(message)) as Error).message
-  t.is(
-    of('r/r02.npy: No space left on device (os error 28)'),
-    'r/r02.npy: No space left on device; free some space and run the same command again; it goes on',
-  )
-  t.regex(of('r/.a.lock: Read-only file system (os error 30)'), /Read-only file system; choose another outdir$/)
-  t.is(of('a.png: truncated PNG'), 'a.png: truncated PNG')
+test('errors of the disk while images are prepared name the folder of the user, the code and what to do', async (t) => {
+  const dir = join(await folder(), 'cats')
+  const of = (error: Error) => (preparingError(error, dir, 'cats') as Error).message
+  const full = new DataError(`${dir}.preparing/r02.npy: No space left on device (ENOSPC)`)
+  t.regex(of(full), /^the disk is full \(ENOSPC\): no room is left for cats, .*; .* run the same command again$/)
+  await mkdir(`${dir}.preparing`)
+  t.regex(of(full), /run the same command again, which goes on from what is prepared$/)
+  const system = (code: string, path?: string) => Object.assign(new Error(code), { code, path })
+  t.regex(of(system('ENOSPC')), /^the disk is full \(ENOSPC\): no room is left for cats,/)
+  const readOnly = 'cats: the disk can only be read (EROFS); choose another outdir'
+  t.is(of(system('EROFS', join(dir, '../.cats.lock'))), readOnly)
+  t.is(of(new DataError(`${dir}/../.cats.lock: Read-only file system (EROFS)`)), readOnly)
+  const locked = system('EACCES', join(dir, '../.cats.lock'))
+  t.is(of(locked), 'cats: the permission is missing (EACCES); change it, or choose another outdir')
+  const source = new DataError('a.zip: Input/output error (EIO)')
+  t.regex(of(source), /^a\.zip: the disk does not read or write \(EIO\)/)
+  t.is(of(new DataError('a.png: truncated PNG')), 'a.png: truncated PNG')
 })

@@ -85,3 +85,17 @@ test('what is there already is left alone', async (t) => {
   const error = await t.throwsAsync(exportDataset(dataset, output), { instanceOf: DataError })
   t.regex(error.message, /nothing is expected there yet, got a folder; name another output, or remove it$/)
 })
+
+test('an export that finds no room names its output, and what the next one goes on from', async (t) => {
+  const dataset = await openDataset(await options(await images(3)))
+  const dir = await folder()
+  for (const output of [join(dir, 'out'), join(dir, 'out.zip')]) {
+    const onProgress = () => {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    }
+    const error = await t.throwsAsync(exportDataset(dataset, output, { onProgress }), { code: 'ENOSPC' })
+    t.true(error.message.startsWith(`the disk is full (ENOSPC): no room is left for ${output}, `), error.message)
+    t.true(error.message.endsWith(`run the same command again, which goes on from ${output}.exporting`), error.message)
+    await stat(`${output}.exporting`)
+  }
+})

@@ -155,7 +155,7 @@ test('images that cannot be read are left out where that is asked for, and liste
 
 test('conditional training on images without labels is refused with what to do', async (t) => {
   const error = await t.throwsAsync(openImages([plain(1)], await how({ labels: true })), { instanceOf: DataError })
-  t.regex(error.message, /labels are expected with cond .*, got none; give each image as \{ …, label \}/)
+  t.regex(error.message, /^labels are expected .*, got none: images has none; give each image as \{ …, label \}$/)
 })
 
 test('an iterable that throws ends with its error, and leaves nothing', async (t) => {

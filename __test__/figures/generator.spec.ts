@@ -8,8 +8,9 @@ import { ImageGenerator } from '../../ts/figures/generator.ts'
 import { loadGenerator } from '../../ts/runs/load-generator.ts'
 import { bytesOf, renderStyles, stylesOf } from '../../ts/figures/render.ts'
 import { Styles } from '../../ts/figures/styles.ts'
-import { Device, Rng, scope } from '../../ts/native/index.ts'
+import { Device, DisposedError, Rng, scope } from '../../ts/native/index.ts'
 import { generatorSpecs } from '../../ts/networks/generator.ts'
+import { hashNetwork } from '../../ts/networks/hash.ts'
 import { createNetwork, frozen, type NetworkOptions } from '../../ts/networks/params.ts'
 import { tinyNetwork } from '../support/tiny.ts'
 
@@ -116,6 +117,7 @@ test('numbers that would draw nothing are refused', async (t) => {
       () => G.images({ seeds: 1, noise: 'foo' as 'none' }),
       /^noise: one of const, random, none is expected, got "foo"$/,
     ],
+    [() => G.images({ seeds: 1, noiseMode: 'none' } as object), /^unknown option "noiseMode"; did you mean noise\?$/],
     [() => G.synthesis(null as unknown as Styles), /^w: Styles are expected, got null/],
     [() => w.lerp(w, NaN), /^t: a finite number is expected, got NaN$/],
     [() => new Styles(new Float32Array(6), [-1, -2, 3]), /^Styles: .* got \[-1, -2, 3\]$/],
@@ -137,6 +139,23 @@ test('a disposed generator has given all memory back', async (t) => {
   }
   await device.synchronize()
   t.is(device.memory().live, 0)
+})
+
+test('a disposed generator is told as one, whatever is asked of it', async (t) => {
+  const generator = open()
+  const w = await generator.mapping({ seeds: 0 })
+  generator.dispose()
+  generator.dispose()
+  const uses: (() => unknown)[] = [
+    () => generator.images({ seeds: 0 }),
+    () => generator.mapping({ seeds: 0 }),
+    () => generator.mean(),
+    () => generator.synthesis(w),
+    () => stylesOf(generator, 0, {}),
+    () => hashNetwork(generator.Gs),
+  ]
+  const message = 'generator: an open one is expected, got one that was disposed of; open it again'
+  for (const use of uses) await t.throwsAsync(async () => use(), { instanceOf: DisposedError, message })
 })
 
 test('a folder without a snapshot is refused', async (t) => {

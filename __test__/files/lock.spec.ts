@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { acquireLock, LockedError } from '../../ts/files/lock.ts'
-import { DataError, lockFile } from '../../ts/native/index.ts'
+import { lockFile } from '../../ts/native/index.ts'
 import { folder } from '../support/folder.ts'
 
 const request = { what: 'a test of this file', advice: 'wait for it' }
@@ -112,5 +112,6 @@ test('a holder on another machine is named with it, and what is no holder is not
 test('a folder that is missing or is a file is named', async (t) => {
   const path = await newPath()
   await writeFile(path, '')
-  t.regex(t.throws(() => acquireLock(`${path}/x`, request), { instanceOf: DataError }).message, /\.lock\/x: /)
+  const message = `${path}: a folder is expected, got a file (ENOTDIR); choose another path`
+  t.throws(() => acquireLock(`${path}/x`, request), { message, code: 'ENOTDIR' })
 })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { formatBytes, formatTime } from '../../ts/files/units.ts'
+import { formatBytes, formatTime, plural } from '../../ts/files/units.ts'
 
 test('times are written as the official code writes them', (t) => {
   t.deepEqual([0, 59.4, 59.6, 3599, 3600, 86_399, 86_400 + 2 * 3600 + 3 * 60 + 4, Infinity].map(formatTime), [
@@ -16,4 +16,10 @@ test('times are written as the official code writes them', (t) => {
 
 test('sizes are whole MiB, or GiB with at most one decimal', (t) => {
   t.deepEqual([1, 2 ** 20, 1.5 * 2 ** 30, 2 ** 31].map(formatBytes), ['1 MiB', '1 MiB', '1.5 GiB', '2 GiB'])
+})
+
+test('one of something is told in the singular', (t) => {
+  const words = [0, 1, 2].map((count) => plural(count, 'image'))
+  t.deepEqual(words, ['images', 'image', 'images'])
+  t.deepEqual([plural(1, 'class', 'classes'), plural(2, 'class', 'classes')], ['class', 'classes'])
 })

@@ -51,7 +51,7 @@ test('a full disk at any step is one clear error, and leaves a whole file and no
     }
     await t.throwsAsync(writeAtomic(path, 'new', fail), {
       message: new RegExp(
-        `^the disk is full: 1 MiB are needed for ${path}, [\\d.]+ [MG]iB are free; free some space and run the same command again$`,
+        `^the disk is full \\(ENOSPC\\): 1 MiB are needed for ${path}, [\\d.]+ [MG]iB are free; free some space and run the same command again$`,
       ),
     })
     t.deepEqual(readdirSync(dir), ['a.txt'])

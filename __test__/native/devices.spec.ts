@@ -53,6 +53,13 @@ test('auto is the best GPU', (t) => {
   )
 })
 
+test('a name of no device is answered with all that there are', (t) => {
+  t.throws(() => Device.open('cuda'), {
+    instanceOf: TypeError,
+    message: "device: auto, cpu, wgpu, wgpu:N or reference is expected, got 'cuda'",
+  })
+})
+
 test('auto never is a program that acts as a GPU: it falls back to cpu and says so in one line', (t) => {
   const { device, note } = chooseDevice('auto', () => [cpu, gpu('wgpu:0', 'software', false)])
   t.is(device, 'cpu')

@@ -14,6 +14,7 @@ import { flagsOf } from '../../ts/studio/server/trainings.ts'
 import { presets, resolveConfig, runName } from '../../ts/training/config.ts'
 import { copying } from '../../ts/training/ada.ts'
 import { presetNames } from '../../ts/training/options.ts'
+import { stylegan } from '../support/command.ts'
 import { folder } from '../support/folder.ts'
 import { Client, studioFor, tinyRun, until } from '../support/studio.ts'
 import { tinyConfig, tinyDataset } from '../support/tiny.ts'
@@ -262,4 +263,22 @@ test('the flags of every preset, and of options that differ from it, give the co
   const chosen = flagsOf({ ...presets.demo, chosenFor, hours: 2, outdir: 'results', kimg: 9 })
   t.is(chosen.join(' '), '--data /photos --outdir results --device cpu --hours 2 --cond --kimg 9')
   t.throws(() => flagsOf({ ...presets.demo, minibatchRepeats: 3 }), { message: /^minibatchRepeats 3 has no flag/ })
+})
+
+test('the command says which runs it found, and of a folder that it made that it is new', async (t) => {
+  const root = await folder()
+  const told = async (outdir: string) => {
+    const { out, err } = await stylegan(['studio', '--outdir', outdir, '--port', '0'], {
+      onOutput: (text, kill) => {
+        if (/^Runs .*\n/m.test(text)) kill('SIGINT')
+      },
+    })
+    t.is(err, '')
+    return /^Runs +(.*)$/m.exec(out)?.[1]
+  }
+  const path = join(root, 'typo')
+  t.is(await told(path), `none, in a new folder: ${path}`)
+  t.is(await told(path), `none in ${path}`)
+  await tinyRun(path)
+  t.is(await told(path), `1 in ${path}`)
 })

@@ -23,6 +23,8 @@ export interface Networks {
   readonly options?: Partial<Pick<NetworkOptions, 'mappingLrmul' | 'mbstdGroup' | 'labelSize' | 'config'>>
   /** Names of a conditional network's classes. */
   readonly classes?: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   /** Sentences for whoever imports it. */
   readonly notes?: readonly string[]
 }
@@ -45,6 +47,8 @@ export interface Checkpoint {
   readonly D: Weights | undefined
   /** Names of a conditional network's classes; empty if the file has none. */
   readonly classes: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   /** Sentences for whoever imports it. */
   readonly notes: readonly string[]
 }

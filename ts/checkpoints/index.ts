@@ -51,13 +51,14 @@ export async function openCheckpoint(paths: readonly string[], options: ReadOpti
   const all = others.reduce((merged, { networks }) => merge(merged, networks), first.networks)
   return refusing(first.path, () => {
     const { options: found, D, notes } = checkNetworks(all)
-    const { Gs, G, lod = 0, classes = [] } = all
+    const { Gs, G, lod = 0, classes = [], oneClass } = all
     const told = [...(all.notes ?? []), ...notes]
     const { sha256 } = first
     const published = recognise(basename(first.path), sha256)
     const what = published?.file ? `${published.file}, ${all.what}` : all.what
     const licence = published?.licence ?? all.licence
-    return { what, licence, published: published?.text, sha256, options: found, lod, Gs, G, D, classes, notes: told }
+    const networks = { options: found, lod, Gs, G, D, classes, oneClass }
+    return { what, licence, published: published?.text, sha256, ...networks, notes: told }
   })
 }
 

@@ -22,17 +22,27 @@ export interface NetworkMetadata {
   readonly licence: string
   readonly options: NetworkOptions
   readonly classes?: readonly string[] | undefined
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   readonly lod?: number
 }
 
 /** Text by name, as safetensors hold it. */
-export function metadataOf({ what, licence, options, classes = [], lod = 0 }: NetworkMetadata): Record<string, string> {
+export function metadataOf({
+  what,
+  licence,
+  options,
+  classes = [],
+  oneClass,
+  lod = 0,
+}: NetworkMetadata): Record<string, string> {
   return {
     format: `${format}-${formatVersion}`,
     what,
     licence,
     network: JSON.stringify(options),
     classes: JSON.stringify(classes),
+    ...(oneClass === undefined ? {} : { oneClass: String(oneClass) }),
     lod: String(lod),
   }
 }
@@ -129,6 +139,7 @@ function networksOf(
       ...number('mbstdGroup', mbstdGroup),
       ...(config === 'E' ? { config } : {}),
     },
+    oneClass: metadata['oneClass'] === undefined ? undefined : metadata['oneClass'] === 'true',
     classes: Array.isArray(classes) ? classes.filter((name) => typeof name === 'string') : [],
   }
 }

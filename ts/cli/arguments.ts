@@ -1,5 +1,4 @@
 /** What the commands that draw have in common: options, their values, files. */
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { Progress } from './progress.ts'
@@ -9,9 +8,9 @@ import { defaultPsi, mostPsi, type ImageGenerator } from '../figures/generator.t
 import type { FigureOptions, TrainedGenerator } from '../figures/render.ts'
 import type { Picture } from '../figures/grid.ts'
 import { chooseDevice, Device, encodeDrawnPng } from '../native/index.ts'
-import { codeOf, diskError, writeAtomic } from '../files/write-atomic.ts'
+import { makeFolders } from '../files/make-folders.ts'
+import { writeAtomic } from '../files/write-atomic.ts'
 import { builtInNames } from '../runs/built-in.ts'
-import { checkOutdir } from '../runs/run-dir.ts'
 import { loadGenerator } from '../runs/load-generator.ts'
 import { options } from '../training/options.ts'
 
@@ -77,13 +76,14 @@ interface Drawing {
 export async function openGenerator(options: DrawOptions): Promise<Drawing> {
   const G = await loadGenerator(options.network, { device: openDevice(options.device) })
   console.error(shownLine(`Network        ${G.path}`))
-  const { Gs, classes, lod } = G
+  const { Gs, classes, oneClass, lod } = G
   const progress = new Progress()
   let [drawn, total] = [0, 0]
   const onPicture = () => {
     if (total > 0) progress.count('drawing images', ++drawn, total)
   }
-  const generator = { Gs, options: G.options, classes, lod, height: options.height ?? G.height, onPicture }
+  const height = options.height ?? G.height
+  const generator = { Gs, options: G.options, classes, oneClass, lod, height, onPicture }
   const truncationPsi = options.trunc ?? defaultPsi(G.options)
   refuseIgnored(['--trunc-cutoff', options.truncCutoff !== undefined && truncationPsi === 1, 'psi 1 truncates nothing'])
   const sampling = {
@@ -158,18 +158,21 @@ export function sayJson(value: unknown, say: (line: string) => void = console.lo
 
 /** Makes the folders that a file needs. */
 export async function makeFolder(path: string): Promise<void> {
-  const folder = dirname(path)
-  await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
-    // What Node.js says of a disk that can only be read.
-    if (codeOf(error) === 'ENOENT') await checkOutdir(folder, 'path')
-    throw diskError(folder, error)
-  })
+  await makeFolders(dirname(path))
 }
 
-/** Where something goes: `--outdir=$UNSET` of a shell is nothing. */
-export function parsePath(text: string): string {
-  if (text === '') throw new InvalidArgumentError('a path is expected, got nothing.')
-  return text
+/** What flags of paths and addresses take: `--outdir=$UNSET` of a shell is nothing. */
+export function refuseEmptyPaths({ options }: Command): void {
+  for (const option of options) {
+    const kind = /<(path|file|dir|address)>$/.exec(option.flags)?.[1]
+    if (kind === undefined) continue
+    option.argParser((text: string) => {
+      if (text !== '') return text
+      throw new InvalidArgumentError(
+        `${kind === 'address' ? 'an address' : 'a path'} is expected, got nothing; name one.`,
+      )
+    })
+  }
 }
 
 /** A whole number from 0; `1e4` is one. */
@@ -195,7 +198,7 @@ export const parseCount = countTo(65_535)
 
 /** A switch, which StyleGAN3 writes with a value: `--mirror 1`, `--cond=False`. */
 export function switchOption(flag: string, help: string): Option {
-  const option = new Option(`${flag} [yes]`, help).preset('1').argParser((text) => {
+  const option = new Option(`${flag} [yes]`, help).argParser((text) => {
     if (/^(1|true|yes|on|t|y)$/i.test(text)) return true
     if (/^(0|false|no|off|f|n)$/i.test(text)) return false
     throw new InvalidArgumentError(`true, false or nothing is expected, got '${text}'.`)
@@ -210,6 +213,13 @@ export function parsePositive(text: string): number {
   const value = parseNumber(text)
   if (value <= 0) throw new InvalidArgumentError(`a number above 0 is expected, got '${text}'.`)
   return value
+}
+
+/** Reads a number above 0 and at most `most`. */
+export const positiveTo = (most: number) => (text: string) => {
+  const value = parsePositive(text)
+  if (value <= most) return value
+  throw new InvalidArgumentError(`a number above 0 and at most ${most} is expected, got '${text}'.`)
 }
 
 /** `1,4` as 1, 4. */

@@ -11,8 +11,8 @@ import {
   type NetworkShape,
 } from '../performance/benchmark.ts'
 import { precisions, type Precision } from '../networks/precision.ts'
-import { formatBytes } from '../files/units.ts'
-import { deviceHelp, openDevice, parsePositive, sayJson } from './arguments.ts'
+import { formatBytes, plural } from '../files/units.ts'
+import { deviceHelp, openDevice, positiveTo, sayJson } from './arguments.ts'
 
 /** Layers as the networks below have them: wide and small, narrow and large, and one that halves the size. */
 const convolutions: readonly ConvolutionShape[] = [
@@ -36,7 +36,7 @@ export function benchCommand(): Command {
         .choices(precisions)
         .default('f32'),
     )
-    .addOption(new Option('--seconds <s>', 'length of each measurement').argParser(parsePositive).default(0.5))
+    .addOption(new Option('--seconds <s>', 'length of each measurement').argParser(positiveTo(3600)).default(0.5))
     .option('--json', 'print JSON instead of a table')
     .addHelpText(
       'after',
@@ -68,8 +68,8 @@ async function run(options: BenchOptions): Promise<void> {
   const say = (line: string) => {
     if (!options.json) console.log(line)
   }
-  say(`Machine   ${cpu}, ${arch}, ${cores} cores, ${memoryGb} GB, Node.js ${node}`)
-  say(`Device    ${device.name}${device.name === 'cpu' ? `, ${threads} threads` : ''}\n`)
+  say(`Machine   ${cpu}, ${arch}, ${cores} ${plural(cores, 'core')}, ${memoryGb} GB, Node.js ${node}`)
+  say(`Device    ${device.name}${device.name === 'cpu' ? `, ${threads} ${plural(threads, 'thread')}` : ''}\n`)
   const measurements: Measurement[] = []
   const workloads = function* () {
     for (const shape of convolutions) yield* convolutionWorkloads(device, { ...shape, precision })

@@ -1,5 +1,4 @@
 /** `stylegan classifier train`: attribute classifiers for linear separability. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { attributesOf } from '../data/attributes.ts'
@@ -16,6 +15,7 @@ import {
 } from '../metrics/classifier.ts'
 import type { Device } from '../native/index.ts'
 import { acquireLock } from '../files/lock.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { formatTime } from '../files/units.ts'
 import { SnapshotError } from '../files/safetensors.ts'
 import {
@@ -25,7 +25,6 @@ import {
   type ImageOptions,
   openDevice,
   parseNumber,
-  parsePath,
   parseWhole,
   switchOption,
 } from './arguments.ts'
@@ -68,7 +67,7 @@ function trainCommand(): Command {
     .addOption(switchOption('--mirror', 'flip half of the images left to right'))
     .option('--seed <n>', 'seed of weights, order and held-out images', parseWhole, 0)
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', parsePath, 'classifiers')
+    .option('--outdir <dir>', 'where classifier-<attribute>.safetensors go', 'classifiers')
     .option('--cache <dir>', 'where prepared datasets are kept', 'results')
     .option('--skip-bad', skipBadHelp)
   return imageOptions(command).addHelpText('after', examples).action(run)
@@ -107,7 +106,7 @@ async function run({
     const values = new Map(names.map((attribute) => [attribute, known.of(attribute)]))
     checkClassifierNames(values.keys())
     const device = openDevice(name)
-    await mkdir(outdir, { recursive: true })
+    await makeFolders(outdir, 'outdir')
     const lock = acquireLock(join(outdir, '.lock'), {
       what: `${outdir}: another training of classifiers in this folder`,
       advice: 'wait for it or stop it, or give another --outdir',

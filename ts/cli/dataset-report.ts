@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 import type { Inspection, Repeat, Sample } from '../data/inspect.ts'
 import { shown } from '../files/shown.ts'
-import { formatBytes, formatTime } from '../files/units.ts'
+import { formatBytes, formatTime, plural } from '../files/units.ts'
 import { tileImages } from '../figures/grid.ts'
 import { drawnHeadBytes, encodeDrawnPng, isDrawnPng } from '../native/index.ts'
 import { makeFolder } from './arguments.ts'
@@ -46,7 +46,10 @@ export function report(found: Inspection): string[] {
   const share = ((100 * below) / count).toFixed(1)
   return [
     ...lines,
-    line(`Below ${resolution}`, `${below} images (${share} %) have a shorter side`),
+    line(
+      `Below ${resolution}`,
+      `${below} ${plural(below, 'image')} (${share} %) ${plural(below, 'has', 'have')} a shorter side`,
+    ),
     line(
       'Prepared',
       `${formatBytes(found.bytes)} at ${resolution}x${resolution}, in about ${formatTime(found.seconds)}`,

@@ -8,7 +8,7 @@ import { BUILTIN_AVATARS, leftOutName, preparedBytes, readInfo } from '../data/i
 import { inspectSource } from '../data/inspect.ts'
 import { messageOf } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
-import { formatBytes, formatTime } from '../files/units.ts'
+import { formatBytes, formatTime, plural } from '../files/units.ts'
 import {
   datasetOptions,
   preparingOf,
@@ -19,7 +19,7 @@ import {
 } from './dataset-options.ts'
 import { checkContactSheet, report, writeContactSheet } from './dataset-report.ts'
 import { Progress } from './progress.ts'
-import { flagOf, parsePath, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
+import { flagOf, parsePositive, refuseIgnored, sayJson, sayPath } from './arguments.ts'
 import { interruptible } from './signals.ts'
 
 const sourceHelp = 'a folder of images, or another source that --help of dataset lists'
@@ -97,7 +97,7 @@ function prepareCommand(): Command {
   const command = new Command('prepare')
     .description('Prepare a source into a folder that train --data opens: one file of pixels a resolution.')
     .argument('<source>', sourceHelp)
-    .requiredOption('--output <dir>', 'where the prepared set goes, a folder of its own', parsePath)
+    .requiredOption('--output <dir>', 'where the prepared set goes, a folder of its own')
   return datasetOptions(command)
     .addHelpText(
       'after',
@@ -133,7 +133,7 @@ function exportCommand(): Command {
   const command = new Command('export')
     .description('Write a set as PNG files with dataset.json, in a folder or a zip that stylegan3 trains on.')
     .argument('<source>', `a prepared set, ${sourceHelp}`)
-    .requiredOption('--output <path>', 'a name that ends in .zip for an archive; else a folder', parsePath)
+    .requiredOption('--output <path>', 'a name that ends in .zip for an archive; else a folder')
   return datasetOptions(command)
     .addHelpText(
       'after',
@@ -169,7 +169,15 @@ async function runExport(source: string, { output, ...options }: DatasetOptions 
     const leftOutList = info ? undefined : `${resolve(output)}.${leftOutName}`
     // The lock also keeps the folder in which the images are prepared.
     await lockedForExport(output, hooks.onNote, async () => {
-      const dataset = await openDataset({ ...how, ...hooks, resolution, data: source, cache, leftOutList })
+      const dataset = await openDataset({
+        ...how,
+        ...hooks,
+        resolution,
+        data: source,
+        cache,
+        leftOutList,
+        called: output,
+      })
       await writeExport(dataset, output, { resolution, maxImages, signal, onProgress, onNote: hooks.onNote })
       if (leftOutList) await copyFile(join(dataset.dir, leftOutName), leftOutList).catch(() => {}) // none, if all is used
       await rm(cache, { recursive: true, force: true })
@@ -212,6 +220,8 @@ const noting = (signal: AbortSignal, progress: Progress) => ({
 function summary({ levels, info }: Dataset, ms: number): string {
   const { count, resolution, channels } = levels
   const bytes = count * preparedBytes(resolution, channels)
-  const labels = info.labels ? `, ${info.labels.length} classes or attributes` : ''
-  return `${count} images of ${resolution}x${resolution}x${channels}${labels}, ${formatBytes(bytes)}, in ${formatTime(ms / 1000)}`
+  const labels = info.labels
+    ? `, ${info.labels.length} ${plural(info.labels.length, 'class or attribute', 'classes or attributes')}`
+    : ''
+  return `${count} ${plural(count, 'image')} of ${resolution}x${resolution}x${channels}${labels}, ${formatBytes(bytes)}, in ${formatTime(ms / 1000)}`
 }

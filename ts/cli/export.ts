@@ -89,9 +89,9 @@ async function run({ network, format, output = join('out', `network.${format}`),
   const module = join(dirname(output), torchModule)
   const source = await readFile(packageFile(`export/${torchModule}`))
   if (format === 'safetensors') await checkModule(module, source)
-  const { Gs, options, classes, lod, origin } = await readGenerator(snapshot, Device.open('cpu'))
+  const { Gs, options, classes, oneClass, lod, origin } = await readGenerator(snapshot, Device.open('cpu'))
   const { what, licence } = origin ?? { what: 'stylegan, trained with it', licence: 'none is stated' }
-  const metadata: NetworkMetadata = { what, licence, options, classes, lod: lod ?? 0 }
+  const metadata: NetworkMetadata = { what, licence, options, classes, oneClass, lod: lod ?? 0 }
   await makeFolder(output)
   if (format === 'onnx') await writeOnnx(output, Gs.params, metadata, choicesOf(onnx, metadata))
   else await writeGenerator(output, Gs.params, format, metadata)

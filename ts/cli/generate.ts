@@ -1,4 +1,5 @@
 /** `stylegan generate`: pictures of seeds, alone, in a grid, or as the uncurated figure. */
+import { plural } from '../files/units.ts'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { uncuratedFigure } from '../figures/figures.ts'
@@ -17,7 +18,6 @@ import {
   flagOf,
   openGenerator,
   parseCount,
-  parsePath,
   parseGrid,
   parseLayers,
   parseNumbers,
@@ -52,7 +52,7 @@ interface Options extends DrawOptions {
 export function generateCommand(): Command {
   const command = new Command('generate').description('Draw one picture for each seed from a trained network.')
   return drawOptions(command, { scale: '1; --uncurated at least 128 pixels wide' })
-    .option('--seeds <list>', 'seeds, such as 0,1,4-6', parseSeeds)
+    .option('--seeds <list>', 'seeds, such as 0,1,4-6; each draws one file, however often it is named', parseSeeds)
     .option('--projected-w <file>', "images of w in a .npz file, as 'stylegan project' writes it, in place of seeds")
     .addOption(
       new Option('--noise-mode <mode>', 'noise: fixed buffers, drawn from the seed, or none (default: const)').choices([
@@ -85,7 +85,7 @@ export function generateCommand(): Command {
         Object.keys(uncuratedOfPaper),
       ),
     )
-    .option('--outdir <dir>', 'where seedNNNN.png go; of --projected-w projNN.png', parsePath, 'out')
+    .option('--outdir <dir>', 'where seedNNNN.png go; of --projected-w projNN.png', 'out')
     .addHelpText(
       'after',
       `
@@ -126,7 +126,7 @@ async function draw(options: Options, signal: AbortSignal): Promise<void> {
   const count = grid ? grid.columns * grid.rows : undefined
   if (grid && seeds && count !== seeds.length) {
     throw new RangeError(
-      `--grid and --seeds: ${grid.columns}x${grid.rows} = ${count} seeds are expected, got ${seeds.length}`,
+      `--grid and --seeds: ${grid.columns}x${grid.rows} = ${count} ${plural(count!, 'seed is', 'seeds are')} expected, got ${seeds.length}`,
     )
   }
   const layout = { ...(rows === undefined ? {} : { rows }), ...(lods ? { lods } : {}) }
@@ -159,7 +159,7 @@ async function drawSeeds(
     return drawLook(G, { seed, ...look })
   }
   if (grid) return drawGrid(grid, seeds, scale, join(outdir, 'grid.png'), drawSeed)
-  for (const seed of seeds) {
+  for (const seed of new Set(seeds)) {
     const path = join(outdir, `seed${String(seed).padStart(4, '0')}.png`)
     await writeImage(path, await drawSeed(seed), 0, scale)
   }

@@ -7,6 +7,7 @@ import { isCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/in
 import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata, type SnapshotMetadata } from '../training/snapshot-metadata.ts'
 import { shown } from '../files/shown.ts'
+import { plural } from '../files/units.ts'
 import { describeSemantics } from '../networks/semantics.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
@@ -63,7 +64,7 @@ export function checkpointText(path: string, checkpoint: Checkpoint): string {
     `Written by     ${what}`,
     `Licence        ${licence}`,
     `Networks       ${networksOf(checkpoint).join(', ')}`,
-    `Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} classes, lod ${lod.toFixed(2)}`,
+    `Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} ${plural(labelSize, 'class', 'classes')}, lod ${lod.toFixed(2)}`,
     ...classesLine(classes),
     ...(differs ? [`Differs in     ${differs}`] : []),
     ...notes.map((note) => `Note           ${note}`),
@@ -75,9 +76,9 @@ function snapshotText(path: string, { network, classes, position }: SnapshotMeta
   const { nimg, step, lod } = position
   return [
     `Snapshot       ${shown(path)}`,
-    `Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} classes`,
+    `Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} ${plural(labelSize, 'class', 'classes')}`,
     ...classesLine(classes),
-    `Trained        ${(nimg / 1000).toFixed(1)} kimg, ${step} steps, lod ${lod.toFixed(2)}`,
+    `Trained        ${(nimg / 1000).toFixed(1)} kimg, ${step} ${plural(step, 'step')}, lod ${lod.toFixed(2)}`,
     `\n${layerTable('G', generatorSpecs(network), network)}`,
     `\n${layerTable('D', discriminatorSpecs(network), network)}`,
   ].join('\n')

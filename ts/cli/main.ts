@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: one command a file. Errors end here, as one line that says what to do. */
 import { Command, CommanderError } from 'commander'
-import { flagOf } from './arguments.ts'
+import { flagOf, refuseEmptyPaths } from './arguments.ts'
 import { benchCommand } from './bench.ts'
 import { classifierCommand } from './classifier.ts'
 import { answerOtherNames, complaintOf } from './complaints.ts'
@@ -20,7 +20,8 @@ import { watchScreen } from './signals.ts'
 import { messageOf } from '../files/option-names.ts'
 import { packageVersion } from '../files/package-files.ts'
 import { shownLine } from '../files/shown.ts'
-import { diskError } from '../files/write-atomic.ts'
+import { DataError } from '../native/index.ts'
+import { diskError, systemError } from '../files/write-atomic.ts'
 import { projectCommand } from './project.ts'
 import { studioCommand } from './studio.ts'
 import { trainCommand } from './train.ts'
@@ -59,8 +60,9 @@ Examples:
 Each command explains itself: stylegan train --help`,
   )
 
-/** Errors are thrown to the end of this file, whoever finds them. */
+/** Errors are thrown to the end of this file, whoever finds them; all commands refuse empty paths alike. */
 function throwErrors(command: Command): void {
+  refuseEmptyPaths(command)
   command.exitOverride().configureOutput({ outputError: () => {} })
   command.hook('preSubcommand', (_, sub) => answerOtherNames(sub, process.argv.slice(2)))
   for (const sub of command.commands) throwErrors(sub)
@@ -73,7 +75,8 @@ function placeOf(error: unknown): string {
 
 function sentenceOf(error: unknown): string {
   if (error instanceof CommanderError) return complaintOf(error, process.argv.slice(2))
-  const told = diskError(placeOf(error), error)
+  const found = error instanceof DataError ? (systemError(error) ?? error) : error
+  const told = diskError(placeOf(found), found)
   return told instanceof Error ? messageOf(told, flagOf) : String(told)
 }
 

@@ -18,7 +18,6 @@ import {
   networkHelp,
   skipBadHelp,
   openDevice,
-  parsePath,
   parseWhole,
   refuseIgnored,
   sayJson,
@@ -73,7 +72,7 @@ export function metricsCommand(): Command {
     .option('--resolution <pixels>', 'side to which images are brought where there is no network', parseWhole)
     .option('--seed <n>', 'seed of latents, noise and subsets', parseWhole, 0)
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)", parsePath)
+    .option('--outdir <dir>', "where metric-<name>.jsonl go (default: the network's folder)")
     .option('--cache <dir>', 'where prepared datasets and features are kept', 'results')
     .option('--skip-bad', skipBadHelp)
     .option('--json', 'the lines of metric-<name>.jsonl, for programs; all else goes to standard error')

@@ -11,7 +11,6 @@ import {
   parseCount,
   parseWhole,
   refuseIgnored,
-  parsePath,
   sayPath,
 } from './arguments.ts'
 import { Progress } from './progress.ts'
@@ -58,7 +57,7 @@ export function projectCommand(): Command {
     .option('--lpips <file>', 'heads of LPIPS, in place of those in this package')
     .option('--allow-unknown-weights', 'take weight files with other hashes')
     .option('--device <name>', deviceHelp, 'cpu')
-    .option('--outdir <dir>', 'where proj.png, target.png, projected_w.npz and proj.mp4 go', parsePath, 'out')
+    .option('--outdir <dir>', 'where proj.png, target.png, projected_w.npz and proj.mp4 go', 'out')
     .option('--preview <n>', 'also write proj.png every n steps, to watch', parseCount)
     .option('--json', 'events as lines of JSON, for programs; all else goes to standard error')
     .addHelpText(

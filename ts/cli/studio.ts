@@ -6,7 +6,7 @@ import { shownLine } from '../files/shown.ts'
 import { chooseDevice } from '../native/index.ts'
 import { openStudio, type Studio, type StudioOptions } from '../studio/server/server.ts'
 import type { TrainConfig } from '../training/config.ts'
-import { deviceHelp, parsePath, parseWhole } from './arguments.ts'
+import { deviceHelp, parseWhole } from './arguments.ts'
 import { interruptible } from './signals.ts'
 
 export const studioPort = 8008
@@ -23,7 +23,7 @@ interface Options {
 export function studioCommand(): Command {
   return new Command('studio')
     .description('Watch trainings and play with what they have learned, in a browser on this machine.')
-    .option('--outdir <dir>', 'folder of the runs', parsePath, 'results')
+    .option('--outdir <dir>', 'folder of the runs', 'results')
     .option('--data-root <dir>', 'folder whose folders of images and files of networks the page may use')
     .option('--classifiers <dir>', "folder of 'stylegan classifier train', to find attributes", 'classifiers')
     .option('--port <n>', 'port of this machine; 0 takes a free one', parsePort, studioPort)
@@ -47,6 +47,7 @@ async function run({ outdir, dataRoot, classifiers, port, host, device: name }: 
   if (note) console.log(shownLine(note))
   await interruptible('The studio is closed. Trainings that it started go on.', async (signal) => {
     const studio = await open({ outdir, dataRoot, classifiers, port, host, device }, console.log)
+    console.log(shownLine(`Runs           ${describe(studio.found)}${outdir}`))
     try {
       await aborted(signal)
     } finally {
@@ -54,6 +55,9 @@ async function run({ outdir, dataRoot, classifiers, port, host, device: name }: 
     }
   })
 }
+
+const describe = ({ isNew, runs }: Studio['found']): string =>
+  isNew ? 'none, in a new folder: ' : `${runs === 0 ? 'none' : runs} in `
 
 /** A training with the studio beside it, in one process; the studio stays when the training has ended. */
 export async function besideStudio(

@@ -1,7 +1,7 @@
 /** What `stylegan train` prints while it trains. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { formatTime } from '../files/units.ts'
+import { formatTime, plural } from '../files/units.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { countParams, type ParamSpec } from '../networks/params.ts'
@@ -91,7 +91,8 @@ export class Display {
 }
 
 export function deviceLine({ device }: TrainConfig): string {
-  return `Device         ${device}, ${availableParallelism()} cores`
+  const cores = availableParallelism()
+  return `Device         ${device}, ${cores} ${plural(cores, 'core')}`
 }
 
 export function networksLine(config: TrainConfig): string {

@@ -20,6 +20,7 @@ import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatBytes, formatTime } from '../files/units.ts'
+import { Minibatches } from '../training/minibatches.ts'
 import { timeline, type Phase } from '../training/schedule.ts'
 import { chooseConfig, toMeasure } from '../runs/choose.ts'
 import { train } from '../runs/loop.ts'
@@ -174,9 +175,12 @@ async function runAlone(
   if (dryRun) {
     await checkMetrics(config)
     await checkFiles(config)
+    const notes: string[] = []
+    if (isFirst) await Minibatches.check(config, { maxMegapixels, onNote: (line) => notes.push(line) })
     const opened = Device.open(config.device)
     checkPrecisionOf(networkOptions(config), opened)
     begin()
+    for (const line of notes) say(shownLine(`Note           ${line}`))
     if (!isFirst) return
     const estimate = choice.estimate ?? (await estimateRun(await toMeasure(config), opened))
     if (json) sayJson({ type: 'estimate', options: config, ...estimate })

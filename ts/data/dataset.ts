@@ -1,13 +1,16 @@
 /** Images and labels at a resolution, as bytes: opening prepared folders, preparing them first if need be. */
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { checkObject, checkText } from '../files/keys.ts'
-import { namingOptions, type NameOf } from '../files/option-names.ts'
+import { makeFolders } from '../files/make-folders.ts'
+import { namingOptions } from '../files/option-names.ts'
 import { shown } from '../files/shown.ts'
-import { codeOf, diskError } from '../files/write-atomic.ts'
+import { codeOf, diskError, systemError } from '../files/write-atomic.ts'
 import { acquireLock, LockedError, type Lock } from '../files/lock.ts'
+import { plural } from '../files/units.ts'
 import { BUILTIN_AVATARS, leftOutName, readInfo, unreadFolder, type PreparedFolder } from './info.ts'
 import { planImages, type ImageSet } from './memory.ts'
 import {
@@ -20,6 +23,7 @@ import {
   type Plan,
   type PrepareOptions,
 } from './prepare.ts'
+import { requireLabels } from './labels.ts'
 import { openSource, refuseEmpty } from './sources/index.ts'
 import { DataError, Levels } from '../native/index.ts'
 
@@ -66,7 +70,7 @@ export async function openImages(images: ImageSet, options: PreparingOptions): P
 export async function prepareDataset(output: string, given: Omit<PrepareOptions, 'cache'>): Promise<Dataset> {
   const dir = resolve(output)
   const { data } = given
-  const options = { ...given, cache: dirname(dir) }
+  const options = { ...given, cache: dirname(dir), called: output }
   const isAvatars = data === BUILTIN_AVATARS
   if (!isAvatars) await checkData(data)
   await checkOutputFolder(dir, isAvatars ? data : resolve(data))
@@ -135,7 +139,7 @@ async function openPrepared(dir: string, options: PrepareOptions): Promise<Datas
   if (levels.count !== info.count || (info.crc32c && !levels.hasChecksums)) {
     const found = levels.count === info.count ? 'no crc32c.npy' : `${levels.count}`
     throw new DataError(
-      `${dir}: ${info.count} images with checksums are expected, got ${found}; delete the folder and prepare its images again`,
+      `${dir}: ${info.count} ${plural(info.count, 'image')} with checksums ${plural(info.count, 'is', 'are')} expected, got ${found}; delete the folder and prepare its images again`,
     )
   }
   if (levels.resolution < resolution) {
@@ -175,7 +179,7 @@ export function describeLeftOut({ dir, info }: PreparedFolder, list = join(dir, 
   const total = kinds.reduce((sum, [, count]) => sum + count, 0)
   const unread = leftOut[unreadFolder] ?? 0
   const what = unread === 0 ? 'file' : unread === total ? 'folder' : 'file or folder'
-  const files = total === 1 ? `1 ${what} was` : `${total} ${what.replaceAll(/file|folder/g, '$&s')} were`
+  const files = `${total} ${plural(total, `${what} was`, `${what.replaceAll(/file|folder/g, '$&s')} were`)}`
   const remedy = ['AVIF', 'HEIC', 'JPEG XL'].some((kind) => kind in leftOut)
     ? '; convert AVIF, HEIC and JPEG XL to PNG or JPEG, for example with ImageMagick: magick input.heic output.png'
     : ''
@@ -205,7 +209,7 @@ async function verify({ dir, info, levels }: Dataset, signal: AbortSignal | unde
     signal?.throwIfAborted()
     await levels.check(first, Math.min(verifyChunk, levels.count - first))
   }
-  return `${levels.count} images have their checksums at every resolution`
+  return `${levels.count} ${plural(levels.count, 'image has its', 'images have their')} checksums at every resolution`
 }
 
 /** @throws DataError if there is nothing to prepare images from */
@@ -216,19 +220,45 @@ export async function checkData(data: string): Promise<void> {
   throw new DataError(`${data}: a folder of images is expected, got nothing; ${remedy}`)
 }
 
+/** @throws DataError if there is nothing, or a prepared data set that is not whole */
+async function isPrepared(data: string): Promise<boolean> {
+  await checkData(data)
+  if ((await readInfo(data)) !== undefined) return true
+  if ((await stat(join(data, 'r02.npy')).catch(() => undefined)) === undefined) return false
+  throw new DataError(
+    `${data}: a whole prepared data set is expected, its dataset.json is missing or damaged; delete the folder and prepare its images again`,
+  )
+}
+
+/**
+ * Finds what {@link openDataset} would refuse before it prepares images, such as labels that are needed and cannot be used. Nothing
+ * is written.
+ *
+ * @throws DataError as it
+ */
+export async function checkDataset(options: PrepareOptions): Promise<void> {
+  const { data } = options
+  if (data === BUILTIN_AVATARS) return
+  if (await isPrepared(data)) {
+    const dataset = await openPrepared(data, { ...options, verify: false })
+    if (options.labels === true) await requireLabels(dataset)
+    return
+  }
+  const source = await openSource(data, options)
+  try {
+    await planSource(source, options)
+  } finally {
+    await source.close()
+  }
+}
+
 async function preparedDir(options: PrepareOptions): Promise<string> {
   const { data, resolution, channels } = options
   if (data === BUILTIN_AVATARS) {
     const side = Math.max(avatarResolution, resolution)
     return prepared(`avatars-${side}px`, planAvatars(side, options), options)
   }
-  await checkData(data)
-  if ((await readInfo(data)) !== undefined) return data
-  if (await stat(join(data, 'r02.npy')).catch(() => undefined)) {
-    throw new DataError(
-      `${data}: a whole prepared data set is expected, its dataset.json is missing or damaged; delete the folder and prepare its images again`,
-    )
-  }
+  if (await isPrepared(data)) return data
   const key = createHash('sha256').update(resolve(data)).digest('hex').slice(0, 8)
   const drawn = options.keepDrawn ? '-drawn' : ''
   const name = `${basename(resolve(data))}-${resolution}px-${channels}ch${drawn}-${key}`
@@ -248,14 +278,14 @@ async function prepared(name: string, plan: Plan, options: PreparingOptions): Pr
   try {
     return await preparedUnderLock(name, plan, options)
   } catch (error) {
-    throw withRemedy(error)
+    throw preparingError(error, dir, options.called)
   }
 }
 
 async function preparedUnderLock(name: string, plan: Plan, options: PreparingOptions): Promise<string> {
   const { cache, onNote } = options
   const dir = join(cache, name)
-  await mkdir(cache, { recursive: true })
+  await makeFolders(cache, 'outdir')
   // Hidden, so that no one takes it for a file of the data.
   const lock = await waitForLock(join(cache, `.${name}.lock`), dir, options)
   try {
@@ -276,22 +306,23 @@ async function preparedUnderLock(name: string, plan: Plan, options: PreparingOpt
   }
 }
 
-/** What to do, by the system's number of an error, where it is not the folder's fault. */
-const systemRemedies: Readonly<Record<string, string>> = {
-  24: 'allow more with ulimit -n',
-  28: 'free some space and run the same command again; it goes on',
-}
+/** The disk refuses to write: whatever was read before, it is where the data set goes. */
+const ofWriting = ['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG']
 
-/** The addon's errors of a disk end with the system's words and number; this says what to do in place of the number. */
-export function withRemedy(error: unknown): unknown {
-  const system = error instanceof DataError ? /\(os error (\d+)\)$/.exec(error.message) : null
-  if (system === null) return error
-  const remedy = (name: NameOf) => systemRemedies[system[1]!] ?? `choose another ${name('outdir')}`
-  const words = (error as DataError).message.slice(0, -system[0].length).trimEnd()
-  return namingOptions(
-    (message) => new DataError(message, { cause: error }),
-    (name) => `${words}; ${remedy(name)}`,
-  )
+/**
+ * An error of the disk where a data set is prepared, which names its folder and not the files on the way there; any other stays as
+ * it is.
+ *
+ * @param called the folder as its user named it
+ */
+export function preparingError(error: unknown, dir: string, called = dir): unknown {
+  const system = systemError(error)
+  if (system === undefined) return error
+  const ways = [`${dir}${sep}`, `${dir}.preparing`, join(dirname(dir), `.${basename(dir)}.lock`)]
+  const isOwn = ofWriting.includes(system.code) || ways.some((way) => system.path?.startsWith(way))
+  if (!isOwn) return system.path === undefined ? error : diskError(system.path, system)
+  const kept = existsSync(`${dir}.preparing`) ? 'what is prepared' : undefined
+  return diskError(called, system, 'outdir', { kept })
 }
 
 /** Milliseconds between two tries. */

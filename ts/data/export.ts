@@ -1,11 +1,13 @@
 /** Prepared data sets as StyleGAN2-ADA and StyleGAN3 read theirs: PNG files and `dataset.json`, in a folder or a zip archive. */
-import { mkdir, open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Dataset } from './dataset.ts'
 import { checksum, readLabels, type Labels } from './labels.ts'
 import { levelFile, readJson, writeJson } from './info.ts'
 import { acquireLock } from '../files/lock.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { shown, shownLine } from '../files/shown.ts'
 import { storedPng } from '../files/stored-png.ts'
 import { diskError } from '../files/write-atomic.ts'
@@ -64,7 +66,7 @@ export async function lockedForExport(
   work: () => Promise<void>,
 ): Promise<void> {
   const path = resolve(output)
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolders(dirname(path))
   const lock = acquireLock(join(dirname(path), `.${basename(path)}.lock`), {
     what: `exporting ${path}`,
     advice: 'wait for it, or name another output',
@@ -94,7 +96,8 @@ export async function writeExport(dataset: Dataset, output: string, options: Exp
     await rename(job.own, path)
     await rm(progressPath(job.own), { force: true })
   } catch (error) {
-    throw diskError(path, error)
+    const kept = existsSync(`${path}.exporting`) ? `${output}.exporting` : undefined
+    throw diskError(output, error, 'path', { kept })
   }
 }
 
@@ -159,12 +162,12 @@ async function exportFolder(job: Job): Promise<void> {
   const { images, own, fingerprint, signal, onProgress } = job
   const start = await startOf(job)
   if (start === 0) await rm(own, { recursive: true, force: true })
-  await mkdir(own, { recursive: true })
+  await makeFolders(own)
   for await (const { first, files } of images.from(start)) {
     signal?.throwIfAborted()
     await Promise.all(
       [...new Set(files.map((_, i) => dirname(exportedName(first + i))))].map((folder) =>
-        mkdir(join(own, folder), { recursive: true }),
+        makeFolders(join(own, folder)),
       ),
     )
     await Promise.all(files.map((bytes, i) => writeFile(join(own, exportedName(first + i)), bytes, { flush: true })))

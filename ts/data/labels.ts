@@ -50,8 +50,18 @@ export async function readLabels(dataset: PreparedFolder): Promise<Labels | unde
  */
 export async function requireLabels(dataset: PreparedFolder): Promise<Labels> {
   const labels = await readLabels(dataset)
-  if (labels === undefined) throw new DataError(dataset.info.noLabels ?? noLabelsIn(dataset.info.source))
+  if (labels === undefined) throw labelsNeeded(dataset.info.noLabels ?? noLabelsIn(dataset.info.source))
   return labels
+}
+
+/** Whether each image has exactly one class. */
+export function isOneHot({ names: { length }, values }: Labels): boolean {
+  for (let first = 0; first < values.length; first += length) {
+    let sum = 0
+    for (let i = first; i < first + length; i++) sum += values[i]!
+    if (sum !== 1) return false
+  }
+  return true
 }
 
 /** CRC-32C in hexadecimal. */
@@ -125,9 +135,14 @@ function folderClasses(data: string, images: Names): Labelling {
   return namedClasses(images.count, (i) => folderOf(images.name(i))!)
 }
 
-/** What a data set without labels says where some are needed. */
+/** What is noted of a data set that has no labels, which only some trainings need. */
 export function noLabelsIn(data: string): string {
-  return `${data}: labels are expected for a training with classes and for a classifier, got none; put each class into a folder of its own, or list labels in dataset.json`
+  return `${data} has none; each class may have a folder of its own, or dataset.json may list labels`
+}
+
+/** @param why what is noted of the data set */
+export function labelsNeeded(why: string): DataError {
+  return new DataError(`labels are expected for a training with classes and for a classifier, got none: ${why}`)
 }
 
 /** The classes of a `dataset.json`. */

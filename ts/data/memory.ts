@@ -1,10 +1,13 @@
 /** Images that a program has in memory, or gives one after the other: prepared as files are, under a name that is their content's. */
 import { createHash, randomUUID, type Hash } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../files/make-folders.ts'
 import { shown, shownValue } from '../files/shown.ts'
+import { plural } from '../files/units.ts'
 import { classLimit, namedClasses, numberedClasses, type Classes } from './classes.ts'
 import { planImages as planKnown, type PreparingOptions, type Plan } from './prepare.ts'
+import { labelsNeeded } from './labels.ts'
 import { DataError, encodePng, type ImageInput } from '../native/index.ts'
 
 /** Images of one size in memory, such as those that a generator draws. */
@@ -62,7 +65,7 @@ export async function planImages(images: ImageSet, options: PreparingOptions): P
   const done = () => rm(files, { recursive: true, force: true })
   try {
     const known = await readImages(images, isStored(images) ? undefined : files, signal)
-    if (options.labels && !known.classes) throw new DataError(noLabels)
+    if (options.labels && !known.classes) throw labelsNeeded(noLabels)
     const at = isStored(images) ? inputOf(images) : undefined
     const inputAt = (index: number) =>
       at?.(index) ?? Promise.resolve({ name: place(index), path: fileOf(files, index) })
@@ -107,7 +110,7 @@ function nameOf({ fingerprint }: Known, { resolution, channels, maxMegapixels = 
   return `images-${hash.digest('hex').slice(0, 12)}`
 }
 
-const noLabels = 'images: labels are expected with cond and for a classifier, got none; give each image as { …, label }'
+const noLabels = 'images has none; give each image as { …, label }'
 
 const place = (index: number) => `images[${index}]`
 const fileOf = (folder: string, index: number) => join(folder, String(index))
@@ -125,7 +128,7 @@ function inputOf(images: ImageArray | ImageItem[]): (index: number) => Promise<I
 async function readImages(images: ImageSet, folder: string | undefined, signal?: AbortSignal): Promise<Known> {
   const hash = createHash('sha256')
   const labels: (number | string | undefined)[] = []
-  if (folder !== undefined) await mkdir(folder, { recursive: true })
+  if (folder !== undefined) await makeFolders(folder, 'outdir')
   for await (const item of stoppable(isArray(images) ? slices(images) : images, signal)) {
     const index = labels.length
     const { label, ...image } = await imageOf(item, index)
@@ -196,7 +199,10 @@ function* slices(images: ImageArray): Generator<ImageItem> {
   }
   if (pixels.length !== count * width * height * channels || (labels && labels.length !== count)) {
     const shape = `[${[count, height, width, channels].join(', ')}]`
-    const found = labels && labels.length !== count ? `${labels.length} labels` : `${pixels.length} bytes`
+    const found =
+      labels && labels.length !== count
+        ? `${labels.length} ${plural(labels.length, 'label')}`
+        : `${pixels.length} bytes`
     throw new DataError(`images: ${shape} are expected, got ${found}; give what belongs to one shape`)
   }
   const slice = sliceOf(images)

@@ -1,12 +1,14 @@
 /** Preparing data sets: each image once, into one file a resolution. */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolders } from '../files/make-folders.ts'
 import { namingOptions, optionError } from '../files/option-names.ts'
 import { shownLine } from '../files/shown.ts'
+import { plural } from '../files/units.ts'
 import { BUILTIN_AVATARS, countKinds, leftOutName, readJson, writeInfo, writeJson, type DatasetInfo } from './info.ts'
 import type { Classes } from './classes.ts'
-import { checksum, hot } from './labels.ts'
+import { checksum, hot, labelsNeeded } from './labels.ts'
 import type { Source } from './sources/index.ts'
 import { DataError, Levels, LevelWriter, SeenImages, writeNpy, type Recipe } from '../native/index.ts'
 
@@ -16,6 +18,8 @@ export const avatarCount = 4000
 export interface PreparingOptions extends Recipe {
   /** Where prepared datasets are kept. */
   readonly cache: string
+  /** What errors of the disk call the folder of the data set, if not by its path. */
+  readonly called?: string | undefined
   readonly resolution: number
   readonly channels: number
   /** Leave out images that cannot be read instead of stopping at the first. */
@@ -102,14 +106,19 @@ export async function planSource(source: Source, options: PreparingOptions): Pro
   const unread = leftOut.filter(({ bad }) => bad !== undefined)
   const bad = unread.map(({ path, bad }) => shownLine(`${path}: ${bad}`))
   if (bad.length > 0 && !skipBad) throw refusal(bad[0]!)
-  if (source.count === 0) throw new DataError(`${name}: none of the ${bad.length} images can be read`)
+  if (source.count === 0)
+    throw new DataError(
+      `${name}: ${plural(bad.length, 'the only image cannot', `none of the ${bad.length} images can`)} be read`,
+    )
   const labelling = options.labels === 'none' ? { noLabels: 'they were left out' } : await source.labels()
   const count = Math.min(source.count, options.maxImages ?? Infinity)
   const images = { count, read: source.read.bind(source), name: source.name.bind(source) }
   const classes = 'names' in labelling ? { ...labelling, of: labelling.of.slice(0, count) } : undefined
   const noLabels = 'names' in labelling ? undefined : labelling.noLabels
-  if (noLabels !== undefined && options.labels === true) throw new DataError(noLabels)
   const isBroken = 'isBroken' in labelling && labelling.isBroken
+  if (noLabels !== undefined && options.labels === true) {
+    throw isBroken ? new DataError(noLabels) : labelsNeeded(noLabels)
+  }
   if (isBroken && options.labels === 'sound') {
     throw new DataError(`${noLabels}; mend them, or leave labels out with --no-labels`)
   }
@@ -205,7 +214,7 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   const isSame = (found?.resolution ?? resolution) === resolution && (found?.channels ?? channels) === channels
   const resumed = found?.fingerprint === fingerprint && isSame && found.files < images.count
   if (!resumed) await rm(dir, { recursive: true, force: true })
-  await mkdir(dir, { recursive: true })
+  await makeFolders(dir, 'outdir')
   let done: Preparing = resumed ? found : { fingerprint, files: 0, written: 0, skipped: [...options.bad], bad: [] }
   const seen = dedupe && new SeenImages(resumed ? await keysOf(keys, done.written) : undefined)
   const writer = LevelWriter[resumed ? 'open' : 'create'](dir, images.count, resolution, channels)
@@ -225,7 +234,9 @@ async function prepareImages(dir: string, options: Images): Promise<Made> {
   }
   if (done.written === 0) {
     const why = done.unused?.[0] ? `; the options leave them out: ${done.unused[0]}` : ''
-    throw new DataError(`${name}: none of the ${images.count} files could be ${why ? 'used' : 'decoded'}${why}`)
+    throw new DataError(
+      `${name}: ${plural(images.count, 'the only file could not', `none of the ${images.count} files could`)} be ${why ? 'used' : 'decoded'}${why}`,
+    )
   }
   await writer.finish(done.written)
   await rm(keys, { force: true })
@@ -351,7 +362,7 @@ export function planAvatars(side: number, { channels, signal, onProgress }: Prep
   if (channels !== 3) throw new DataError(`${BUILTIN_AVATARS}: 3 channels are expected, got ${channels}`)
   const prepare = async (dir: string) => {
     await rm(dir, { recursive: true, force: true })
-    await mkdir(dir, { recursive: true })
+    await makeFolders(dir, 'outdir')
     const { attributeTable, avatar } = await import('./avatars.ts')
     const writer = LevelWriter.create(dir, avatarCount, side, 3)
     const attributes: Readonly<Record<string, string>>[] = []

@@ -7,7 +7,7 @@ import { optionError } from '../files/option-names.ts'
 import { stat } from 'node:fs/promises'
 import { isRecord, parseJson } from '../files/json.ts'
 import { encodeSafetensors, SafetensorsFile, type HostTensor } from '../files/safetensors.ts'
-import { shown } from '../files/shown.ts'
+import { shown, shownValue } from '../files/shown.ts'
 import { isFormat } from '../files/version.ts'
 import { hashNetwork } from '../networks/hash.ts'
 import { checkSaved, firstNotFinite } from '../networks/load.ts'
@@ -19,7 +19,7 @@ import { Styles } from './styles.ts'
 export interface Shift {
   /** A principal component by its number from 0, the one of the largest deviation; or an attribute by its name. */
   readonly direction: number | string
-  /** In standard deviations of w along it. */
+  /** In standard deviations of w along it, from -100 to 100. */
   readonly by: number
   /** Numbers from 0, the coarsest. */
   readonly layers: readonly number[]
@@ -135,10 +135,13 @@ export interface Known {
   readonly attributes?: readonly AttributeDirection[] | undefined
 }
 
+/** Far more than any picture survives. */
+const mostDeviations = 100
+
 /**
  * w moved along directions.
  *
- * @throws RangeError for a direction or a layer that there is not
+ * @throws RangeError for a direction or a layer that there is not, or a move that no picture survives
  */
 export function shiftStyles(w: Styles, shifts: readonly Shift[], directions: Known): Styles {
   if (shifts.length === 0) return w
@@ -150,6 +153,12 @@ export function shiftStyles(w: Styles, shifts: readonly Shift[], directions: Kno
       throw optionError(
         (name) =>
           `${name('shift')}: directions of ${w.width} numbers are expected, got ${vector.length} of another network`,
+      )
+    }
+    if (!(Math.abs(by) <= mostDeviations)) {
+      throw optionError(
+        (name) =>
+          `${name('shift')}: deviations from -${mostDeviations} to ${mostDeviations} are expected, got ${shownValue(by)}`,
       )
     }
     for (const layer of layers) {

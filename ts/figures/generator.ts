@@ -36,7 +36,7 @@ export interface SynthesisOptions {
   readonly noiseMaps?: readonly ArrayLike<number>[] | undefined
   /** Seeds of random noise, one an image; by default those of the images, or 0, 1, … for w of another origin. */
   readonly noiseSeeds?: Seeds | undefined
-  /** Factor of the noise: one for all layers, or one a layer from the coarsest. Default 1. */
+  /** Factor of the noise, from -100 to 100: one for all layers, or one a layer from the coarsest. Default 1. */
   readonly noiseStrength?: number | readonly number[] | undefined
   /** Rows of each image, from the middle; by default all, or those of the network's preset. */
   readonly height?: number | undefined
@@ -105,6 +105,8 @@ export class ImageGenerator implements TrainedGenerator {
   readonly options: NetworkOptions
   /** Names of the classes of a conditional network. */
   readonly classes: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass: boolean | undefined
   /** Rows that images show. */
   readonly height: number
   /** Images that it was shown in training. */
@@ -115,11 +117,12 @@ export class ImageGenerator implements TrainedGenerator {
   readonly origin: Origin | undefined
 
   /** @internal */
-  constructor(path: string, { Gs, options, classes, height, nimg, lod = 0, origin }: LoadedGenerator) {
+  constructor(path: string, { Gs, options, classes, oneClass, height, nimg, lod = 0, origin }: LoadedGenerator) {
     this.path = path
     this.Gs = Gs
     this.options = options
     this.classes = classes
+    this.oneClass = oneClass
     this.height = height
     this.nimg = nimg
     this.lod = lod
@@ -264,7 +267,7 @@ export class ImageGenerator implements TrainedGenerator {
 
   /** Gives the weights' memory back. What was drawn stays. */
   dispose(): void {
-    disposeNetwork(this.Gs)
+    disposeNetwork(this.Gs, 'generator')
   }
 
   /** As `dispose`, for `using`. */
@@ -273,12 +276,18 @@ export class ImageGenerator implements TrainedGenerator {
   }
 }
 
-/** @throws RangeError unless there is one number, or one a layer */
+/** With so much noise nothing else is left of a picture; what overflows in f32 is far larger. */
+const mostStrength = 100
+
+/** @throws RangeError unless there is one number of at most {@link mostStrength}, or one a layer */
 function strengthsOf(strength: number | readonly number[], layers: number): readonly number[] {
   const list = typeof strength === 'number' ? Array.from({ length: layers }, () => strength) : strength
-  if (list.length === layers && list.every(Number.isFinite)) return list
-  throw optionError(
-    (name) => `${name('noiseStrength')}: one number or ${layers}, one a layer, are expected, got [${list.join(', ')}]`,
+  const wrong = list.findIndex((one) => !(Math.abs(one) <= mostStrength))
+  if (list.length === layers && wrong < 0) return list
+  throw optionError((name) =>
+    list.length === layers
+      ? `${name('noiseStrength')}: numbers from -${mostStrength} to ${mostStrength} are expected, got ${shownValue(list[wrong])}`
+      : `${name('noiseStrength')}: one number or ${layers}, one a layer, are expected, got [${list.join(', ')}]`,
   )
 }
 

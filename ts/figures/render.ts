@@ -18,6 +18,8 @@ export interface TrainedGenerator {
   readonly options: NetworkOptions
   /** Names of the classes of a conditional network, in the order of its labels; empty if the data had none. */
   readonly classes?: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   /** Rows that pictures show, from the middle of the images; all by default. */
   readonly height?: number | undefined
   /** Level of detail that pictures are drawn at; 0, the full resolution, by default. */
@@ -45,7 +47,8 @@ export function latentOf({ Gs, options }: TrainedGenerator, seed: number): Tenso
  * The label of some classes, `[1, labelSize]`; none for a network without classes.
  *
  * @param classes numbers from 0, or names; digits in a string are a name if a class has it, else a number
- * @throws RangeError if a class is unknown, missing, or given to a network that has none
+ * @throws RangeError if a class is unknown, missing, one of several for a network of one class an image, or given to a network that
+ *   has none
  */
 export function labelOf(generator: TrainedGenerator, classes?: readonly (number | string)[]): Tensor | undefined {
   const { Gs, options } = generator
@@ -58,6 +61,7 @@ export function labelOf(generator: TrainedGenerator, classes?: readonly (number 
   }
   if (classes === undefined) throw unknownClass(generator, 'nothing; the network has classes')
   const values = new Float32Array(labelSize)
+  const found = new Set<number>()
   for (const one of classes) {
     const index = typeof one === 'number' ? one : classNumber(one, generator.classes)
     if (!(Number.isInteger(index) && index >= 0 && index < labelSize)) {
@@ -69,6 +73,13 @@ export function labelOf(generator: TrainedGenerator, classes?: readonly (number 
       )
     }
     values[index] = 1
+    found.add(index)
+  }
+  if (generator.oneClass && found.size !== 1) {
+    const got = found.size === 0 ? 'none' : classes.join(', ')
+    throw optionError(
+      (name) => `${name('class')}: one class is expected, as each image of the training had, got ${got}; give one`,
+    )
   }
   return Gs.device.tensor(values, [1, labelSize])
 }

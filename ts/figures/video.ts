@@ -265,6 +265,22 @@ async function encode(frames: AsyncIterable<Picture>, fps: number, path: string,
   await child?.done
 }
 
+/** What ffmpeg says of a disk, in the words of the C library. */
+const ofDisk: Readonly<Record<string, string>> = {
+  ENOSPC: 'No space left on device',
+  EDQUOT: 'Disk quota exceeded',
+  EROFS: 'Read-only file system',
+  EACCES: 'Permission denied',
+  EFBIG: 'File too large',
+  EIO: 'Input/output error',
+}
+
+/** The system's code of what ffmpeg says, if that is about the disk. */
+function faultOfDisk(message: string): string | undefined {
+  const lines = message.split('\n').map((line) => line.trimEnd())
+  return Object.keys(ofDisk).find((code) => lines.some((line) => line.endsWith(ofDisk[code]!)))
+}
+
 function startFfmpeg(width: number, height: number, fps: number, path: string, file: string) {
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', String(fps), '-i', '-']
   const child = spawn('ffmpeg', ['-loglevel', 'error', '-y', ...input, '-pix_fmt', 'yuv420p', file], {
@@ -275,8 +291,11 @@ function startFfmpeg(width: number, height: number, fps: number, path: string, f
   child.stdin.on('error', () => {}) // ffmpeg's own message says more
   const done = new Promise<void>((resolve, reject) => {
     child.on('error', reject).on('close', (code) => {
-      if (code === 0) resolve()
-      else reject(new Error(`${path}: ffmpeg ended with code ${code}: ${message.trim().split('\n')[0] ?? ''}`))
+      const fault = faultOfDisk(message)
+      // A file whose end found no room is cut, and ffmpeg ends as if all went well.
+      if (code === 0 && fault === undefined) return resolve()
+      const line = message.trim().split('\n')[0]!.replaceAll(file, path)
+      reject(Object.assign(new Error(`${path}: ffmpeg ended with code ${code}: ${line}`), fault && { code: fault }))
     })
   })
   done.catch(() => {}) // thrown where it is awaited

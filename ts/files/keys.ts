@@ -21,11 +21,30 @@ export function checkKeys(given: unknown, known: readonly string[], what: string
   checkObject(given, `${what}s`, `an object of ${what}s`)
   const key = Object.keys(given).find((name) => !known.includes(name))
   if (key === undefined) return
-  const near = nearest(key, known)
+  const near = otherNames.get(plain(key))?.find((name) => known.includes(name)) ?? nearest(key, known)
   throw new RangeError(
     `unknown ${what} ${show(key)}; ${near ? `did you mean ${near}?` : `known ones: ${known.join(', ')}`}`,
   )
 }
+
+/** What flags, StyleGAN3 and other functions call an option, and its names in code; edits alone would lead elsewhere. */
+const otherNames: ReadonlyMap<string, readonly string[]> = new Map([
+  ['noisemode', ['noise']],
+  ['noiseseed', ['noiseSeeds']],
+  ['trunc', ['psi', 'truncationPsi', 'psis']],
+  ['truncationpsi', ['psi', 'psis']],
+  ['psi', ['truncationPsi', 'psis']],
+  ['trunccutoff', ['cutoff', 'truncationCutoff']],
+  ['truncationcutoff', ['cutoff']],
+  ['cutoff', ['truncationCutoff']],
+  ['wframes', ['framesPerKey']],
+  ['metricsnum', ['num']],
+  ['num', ['metricsNum']],
+  ['lr', ['rate', 'glr']],
+])
+
+/** Upper and lower case and dashes aside. */
+const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '')
 
 /**
  * The first candidate that begins with `word`, else the one with the smallest edit distance to it, upper and lower case and dashes aside.
@@ -33,7 +52,6 @@ export function checkKeys(given: unknown, known: readonly string[], what: string
  * @returns undefined if none is closer than half of the word
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '')
   const begun = plain(word).length > 1 && candidates.find((candidate) => plain(candidate).startsWith(plain(word)))
   if (begun) return begun
   let best: string | undefined

@@ -7,10 +7,11 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import { namingOptions, type NameOf } from './option-names.ts'
 import { type FileLock, lockFile } from '../native/index.ts'
 import { shown } from './shown.ts'
-import { codeOf } from './write-atomic.ts'
+import { codeOf, diskError, systemError } from './write-atomic.ts'
 
 /** Another process or thread holds a lock; the message says who, and since when. */
 export class LockedError extends Error {
@@ -39,13 +40,13 @@ const held = new Set<FileLock>()
 /**
  * Takes the lock of a file, which is made where it is missing; never waits.
  *
- * @throws LockedError if someone else holds it, DataError if the file cannot be opened
+ * @throws LockedError if someone else holds it, Error with the system's code if the file cannot be opened
  */
 export function acquireLock(path: string, { what, advice, lock = lockFile }: LockRequest): Lock {
   const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString(), id: randomUUID() }
   const text = JSON.stringify(holder)
   for (;;) {
-    const taken = lock(path, text)
+    const taken = tryLock(path, text, lock)
     if (taken.state === 'held') {
       throw namingOptions(
         (message) => new LockedError(message),
@@ -56,6 +57,16 @@ export function acquireLock(path: string, { what, advice, lock = lockFile }: Loc
     if (taken.state === 'unsupported') return { warning: noLocks(path, taken.text), release() {} }
     if (isLocked(path, text)) return keep(path, text, taken)
     taken.release()
+  }
+}
+
+/** The file of a lock is hidden: an error names its folder. */
+function tryLock(path: string, text: string, lock: typeof lockFile): FileLock {
+  try {
+    return lock(path, text)
+  } catch (error) {
+    const system = systemError(error)
+    throw system ? diskError(dirname(path), system) : error
   }
 }
 

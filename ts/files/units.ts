@@ -11,6 +11,11 @@ export function formatTime(seconds: number): string {
   return `${Math.floor(s / 86_400)}d ${two((s / 3600) % 24)}h ${two((s / 60) % 60)}m`
 }
 
+/** The word behind a number: `image` for 1, else `images`, or `several` where an s is not enough. */
+export function plural(count: number, one: string, several = `${one}s`): string {
+  return count === 1 ? one : several
+}
+
 /** Bytes in whole MiB, or in GiB with at most one decimal. */
 export function formatBytes(bytes: number): string {
   return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1).replace('.0', '')} GiB`

@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { kindOf } from './kind.ts'
 import { namingOptions } from './option-names.ts'
 import { formatBytes } from './units.ts'
+import { DataError } from '../native/index.ts'
 
 /** The steps of {@link writeAtomic}. */
 export type WriteStep = 'open' | 'write' | 'sync' | 'rename' | 'sync-dir'
@@ -73,7 +74,7 @@ export async function writeAtomic(
     await syncFolder(folder)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw diskError(path, error, place, needed)
+    throw diskError(path, error, place, { needed })
   }
 }
 
@@ -98,6 +99,30 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }
 
+/** An error of the file system. */
+export interface SystemError extends Error {
+  /** `ENOENT`, `ENOSPC`, … */
+  readonly code: string
+  readonly path?: string
+}
+
+/**
+ * An error of the file system as Node.js gave it, or as the addon said it: `a.npy: No space left on device (ENOSPC)`.
+ *
+ * @returns undefined for any other error
+ */
+export function systemError(error: unknown): SystemError | undefined {
+  if (error instanceof DataError) {
+    const [, path, code] = /^(.*): .* \((E[A-Z0-9]+)\)$/s.exec(error.message) ?? []
+    return code === undefined
+      ? undefined
+      : Object.assign(new Error(error.message, { cause: error }), { code, path: path! })
+  }
+  const code = codeOf(error)
+  if (!(error instanceof Error) || !/^E(?!RR_)/.test(code ?? '')) return undefined
+  return (codeOf(error.cause) === code ? error.cause : error) as SystemError
+}
+
 /** What another one of is advised: the option behind a path, where that is known. */
 export type Place = 'path' | 'outdir'
 
@@ -120,13 +145,13 @@ const disk: Readonly<Record<string, (other: string) => string>> = {
 /**
  * An error of the file system that says what to do; any other stays as it is.
  *
- * @param needed bytes that were to be written, where that is known
+ * @param room what is known of a file that found no room
  */
-export function diskError(path: string, error: unknown, place: Place = 'path', needed = 0): unknown {
+export function diskError(path: string, error: unknown, place: Place = 'path', room: Room = {}): unknown {
   const code = codeOf(error)
   if (error instanceof Error && code !== undefined && codeOf(error.cause) === code) return error // told already
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return Object.assign(new Error(fullDisk(path, needed), { cause: error }), { code })
+    return Object.assign(new Error(fullDisk(path, code, room), { cause: error }), { code })
   }
   const told = code === undefined ? undefined : disk[code]
   if (told === undefined) return error
@@ -136,13 +161,22 @@ export function diskError(path: string, error: unknown, place: Place = 'path', n
   )
 }
 
-function fullDisk(path: string, needed: number): string {
+/** What is known of a file that found no room. */
+interface Room {
+  /** Bytes that were to be written. */
+  readonly needed?: number
+  /** What is left on purpose: the same command goes on from there. */
+  readonly kept?: string | undefined
+}
+
+function fullDisk(path: string, code: string, { needed = 0, kept }: Room): string {
   const free = freeBytes(dirname(path))
   // In whole MiB, two sizes that differ may read the same, and small ones as 0 or 1.
   const isClose = free !== undefined && (Math.max(free, needed) < 2 ** 20 || formatBytes(free) === formatBytes(needed))
   const size = (bytes: number) => (isClose ? `${bytes.toLocaleString('en')} bytes` : formatBytes(bytes))
   const need = needed > 0 ? `${size(needed)} are needed for ${path}` : `no room is left for ${path}`
-  return `the disk is full: ${need}${free === undefined ? '' : `, ${size(free)} are free`}; free some space and run the same command again`
+  const goesOn = kept === undefined ? '' : `, which goes on from ${kept}`
+  return `the disk is full (${code}): ${need}${free === undefined ? '' : `, ${size(free)} are free`}; free some space and run the same command again${goesOn}`
 }
 
 /** What a user may still write to the disk of a folder. */

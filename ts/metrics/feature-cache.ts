@@ -3,12 +3,13 @@
  * once. A file is named by what its rows were computed from.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
+import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { anyOf, crc32c, DataError, ofFirst, type Processes } from '../native/index.ts'
 import { acquireLock, type Lock, type LockRequest } from '../files/lock.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { diskError, writeAtomic } from '../files/write-atomic.ts'
 import { checkVersion } from '../files/version.ts'
 
@@ -157,7 +158,7 @@ export class FeatureCache {
   /** Makes the folder with its version, or checks the version of what is there. */
   async #open(): Promise<void> {
     if (!this.#isFirst) return
-    await mkdir(this.dir, { recursive: true })
+    await makeFolders(this.dir)
     const path = join(this.dir, 'version.json')
     const text = await readFile(path, 'utf8').catch(() => undefined)
     if (text === undefined) return writeAtomic(path, JSON.stringify({ version: formatVersion }) + '\n')

@@ -1,4 +1,5 @@
 /** Fréchet inception distance (Heusel et al. 2017; official frechet_inception_distance.py). */
+import { plural } from '../files/units.ts'
 import { frechetDistance } from '../native/index.ts'
 import { momentsOf, noReals, pool3, type Extractor } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
@@ -46,9 +47,11 @@ function warnOfFew({ name, warn }: Measurement, { count, name: images }: Moments
   if (count === undefined) return
   if (count < dimensions) {
     warn(
-      `${name}: ${count} images of ${images} are fewer than the ${dimensions} dimensions of the features: the covariance is singular and the distance far too large`,
+      `${name}: ${count} ${plural(count, 'image')} of ${images} ${plural(count, 'is', 'are')} fewer than the ${dimensions} dimensions of the features: the covariance is singular and the distance far too large`,
     )
   } else if (wanted !== undefined && count < wanted) {
-    warn(`${name}: ${images} has ${count} images, ${wanted} are expected: fewer make the distance larger`)
+    warn(
+      `${name}: ${images} has ${count} ${plural(count, 'image')}, ${wanted} are expected: fewer make the distance larger`,
+    )
   }
 }

@@ -1,4 +1,5 @@
 /** Inception score (Salimans et al. 2016), with logits without bias, as its published code computes them. */
+import { plural } from '../files/units.ts'
 import { scope } from '../native/index.ts'
 import { get } from '../networks/params.ts'
 import { featureRows, imagesOfSide, pool3, type Extractor } from './features.ts'
@@ -21,7 +22,8 @@ export async function inceptionScore(
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: num, mirror: false })
   const count = Math.min(num, fakes.count)
   if (count < splits) throw new RangeError(`${name}: at least ${splits} images are expected, got ${count}`)
-  if (count < num) warn(`${name}: ${count} images are scored, ${num} are expected: fewer score lower`)
+  if (count < num)
+    warn(`${name}: ${count} ${plural(count, 'image is', 'images are')} scored, ${num} are expected: fewer score lower`)
   const rows = await featureRows(measurement, taken, fakes, count)
   const weight = get(inception.params, 'fc/weight')
   const score = new SplitScores(count, splits)

@@ -1,7 +1,8 @@
 /** Metrics of a snapshot or of a folder of images: what `stylegan metrics` and training run. */
 import { createHash } from 'node:crypto'
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { makeFolders } from '../files/make-folders.ts'
 import { messageOf, namingOptions, optionError } from '../files/option-names.ts'
 import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { levelFile } from '../data/info.ts'
@@ -135,7 +136,7 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
   const { processes, signal } = hooks
   const cache = new FeatureCache(join(root, 'metrics'), { warn: hooks.onWarning, processes, signal })
   const outdir = options.outdir ?? (network === undefined ? '.' : dirname(network))
-  await mkdir(outdir, { recursive: true })
+  await makeFolders(outdir, 'outdir')
   const lines: MetricLine[] = []
   try {
     for (const name of metrics) {

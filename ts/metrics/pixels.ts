@@ -1,4 +1,5 @@
 /** The metrics of pixels alone, which need no weights: sliced Wasserstein distance and MS-SSIM (Karras et al. 2018, Section 5). */
+import { plural } from '../files/units.ts'
 import { imagesOfSide } from './features.ts'
 import type { ImageSource } from './images.ts'
 import type { Measured, Measurement } from './metric.ts'
@@ -16,12 +17,14 @@ export async function swdMetric(measurement: Measurement): Promise<Measured> {
   const fakes = await imagesOfSide(measurement, measurement.fakes, { count: num, mirror: false })
   checkSide(name, reals)
   if (reals.side !== fakes.side || reals.channels !== fakes.channels) {
-    const size = ({ side, channels }: ImageSource) => `${side}x${side} with ${channels} channels`
+    const size = ({ side, channels }: ImageSource) => `${side}x${side} with ${channels} ${plural(channels, 'channel')}`
     throw new RangeError(`${name}: images of one size are expected, got ${size(reals)} and ${size(fakes)}`)
   }
   const count = Math.min(num, reals.count, fakes.count)
   if (count < num) {
-    warn(`${name}: ${count} images are compared, ${num} are expected: fewer make the distance larger`)
+    warn(
+      `${name}: ${count} ${plural(count, 'image is', 'images are')} compared, ${num} are expected: fewer make the distance larger`,
+    )
   }
   const sets = { reals: new SwdDescriptors('reals', { seed }), fakes: new SwdDescriptors('fakes', { seed }) }
   for (const [set, source] of [

@@ -1,4 +1,5 @@
 /** Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020). */
+import { plural } from '../files/units.ts'
 import { neighbourhoods } from '../native/index.ts'
 import { featureRows, imagesOfSide, vggFeatures } from './features.ts'
 import type { Measured, Measurement } from './metric.ts'
@@ -26,7 +27,7 @@ async function compare(measurement: Measurement, k: number) {
   if (count <= k) throw new RangeError(`${name}: more than ${k} images are expected on both sides, got ${count}`)
   if (count < num) {
     warn(
-      `${name}: ${count} images are compared, ${num} are expected: fewer have larger neighbourhoods and score higher`,
+      `${name}: ${count} ${plural(count, 'image is', 'images are')} compared, ${num} are expected: fewer have larger neighbourhoods and score higher`,
     )
   }
   const realRows = await featureRows(measurement, extractor, reals, count)

@@ -1,6 +1,6 @@
 /** The only import of the addon, its errors, and checks of what JavaScript cannot promise. */
 import { inspect } from 'node:util'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { loadAddon } from './load.ts'
 
 export type * as Native from '#native'
@@ -57,13 +57,25 @@ export class ProcessesError extends Error {
   }
 }
 
+/** Names of the system's errors by their numbers; on Windows the addon's are others. */
+const systemCodes = new Map(
+  process.platform === 'win32' ? [] : Object.entries(constants.errno).map(([code, number]) => [number, code]),
+)
+
+/** Rust's `(os error 28)` as Node.js calls it: `(ENOSPC)`. */
+const withCodes = (message: string): string =>
+  message.replaceAll(/\(os error (\d+)\)/g, (text, number) => {
+    const code = systemCodes.get(Number(number))
+    return code === undefined ? text : `(${code})`
+  })
+
 /** An error of the addon as one of the classes above. */
 function translate(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   // Rejections carry the code in front of the message.
   const rejected = /^(ERR_\w+): (.*)$/s.exec(error.message)
   const code = rejected?.[1] ?? ('code' in error ? error.code : undefined)
-  const message = rejected?.[2] ?? error.message
+  const message = withCodes(rejected?.[2] ?? error.message)
   if (code === 'ERR_SHAPE') return new ShapeError(message)
   if (code === 'ERR_DISPOSED') return new DisposedError(message)
   if (code === 'ERR_DEVICE' || code === 'ERR_MEMORY') return new DeviceError(message, code)

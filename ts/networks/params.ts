@@ -2,7 +2,7 @@
  * Parameters: named tensors. Names, shapes and order are those of the official variables, so that a file of ours and an
  * official one are the same thing.
  */
-import { freeze, scope, type Device, type Rng, type Tensor } from '../native/index.ts'
+import { DisposedError, freeze, scope, type Device, type Rng, type Tensor } from '../native/index.ts'
 import type { ConfigurationName } from './configurations.ts'
 import type { Precision } from './precision.ts'
 import type { Semantics } from './semantics.ts'
@@ -214,9 +214,13 @@ export function tracked(
 /**
  * A variable by its name.
  *
- * @throws TypeError if there is none
+ * @throws TypeError if there is none, DisposedError if the network was disposed of
  */
 export function get(params: Params, name: string): Tensor {
+  const disposed = disposedParams.get(params)
+  if (disposed !== undefined) {
+    throw new DisposedError(`${disposed}: an open one is expected, got one that was disposed of; open it again`)
+  }
   const tensor = params.get(name)
   if (tensor === undefined) throw new TypeError(`the network has no variable '${name}'`)
   return tensor
@@ -251,8 +255,16 @@ class FrozenParams extends Map<string, Tensor> {
   }
 }
 
-/** Gives a network's memory back, with the cached weights. */
-export function disposeNetwork({ params, flat }: Network): void {
+/** What was disposed of, by its parameters. */
+const disposedParams = new WeakMap<Params, string>()
+
+/**
+ * Gives a network's memory back, with the cached weights.
+ *
+ * @param what what errors call it from now on
+ */
+export function disposeNetwork({ params, flat }: Network, what = 'network'): void {
+  disposedParams.set(params, what)
   for (const tensor of params.values()) tensor.dispose()
   flat.dispose()
   if (params instanceof FrozenParams) params.disposeCached()

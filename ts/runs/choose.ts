@@ -7,7 +7,7 @@ import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
 import { avatarCount } from '../data/prepare.ts'
 import { openSource } from '../data/sources/index.ts'
 import { isRecord, parseJson } from '../files/json.ts'
-import { formatTime } from '../files/units.ts'
+import { formatTime, plural } from '../files/units.ts'
 import { Device } from '../native/index.ts'
 import { chooseAugmentation } from '../training/ada.ts'
 import {
@@ -349,7 +349,8 @@ function describePlan(
   config: TrainConfig,
   { count, device, limit, all, isGiven }: Reasons,
 ): string[] {
-  const text = ({ resolution, fmapMax }: Size) => `${resolution}x${resolution} images with ${fmapMax} feature maps`
+  const text = ({ resolution, fmapMax }: Size) =>
+    `${resolution}x${resolution} images with ${fmapMax} ${plural(fmapMax, 'feature map')}`
   const kimg = (value: number) => value.toLocaleString('en')
   const reasonOfOne = isGiven
     ? 'the size of the given network'
@@ -360,7 +361,7 @@ function describePlan(
     ? `${text(next.size)} would come to ${kimg(next.kimg)} of the ${kimg(next.size.needsKimg)} kimg that they need`
     : all.length === 1
       ? reasonOfOne
-      : `the largest ${limit === undefined ? `for ${count} images` : `up to --resolution ${limit}`}`
+      : `the largest ${limit === undefined ? `for ${count} ${plural(count, 'image')}` : `up to --resolution ${limit}`}`
   const { lodInitialResolution: first, lodTrainingKimg, lodTransitionKimg, resolution } = config
   const grown = Math.log2(resolution / first) * (lodTrainingKimg + lodTransitionKimg)
   const growing =
@@ -370,6 +371,6 @@ function describePlan(
     `Chosen         ${text(size)}, for ${formatTime(time)}: ${why}`,
     `Length         ${kimg(config.kimg)} kimg${growing}: ${formatTime(seconds)} as measured on ${device}, the rest is for pictures and metrics`,
     `Settings       minibatch ${config.batch}, gamma ${config.gamma}, rates ${config.glr} and ${config.dlr}, mixing ${config.mixingProb}: what worked for small images, and StyleGAN2-ADA's rules for large ones`,
-    `Output         a picture every ${kimg(Number(config.tick))} kimg, a snapshot every ${config.snap === 1 ? 'picture' : `${config.snap} pictures`}; running average of ${config.emaKimg} kimg`,
+    `Output         a picture every ${kimg(Number(config.tick))} kimg, a snapshot every ${plural(config.snap, 'picture', `${config.snap} pictures`)}; running average of ${config.emaKimg} kimg`,
   ]
 }

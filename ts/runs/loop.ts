@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { describeLeftOut } from '../data/dataset.ts'
 import { optionError } from '../files/option-names.ts'
+import { plural } from '../files/units.ts'
 import { nameOfImages } from '../data/memory.ts'
 import { anyOf, crc32c, Device, type Processes } from '../native/index.ts'
 import { withLayer } from '../networks/custom-layer.ts'
@@ -175,7 +176,8 @@ async function* trainIn(
   const { processes } = hooks
   const run = await RunDir.open(given.outdir, runName(given), given, hooks.onWrite, !processes || processes.rank === 0)
   const { config, reason } = withAugmentation(given, run, dataset.info.count)
-  const { state, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
+  const { state: begun, snapshot, notices } = await resume(run, device, config, dataset.info, hooks)
+  const state = { ...begun, oneClass: reals.oneClass }
   // The first process writes only when all have read.
   if (processes) await checkSame(processes, await startOf(reals, config, state))
   await run.begin(config)
@@ -185,9 +187,10 @@ async function* trainIn(
   const leftOut = describeLeftOut(dataset)
   const lines = [
     hooks.note,
-    processes && `${processes.size} processes: ${processes.names.join(', ')}; ${processes.version}`,
+    processes &&
+      `${processes.size} ${plural(processes.size, 'process', 'processes')}: ${processes.names.join(', ')}; ${processes.version}`,
     warning,
-    `${count} images of ${source} (${transform}), ${skipped.length} left out`,
+    `${count} ${plural(count, 'image')} of ${source} (${transform}), ${skipped.length} left out`,
     leftOut,
     snapshot === undefined || nimg === 0 ? undefined : `Going on after ${nimg / 1000} kimg from ${snapshot}`,
   ]

@@ -5,6 +5,7 @@ import { checkData } from '../data/dataset.ts'
 import { namingPublisher } from '../data/published.ts'
 import type { DatasetInfo } from '../data/info.ts'
 import { SnapshotError } from '../files/safetensors.ts'
+import { plural } from '../files/units.ts'
 import type { Device } from '../native/index.ts'
 import { runName, type TrainConfig } from '../training/config.ts'
 import { createState, loadState, type Custom, type TrainingState } from '../training/state.ts'
@@ -40,13 +41,13 @@ export async function resume(
     own?.state ??
     (snapshot === undefined ? createState(device, config, custom) : await startFrom(snapshot, device, config, custom))
   const notices = [...(own?.damaged ?? [])]
-  if (images.count !== count) notices.push(`${count} images, ${images.count} when this run began`)
+  if (images.count !== count) notices.push(`${count} ${plural(count, 'image')}, ${images.count} when this run began`)
   else if (images.fingerprint !== fingerprint) {
     notices.push('the images are not those that this run began with: their names, sizes or times differ')
   }
   if (count < fewest) {
     notices.push(
-      `${count} image${count === 1 ? '' : 's'}: expect copies of ${count === 1 ? 'it' : 'them'}; a network learns what ${fewest} or more images have in common, and hundreds are better`,
+      `${count} ${plural(count, 'image')}: expect copies of ${plural(count, 'it', 'them')}; a network learns what ${fewest} or more images have in common, and hundreds are better`,
     )
   }
   const { nimg } = loaded.position

@@ -1,11 +1,12 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, existsSync, statSync } from 'node:fs'
-import { access, constants, mkdir, readdir, rm, stat, truncate } from 'node:fs/promises'
+import { access, constants, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { readWhole } from '../files/kind.ts'
+import { makeFolders } from '../files/make-folders.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep, type Place } from '../files/write-atomic.ts'
@@ -39,8 +40,8 @@ export interface Status {
  * @throws Error if it cannot be written to
  */
 export async function makeOutdir(outdir: string): Promise<void> {
+  await makeFolders(outdir, 'outdir')
   try {
-    await mkdir(outdir, { recursive: true })
     await access(outdir, constants.W_OK)
   } catch (error) {
     throw diskError(outdir, error, 'outdir')
@@ -94,9 +95,7 @@ export class RunDir {
     writes = true,
   ): Promise<RunDir> {
     const run = new RunDir(join(outdir, name), onStep, writes)
-    await mkdir(run.path, { recursive: true }).catch((error: unknown) => {
-      throw diskError(run.path, error, 'outdir')
-    })
+    await makeFolders(run.path, 'outdir')
     await run.#checkOptions(config)
     return run
   }

@@ -1,9 +1,8 @@
 /** One training at a time in a run directory. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { acquireLock, holderOf, type Held, type Lock, type LockRequest } from '../files/lock.ts'
 import { type NameOf } from '../files/option-names.ts'
-import { diskError } from '../files/write-atomic.ts'
+import { makeFolders } from '../files/make-folders.ts'
 
 /**
  * Makes the directory of a run and locks it. Whoever has the lock may write there, and remove what a killed process left.
@@ -12,9 +11,7 @@ import { diskError } from '../files/write-atomic.ts'
  * @throws LockedError if another process or thread trains there
  */
 export async function lockRun(dir: string, lock?: LockRequest['lock']): Promise<Lock> {
-  await mkdir(dir, { recursive: true }).catch((error: unknown) => {
-    throw diskError(dir, error, 'outdir')
-  })
+  await makeFolders(dir, 'outdir')
   const what = `${dir}: another training in this folder`
   const advice = (name: NameOf) => `wait for it or stop it, or give another ${name('outdir')} or ${name('desc')}`
   return acquireLock(join(dir, '.lock'), { what, advice, ...(lock && { lock }) })

@@ -1,6 +1,7 @@
 /** The controller of augmentation (Karras et al. 2020, Section 3.1): p follows how far D knows the training images by heart. */
 import { BUILTIN_AVATARS } from '../data/info.ts'
 import { isRecord } from '../files/json.ts'
+import { plural } from '../files/units.ts'
 import type { TrainConfig } from './options.ts'
 
 /** Signs of D's scores of real images in one window of steps. */
@@ -79,7 +80,7 @@ export function chooseAugmentation(
   if (images >= fewImages) return { aug: 'none', reason: `no augmentation: ${count} images are at least ${limit}` }
   return {
     aug: 'ada',
-    reason: `augmentation (ada): ${count} images are fewer than ${limit}, D would soon know them by heart; --aug none trains without`,
+    reason: `augmentation (ada): ${count} ${plural(images, 'image is', 'images are')} fewer than ${limit}, D would soon know them by heart; --aug none trains without`,
   }
 }
 

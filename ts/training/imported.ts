@@ -10,6 +10,8 @@ export interface LoadedGenerator {
   readonly Gs: Network
   readonly options: NetworkOptions
   readonly classes: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   /** Rows that pictures show. */
   readonly height: number
   readonly nimg: number
@@ -31,10 +33,11 @@ export interface Origin {
  * @throws WeightsError if it cannot be read, or holds a discriminator alone
  */
 export async function importGenerator(path: string, device: Device): Promise<LoadedGenerator> {
-  const { Gs, options, lod, classes, what, licence } = await openCheckpoint([path])
+  const { Gs, options, lod, classes, oneClass, what, licence } = await openCheckpoint([path])
   if (Gs === undefined) throw new WeightsError(`${path}: a generator is expected, it holds a discriminator alone`)
   const network = createImported(device, generatorSpecs(options), Gs, options)
   const height = options.resolution
   const origin = { what, licence }
-  return { Gs: { ...network, params: frozen(network.params) }, options, classes, lod, height, nimg: 0, origin }
+  const drawn = { ...network, params: frozen(network.params) }
+  return { Gs: drawn, options, classes, oneClass, lod, height, nimg: 0, origin }
 }

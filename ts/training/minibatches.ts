@@ -1,8 +1,8 @@
 /** The real images of each step. */
 import { join } from 'node:path'
-import { openDataset, openImages, type Dataset } from '../data/dataset.ts'
+import { checkDataset, openDataset, openImages, type Dataset } from '../data/dataset.ts'
 import { namingPublisher, publishedData } from '../data/published.ts'
-import { requireLabels, type Labels } from '../data/labels.ts'
+import { isOneHot, requireLabels, type Labels } from '../data/labels.ts'
 import type { ImageSet } from '../data/memory.ts'
 import type { PreparingOptions } from '../data/prepare.ts'
 import { Sampler } from '../data/sampler.ts'
@@ -34,6 +34,8 @@ export class Minibatches {
   readonly dataset: Dataset
   /** Names of the classes of a conditional run. */
   readonly classes: readonly string[]
+  /** Whether each image has exactly one of them; undefined without labels. */
+  readonly oneClass: boolean | undefined
   readonly #labels: Labels | undefined
   readonly #sampler: Sampler
   #table: Tensor | undefined
@@ -42,6 +44,7 @@ export class Minibatches {
     this.config = config
     this.dataset = dataset
     this.classes = labels?.names ?? []
+    this.oneClass = labels && isOneHot(labels)
     this.#labels = labels
     this.#sampler = new Sampler(config.seed, dataset.levels.count, config.mirror)
   }
@@ -53,17 +56,23 @@ export class Minibatches {
    */
   static async open(config: TrainConfig, { images, verify, ...how }: DataOptions = {}): Promise<Minibatches> {
     checkObject(config, 'config', ofResolveConfig)
-    const { resolution, numChannels: channels, skipBad, cond: labels, outdir } = config
-    const options = { ...how, cache: join(outdir, 'datasets'), resolution, channels, skipBad, labels }
+    const options = { ...how, ...preparingOf(config) }
     const dataset = images
       ? await openImages(images, options)
-      : await namingPublisher(config.preset, async () =>
-          openDataset({ ...options, ...(await publishedData(config.preset, config.data, resolution)), verify }),
-        )
+      : await ofPublisher(config, (published) => openDataset({ ...options, ...published, verify }))
     const named = images ? { ...config, data: dataset.dir } : config
-    if (!labels) return new Minibatches(named, dataset, undefined)
+    if (!config.cond) return new Minibatches(named, dataset, undefined)
     const read = await labelsFor(dataset, named)
     return new Minibatches({ ...named, labelSize: read.names.length }, dataset, read)
+  }
+
+  /**
+   * Finds what {@link open} would refuse before it prepares images, and writes nothing.
+   *
+   * @throws DataError as it
+   */
+  static async check(config: TrainConfig, how: Omit<DataOptions, 'images' | 'verify'> = {}): Promise<void> {
+    await ofPublisher(config, (published) => checkDataset({ ...how, ...preparingOf(config), ...published }))
   }
 
   /** The images of the step that comes after `nimg` images. */
@@ -86,6 +95,19 @@ export class Minibatches {
     const table = this.labelsOn(device)
     return { images, labels: table && { table, indices } }
   }
+}
+
+/** How the images of a run are prepared. */
+function preparingOf({ resolution, numChannels: channels, skipBad, cond: labels, outdir }: TrainConfig) {
+  return { cache: join(outdir, 'datasets'), resolution, channels, skipBad, labels }
+}
+
+/** What `work` makes of the data of a run, which its preset may know. */
+function ofPublisher<T>(
+  { preset, data, resolution }: TrainConfig,
+  work: (published: Awaited<ReturnType<typeof publishedData>>) => Promise<T>,
+): Promise<T> {
+  return namingPublisher(preset, async () => work(await publishedData(preset, data, resolution)))
 }
 
 /** A minibatch on a device. */

@@ -9,6 +9,7 @@ import { augpipes, type Augpipe } from './augment.ts'
 import { isCustomLoss, losses, type CustomLossName, type LossName } from './losses.ts'
 import {
   above0,
+  above0To,
   anyText,
   flag,
   from0,
@@ -170,7 +171,7 @@ export const options = {
   }),
   /** Length in hours, from which `chooseConfig` makes the other options. */
   hours: option({
-    rule: orNull(above0),
+    rule: orNull(above0To(10_000)), // more than a year
     default: null,
     absent: null,
     mayChange: true,

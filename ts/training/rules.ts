@@ -59,6 +59,8 @@ const number = (ok: (value: number) => boolean, expected: string): Rule<number> 
 })
 
 export const above0 = number((v) => v > 0, 'a number above 0')
+export const above0To = (most: number): Rule<number> =>
+  number((v) => v > 0 && v <= most, `a number above 0 and at most ${most}`)
 export const from0 = number((v) => v >= 0, 'a number of at least 0')
 export const from0To1 = number((v) => v >= 0 && v <= 1, 'a number from 0 to 1')
 export const from0Below1 = number((v) => v >= 0 && v < 1, 'a number from 0 up to, but not including, 1')

@@ -48,6 +48,8 @@ export interface SnapshotMetadata {
   readonly config: TrainConfig
   /** Names of a conditional network's classes. */
   readonly classes: readonly string[]
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   readonly position: Position
   readonly rng: RngState
   /** The images that the run began with; not in older snapshots. */
@@ -85,6 +87,7 @@ export function trainingMetadata(
     network: part('network', checkNetwork),
     config: part('config', checkConfig),
     classes: part('classes', checkClasses, '[]'),
+    oneClass: part('oneClass', checkOneClass, 'null'),
     position: part('position', checkPosition),
     rng: part('rng', checkRng),
     images: part('images', checkImages, 'null'),
@@ -170,6 +173,12 @@ function checkClasses(value: unknown): string[] {
   if (!Array.isArray(value) || !value.every((name) => typeof name === 'string')) {
     throw new RangeError('a list of names is expected')
   }
+  return value
+}
+
+function checkOneClass(value: unknown): boolean | undefined {
+  if (value === null) return undefined
+  if (typeof value !== 'boolean') throw new RangeError('true or false is expected')
   return value
 }
 

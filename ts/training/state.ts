@@ -53,6 +53,8 @@ export interface TrainingState {
   readonly position: Position
   /** The images that the run began with. */
   readonly images?: ImagesSeen
+  /** Whether each image of the data had exactly one class; undefined where that is not known. */
+  readonly oneClass?: boolean | undefined
   /** Of both networks: the configuration's, with what an imported network has of its own. */
   readonly options: NetworkOptions
   /** Largest side that the discriminator of a transfer was trained to, and those of its variables that do not learn. */
@@ -117,10 +119,10 @@ export function encodeState(
   config: TrainConfig,
   classes: readonly string[] = [],
 ): AsyncIterable<Piece> {
-  const { position, images, origin, frozenFrom } = state
+  const { position, images, oneClass, origin, frozenFrom } = state
   const { layer, ...plain } = state.options
   const network = layer ? { ...plain, layer: { name: layer.name } } : plain
-  const metadata = { network, config, classes, position, rng: state.rng.state, images, origin, frozenFrom }
+  const metadata = { network, config, classes, oneClass, position, rng: state.rng.state, images, origin, frozenFrom }
   const tensors = [...namedTensors(state)].map(([name, tensor]) => {
     const read = async () => {
       const values = await tensor.data()
@@ -173,9 +175,9 @@ export async function loadState(
     }
     const position = { ...saved.position, augment: augmentationOf(config, saved.position.augment) }
     const images = saved.images && { images: saved.images }
-    const { origin, frozenFrom } = saved
+    const { oneClass, origin, frozenFrom } = saved
     const frozen = frozenLayers(frozenFrom, config)
-    return { ...fresh, rng: Rng.from(saved.rng), position, origin, frozenFrom, ...frozen, ...images }
+    return { ...fresh, rng: Rng.from(saved.rng), position, oneClass, origin, frozenFrom, ...frozen, ...images }
   })
 }
 
@@ -263,7 +265,7 @@ async function startState(path: string, device: Device, config: TrainConfig, cus
 export async function readGenerator(path: string, device: Device, layer?: CustomLayer): Promise<LoadedGenerator> {
   if (await isCheckpoint(path)) return importGenerator(path, device)
   return SafetensorsFile.use(path, async (file) => {
-    const { network: saved, config, classes, position, origin } = trainingMetadata(path, file)
+    const { network: saved, config, classes, oneClass, position, origin } = trainingMetadata(path, file)
     const network = withLayer(saved, layer)
     const specs = generatorSpecs(network)
     await checkProducts(network, device)
@@ -272,7 +274,8 @@ export async function readGenerator(path: string, device: Device, layer?: Custom
     const options = device.storesHalf ? network : { ...network, precision: 'f32' as const }
     // A network that has not trained yet has no lod.
     const { nimg, lod } = position
-    return { Gs: drawn, options, classes, height: pictureHeight(config), nimg, lod: Math.max(lod, 0), origin }
+    const height = pictureHeight(config)
+    return { Gs: drawn, options, classes, oneClass, height, nimg, lod: Math.max(lod, 0), origin }
   })
 }
 

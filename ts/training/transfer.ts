@@ -4,6 +4,7 @@ import { isCheckpoint, openCheckpoint } from '../checkpoints/index.ts'
 import type { HostTensor } from '../files/safetensors.ts'
 import { readMetadata, SafetensorsFile, SnapshotError } from '../files/safetensors.ts'
 import type { Weights } from '../files/weights.ts'
+import { plural } from '../files/units.ts'
 import type { Device } from '../native/index.ts'
 import { mostFrozen } from '../networks/discriminator.ts'
 import { fillTensor } from '../networks/load.ts'
@@ -249,7 +250,7 @@ function describe(
     for (let pixels = 2 * from; pixels <= to; pixels *= 2) list.push(side(pixels))
     return list.join(', ')
   }
-  const classes = (count: number) => (count === 0 ? 'no classes' : `${count} classes`)
+  const classes = (count: number) => (count === 0 ? 'no classes' : `${count} ${plural(count, 'class', 'classes')}`)
   const reached = trainedSide({ options: found, lod }, resolution)
   const length = nimg > 0 ? ` after ${nimg / 1000} kimg` : ''
   const news = [

@@ -62,7 +62,7 @@ fn open(name: &str, limit: Option<usize>) -> Result<Device> {
             let options = Options { memory_limit: limit_or(usize::MAX), ..Options::default() };
             stylegan_wgpu::open(name, &options).map(Device::new).map_err(native)
         }
-        _ => Err(invalid(format!("device: cpu, wgpu, wgpu:N or reference is expected, got '{name}'"))),
+        _ => Err(invalid(format!("device: auto, cpu, wgpu, wgpu:N or reference is expected, got '{name}'"))),
     }
 }
 

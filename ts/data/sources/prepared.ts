@@ -1,4 +1,5 @@
 /** A prepared data set of ours as a source: its images at their full resolution. */
+import { plural } from '../../files/units.ts'
 import { createHash } from 'node:crypto'
 import { columnClasses } from '../classes.ts'
 import { readLabels } from '../labels.ts'
@@ -11,7 +12,9 @@ export function openPreparedSource(dir: string, info: DatasetInfo): Source {
   const levels = Levels.open(dir)
   const { count, resolution: side, channels } = levels
   if (count !== info.count) {
-    throw new DataError(`${dir}: ${info.count} images are expected, got ${count}; prepare its images again`)
+    throw new DataError(
+      `${dir}: ${info.count} ${plural(info.count, 'image is', 'images are')} expected, got ${count}; prepare its images again`,
+    )
   }
   const size = { width: side, height: side, channels }
   return {
@@ -23,7 +26,7 @@ export function openPreparedSource(dir: string, info: DatasetInfo): Source {
     hash: () => createHash('sha256').update(JSON.stringify([info.fingerprint, info.crc32c, side, channels])),
     labels: async () => {
       const labels = await readLabels({ dir, info })
-      if (labels === undefined) return { noLabels: info.noLabels ?? `${dir}: it has no labels`, isBroken: false }
+      if (labels === undefined) return { noLabels: info.noLabels ?? `${dir} has none`, isBroken: false }
       const { names, values } = labels
       return {
         ...columnClasses(info.count, names.length, (row, column) => values[row * names.length + column]!),

@@ -1,4 +1,5 @@
 /** Image files in a zip archive, such as StyleGAN2-ADA and 3 train on: read in place, with `dataset.json` beside the images. */
+import { plural } from '../../files/units.ts'
 import { createHash } from 'node:crypto'
 import { labelFiles, labelsIn } from '../labels.ts'
 import { readBudget } from './file.ts'
@@ -17,7 +18,7 @@ export function openZip(zip: ZipFile): Source {
   const { images, others, leftOut } = listed(zip)
   if (images.length === 0) {
     throw new DataError(
-      `${path}: no image found: looked for PNG, JPEG, GIF, WebP, BMP and TIFF among the ${zip.count} files of the archive`,
+      `${path}: no image found: looked for PNG, JPEG, GIF, WebP, BMP and TIFF among the ${zip.count} ${plural(zip.count, 'file')} of the archive`,
     )
   }
   if (zip.entry(images[0]!).isEncrypted) {

@@ -1,6 +1,7 @@
 /** Pictures that the page projects into networks: each has a folder below `projections` in that of the runs. */
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolders } from '../../files/make-folders.ts'
 import { codeOf, diskError, writeAtomic } from '../../files/write-atomic.ts'
 import { readProjected, type Projected } from '../../figures/projected.ts'
 import { holderOfRun } from '../../runs/run-lock.ts'
@@ -65,7 +66,7 @@ export class Projections {
     const root = outdir.pathOf(FOLDER)
     const base = name.replaceAll(/[^\w-]+/g, '-').slice(0, 40) || 'picture'
     try {
-      await mkdir(root, { recursive: true })
+      await makeFolders(root, 'outdir')
       await outdir.inside(FOLDER) // not where a link leads elsewhere
       for (let number = 1; ; number++) {
         const isMade = await mkdir(join(root, `${base}-${number}`)).then(

@@ -1,7 +1,7 @@
 /** The studio's server: it knows files, pictures and trainings; the page that it hands out is made elsewhere. */
-import { mkdir } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { makeFolders } from '../../files/make-folders.ts'
 import { SnapshotError } from '../../files/safetensors.ts'
 import { WeightsError } from '../../files/weights.ts'
 import { diskError } from '../../files/write-atomic.ts'
@@ -47,6 +47,8 @@ export interface Studio {
   readonly url: string
   readonly port: number
   readonly token: string
+  /** Whether the folder of the runs was not there, and how many runs are in it. */
+  readonly found: { readonly isNew: boolean; readonly runs: number }
   close(): Promise<void>
 }
 
@@ -58,9 +60,7 @@ export interface Studio {
 export async function openStudio(options: StudioOptions): Promise<Studio> {
   const { host, device, version, cli, stopOwn } = options
   const page = await readPage(options.page)
-  await mkdir(options.outdir, { recursive: true }).catch((error: unknown) => {
-    throw diskError(options.outdir, error, 'outdir')
-  })
+  const isNew = await makeFolders(options.outdir, 'outdir')
   const outdir = await Place.open(options.outdir)
   const dataRoot = options.dataRoot === undefined ? undefined : await openDataRoot(options.dataRoot)
   const token = await tokenOf(options.outdir)
@@ -88,6 +88,7 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}/#token=${token}`,
     port,
     token,
+    found: { isNew, runs: (await runs.list()).length },
     async close() {
       for (const part of [live, drawing, videos, jobs]) part.close()
       server.close()

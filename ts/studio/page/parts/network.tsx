@@ -86,7 +86,7 @@ function Facts({ info, group = 'Files' }: { readonly info: NetworkInfo; readonly
     ...(['Files', 'Built in'].includes(group) ? [] : [group]),
     `${resolution}×${height}`,
     ...(kimg > 0 ? [`${Math.round(kimg)} kimg`] : []),
-    ...(labelSize > 0 ? [`${labelSize} classes`] : []),
+    ...(labelSize > 0 ? [labelSize === 1 ? '1 class' : `${labelSize} classes`] : []),
   ]
   return (
     <p class="facts">

@@ -1,0 +1,41 @@
+/** Making folders: the one place that does. */
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { namingOptions } from './option-names.ts'
+import { codeOf, diskError, type Place } from './write-atomic.ts'
+
+/**
+ * Makes a folder, and those above it; one that is there stays as it is. Node's own recursive mkdir never ends where a file system
+ * takes no folders, as /proc.
+ *
+ * @returns whether it was made
+ * @throws Error that says why it cannot be made, with the system's code
+ */
+export async function makeFolders(path: string, place: Place = 'path'): Promise<boolean> {
+  try {
+    return await make(resolve(path))
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw diskError(path, error, place)
+    throw namingOptions(
+      (message) => Object.assign(new Error(message, { cause: error }), { code: 'ENOENT' }),
+      (name) =>
+        `${path}: no folder can be made there (ENOENT); choose another ${place === 'path' ? place : name(place)}`,
+    )
+  }
+}
+
+async function make(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder)
+    return true
+  } catch (error) {
+    const isMissing = codeOf(error) === 'ENOENT'
+    if (!isMissing && (await isFolder(folder))) return false
+    if (!isMissing || (await isFolder(dirname(folder)))) throw error
+    await make(dirname(folder))
+    return make(folder)
+  }
+}
+
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false
