@@ -314,9 +314,9 @@ impl<const W: usize> Activation<W> {
 
     #[inline(always)]
     fn of<const NOISY: bool>(&self, mut x: [f32; W], noise: f32) -> [f32; W] {
-        for k in 0..W {
-            let noisy = if NOISY { x[k] + noise * self.strength[k] } else { x[k] };
-            x[k] = leaky_relu(noisy + self.b[k], self.alpha);
+        for (k, x) in x.iter_mut().enumerate() {
+            let noisy = if NOISY { *x + noise * self.strength[k] } else { *x };
+            *x = leaky_relu(noisy + self.b[k], self.alpha);
         }
         x
     }

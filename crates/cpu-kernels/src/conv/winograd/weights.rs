@@ -108,15 +108,14 @@ impl Transform for Flipped<'_> {
                     }
                 }
             }
-            for row in 0..height {
+            for row in first..first + height {
                 for lane in (0..width).step_by(S::F32_LANES) {
                     let count = S::F32_LANES.min(width - lane);
                     both_axes!(
                         F::weights::<S>, R, P, zero,
-                        load(u, v) Lanes::load(simd, &panel[u * R + v][row][lane..][..count]),
+                        load(u, v) Lanes::load(simd, &panel[u * R + v][row - first][lane..][..count]),
                         store(p, q, value) {
-                            let at = first + row;
-                            let (line, odd) = if K::PAIRED { (at / 2, at % 2 == 1) } else { (at, false) };
+                            let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
                             let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
                             // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
                             unsafe { K::across(value, count, out.0.add(place), odd) };
