@@ -260,3 +260,29 @@ test('images with large maps are drawn one at a time, and are the same', async (
     t.true(peaks.pop()! < 0.8 * peaks.pop()!)
   }
 })
+
+test('where nothing is recorded, layers as one op draw the images of separate ops', async (t) => {
+  const own = Device.open('cpu')
+  const plain: NetworkOptions = { ...tinyNetwork, resolution: 64, fmapBase: 1024, fmapMax: 32 }
+  const cases: readonly [of: NetworkOptions, lods: readonly number[], noise?: 'none'][] = [
+    [plain, [0, 0.3, 1, 2.5, 4]],
+    [{ ...plain, fusedScale: true }, [0]],
+    [{ ...plain, semantics: { sharpG: true } }, [0]],
+    [plain, [0], 'none'],
+    [{ ...plain, config: 'D' }, [0, 0.5]],
+  ]
+  for (const [of, lods, silent] of cases) {
+    const { params } = createNetwork(own, generatorSpecs(of), new Rng(1))
+    for (const [name, tensor] of params) if (name.endsWith('Noise/weight')) tensor.assign(own.full(tensor.shape, 0.5))
+    const w = mapping(params, new Rng(3).normal(own, [2, 8]), undefined, of)
+    const styles = (w: Tensor) => Array.from({ length: numLayers(64) }, () => w)
+    for (const lod of lods) {
+      const noise = () => silent ?? new Rng(4)
+      const [one, several] = [w, w.tracked()].map((w) => synthesis(params, styles(w), noise(), lod, of))
+      const largest = Math.max(...(await several!.data()).map(Math.abs))
+      // Normalised maps are scaled in place of weights, and sums of the layer to RGB have another order.
+      const worst = await difference(one!, several!)
+      t.true(worst < 4e-6 * largest, `lod ${lod}: ${worst} of ${largest}`)
+    }
+  }
+})

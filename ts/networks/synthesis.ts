@@ -136,10 +136,11 @@ export function synthesis(
     }
     return scope(() => {
       const given = (index: number) => ({ w: of.dlatents[index]!, noise: noiseOf(index, of, maps.x) })
-      const wide = drawUp(params, [up, conv], maps, given(first), options, isFused(r))
+      const [one, other] = [given(first), given(first + 1)]
+      const wide = drawUp(params, [up, conv], maps, one, options, isFused(r))
       // Memory of large maps goes to those that follow.
       if (maps !== before) maps.x.dispose()
-      return drawConv(params, conv, wide, given(first + 1), options)
+      return drawConv(params, conv, wide, other, options)
     })
   }
 

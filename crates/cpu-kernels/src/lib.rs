@@ -9,6 +9,7 @@ pub mod bf16;
 pub mod cache_line;
 pub mod conv;
 pub mod elementwise;
+mod epilogue;
 pub mod isa;
 pub mod layer;
 pub mod matmul;
