@@ -32,6 +32,7 @@ impl Winograd {
     /// taps of this pass's kernel among them.
     pub fn transform_flipped(&self, weights: &[f32], places: &[usize], out: &mut [f32]) {
         assert_eq!(out.len(), self.weights_len());
+        assert_eq!(places.len(), self.pass.kh * self.pass.kw);
         let out = Shared(out.as_mut_ptr());
         // Blocks have both halves of a word.
         (0..self.depth().div_ceil(SIDE)).into_par_iter().for_each(|block| {
@@ -89,10 +90,10 @@ impl Transform for Flipped<'_> {
         let words = winograd.words(depth);
         let height = SIDE.min(depth - first);
         let zero = Lanes::zero(simd);
-        let mut panel = [[[0.0; PANEL]; SIDE]; TAPS];
+        let mut panel = [[[0.0; PANEL]; TAPS]; SIDE];
         for j in (0..o).step_by(PANEL) {
             let (start, width) = winograd.panel(j);
-            for (tap, panel) in places.iter().zip(&mut panel) {
+            for (index, tap) in places.iter().enumerate() {
                 for column in (0..width).step_by(SIDE) {
                     let mut lines = [[0.0; SIDE]; SIDE];
                     for (y, line) in lines.iter_mut().take(width - column).enumerate() {
@@ -102,25 +103,61 @@ impl Transform for Flipped<'_> {
                             None => line[..height].copy_from_slice(from),
                         }
                     }
-                    for (x, to) in panel.iter_mut().enumerate() {
+                    for (x, taps) in panel.iter_mut().enumerate() {
                         let line: [f32; SIDE] = from_fn(|y| lines[y][x]);
-                        to[column..column + SIDE].copy_from_slice(&line);
+                        taps[index][column..column + SIDE].copy_from_slice(&line);
                     }
                 }
             }
-            for row in first..first + height {
+            for (row, taps) in panel.iter().enumerate().take(height) {
                 for lane in (0..width).step_by(S::F32_LANES) {
                     let count = S::F32_LANES.min(width - lane);
                     both_axes!(
                         F::weights::<S>, R, P, zero,
-                        load(u, v) Lanes::load(simd, &panel[u * R + v][row - first][lane..][..count]),
+                        load(u, v) Lanes::load(simd, &taps[u * R + v][lane..][..count]),
                         store(p, q, value) {
-                            let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
+                            let at = first + row;
+                            let (line, odd) = if K::PAIRED { (at / 2, at % 2 == 1) } else { (at, false) };
                             let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
                             // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
                             unsafe { K::across(value, count, out.0.add(place), odd) };
                         }
                     );
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bf16::is_supported;
+    use crate::conv::geometry::Conv;
+    use stylegan_tensor::Algorithm;
+
+    #[test]
+    fn weights_of_the_adjoint_have_the_bits_of_flipped_ones_in_this_form() {
+        for (k, stride, c, o) in [(3, 1, 16, 64), (3, 1, 70, 37), (4, 2, 5, 20), (4, 2, 130, 18)] {
+            let (h, oh) = (16, 16 / stride);
+            let g = Conv { n: 1, h, w: h, c, kh: k, kw: k, o, oh, ow: oh, stride, padding: [1; 4] };
+            let w: Vec<f32> = (0..k * k * c * o).map(|at| (at * 7919 % 1999) as f32 / 1000.0 - 1.0).collect();
+            let (passes, places) = g.phases();
+            let mut flipped = vec![0.0; w.len()];
+            g.flip(&w, &places, &mut flipped);
+            let taps = places.len() / passes.len();
+            let parts = flipped.chunks_exact(taps * c * o).zip(places.chunks_exact(taps));
+            for ((flipped, places), pass) in parts.zip(&passes) {
+                for algorithm in [Algorithm::Winograd, Algorithm::Bf16] {
+                    if algorithm == Algorithm::Bf16 && !is_supported() {
+                        continue;
+                    }
+                    let winograd = Winograd::new(pass, algorithm).expect("it has this form");
+                    let [mut expected, mut found] = [(); 2].map(|()| vec![0.0; winograd.weights_len()]);
+                    winograd.transform_weights(flipped, &mut expected);
+                    winograd.transform_flipped(&w, places, &mut found);
+                    let is_same = found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
+                    assert!(is_same, "{algorithm:?} {pass:?}");
                 }
             }
         }
