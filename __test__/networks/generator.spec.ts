@@ -277,12 +277,18 @@ test('where nothing is recorded, layers as one op draw the images of separate op
     const w = mapping(params, new Rng(3).normal(own, [2, 8]), undefined, of)
     const styles = (w: Tensor) => Array.from({ length: numLayers(64) }, () => w)
     for (const lod of lods) {
-      const noise = () => silent ?? new Rng(4)
-      const [one, several] = [w, w.tracked()].map((w) => synthesis(params, styles(w), noise(), lod, of))
-      const largest = Math.max(...(await several!.data()).map(Math.abs))
-      // Normalised maps are scaled in place of weights, and sums of the layer to RGB have another order.
-      const worst = await difference(one!, several!)
-      t.true(worst < 4e-6 * largest, `lod ${lod}: ${worst} of ${largest}`)
+      const drawn = (params: Params, w: Tensor) => synthesis(params, styles(w), silent ?? new Rng(4), lod, of)
+      const expected = drawn(params, w.tracked())
+      const largest = Math.max(...(await expected.data()).map(Math.abs))
+      // What frozen parameters keep for one kind must not serve the other one.
+      const [early, late] = [frozen(params), frozen(params)]
+      drawn(late, w.tracked())
+      const images = [drawn(params, w), drawn(early, w), drawn(early, w.tracked()), drawn(late, w)]
+      for (const [i, image] of images.entries()) {
+        // Normalised maps are scaled in place of weights, and sums of the layer to RGB have another order.
+        const worst = await difference(image, expected)
+        t.true(worst < 4e-6 * largest, `lod ${lod}, ${i}: ${worst} of ${largest}`)
+      }
     }
   }
 })

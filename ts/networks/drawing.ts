@@ -4,7 +4,7 @@
  */
 import { scope, type LayerMaps, type LayerOptions, type Tensor } from '../native/index.ts'
 import { alpha, blurTaps, heGain, same, styleOf, upKernel } from './layers.ts'
-import { effectiveWeight, equalised, gainOf, get, type Params, type SynthesisNetworkOptions } from './params.ts'
+import { equalised, gainOf, get, ownWeight, type Params, type SynthesisNetworkOptions } from './params.ts'
 import { algorithmOf } from './precision.ts'
 
 /** Whether layers are drawn so: on a processor, of networks whose layers are the official ones, without a program's own. */
@@ -54,16 +54,7 @@ export function drawConv(
   given: DrawnLayer,
   options: SynthesisNetworkOptions,
 ): LayerMaps {
-  return scope(() =>
-    draw(
-      params,
-      name,
-      maps,
-      effectiveWeight(params, name, (weight) => weight),
-      given,
-      options,
-    ),
-  )
+  return scope(() => draw(params, name, maps, ownWeight(params, name), given, options))
 }
 
 /** The layer to RGB. */

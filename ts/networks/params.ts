@@ -276,6 +276,12 @@ export function effectiveWeight(params: Params, name: string, make: (weight: Ten
   return params instanceof FrozenParams ? params.cached(name, () => make(weight)) : make(weight)
 }
 
+/** A parameter that a layer computes with as it is. {@link frozen} ones keep it beside the {@link effectiveWeight} of that layer. */
+export function ownWeight(params: Params, name: string): Tensor {
+  const weight = get(params, `${name}/weight`)
+  return params instanceof FrozenParams ? params.cached(`${name}/weight`, () => weight) : weight
+}
+
 /** A weight as it is used: times `gainOf`. */
 export function equalised(params: Params, name: string, gain: number, lrmul = 1): Tensor {
   return effectiveWeight(params, name, (weight) => weight.mul(gainOf(weight, gain, lrmul)))
@@ -294,7 +300,7 @@ export function factors(params: Params, name: string, x: Tensor, gain: number, l
   const size = isFrozen(params) ? x.size / x.shape[0]! : x.size
   const isSmall = weight.size >= largeWeight && 4 * size <= weight.size
   if (isSmall && x.device.name === 'cpu') {
-    return [x.mul(gainOf(weight, gain, lrmul)), effectiveWeight(params, name, (weight) => weight)]
+    return [x.mul(gainOf(weight, gain, lrmul)), ownWeight(params, name)]
   }
   return [x, equalised(params, name, gain, lrmul)]
 }
