@@ -163,7 +163,7 @@ const ops: Record<string, () => unknown> = {
   layer: () =>
     tensor().layer(tensor(), tensor(), {
       ...conv(),
-      ...(chance(0.3) && { size: shape(2) }),
+      ...(chance(0.3) && { upscale: flag() }),
       ...(chance(0.3) && { normal: tensor() }),
       ...(chance(0.6) && { noise: some(3, tensor) as any }),
       ...(chance(0.5) && { style: tensor() }),

@@ -216,8 +216,8 @@ export interface LayerMaps {
 }
 
 export interface LayerOptions extends ConvOptions {
-  /** Height and width of the result: then the convolution is `conv2dTranspose`. */
-  size?: readonly [number, number]
+  /** Repeats each pixel twice along both axes first; then the kernel is 3×3, stride and padding are 1. */
+  upscale?: boolean
   /** What normalises the image. */
   normal?: Tensor | undefined
   /** Noise `[N or 1, H, W, 1]` and its strength `[C]`; default none. */
@@ -228,7 +228,7 @@ export interface LayerOptions extends ConvOptions {
   blur?: readonly number[]
   /** Slope of the leaky ReLU below 0. */
   alpha: number
-  /** What the normalised result is multiplied with by whoever reads it; default 1. */
+  /** What the convolution is multiplied with; default 1. */
   gain?: number
 }
 
@@ -580,17 +580,18 @@ export class Tensor {
     return this.#with(style, native.adain)
   }
   /**
-   * A convolution with `w` and what follows it: the blur, noise, bias `b [C]`, leaky ReLU; with a style also what normalises the
+   * A convolution with `w`, of an image or of an upscaled one, and what follows it: the blur, noise, bias `b [C]`, leaky ReLU; with a style also what normalises the
    * result, which is left to the layer that reads it. One kernel on a CPU where nothing is recorded.
    */
   layer(
     w: Tensor,
     b: Tensor,
-    { size, normal, noise, style, blur = [], alpha, gain = 1, ...conv }: LayerOptions,
+    { upscale = false, normal, noise, style, blur = [], alpha, gain = 1, ...conv }: LayerOptions,
   ): LayerMaps {
     const slope = number('layer', alpha)
     const of = {
       b: Tensor.handle(b),
+      upscale,
       ...(normal && { normal: Tensor.handle(normal) }),
       noise: (noise ?? []).map(Tensor.handle),
       ...(style && { style: Tensor.handle(style) }),
@@ -598,8 +599,7 @@ export class Tensor {
       alpha: slope,
       gain: number('layer', gain),
     }
-    const to = size && sizes('layer', [...size])
-    const handles = call(() => native.layer(this.#handle, Tensor.handle(w), of, to, ...this.#conv(conv)))
+    const handles = call(() => native.layer(this.#handle, Tensor.handle(w), of, ...this.#conv(conv)))
     const [x, found] = handles.map((handle) => wrap(this.device, handle))
     return { x: x!, ...(found && { normal: found }) }
   }

@@ -1,10 +1,10 @@
 /**
- * Layers of the synthesis network where nothing is recorded: each is one op, and leaves its normalisation to the next one, so that
- * a processor reads and writes large maps half as often.
+ * Layers of the synthesis network where nothing is recorded: each is one op with the weight as it is stored, and leaves its
+ * normalisation to the next one, so that a processor copies no weights, and reads and writes large maps half as often.
  */
 import { scope, type LayerMaps, type LayerOptions, type Tensor } from '../native/index.ts'
-import { alpha, blurTaps, heGain, same, styleOf, upKernel } from './layers.ts'
-import { equalised, gainOf, get, ownWeight, type Params, type SynthesisNetworkOptions } from './params.ts'
+import { alpha, blurTaps, heGain, same, styleOf } from './layers.ts'
+import { gainOf, get, ownWeight, type Params, type SynthesisNetworkOptions } from './params.ts'
 import { algorithmOf } from './precision.ts'
 
 /** Whether layers are drawn so: on a processor, of networks whose layers are the official ones, without a program's own. */
@@ -25,28 +25,23 @@ export interface DrawnLayer {
   readonly noise: Tensor | undefined
 }
 
-/**
- * The first layer of a resolution: upscale, convolution, blur, noise, bias and leaky ReLU. Its result is for {@link drawConv} of layer
- * `next`.
- */
+/** The first layer of a resolution: upscale, convolution, blur, noise, bias and leaky ReLU. */
 export function drawUp(
   params: Params,
-  [name, next]: readonly [name: string, next: string],
+  name: string,
   maps: LayerMaps,
   given: DrawnLayer,
   options: SynthesisNetworkOptions,
   fused: boolean,
 ): LayerMaps {
   return scope(() => {
-    const [, height, width] = maps.x.dims4()
     const blur = options.semantics?.sharpG ? [] : blurTaps
-    const gain = gainOf(get(params, `${next}/weight`), heGain)
-    const form = { size: [2 * height, 2 * width] as const, stride: 2, blur, gain }
-    return draw(params, name, maps, upKernel(params, name, fused), given, options, form)
+    // The official fused form is the kernel turned (see upConv2d).
+    return draw(params, name, maps, ownWeight(params, name, fused), given, options, { upscale: true, blur })
   })
 }
 
-/** The second layer: convolution, noise, bias and leaky ReLU. What it reads was scaled in place of its weight. */
+/** The second layer: convolution, noise, bias and leaky ReLU. */
 export function drawConv(
   params: Params,
   name: string,
@@ -59,7 +54,10 @@ export function drawConv(
 
 /** The layer to RGB. */
 export function drawRgb(params: Params, name: string, { x, normal }: LayerMaps): Tensor {
-  return scope(() => x.layer(equalised(params, name, 1), get(params, `${name}/bias`), { normal, alpha: 1 }).x)
+  return scope(() => {
+    const weight = ownWeight(params, name)
+    return x.layer(weight, get(params, `${name}/bias`), { gain: gainOf(weight, 1), normal, alpha: 1 }).x
+  })
 }
 
 function draw(
@@ -73,6 +71,7 @@ function draw(
 ): LayerMaps {
   return x.layer(weight, get(params, `${name}/bias`), {
     padding: same,
+    gain: gainOf(weight, heGain),
     algorithm: algorithmOf(options, x.device),
     normal,
     noise: noise && [noise, get(params, `${name}/Noise/weight`)],

@@ -61,16 +61,11 @@ export function upConv2d(
 ): Tensor {
   return scope(() => {
     const [, height, width] = x.dims4()
-    const kernel = upKernel(params, name, fused)
+    const kernel = effectiveWeight(params, name, (weight) => {
+      const w = weight.permute([0, 1, 3, 2])
+      return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
+    })
     return x.conv2dTranspose(kernel, [2 * height, 2 * width], { stride: 2, padding: same, algorithm })
-  })
-}
-
-/** The kernel of {@link upConv2d}. */
-export function upKernel(params: Params, name: string, fused: boolean): Tensor {
-  return effectiveWeight(params, name, (weight) => {
-    const w = weight.permute([0, 1, 3, 2])
-    return spread(fused ? w : w.flip([0, 1]), gainOf(weight, heGain))
   })
 }
 

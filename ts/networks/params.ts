@@ -276,10 +276,14 @@ export function effectiveWeight(params: Params, name: string, make: (weight: Ten
   return params instanceof FrozenParams ? params.cached(name, () => make(weight)) : make(weight)
 }
 
-/** A parameter that a layer computes with as it is. {@link frozen} ones keep it beside the {@link effectiveWeight} of that layer. */
-export function ownWeight(params: Params, name: string): Tensor {
+/**
+ * A weight that a layer computes with as it is, or turned by half a circle. {@link frozen} parameters keep it beside the
+ * {@link effectiveWeight} of that layer.
+ */
+export function ownWeight(params: Params, name: string, turned = false): Tensor {
   const weight = get(params, `${name}/weight`)
-  return params instanceof FrozenParams ? params.cached(`${name}/weight`, () => weight) : weight
+  const make = () => (turned ? weight.flip([0, 1]) : weight)
+  return params instanceof FrozenParams ? params.cached(`${name}/weight${turned ? ' turned' : ''}`, make) : make()
 }
 
 /** A weight as it is used: times `gainOf`. */

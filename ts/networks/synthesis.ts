@@ -137,7 +137,7 @@ export function synthesis(
     return scope(() => {
       const given = (index: number) => ({ w: of.dlatents[index]!, noise: noiseOf(index, of, maps.x) })
       const [one, other] = [given(first), given(first + 1)]
-      const wide = drawUp(params, [up, conv], maps, one, options, isFused(r))
+      const wide = drawUp(params, up, maps, one, options, isFused(r))
       // Memory of large maps goes to those that follow.
       if (maps !== before) maps.x.dispose()
       return drawConv(params, conv, wide, other, options)

@@ -104,7 +104,7 @@ fn a_layer_equals_its_composition() {
         ramp(&device, &[2, 8], 0.1),
     ];
     let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
-    let form = LayerForm { conv, size: None, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2, gain: 1.5 };
+    let form = LayerForm { conv, is_upscaled: false, gain: 1.5, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
     let op = |x: &[Tensor]| {
         let of = LayerOperands { normal: Some(&x[3]), noise: Some([&x[4], &x[5]]), style: Some(&x[6]) };
         let (y, normal) = ops::layer(&x[0], &x[1], &x[2], of, form)?;
@@ -112,8 +112,9 @@ fn a_layer_equals_its_composition() {
     };
     same(&inputs, op, |x| {
         let p = Upfirdn2d { up: 1, down: 1, taps: vec![0.25, 0.5, 0.25], padding: [1; 4] };
-        let blurred = ops::upfirdn2d(&ops::conv2d(&apply(&x[0], &x[3])?, &x[1], conv)?, &p)?;
-        ops::affine(&ops::adain(&ops::noise_bias_act(&blurred, &x[4], &x[5], &x[2], 0.2)?, &x[6])?, 1.5, 0.0)
+        let scaled = ops::affine(&ops::conv2d(&apply(&x[0], &x[3])?, &x[1], conv)?, 1.5, 0.0)?;
+        let blurred = ops::upfirdn2d(&scaled, &p)?;
+        ops::adain(&ops::noise_bias_act(&blurred, &x[4], &x[5], &x[2], 0.2)?, &x[6])
     });
     // Recorded or not, the same values.
     let plain: Vec<Tensor> = inputs.iter().map(Tensor::detach).collect();
@@ -134,10 +135,10 @@ fn a_layer_names_the_operand_that_does_not_fit() {
     let [x, w, b] = [zeros(&[2, 3, 3, 2]), zeros(&[3, 3, 2, 4]), zeros(&[4])];
     let form = LayerForm {
         conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None },
-        size: None,
+        is_upscaled: false,
+        gain: 1.5,
         blur: None,
         alpha: 0.2,
-        gain: 1.5,
     };
     let none = LayerOperands::default();
     let refused = |b: &Tensor, of: LayerOperands, form: LayerForm, expected: &str| {
@@ -155,7 +156,13 @@ fn a_layer_names_the_operand_that_does_not_fit() {
     refused(&b, LayerOperands { noise: Some([&zeros(&[3, 3]), &b]), ..none }, form, "noise [N or 1, H, W, 1]");
     refused(&b, LayerOperands { style: Some(&zeros(&[2, 4])), ..none }, form, "style must be [2, 8], got [2, 4]");
     refused(&b, none, LayerForm { alpha: 2.0, ..form }, "alpha must be in [0, 1], got 2");
-    refused(&b, none, LayerForm { size: Some([3, 3]), ..form }, "x must be [2, 3, 3, 4], got [2, 3, 3, 2]");
+    let strided = Conv2d { stride: 2, ..form.conv };
+    refused(
+        &b,
+        none,
+        LayerForm { is_upscaled: true, conv: strided, ..form },
+        "kernel [3, 3], stride 1 and padding 1, got [3, 3], 2",
+    );
 }
 
 #[test]

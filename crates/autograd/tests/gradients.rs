@@ -197,9 +197,9 @@ fn convolutional() -> Vec<Case> {
             ops::noise_bias_act(&x[0], &x[1], &x[2], &x[3], 1.0)
         }),
         case("adain", &[&[2, 3, 2, 2], &[2, 4]], wide, |x| ops::adain(&x[0], &x[1])),
-        case("layer", &LAYER, wide, |x| layers(x, 2, None, None)),
-        case("layer", &LAYER, wide, |x| layers(x, 1, None, Some([-0.5, 1.0, 0.25]))),
-        case("layer", &LAYER, wide, |x| layers(x, 0, Some([6, 6]), None)),
+        case("layer", &LAYER, wide, |x| layers(x, 2, false, None)),
+        case("layer", &LAYER, wide, |x| layers(x, 1, false, Some([-0.5, 1.0, 0.25]))),
+        case("layer", &LAYER[..5], wide, |x| layers(x, 0, true, None)),
         case("minibatch_stddev", &[&[4, 2, 1, 2]], wide, |x| ops::minibatch_stddev(&x[0], 2)),
     ]
 }
@@ -208,21 +208,13 @@ fn convolutional() -> Vec<Case> {
 const LAYER: [&[usize]; 6] = [&[2, 3, 3, 2], &[3, 3, 2, 2], &[2], &[2, 3, 3, 1], &[2], &[2, 4]];
 
 /// A layer, and one that reads it normalised; `noises` images have noise of their own.
-fn layers(x: &[Tensor], noises: usize, size: Option<[usize; 2]>, blur: Option<[f64; 3]>) -> Result<Tensor> {
+fn layers(x: &[Tensor], noises: usize, is_upscaled: bool, blur: Option<[f64; 3]>) -> Result<Tensor> {
     let noise = ops::slice(&x[3], &[0, 0, 0, 0], &[noises.max(1), 3, 3, 1])?;
-    let stride = if size.is_some() { 2 } else { 1 };
-    // A transposed convolution to 6×6 of a kernel of 3 has one row of zeros above.
-    let padding = if size.is_some() { [1, 0, 1, 0] } else { [1; 4] };
-    let form = LayerForm { conv: Conv2d { stride, padding, algorithm: None }, size, blur, alpha: 0.2, gain: 1.5 };
-    let of = LayerOperands { normal: None, noise: (noises > 0).then_some([&noise, &x[4]]), style: Some(&x[5]) };
+    let conv = Conv2d { stride: 1, padding: [1; 4], algorithm: None };
+    let form = LayerForm { conv, is_upscaled, gain: 0.75, blur, alpha: 0.2 };
+    let of = LayerOperands { normal: None, noise: (noises > 0).then_some([&noise, &x[4]]), style: x.get(5) };
     let (y, normal) = ops::layer(&x[0], &x[1], &x[2], of, form)?;
-    let next = LayerForm {
-        conv: Conv2d { stride: 1, padding: [1; 4], algorithm: None },
-        size: None,
-        blur: None,
-        alpha: 1.0,
-        gain: 1.5,
-    };
+    let next = LayerForm { is_upscaled: false, blur: None, alpha: 1.0, ..form };
     Ok(ops::layer(&y, &x[1], &x[2], LayerOperands { normal: normal.as_ref(), ..Default::default() }, next)?.0)
 }
 

@@ -27,7 +27,7 @@ fn blur() -> Upfirdn2d {
 }
 
 fn layer(x: &[Tensor]) -> Result<Tensor> {
-    let form = LayerForm { conv: CONV, size: None, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2, gain: 1.5 };
+    let form = LayerForm { conv: CONV, is_upscaled: false, gain: 1.5, blur: Some([0.25, 0.5, 0.25]), alpha: 0.2 };
     let of = LayerOperands { normal: None, noise: Some([&x[3], &x[4]]), style: Some(&x[5]) };
     Ok(ops::layer(&x[0], &x[1], &x[2], of, form)?.0)
 }

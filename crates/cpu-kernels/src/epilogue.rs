@@ -15,6 +15,8 @@ const BANDS: usize = 16;
 pub(crate) struct Epilogue<'a> {
     /// N, H, W, C of the convolution's result.
     pub shape: [usize; 4],
+    /// What it is multiplied with.
+    pub gain: f32,
     /// The filter of a blur, along both axes.
     pub blur: Option<[f32; 3]>,
     /// Slope of the activation below 0.
@@ -187,8 +189,9 @@ impl Epilogue<'_> {
     }
 }
 
-/// Noise, bias and activation of W channels.
+/// Gain, noise, bias and activation of W channels.
 struct Activation<const W: usize> {
+    gain: f32,
     strength: [f32; W],
     b: [f32; W],
     alpha: f32,
@@ -198,13 +201,14 @@ impl<const W: usize> Activation<W> {
     #[inline(always)]
     fn new(epilogue: &Epilogue, c: usize) -> Self {
         let strength = epilogue.noise.map_or([0.0; W], |[_, strength]| some(strength, c));
-        Self { strength, b: some(epilogue.b, c), alpha: epilogue.alpha }
+        Self { gain: epilogue.gain, strength, b: some(epilogue.b, c), alpha: epilogue.alpha }
     }
 
     #[inline(always)]
     fn of<const NOISY: bool>(&self, mut x: [f32; W], noise: f32) -> [f32; W] {
         for (k, x) in x.iter_mut().enumerate() {
-            let noisy = if NOISY { *x + noise * self.strength[k] } else { *x };
+            let scaled = *x * self.gain;
+            let noisy = if NOISY { scaled + noise * self.strength[k] } else { scaled };
             *x = leaky_relu(noisy + self.b[k], self.alpha);
         }
         x

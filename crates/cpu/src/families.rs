@@ -149,15 +149,13 @@ impl Launch<'_> {
         let normal = take(p.has_normal)?;
         let noise = take(p.has_noise)?.zip(take(p.has_noise)?).map(|(noise, strength)| [noise, strength]);
         let inputs = Inputs { x, w, b, normal, noise, style: take(p.has_style)? };
-        let (from, to) = (self.shape(0), &self.outs[0].shape);
-        let [image, result] = if p.is_transposed { [to, from] } else { [from, to] };
         let form = layer::Layer {
-            conv: self.geometry(&p.conv, image, self.shape(1), result)?,
-            is_transposed: p.is_transposed,
+            conv: self.geometry(&p.conv, self.shape(0), self.shape(1), &self.outs[0].shape)?,
+            is_upscaled: p.is_upscaled,
+            gain: p.gain as f32,
             algorithm: p.conv.algorithm,
             blur: p.blur.map(|taps| taps.map(|tap| tap as f32)),
             alpha: p.alpha as f32,
-            gain: p.gain as f32,
         };
         if p.has_style {
             let [y, normal] = self.floats_mut(y)?;

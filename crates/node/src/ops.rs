@@ -270,6 +270,7 @@ pub fn adain(x: Handle, style: Handle) -> Result<Handle> {
 #[napi(object)]
 pub struct NativeLayer {
     pub b: Handle,
+    pub upscale: bool,
     /// What normalises x.
     pub normal: Option<Handle>,
     /// Noise and its strength, or nothing.
@@ -281,13 +282,12 @@ pub struct NativeLayer {
     pub gain: f64,
 }
 
-/// `size`: of the result of a transposed convolution. Gives y and, if there is a style, what normalises it.
+/// Gives y and, if there is a style, what normalises it.
 #[napi(catch_unwind)]
 pub fn layer(
     x: Handle,
     w: Handle,
     of: NativeLayer,
-    size: Option<Vec<u32>>,
     stride: u32,
     padding: Vec<u32>,
     algorithm: String,
@@ -307,8 +307,7 @@ pub fn layer(
         _ => return Err(invalid(format!("a blur must have 3 taps, got {}", of.blur.len()))),
     };
     let conv = geometry(stride, &padding, &algorithm)?;
-    let form =
-        LayerForm { conv, size: size.map(|size| pair(&size)).transpose()?, blur, alpha: of.alpha, gain: of.gain };
+    let form = LayerForm { conv, is_upscaled: of.upscale, gain: of.gain, blur, alpha: of.alpha };
     let operands = LayerOperands { normal: normal.as_ref(), noise, style: style.as_ref() };
     let (y, normal) = ops::layer(&x, &w, &b, operands, form).map_err(native)?;
     Ok([Some(y), normal].into_iter().flatten().map(table::insert).collect())

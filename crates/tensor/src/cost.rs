@@ -85,7 +85,6 @@ fn flop(kernel: &Kernel, inputs: &[(&Shape, DType)], outs: &[(&Shape, DType)]) -
     // The image with O channels has a product with every weight at each of its pixels.
     let convolution = |y: &[usize], w: &[usize]| 2 * size(&y[..3]) * size(w);
     match kernel {
-        Kernel::Layer(p) if p.is_transposed => convolution(first.0, second.0),
         Kernel::Conv2d(_) | Kernel::Layer(_) => convolution(out.0, second.0),
         Kernel::Conv2dTranspose(_) => convolution(first.0, second.0),
         Kernel::Conv2dWeightGrad(_) => convolution(second.0, out.0),

@@ -257,14 +257,16 @@ pub struct AffineResample {
     pub reflect: bool,
 }
 
-/// The convolution of maps x, the blur, if there is one, then `NoiseBiasAct` or `BiasAct`. Of the normalisation that follows in the
+/// The convolution of maps x times a gain, the blur, if there is one, then `NoiseBiasAct` or `BiasAct`. Of the normalisation that follows in the
 /// synthesis network it computes the numbers; the next layer applies them, so that maps are not read and written for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layer {
     /// The convolution; `w` has the form that it takes.
     pub conv: Conv2d,
-    /// Whether it is `Conv2dTranspose`.
-    pub is_transposed: bool,
+    /// Whether each pixel of x is first repeated twice along both axes: then the kernel is 3×3, with a stride and a padding of 1.
+    pub is_upscaled: bool,
+    /// What the convolution is multiplied with.
+    pub gain: f64,
     /// The separable filter of the blur, with zeros around the image.
     pub blur: Option<[f64; 3]>,
     /// As in `BiasAct`.
@@ -275,8 +277,6 @@ pub struct Layer {
     pub has_noise: bool,
     /// Whether there is a style, and so a second result: what `Adain` of y does, as `normal` of the next layer.
     pub has_style: bool,
-    /// What the second result has y multiplied with, after its normalisation.
-    pub gain: f64,
 }
 
 /// One Adam step as TensorFlow 1 has it (official optimizer.py): ε in the "epsilon hat" position.

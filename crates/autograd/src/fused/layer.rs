@@ -1,11 +1,9 @@
-use stylegan_tensor::{Conv2d, Error, Kernel, Layer, Result};
+use stylegan_tensor::{Conv2d, Error, Kernel, Layer, Result, Upfirdn2d};
 
 use super::adain::{check_style, normalisation};
 use super::noise_bias_act::{check_noise, noise_bias_act};
-use crate::ops::{
-    add, affine, bias_act, check_slope, concat, conv2d, conv2d_transpose, mul, reshape, slice, sub, upfirdn2d,
-};
-use crate::ops::{conv2d_shape, conv2d_transpose_shape};
+use crate::ops::{add, affine, bias_act, check_slope, concat, conv2d, mul, reshape, slice, sub, upfirdn2d};
+use crate::ops::{is_known, output_shape};
 use crate::tensor::{Tensor, features, images, same_device};
 
 /// Constants of a [`layer`].
@@ -13,14 +11,14 @@ use crate::tensor::{Tensor, features, images, same_device};
 pub struct LayerForm {
     /// The convolution.
     pub conv: Conv2d,
-    /// Height and width of the result of `conv2d_transpose`; without them it is `conv2d`.
-    pub size: Option<[usize; 2]>,
+    /// Whether each pixel of x is first repeated twice along both axes: then the kernel is 3×3, with a stride and a padding of 1.
+    pub is_upscaled: bool,
+    /// What the convolution is multiplied with.
+    pub gain: f64,
     /// The separable filter of a blur, with zeros around the image.
     pub blur: Option<[f64; 3]>,
     /// Slope of the activation below 0.
     pub alpha: f64,
-    /// What the second result has y multiplied with, after its normalisation.
-    pub gain: f64,
 }
 
 /// What a [`layer`] may have beside x, w and b.
@@ -50,15 +48,22 @@ pub fn layer(
     form: LayerForm,
 ) -> Result<(Tensor, Option<Tensor>)> {
     let op = "layer";
-    let LayerForm { conv, size, blur, alpha, gain } = form;
+    let LayerForm { conv, is_upscaled, gain, blur, alpha } = form;
     let mut inputs = vec![x, w, b];
     inputs.extend(of.normal.into_iter().chain(of.noise.into_iter().flatten()).chain(of.style));
     features(op, &[x], &inputs[1..])?;
-    let shape = match size {
-        None => conv2d_shape(op, x, w, conv)?,
-        Some(size) => conv2d_transpose_shape(op, "x", x, w, size, conv)?,
-    };
-    let [n, _, _, c] = shape;
+    is_known(op, x, conv)?;
+    let [n, h, width, channels] = images(op, x.shape())?;
+    let from = if is_upscaled { [n, 2 * h, 2 * width, channels] } else { [n, h, width, channels] };
+    let shape = output_shape(op, &from, w.shape(), conv)?;
+    if is_upscaled && (&w.shape()[..2], conv.stride, conv.padding) != (&[3, 3], 1, [1; 4]) {
+        let (kernel, stride, padding) = (&w.shape()[..2], conv.stride, conv.padding);
+        let message = format!(
+            "an upscaled layer has a kernel [3, 3], stride 1 and padding 1, got {kernel:?}, {stride}, {padding:?}"
+        );
+        return Err(Error::shape(op, message));
+    }
+    let c = shape[3];
     if b.shape() != [c] {
         return Err(Error::shape(op, format!("b must be [{c}], got {:?}", b.shape())));
     }
@@ -74,17 +79,17 @@ pub fn layer(
     check_slope(op, alpha)?;
     let p = Layer {
         conv,
-        is_transposed: size.is_some(),
+        is_upscaled,
+        gain,
         blur,
         alpha,
         has_normal: of.normal.is_some(),
         has_noise: of.noise.is_some(),
         has_style: of.style.is_some(),
-        gain,
     };
     let device = same_device(op, &inputs)?;
     if !device.backend().has_layers() || inputs.iter().any(|input| input.is_tracked() || input.is_empty()) {
-        return composed(x, w, b, of, size, &p);
+        return composed(x, w, b, of, &p);
     }
     let y = device.empty(op, &shape, x.dtype())?;
     let normal = of.style.map(|_| device.empty(op, &[n, 3, c], x.dtype())).transpose()?;
@@ -103,20 +108,12 @@ fn check_normal(x: &Tensor, normal: &Tensor) -> Result<()> {
 }
 
 /// The definition in other ops.
-fn composed(
-    x: &Tensor,
-    w: &Tensor,
-    b: &Tensor,
-    of: LayerOperands,
-    size: Option<[usize; 2]>,
-    p: &Layer,
-) -> Result<(Tensor, Option<Tensor>)> {
+fn composed(x: &Tensor, w: &Tensor, b: &Tensor, of: LayerOperands, p: &Layer) -> Result<(Tensor, Option<Tensor>)> {
     let normalised = of.normal.map(|normal| apply(x, normal)).transpose()?;
     let x = normalised.as_ref().unwrap_or(x);
-    let mut y = match size {
-        None => conv2d(x, w, p.conv)?,
-        Some(size) => conv2d_transpose(x, w, size, p.conv)?,
-    };
+    let twice = Upfirdn2d { up: 2, down: 1, taps: vec![1.0; 2], padding: [1, 0, 1, 0] };
+    let upscaled = p.is_upscaled.then(|| upfirdn2d(x, &twice)).transpose()?;
+    let mut y = affine(&conv2d(upscaled.as_ref().unwrap_or(x), w, p.conv)?, p.gain, 0.0)?;
     // An image without pixels is smaller than the filter.
     if let Some(blur) = p.blur().filter(|_| !y.is_empty()) {
         y = upfirdn2d(&y, &blur)?;
@@ -127,8 +124,7 @@ fn composed(
     };
     let [n, c] = [y.shape()[0], y.shape()[3]];
     let Some(style) = of.style else { return Ok((y, None)) };
-    let [mean, factor, summand] = normalisation(&y, style)?;
-    let numbers = [mean, affine(&factor, p.gain, 0.0)?, affine(&summand, p.gain, 0.0)?];
+    let numbers = normalisation(&y, style)?;
     let rows: Vec<Tensor> = numbers.iter().map(|row| reshape(row, &[n, 1, c])).collect::<Result<_>>()?;
     let normal = concat(&rows.iter().collect::<Vec<_>>(), 1)?;
     Ok((y, Some(normal)))

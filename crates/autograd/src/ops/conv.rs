@@ -21,7 +21,8 @@ pub fn conv2d(x: &Tensor, w: &Tensor, p: Conv2d) -> Result<Tensor> {
 /// As [`conv2d`], and if the device does not store feature maps in `dtype`.
 pub fn conv2d_in(x: &Tensor, w: &Tensor, p: Conv2d, dtype: DType) -> Result<Tensor> {
     features("conv2d", &[x], &[w])?;
-    let shape = conv2d_shape("conv2d", x, w, p)?;
+    is_known("conv2d", x, p)?;
+    let shape = output_shape("conv2d", x.shape(), w.shape(), p)?;
     let (xs, ws) = (shape4("conv2d", x)?, shape4("conv2d", w)?);
     let from = x.dtype();
     let edges = [
@@ -42,9 +43,11 @@ pub fn conv2d_transpose(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d) -> 
 
 fn transpose_in(y: &Tensor, w: &Tensor, size: [usize; 2], p: Conv2d, dtype: DType) -> Result<Tensor> {
     features("conv2d_transpose", &[y], &[w])?;
-    let shape = conv2d_transpose_shape("conv2d_transpose", "y", y, w, size, p)?;
-    let ws = shape4("conv2d_transpose", w)?;
+    is_known("conv2d_transpose", y, p)?;
+    let (ys, ws) = (shape4("conv2d_transpose", y)?, shape4("conv2d_transpose", w)?);
+    let shape = [ys[0], size[0], size[1], ws[2]];
     let from = y.dtype();
+    expect("conv2d_transpose", "y", &output_shape("conv2d_transpose", &shape, &ws, p)?, &ys)?;
     let edges = [
         Edge::to(y).saving([w]).vjp(move |g, saved| conv2d_in(g, &saved[0], p, from)),
         Edge::to(w).saving([y]).vjp(move |g, saved| conv2d_weight_grad(g, &saved[0], [ws[0], ws[1]], p)),
@@ -71,30 +74,8 @@ pub fn conv2d_weight_grad(x: &Tensor, y: &Tensor, kernel: [usize; 2], p: Conv2d)
     Tensor::from_op("conv2d_weight_grad", Kernel::Conv2dWeightGrad(p), &[x, y], &shape, edges)
 }
 
-/// Shape of the result of [`conv2d`], if the device has the algorithm.
-pub(crate) fn conv2d_shape(op: &'static str, x: &Tensor, w: &Tensor, p: Conv2d) -> Result<[usize; 4]> {
-    is_known(op, x, p)?;
-    output_shape(op, x.shape(), w.shape(), p)
-}
-
-/// Shape of the result of [`conv2d_transpose`] of an operand with this name, if the device has the algorithm.
-pub(crate) fn conv2d_transpose_shape(
-    op: &'static str,
-    name: &str,
-    y: &Tensor,
-    w: &Tensor,
-    size: [usize; 2],
-    p: Conv2d,
-) -> Result<[usize; 4]> {
-    is_known(op, y, p)?;
-    let (ys, ws) = (shape4(op, y)?, shape4(op, w)?);
-    let shape = [ys[0], size[0], size[1], ws[2]];
-    expect(op, name, &output_shape(op, &shape, &ws, p)?, &ys)?;
-    Ok(shape)
-}
-
 /// Whether the device has the algorithm that is asked for.
-fn is_known(op: &'static str, x: &Tensor, p: Conv2d) -> Result<()> {
+pub(crate) fn is_known(op: &'static str, x: &Tensor, p: Conv2d) -> Result<()> {
     let backend = x.device().backend();
     if p.algorithm == Some(Algorithm::Bf16) && !backend.multiplies_bf16() {
         let (name, float) = (backend.name(), backend.float());
@@ -110,7 +91,7 @@ fn shape4(op: &'static str, x: &Tensor) -> Result<[usize; 4]> {
     x.shape().try_into().map_err(|_| Error::shape(op, format!("images and filters have 4 axes, got {:?}", x.shape())))
 }
 
-fn output_shape(op: &'static str, x: &[usize], w: &[usize], p: Conv2d) -> Result<[usize; 4]> {
+pub(crate) fn output_shape(op: &'static str, x: &[usize], w: &[usize], p: Conv2d) -> Result<[usize; 4]> {
     let [n, height, width, c] = images(op, x)?;
     if p.stride == 0 {
         return Err(Error::shape(op, "stride must be at least 1, got 0"));

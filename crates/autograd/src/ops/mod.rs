@@ -27,7 +27,7 @@ pub use rows::{gather_rows, scatter_rows};
 pub use upfirdn2d::upfirdn2d;
 
 pub(crate) use bias_act::{activated, check_slope};
-pub(crate) use conv::{conv2d_shape, conv2d_transpose_shape};
+pub(crate) use conv::{is_known, output_shape};
 pub(crate) use elementwise::add_into;
 pub(crate) use movement::copy_all;
 pub(crate) use reduce::sum_to;

@@ -1,5 +1,5 @@
 //! [`conv2d_transpose`](super::conv2d_transpose) with stride 2 and weights that are the sum of the four shifts of a 3×3 kernel: then it
-//! is a nearest upscale by 2 and that kernel. Along one axis `w₁ + w₃ = w₀ + w₂ = s`, and
+//! is a nearest upscale by 2 and that kernel, turned; a layer has the kernel itself. Along one axis `w₁ + w₃ = w₀ + w₂ = s`, and
 //!
 //! `x[2i] = w₁ y[i] + w₃ y[i−1] = s y[i] + w₃ (y[i−1] − y[i])`, `x[2i+1] = s y[i] + w₀ (y[i+1] − y[i])`.
 //!
@@ -25,6 +25,8 @@ const WEIGHTS: usize = 64 * 64;
 /// Tasks wanted at least.
 const TASKS: usize = 4;
 const PLANES: usize = 9;
+/// The same of a 3×3 kernel that is applied after the upscale.
+const OWN_TAPS: [&[usize]; 3] = [&[0, 1, 2], &[0], &[2]];
 /// Taps whose sum is s, and those of the differences to the pixel before and to the one behind.
 const TAPS: [&[usize]; 3] = [&[1, 3], &[3], &[0]];
 /// Side of a block of weights that is transposed at a time.
@@ -83,6 +85,33 @@ pub(super) fn prepare(g: &Conv, w: &[f32], planes: &mut [f32]) {
             // SAFETY: the block's columns belong to this task.
             simd!(|| unsafe { prepare_block(g, w, columns.clone(), rows.clone(), &to) });
         }
+    });
+}
+
+/// The weights of the nine products of an upscale and a kernel `[3, 3, O, C]`, in panels of columns.
+pub(super) fn prepare_own(g: &Conv, w: &[f32], planes: &mut [f32]) {
+    assert_eq!((planes.len(), w.len()), (weights_len(g), 9 * g.c * g.o));
+    let size = g.c * g.o;
+    let to = Shared(planes.as_mut_ptr());
+    (0..g.o).into_par_iter().with_min_len(4).for_each(|row| {
+        let to = &to;
+        simd!(|| {
+            for index in 0..PLANES {
+                for first in (0..g.c).step_by(PANEL) {
+                    let width = PANEL.min(g.c - first);
+                    let place = index * plane(g) + first * g.o + row * width;
+                    // SAFETY: the place lies inside of the planes (asserted), and the row belongs to this task.
+                    let line = unsafe { std::slice::from_raw_parts_mut(to.0.add(place), width) };
+                    line.fill(0.0);
+                    for u in OWN_TAPS[index / 3] {
+                        for v in OWN_TAPS[index % 3] {
+                            let tap = &w[(u * 3 + v) * size + row * g.c + first..][..width];
+                            line.iter_mut().zip(tap).for_each(|(sum, w)| *sum += w);
+                        }
+                    }
+                }
+            }
+        });
     });
 }
 

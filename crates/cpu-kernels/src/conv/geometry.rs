@@ -118,6 +118,25 @@ impl Conv {
     }
 }
 
+impl Conv {
+    /// The kernel `[4, 4, C, O]` of the adjoint that is a nearest upscale by 2 and then the kernel w `[3, 3, O, C]`: the sum of the four
+    /// shifts of w, turned and with its channels exchanged.
+    pub(super) fn spread(&self, w: &[f32], spread: &mut [f32]) {
+        let size = self.c * self.o;
+        spread.par_chunks_mut(size).enumerate().for_each(|(tap, to)| {
+            let mut sum = vec![0.0; size];
+            let near = |at: usize| at.saturating_sub(1)..=at.min(2);
+            for u in near(tap / 4) {
+                for v in near(tap % 4) {
+                    let w = &w[((2 - u) * 3 + 2 - v) * size..][..size];
+                    sum.iter_mut().zip(w).for_each(|(sum, w)| *sum += w);
+                }
+            }
+            transpose(&sum, self.c, to);
+        });
+    }
+}
+
 /// Rows of `columns` elements become columns. Blocks of 16 × 16 elements pass through an array, because rows whose
 /// length is a power of two would fight for the same few places in the cache.
 fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {

@@ -119,39 +119,21 @@ pub fn conv2d_transpose(
     accumulate: bool,
     scratch: &mut Scratch,
 ) {
-    transposed(g, y.into(), w, x, algorithm, accumulate, scratch, None);
-}
-
-/// [`conv2d_transpose`], as [`forward`] is [`conv2d`].
-#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
-pub(crate) fn transposed(
-    g: &Conv,
-    y: Maps,
-    w: &[f32],
-    x: &mut [f32],
-    algorithm: Option<Algorithm>,
-    accumulate: bool,
-    scratch: &mut Scratch,
-    then: Option<&Then>,
-) -> Option<Vec<Part>> {
-    g.assert_lengths("conv2d_transpose", x, y.x, w);
+    g.assert_lengths("conv2d_transpose", x, y, w);
     if w.is_empty() {
-        clear(x, accumulate);
-        return None;
+        return clear(x, accumulate);
     }
     if algorithm.is_none() && !accumulate && doubled::fits(g) {
         let Scratch { large, cache, buffers, .. } = scratch;
         let make = |planes: &mut [f32]| doubled::prepare(g, w, planes);
         let len = doubled::weights_len(g);
         if let Some(planes) = cache.get_or_if(w, Made::Doubled, g, large, len, || doubled::is_sum(g, w), make) {
-            doubled::run(g, y.x, planes, x, buffers);
-            return None;
+            return doubled::run(g, y, planes, x, buffers);
         }
     }
     let algorithm = g.algorithm(Kind::Transpose, algorithm);
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
-        matmul(1, pixels, o, k, y.x, 1, false, w, 1, true, x, accumulate);
-        return None;
+        return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
     let Scratch { weights, large, tiles, cache, buffers, .. } = scratch;
     let (passes, places) = g.phases();
@@ -162,7 +144,52 @@ pub(crate) fn transposed(
     } else {
         cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
     };
-    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers, then)
+    run(&passes, algorithm, y.into(), weights, x, g.h, accumulate, tiles, buffers, None);
+}
+
+/// Each pixel of y repeated twice along both axes, then a convolution with a kernel w `[3, 3, O, C]`, padded by 1, to x; `g` is that of
+/// [`conv2d_transpose`] with a kernel of 4×4. As [`forward`] otherwise.
+#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
+pub(crate) fn upscaled(
+    g: &Conv,
+    y: Maps,
+    w: &[f32],
+    x: &mut [f32],
+    algorithm: Option<Algorithm>,
+    scratch: &mut Scratch,
+    then: Option<&Then>,
+) -> Option<Vec<Part>> {
+    assert_eq!((w.len(), g.kh, g.kw, g.stride), (9 * g.c * g.o, 4, 4, 2), "a 3×3 kernel makes one of 4×4");
+    let Scratch { weights, large, tiles, cache, buffers, .. } = scratch;
+    if w.is_empty() {
+        clear(x, false);
+        return None;
+    }
+    if algorithm.is_none() && doubled::fits(g) {
+        let make = |planes: &mut [f32]| doubled::prepare_own(g, w, planes);
+        let planes = cache.get_or(w, Made::Doubled, g, large, doubled::weights_len(g), make);
+        doubled::run(g, y.x, planes, x, buffers);
+        return None;
+    }
+    let algorithm = g.algorithm(Kind::Transpose, algorithm);
+    let (passes, places) = g.phases();
+    let transformed_len = transformed_len(&passes, algorithm);
+    let weights = if transformed_len > 0 {
+        let make = |transformed: &mut [f32]| {
+            let spread = grow(weights, 16 * g.c * g.o);
+            g.spread(w, spread);
+            transform_flipped(&passes, algorithm, spread, &places, transformed);
+        };
+        cache.get_or(w, Made::FlippedWinograd(algorithm), g, large, transformed_len, make)
+    } else {
+        let make = |flipped: &mut [f32]| {
+            let mut spread = vec![0.0; flipped.len()];
+            g.spread(w, &mut spread);
+            g.flip(&spread, &places, flipped);
+        };
+        cache.get_or(w, Made::Flipped, g, weights, 16 * g.c * g.o, make)
+    };
+    run(&passes, algorithm, y, weights, x, g.h, false, tiles, buffers, then)
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.

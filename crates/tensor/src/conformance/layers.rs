@@ -4,7 +4,7 @@ use crate::{Algorithm, Conv2d, Kernel, Layer};
 pub(super) fn cases(data: &mut Data) -> Vec<Case> {
     let mut cases = Vec::new();
     let blur = Some([0.25, 0.5, 0.25]);
-    // Images, side, channels of x and y, side of the kernel; an upscale has a kernel of 4. Small and odd sizes, every form of a
+    // Images, side, channels of x and y, side of the kernel, or 0 for an upscale. Small and odd sizes, every form of a
     // convolution, weights that are too many for the caches, rows that are more than a task takes.
     for (n, [h, w], [c, o], k) in [
         (1, [1, 1], [1, 1], 1),
@@ -15,10 +15,10 @@ pub(super) fn cases(data: &mut Data) -> Vec<Case> {
         (1, [64, 64], [16, 16], 3),
         (1, [3, 1100], [4, 16], 1),
         (2, [33, 40], [20, 3], 1),
-        (2, [3, 4], [5, 4], 4),
-        (2, [16, 13], [20, 16], 4),
-        (1, [8, 8], [64, 64], 4),
-        (1, [32, 33], [16, 17], 4),
+        (2, [3, 4], [5, 4], 0),
+        (2, [16, 13], [20, 16], 0),
+        (1, [8, 8], [64, 64], 0),
+        (1, [32, 33], [16, 17], 0),
     ] {
         for (noises, has_style, alpha) in [(0, false, 0.0), (n, true, 0.2), (1, true, 1.0)] {
             for has_normal in [false, true] {
@@ -52,11 +52,11 @@ pub(super) fn layer(
     blur: Option<[f64; 3]>,
     alpha: f64,
 ) -> Case {
-    let is_transposed = kernel == 4;
-    let [oh, ow] = if is_transposed { [2 * h, 2 * w] } else { [h, w] };
+    let (is_upscaled, kernel) = if kernel == 0 { (true, 3) } else { (false, kernel) };
+    let [oh, ow] = if is_upscaled { [2 * h, 2 * w] } else { [h, w] };
     let (x, shape) = ([n, h, w, c], [n, oh, ow, o]);
-    let weights = if is_transposed { upscale(data, c, o) } else { data.signed(&[kernel, kernel, c, o]) };
-    let mut inputs = vec![data.signed(&x).map(|x| 3.0 * x + 0.5), weights, data.signed(&[o])];
+    let mut inputs =
+        vec![data.signed(&x).map(|x| 3.0 * x + 0.5), data.signed(&[kernel, kernel, c, o]), data.signed(&[o])];
     if has_normal {
         // Of maps of mean 0.5 and deviation √3.
         let normal = data.signed(&[n, 3, c]);
@@ -78,37 +78,14 @@ pub(super) fn layer(
     }
     // What is convolved has been rounded three times; then come the sums, the taps, the noise and the bias. Statistics are sums
     // over a map of those values.
-    let taps = if is_transposed { 4 } else { kernel * kernel };
-    let tolerance = sum_of(taps * c) + sum_of(9) + sum_of(oh * ow) + 3.0 * ELEMENTWISE;
-    let [stride, pad] = if is_transposed { [2, 1] } else { [1, kernel / 2] };
+    let tolerance = sum_of(kernel * kernel * c) + sum_of(9) + sum_of(oh * ow) + 3.0 * ELEMENTWISE;
     let of = |algorithm| {
-        let conv = Conv2d { stride, padding: [pad; 4], algorithm };
-        Kernel::Layer(Layer {
-            conv,
-            is_transposed,
-            blur,
-            alpha,
-            has_normal,
-            has_noise: noises > 0,
-            has_style,
-            gain: 0.75,
-        })
+        let conv = Conv2d { stride: 1, padding: [kernel / 2; 4], algorithm };
+        let has_noise = noises > 0;
+        Kernel::Layer(Layer { conv, is_upscaled, gain: 0.75, blur, alpha, has_normal, has_noise, has_style })
     };
     let mut case = Case::new(of(None), inputs, &outs).within(tolerance);
     let others = [Algorithm::Im2col, Algorithm::Shifted, Algorithm::Direct, Algorithm::Winograd];
     case.kernels.extend(others.map(|algorithm| of(Some(algorithm))));
     case
-}
-
-/// Weights `[4, 4, O, C]` that are the sum of the four shifts of a 3×3 kernel, as those of an upscale.
-fn upscale(data: &mut Data, c: usize, o: usize) -> Values {
-    let kernel = data.signed(&[3, 3, o, c]).values;
-    let size = o * c;
-    let value = |at: usize| {
-        let (u, v, rest) = (at / size / 4, at / size % 4, at % size);
-        let tap = |u: usize, v: usize| kernel[(u * 3 + v) * size + rest];
-        let rows = u.saturating_sub(1)..=u.min(2);
-        rows.flat_map(|i| (v.saturating_sub(1)..=v.min(2)).map(move |j| (i, j))).map(|(i, j)| tap(i, j)).sum::<f64>()
-    };
-    Values::of(&[4, 4, o, c], (0..16 * size).map(value))
 }

@@ -24,8 +24,8 @@ pub(super) fn adain(x: &Array, style: &Array) -> (Vec<f64>, Vec<f64>) {
     (y, stats)
 }
 
-/// What `adain` times `gain` does, `[N, 3, C]`: by image μ, factors and summands.
-pub(super) fn normal(x: &Array, style: &Array, gain: f64) -> Vec<f64> {
+/// What `adain` does, `[N, 3, C]`: by image μ, factors and summands.
+pub(super) fn normal(x: &Array, style: &Array) -> Vec<f64> {
     let (images, channels) = (x.shape[0], x.shape[3]);
     let (_, stats) = adain(x, style);
     let numbers = (0..images * 3 * channels).map(|i| {
@@ -33,8 +33,8 @@ pub(super) fn normal(x: &Array, style: &Array, gain: f64) -> Vec<f64> {
         let at = 2 * n * channels + c;
         match k {
             0 => stats[at],
-            1 => stats[at + channels] * (style.values[at] + 1.0) * gain,
-            _ => style.values[at + channels] * gain,
+            1 => stats[at + channels] * (style.values[at] + 1.0),
+            _ => style.values[at + channels],
         }
     });
     numbers.collect()

@@ -1,5 +1,5 @@
 use super::{Array, conv, elementwise, fused};
-use crate::Layer;
+use crate::{Layer, Upfirdn2d};
 
 /// Activated maps of `shape`, and what normalises them, if there is a style: by image μ, factors and summands.
 pub(super) fn layer(p: &Layer, inputs: &[Array], shape: &[usize]) -> (Vec<f64>, Vec<f64>) {
@@ -12,12 +12,14 @@ pub(super) fn layer(p: &Layer, inputs: &[Array], shape: &[usize]) -> (Vec<f64>, 
     };
     let (normal, noise, style) = (take(1, p.has_normal), take(2, p.has_noise), take(1, p.has_style));
     let [x, w, b] = first else { unreachable!("a layer has three operands at least") };
-    let x = Array {
-        values: normal.first().map_or_else(|| x.values.clone(), |by| normalised(x, by)),
-        shape: x.shape.clone(),
-    };
-    let convolve = if p.is_transposed { conv::conv2d_transpose } else { conv::conv2d };
-    let mut y = array(convolve(&p.conv, &x, w, shape));
+    let values = normal.first().map_or_else(|| x.values.clone(), |by| normalised(x, by));
+    let mut x = Array { values, shape: x.shape.clone() };
+    if p.is_upscaled {
+        let shape = vec![x.shape[0], 2 * x.shape[1], 2 * x.shape[2], x.shape[3]];
+        let twice = Upfirdn2d { up: 2, down: 1, taps: vec![1.0; 2], padding: [1, 0, 1, 0] };
+        x = Array { values: conv::upfirdn2d(&twice, &x, &shape), shape };
+    }
+    let mut y = array(conv::conv2d(&p.conv, &x, w, shape).into_iter().map(|y| y * p.gain).collect());
     if let Some(blur) = p.blur() {
         y = array(conv::upfirdn2d(&blur, &y, shape));
     }
@@ -25,7 +27,7 @@ pub(super) fn layer(p: &Layer, inputs: &[Array], shape: &[usize]) -> (Vec<f64>, 
         [noise, strength] => elementwise::noise_bias_act([&y, noise, strength, b], p.alpha),
         _ => elementwise::bias_act(&y, Some(b), p.alpha),
     });
-    let normal = style.first().map_or_else(Vec::new, |style| fused::normal(&y, style, p.gain));
+    let normal = style.first().map_or_else(Vec::new, |style| fused::normal(&y, style));
     (y.values, normal)
 }
 
