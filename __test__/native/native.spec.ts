@@ -235,7 +235,7 @@ test('an unknown device is refused with those that exist', (t) => {
     instanceOf: TypeError,
     message: /^device: a name .* got undefined$/,
   })
-  t.throws(() => Device.open('gpu'), { instanceOf: TypeError, message: /device: cpu, .*got 'gpu'/ })
+  t.throws(() => Device.open('gpu'), { instanceOf: TypeError, message: /device: auto, cpu, .*got 'gpu'/ })
 })
 
 test('random numbers depend on seed, stream and offset alone, on every device alike', async (t) => {
