@@ -1,5 +1,5 @@
 /** Making folders: the one place that does. */
-import { mkdir, stat } from 'node:fs/promises'
+import { access, constants, mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { namingOptions } from './option-names.ts'
 import { codeOf, diskError, type Place } from './write-atomic.ts'
@@ -39,3 +39,32 @@ async function make(folder: string): Promise<boolean> {
 
 const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+
+/**
+ * Makes the folder of all results, before anything is done that would be lost.
+ *
+ * @throws Error if it cannot be written to
+ */
+export async function makeOutdir(outdir: string): Promise<void> {
+  await makeFolders(outdir, 'outdir')
+  try {
+    await access(outdir, constants.W_OK)
+  } catch (error) {
+    throw diskError(outdir, error, 'outdir')
+  }
+}
+
+/**
+ * Finds whether {@link makeOutdir} can succeed, and makes nothing.
+ *
+ * @throws Error naming the folder that is none or cannot be written to
+ */
+export async function checkOutdir(outdir: string, place: Place = 'outdir'): Promise<void> {
+  try {
+    if (!(await stat(outdir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
+    await access(outdir, constants.W_OK)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error, place)
+    await checkOutdir(dirname(resolve(outdir)), place)
+  }
+}
