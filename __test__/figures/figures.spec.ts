@@ -120,6 +120,14 @@ test('images are made smaller as Pillow does it with LANCZOS', (t) => {
   t.deepEqual([...small.pixels], pillow)
 })
 
+test('more realisations than could end are refused', async (t) => {
+  for (const realisations of [3, 65_536, 1e9, NaN]) {
+    await t.throwsAsync(noiseDetailFigure(network, { seeds: [0], realisations }), {
+      message: `realisations: a whole number from 4 to 65535 is expected, got ${realisations}`,
+    })
+  }
+})
+
 test("half images show the left half of each, of some after they were turned, as in the paper's Fig. 5", async (t) => {
   const whole = await noiseComponentsFigure(network, { seeds: [1] })
   const halves = await noiseComponentsFigure(network, { seeds: [1], halves: true, mirrored: [1] })
