@@ -128,6 +128,49 @@ for (const [name, op, message] of wrong) {
   })
 }
 
+test('arguments of another kind are refused in a sentence that names the op and the option', (t) => {
+  const x = cpu.zeros([1, 4, 4, 2])
+  const [w, b, m] = [cpu.zeros([3, 3, 2, 2]), cpu.zeros([2]), cpu.zeros([1, 2, 3])]
+  const given = x as unknown as Record<string, (...given: unknown[]) => unknown>
+  const layer = (options: object) => given['layer']!(w, b, { alpha: 1, ...options })
+  const open = Device.open as (...given: unknown[]) => unknown
+  const cases: readonly (readonly [call: () => unknown, message: string | RegExp])[] = [
+    [() => given['layer']!(), 'a tensor is expected, got undefined'],
+    [() => given['layer']!(w), 'a tensor is expected, got undefined'],
+    [() => given['layer']!(w, b), 'layer: an object of options is expected, got undefined'],
+    [() => given['layer']!(w, b, null), 'layer: an object of options is expected, got null'],
+    [() => given['layer']!(w, b, {}), 'layer: alpha: a finite number is expected, got undefined'],
+    [() => layer({ noise: b }), /^layer: noise: a tensor and its strength are expected, got Tensor /],
+    [() => layer({ noise: [b] }), /^layer: noise: a tensor and its strength are expected, got \[/],
+    [() => layer({ noise: [b, 1] }), 'a tensor is expected, got 1'],
+    [() => layer({ size: 8 }), 'layer: size: whole numbers from 0 are expected, got 8'],
+    [() => layer({ blur: 'abc' }), "layer: blur: finite numbers are expected, got 'abc'"],
+    [() => layer({ blur: [1, NaN, 1] }), 'layer: blur: finite numbers are expected, got [ 1, NaN, 1 ]'],
+    [() => layer({ gain: NaN }), 'layer: gain: a finite number is expected, got NaN'],
+    [() => layer({ stride: 0.5 }), /^layer: stride must be a whole number from 0 to \d+, got 0\.5$/],
+    [() => layer({ padding: 1 }), 'layer: padding: whole numbers from 0 are expected, got 1'],
+    [() => given['conv2d']!(w, null), 'conv2d: an object of options is expected, got null'],
+    [() => given['conv2dTranspose']!(w, 8), 'conv2d_transpose: whole numbers from 0 are expected, got 8'],
+    [
+      () => given['conv2dWeightGrad']!(x, [3, 3], null),
+      'conv2d_weight_grad: an object of options is expected, got null',
+    ],
+    [() => given['upfirdn2d']!(), 'upfirdn2d: an object of options is expected, got undefined'],
+    [() => given['upfirdn2d']!({}), 'upfirdn2d: taps: finite numbers are expected, got undefined'],
+    [() => given['upfirdn2d']!({ taps: [1], padding: 1 }), 'upfirdn2d: padding: finite numbers are expected, got 1'],
+    [
+      () => given['affineResample']!(m, [4, 4], { taps: '1' }),
+      "affine_resample: taps: finite numbers are expected, got '1'",
+    ],
+    [() => given['affineResample']!(m, 4), 'affine_resample: whole numbers from 0 are expected, got 4'],
+    [() => given['matmul']!(w, null), 'matmul: an object of options is expected, got null'],
+    [() => open('cpu', null), 'device: an object of options is expected, got null'],
+    [() => grad(x, [x], null as never), 'grad: an object of options is expected, got null'],
+  ]
+  for (const [call, message] of cases) t.throws(call, { message }, String(message))
+  t.deepEqual(x.layer(w, b, { alpha: 1, noise: undefined, blur: [], padding: [1, 1, 1, 1] }).x.shape, x.shape)
+})
+
 test('a disposed tensor is a named error', (t) => {
   const x = cpu.zeros([2])
   x.dispose()
