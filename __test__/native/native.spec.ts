@@ -171,6 +171,21 @@ test('arguments of another kind are refused in a sentence that names the op and 
   t.deepEqual(x.layer(w, b, { alpha: 1, noise: undefined, blur: [], padding: [1, 1, 1, 1] }).x.shape, x.shape)
 })
 
+test('values that are no numbers make no tensor', (t) => {
+  const tensor = (values: unknown) => cpu.tensor(values as number[], [3])
+  const cases: [unknown, string][] = [
+    [['x', null, undefined], "'x' at 0"],
+    [[0, null, 1], 'null at 1'],
+    [[0, 1, undefined], 'undefined at 2'],
+    ['123', "'1' at 0"],
+    [{ length: 3 }, 'undefined at 0'],
+  ]
+  for (const [values, got] of cases) {
+    t.throws(() => tensor(values), { instanceOf: TypeError, message: `tensor: numbers are expected, got ${got}` })
+  }
+  t.deepEqual(tensor([NaN, Infinity, 0]).shape, [3])
+})
+
 test('a disposed tensor is a named error', (t) => {
   const x = cpu.zeros([2])
   x.dispose()

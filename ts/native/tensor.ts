@@ -122,6 +122,7 @@ export class Device {
     if (values.length !== count) {
       throw new ShapeError(`tensor: shape [${shape.join(', ')}] has ${count} elements, got ${shown(values.length)}`)
     }
+    checkNumbers(values)
     const { array, dtype } = asElements(values, this.float)
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
     return make(this, () => this.#native.tensor(bytes, sizes('tensor', shape), dtype))
@@ -182,6 +183,16 @@ export class Device {
   /** @internal */
   draw(kind: 'uniform' | 'normal', shape: Shape, at: Native.NativePosition): Tensor {
     return make(this, () => native[kind](this.#native, sizes(kind, shape), at))
+  }
+}
+
+/** What is no number would become one without a word: null 0, undefined NaN. */
+function checkNumbers(values: ArrayLike<unknown>): void {
+  if (ArrayBuffer.isView(values)) return
+  for (let i = 0; i < values.length; i++) {
+    if (typeof values[i] !== 'number') {
+      throw new TypeError(`tensor: numbers are expected, got ${shown(values[i])} at ${i}`)
+    }
   }
 }
 
