@@ -1,8 +1,7 @@
 /** Making folders: the one place that does. */
 import { access, constants, mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { namingOptions } from './option-names.ts'
-import { codeOf, diskError, type Place } from './write-atomic.ts'
+import { codeOf, diskError, refusedPlace, type Place } from './write-atomic.ts'
 
 /**
  * Makes a folder, and those above it; one that is there stays as it is. Node's own recursive mkdir never ends where a file system
@@ -16,11 +15,7 @@ export async function makeFolders(path: string, place: Place = 'path'): Promise<
     return await make(resolve(path))
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw diskError(path, error, place)
-    throw namingOptions(
-      (message) => Object.assign(new Error(message, { cause: error }), { code: 'ENOENT' }),
-      (name) =>
-        `${path}: no folder can be made there (ENOENT); choose another ${place === 'path' ? place : name(place)}`,
-    )
+    throw refusedPlace(path, 'folder', error, place)
   }
 }
 
