@@ -186,6 +186,9 @@ test('classes make another image, and a class that is missing, out of range or o
     message:
       'class: a whole number from 0 to 2 or one of "cat", "dog", "7" is expected, got "dgo"; did you mean "dog"?',
   })
+  for (const name of ['', '-1']) {
+    t.throws(() => labelOf({ ...named, classes: ['a', 'b', 'c'] }, [name]), { message: new RegExp(`got "${name}"$`) })
+  }
   t.throws(() => labelOf(named, [7]), { message: /got 7$/ }, 'a number is no name')
   t.deepEqual([...(await labelOf(named, ['7', '1'])!.data())], [0, 1, 1], 'text is a name first, then a number')
   t.throws(() => labelOf(conditional, ['cat']), { message: 'class: a whole number from 0 to 2 is expected, got "cat"' })
