@@ -68,6 +68,12 @@ test.serial('generate writes exactly what images of the library gives', async (t
   t.deepEqual(await bytes('seed0004.png'), await (await drawLook(G, look)).png(0))
 })
 
+test.serial('without seeds a command says so before it opens the network', async (t) => {
+  for (const command of ['generate', 'mix', 'truncate', 'noise']) {
+    t.regex((await draw(command)).err, /^stylegan: --(seeds|rows and --cols): seeds are expected, /)
+  }
+})
+
 const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--class', '1'], /--class: none is expected/],
   [['generate', '--seeds', '0', '--class', 'cat'], /--class: none is expected, .* got cat/],

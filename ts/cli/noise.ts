@@ -53,11 +53,12 @@ Examples:
       await checkOutput(options.output, ['.png'])
       const { seeds, realisations, part, split, halves, mirrored, paper, detail } = options
       checkFlags(options)
-      // The official figures are not truncated.
-      const { generator, sampling, expect } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
       const own = seeds && { seeds, ...(detail ? {} : { halves, mirrored }) }
       const ofPaper = detail ? noiseDetailOfPaper : noiseComponentsOfPaper
-      const figure = { ...figureOf(own, paper && ofPaper, '--seeds'), ...sampling }
+      const chosen = figureOf(own, paper && ofPaper, '--seeds')
+      // The official figures are not truncated.
+      const { generator, sampling, expect } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
+      const figure = { ...chosen, ...sampling }
       expect(figure.seeds.length * (detail ? (realisations ?? noiseDetailOfPaper.realisations) : 4))
       const how = { ...(part ? { part } : {}), ...(realisations === undefined ? {} : { realisations }) }
       const picture = detail
