@@ -95,7 +95,7 @@ test('npm start trains the demo, here for a moment', async (t) => {
   const cwd = await folder()
   const { stdout } = await run(process.execPath, [main, 'train', '--preset', 'demo', '--kimg', '0.064'], { cwd })
   t.regex(stdout, /Images +4000/)
-  t.regex(stdout, /Done: 0\.1 kimg/)
+  t.regex(stdout, /Done: 0\.064 kimg/)
 })
 
 test('the library in ten lines prints ticks and images', async (t) => {

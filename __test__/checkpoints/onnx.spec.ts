@@ -1,5 +1,9 @@
 /** Generators as ONNX: another program draws the same picture. */
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { isCheckpoint, openCheckpoint } from '../../ts/checkpoints/index.ts'
 import { onnxGenerator } from '../../ts/checkpoints/onnx.ts'
 import { toBytes } from '../../ts/data/pixels.ts'
 import { Device, Rng, scope, type Tensor } from '../../ts/native/index.ts'
@@ -164,6 +168,16 @@ test('the file says what it holds: licence, origin, options, ops, and what was c
   const text = Buffer.from(await bytesOfModel(model)).toString('latin1')
   for (const part of ['CC BY-NC 4.0', 'a network of somebody', '["cat"]', '"resolution":16'])
     t.true(text.includes(part))
+})
+
+test('an exported graph is no network to open, and is told as one', async (t) => {
+  const { Gs, options } = trained({})
+  const path = join(await mkdtemp(join(tmpdir(), 'stylegan-onnx-')), 'network.onnx')
+  await writeFile(path, await bytesOfModel(onnxGenerator(Gs.params, { what: '', licence: '', options }, plainChoices)))
+  t.true(await isCheckpoint(path))
+  await t.throwsAsync(openCheckpoint([path]), {
+    message: `${path}: it is an ONNX file, which cannot be read back: give the network that it was exported from`,
+  })
 })
 
 test('weights are made one at a time, when the file is written', async (t) => {

@@ -68,6 +68,12 @@ test.serial('generate writes exactly what images of the library gives', async (t
   t.deepEqual(await bytes('seed0004.png'), await (await drawLook(G, look)).png(0))
 })
 
+test.serial('without seeds a command says so before it opens the network', async (t) => {
+  for (const command of ['generate', 'mix', 'truncate', 'noise']) {
+    t.regex((await draw(command)).err, /^stylegan: --(seeds|rows and --cols): seeds are expected, /)
+  }
+})
+
 const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--class', '1'], /--class: none is expected/],
   [['generate', '--seeds', '0', '--class', 'cat'], /--class: none is expected, .* got cat/],
@@ -124,6 +130,14 @@ const refused: [args: string[], message: RegExp][] = [
   [['generate', '--seeds', '0', '--scale', '9999'], /picture: at most 400,000,000 pixels/],
   [['noise', '--seeds', '0', '--part', '0,0,1'], /--part: it belongs to --detail; leave it out/],
   [['noise', '--seeds', '0', '--realisations', '9'], /--realisations: it belongs to --detail/],
+  [
+    ['noise', '--seeds', '0', '--detail', '--realisations', '1e9'],
+    /--realisations: a whole number from 1 to 65535 is expected, got '1e9'/,
+  ],
+  [
+    ['noise', '--seeds', '0', '--detail', '--realisations', '3'],
+    /--realisations: a whole number from 4 to 65535 is expected, got 3/,
+  ],
   [['noise', '--seeds', '0', '--detail', '--split', '2'], /--split: --detail has noise in all layers/],
   [['noise', '--paper', '--halves'], /--halves: the figure of --paper has its own/],
   [['noise', '--seeds', '0', '--mirrored', '1'], /--mirrored: some of --seeds are expected, got 1/],

@@ -45,7 +45,7 @@ async function network(): Promise<string> {
 }
 
 if (process.platform === 'linux') {
-  test('a full disk under a metric is one sentence', async (t) => {
+  test('a full disk under a metric is one sentence, beside the number that was computed', async (t) => {
     const outdir = await mkdtemp(join(tmpdir(), 'stylegan-full-'))
     await symlink('/dev/full', join(outdir, 'metric-ms_ssim.jsonl'))
     const args = [
@@ -60,8 +60,9 @@ if (process.platform === 'linux') {
       '--cache',
       outdir,
     ]
-    const { code, err } = await stylegan(['metrics', ...args])
+    const { code, out, err } = await stylegan(['metrics', ...args])
     t.is(code, 1)
+    t.regex(out, /^ms_ssim\S* +\d\.\d{4} /m)
     t.regex(
       err,
       /^stylegan: the disk is full \(ENOSPC\): no room is left for .*metric-ms_ssim\.jsonl, .* are free; free some space/,

@@ -115,7 +115,7 @@ withMpi('SIGUSR1 saves first, and the same command goes on', async (t, starter) 
   const { out } = await run
   // MPICH's mpiexec itself ends with 0 in one of twenty such ends, also for programs without MPI.
   t.deepEqual((await readFile(codes, 'utf8')).trim().split('\n'), ['138', '138'])
-  t.regex(out, /Stopping after this step[\s\S]*Snapshot[\s\S]*Stopped after \d+\.\d kimg/)
+  t.regex(out, /Stopping after this step[\s\S]*Snapshot[\s\S]*Stopped after \d+\.\d+ kimg/)
   const further = upTo(Number(/Stopped after ([\d.]+)/.exec(out)?.[1]) + 0.4)
   const { code: end, out: words } = await training(starter, 2, await flagsIn(outdir, ...further))
   t.is(end, 0)

@@ -66,7 +66,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const { command, outdir } = await training('100')
     const { code, out, err } = await start(command, { onOutput: atFirstTick(signal) })
     t.is(code, expected, err)
-    t.regex(out, /Stopped after 0\.\d kimg; the same command goes on from here/)
+    t.regex(out, /Stopped after 0\.\d+ kimg; the same command goes on from here/)
     t.true((await filesOf(outdir)).includes('network-snapshot-000000.safetensors'))
   })
 }

@@ -120,6 +120,14 @@ test('images are made smaller as Pillow does it with LANCZOS', (t) => {
   t.deepEqual([...small.pixels], pillow)
 })
 
+test('more realisations than could end are refused', async (t) => {
+  for (const realisations of [3, 65_536, 1e9, NaN]) {
+    await t.throwsAsync(noiseDetailFigure(network, { seeds: [0], realisations }), {
+      message: `realisations: a whole number from 4 to 65535 is expected, got ${realisations}`,
+    })
+  }
+})
+
 test("half images show the left half of each, of some after they were turned, as in the paper's Fig. 5", async (t) => {
   const whole = await noiseComponentsFigure(network, { seeds: [1] })
   const halves = await noiseComponentsFigure(network, { seeds: [1], halves: true, mirrored: [1] })
@@ -178,6 +186,9 @@ test('classes make another image, and a class that is missing, out of range or o
     message:
       'class: a whole number from 0 to 2 or one of "cat", "dog", "7" is expected, got "dgo"; did you mean "dog"?',
   })
+  for (const name of ['', '-1']) {
+    t.throws(() => labelOf({ ...named, classes: ['a', 'b', 'c'] }, [name]), { message: new RegExp(`got "${name}"$`) })
+  }
   t.throws(() => labelOf(named, [7]), { message: /got 7$/ }, 'a number is no name')
   t.deepEqual([...(await labelOf(named, ['7', '1'])!.data())], [0, 1, 1], 'text is a name first, then a number')
   t.throws(() => labelOf(conditional, ['cat']), { message: 'class: a whole number from 0 to 2 is expected, got "cat"' })

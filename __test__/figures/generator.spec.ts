@@ -102,6 +102,8 @@ test('what does not fit is refused in a sentence', async (t) => {
 
 test('numbers that would draw nothing are refused', async (t) => {
   const w = await G.mapping({ seeds: 1 })
+  const maps: number[][] = Array.from({ length: 10 }, () => [])
+  for (const layer of [0, 1]) maps[layer] = Array<number>(16).fill(0)
   const calls: readonly (readonly [call: () => unknown, message: RegExp])[] = [
     [() => G.images(), /^seeds and z: one of them is expected, got none$/],
     [() => G.mapping(), /^seeds and z: /],
@@ -118,6 +120,16 @@ test('numbers that would draw nothing are refused', async (t) => {
       /^noise: one of const, random, none is expected, got "foo"$/,
     ],
     [() => G.images({ seeds: 1, noiseMode: 'none' } as object), /^unknown option "noiseMode"; did you mean noise\?$/],
+    [() => G.images({ seeds: ['1', '2'] as never }), /^seeds: whole numbers from 0 are expected, got "1"$/],
+    [
+      () => G.images({ seeds: 1, noiseSeeds: 2 }),
+      /^noiseSeeds: noise random is expected .*, got const; leave them out$/,
+    ],
+    [() => G.synthesis(w, { noise: 'none', noiseSeeds: 2 }), /^noiseSeeds: .* got none; leave them out$/],
+    [() => G.synthesis(w, { noiseMaps: [] }), /^noiseMaps: 10 maps, one a layer, are expected, got 0$/],
+    [() => G.synthesis(w, { noiseMaps: 5 as never }), /^noiseMaps: 10 maps, one a layer, are expected, got 5$/],
+    [() => G.synthesis(w, { noiseMaps: maps.with(2, [1]) }), /^noiseMaps\[2\]: \[8, 8\] is expected, got 1 numbers$/],
+    [() => G.synthesis(w, { noiseMaps: maps.with(0, null as never) }), /^noiseMaps\[0\]: \[4, 4\] is .* got null$/],
     [() => G.synthesis(null as unknown as Styles), /^w: Styles are expected, got null/],
     [() => w.lerp(w, NaN), /^t: a finite number is expected, got NaN$/],
     [() => new Styles(new Float32Array(6), [-1, -2, 3]), /^Styles: .* got \[-1, -2, 3\]$/],

@@ -26,6 +26,7 @@ test('a look of a seed alone is its image', async (t) => {
   t.deepEqual(await pixels({ seed: 3 }), (await G.images({ seeds: 3 })).pixels)
   const random = (await G.images({ seeds: 3, noise: 'random', noiseSeeds: 9 })).pixels
   t.deepEqual(await pixels({ seed: 3, noise: 'random', noiseSeed: 9 }), random)
+  t.deepEqual(await pixels({ seed: 3, noiseSeed: 9 }), await pixels({ seed: 3 }))
 })
 
 test('a look takes styles of other seeds in their layers, truncated as its own', async (t) => {

@@ -10,6 +10,12 @@ test('nearest prefers the fewest edits, counts a swap as one, and gives nothing 
   t.is(nearest('gamma', []), undefined)
 })
 
+test('a short word that shares no letter with a short name is not near it', (t) => {
+  for (const word of ['', '-', '-1', 'c', 'cd']) t.is(nearest(word, ['a', 'b', 'ab']), undefined, word)
+  t.is(nearest('ba', ['a', 'ab']), 'a')
+  t.is(nearest('ca', ['cat']), 'cat')
+})
+
 test('a name of a flag or of another function is answered with the name here', (t) => {
   const known = ['seeds', 'psi', 'cutoff', 'noise', 'noiseMaps', 'noiseSeeds', 'noiseStrength']
   const answers = {

@@ -98,6 +98,16 @@ ifUnix('what is there and is no regular file is refused and stays', async (t) =>
   t.deepEqual(readdirSync(dir), ['device', 'lost', 'pipe'])
 })
 
+const ifLinux = process.platform === 'linux' ? test : test.skip
+ifLinux('a folder that takes no files is told from one that is not there', async (t) => {
+  await t.throwsAsync(writeAtomic('/proc/a.png', 'new'), {
+    code: 'ENOENT',
+    message: '/proc/a.png: no file can be made there (ENOENT); choose another path',
+  })
+  const path = join(await folder(), 'none/a.png')
+  await t.throwsAsync(writeAtomic(path, 'new'), { message: /got nothing \(ENOENT\); check the path$/ })
+})
+
 test('an error of the disk that is told keeps its code, and is told once', (t) => {
   const told = diskError('a', Object.assign(new Error(), { code: 'ENOTDIR' })) as NodeJS.ErrnoException
   t.is(told.code, 'ENOTDIR')

@@ -279,6 +279,16 @@ test('what a metric lacks is said in one line before anything is computed', asyn
   for (const [more, message] of cases) await t.throwsAsync(measure(await options(more), { device }), { message })
 })
 
+test('results that cannot be written are told before images are prepared', async (t) => {
+  const cache = await folder()
+  const file = join(await folder(), 'file')
+  await writeFile(file, '')
+  await t.throwsAsync(measure(await options({ cache, outdir: join(file, 'results') }), { device }), {
+    message: `${join(file, 'results')}: a folder is expected, got a file (ENOTDIR); choose another outdir`,
+  })
+  t.deepEqual(await readdir(cache), [])
+})
+
 test('a weight file of another hash is refused by name', async (t) => {
   const inception = join(await folder(), 'pt_inception-2015-12-05-6726825d.pth')
   await writeFile(inception, 'something else')

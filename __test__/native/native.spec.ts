@@ -128,6 +128,64 @@ for (const [name, op, message] of wrong) {
   })
 }
 
+test('arguments of another kind are refused in a sentence that names the op and the option', (t) => {
+  const x = cpu.zeros([1, 4, 4, 2])
+  const [w, b, m] = [cpu.zeros([3, 3, 2, 2]), cpu.zeros([2]), cpu.zeros([1, 2, 3])]
+  const given = x as unknown as Record<string, (...given: unknown[]) => unknown>
+  const layer = (options: object) => given['layer']!(w, b, { alpha: 1, ...options })
+  const open = Device.open as (...given: unknown[]) => unknown
+  const cases: readonly (readonly [call: () => unknown, message: string | RegExp])[] = [
+    [() => given['layer']!(), 'a tensor is expected, got undefined'],
+    [() => given['layer']!(w), 'a tensor is expected, got undefined'],
+    [() => given['layer']!(w, b), 'layer: an object of options is expected, got undefined'],
+    [() => given['layer']!(w, b, null), 'layer: an object of options is expected, got null'],
+    [() => given['layer']!(w, b, {}), 'layer: alpha: a finite number is expected, got undefined'],
+    [() => layer({ noise: b }), /^layer: noise: a tensor and its strength are expected, got Tensor /],
+    [() => layer({ noise: [b] }), /^layer: noise: a tensor and its strength are expected, got \[/],
+    [() => layer({ noise: [b, 1] }), 'a tensor is expected, got 1'],
+    [() => layer({ upscale: 8 }), 'layer: upscale: true or false is expected, got 8'],
+    [() => layer({ blur: 'abc' }), "layer: blur: finite numbers are expected, got 'abc'"],
+    [() => layer({ blur: [1, NaN, 1] }), 'layer: blur: finite numbers are expected, got [ 1, NaN, 1 ]'],
+    [() => layer({ gain: NaN }), 'layer: gain: a finite number is expected, got NaN'],
+    [() => layer({ stride: 0.5 }), /^layer: stride must be a whole number from 0 to \d+, got 0\.5$/],
+    [() => layer({ padding: 1 }), 'layer: padding: whole numbers from 0 are expected, got 1'],
+    [() => given['conv2d']!(w, null), 'conv2d: an object of options is expected, got null'],
+    [() => given['conv2dTranspose']!(w, 8), 'conv2d_transpose: whole numbers from 0 are expected, got 8'],
+    [
+      () => given['conv2dWeightGrad']!(x, [3, 3], null),
+      'conv2d_weight_grad: an object of options is expected, got null',
+    ],
+    [() => given['upfirdn2d']!(), 'upfirdn2d: an object of options is expected, got undefined'],
+    [() => given['upfirdn2d']!({}), 'upfirdn2d: taps: finite numbers are expected, got undefined'],
+    [() => given['upfirdn2d']!({ taps: [1], padding: 1 }), 'upfirdn2d: padding: finite numbers are expected, got 1'],
+    [
+      () => given['affineResample']!(m, [4, 4], { taps: '1' }),
+      "affine_resample: taps: finite numbers are expected, got '1'",
+    ],
+    [() => given['affineResample']!(m, 4), 'affine_resample: whole numbers from 0 are expected, got 4'],
+    [() => given['matmul']!(w, null), 'matmul: an object of options is expected, got null'],
+    [() => open('cpu', null), 'device: an object of options is expected, got null'],
+    [() => grad(x, [x], null as never), 'grad: an object of options is expected, got null'],
+  ]
+  for (const [call, message] of cases) t.throws(call, { message }, String(message))
+  t.deepEqual(x.layer(w, b, { alpha: 1, noise: undefined, blur: [], padding: [1, 1, 1, 1] }).x.shape, x.shape)
+})
+
+test('values that are no numbers make no tensor', (t) => {
+  const tensor = (values: unknown) => cpu.tensor(values as number[], [3])
+  const cases: [unknown, string][] = [
+    [['x', null, undefined], "'x' at 0"],
+    [[0, null, 1], 'null at 1'],
+    [[0, 1, undefined], 'undefined at 2'],
+    ['123', "'1' at 0"],
+    [{ length: 3 }, 'undefined at 0'],
+  ]
+  for (const [values, got] of cases) {
+    t.throws(() => tensor(values), { instanceOf: TypeError, message: `tensor: numbers are expected, got ${got}` })
+  }
+  t.deepEqual(tensor([NaN, Infinity, 0]).shape, [3])
+})
+
 test('a disposed tensor is a named error', (t) => {
   const x = cpu.zeros([2])
   x.dispose()
@@ -235,7 +293,7 @@ test('an unknown device is refused with those that exist', (t) => {
     instanceOf: TypeError,
     message: /^device: a name .* got undefined$/,
   })
-  t.throws(() => Device.open('gpu'), { instanceOf: TypeError, message: /device: cpu, .*got 'gpu'/ })
+  t.throws(() => Device.open('gpu'), { instanceOf: TypeError, message: /device: auto, cpu, .*got 'gpu'/ })
 })
 
 test('random numbers depend on seed, stream and offset alone, on every device alike', async (t) => {

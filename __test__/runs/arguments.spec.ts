@@ -61,8 +61,8 @@ const refused: readonly (readonly [call: () => unknown, message: RegExp])[] = [
   [() => adam!(), /^tensors: an object is expected, got undefined$/],
   [() => grad!(), /^inputs: a list of tensors is expected, got undefined$/],
   [() => images('x'), /^options: an object of options is expected, got "x"$/],
-  [() => images({ seeds: 1, trunc: 0.1 }), /^unknown option "trunc"; known ones: seeds, z, psi, /],
-  [() => images({ seeds: 1, noiseMode: 'foo' }), /^unknown option "noiseMode"; did you mean noiseMaps\?$/],
+  [() => images({ seeds: 1, trunc: 0.1 }), /^unknown option "trunc"; did you mean psi\?$/],
+  [() => images({ seeds: 1, noiseMode: 'foo' }), /^unknown option "noiseMode"; did you mean noise\?$/],
   [() => images({ seeds: 1, mix: 'x' }), /^unknown option "mix"; /],
 ]
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { checkFile, whyNoFile } from '../files/kind.ts'
+import { isOnnx } from '../files/onnx.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { isTorchFile, readTorch, type TorchFile } from '../files/torch.ts'
 import { trainingFormat } from '../files/version.ts'
@@ -145,6 +146,9 @@ function refuseText(bytes: Uint8Array): void {
   }
   if (start.startsWith('version https://git-lfs')) {
     throw new TypeError("it is a pointer of Git LFS in the file's place: run 'git lfs pull', or get the file itself")
+  }
+  if (isOnnx(bytes)) {
+    throw new TypeError('it is an ONNX file, which cannot be read back: give the network that it was exported from')
   }
   if (isTorchFile(bytes) || bytes[0] === 0x80 || /^[(c\]}]/.test(start)) return
   throw new TypeError(`it is neither a pickle nor a file of PyTorch: ${formats} are read`)

@@ -7,7 +7,7 @@ import { isCheckpoint, openCheckpoint, type Checkpoint } from '../checkpoints/in
 import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata, type SnapshotMetadata } from '../training/snapshot-metadata.ts'
 import { shown } from '../files/shown.ts'
-import { plural } from '../files/units.ts'
+import { formatKimg, plural } from '../files/units.ts'
 import { describeSemantics } from '../networks/semantics.ts'
 import type { NetworkOptions } from '../networks/params.ts'
 import { findSnapshot } from '../runs/snapshots.ts'
@@ -78,7 +78,7 @@ function snapshotText(path: string, { network, classes, position }: SnapshotMeta
     `Snapshot       ${shown(path)}`,
     `Configuration  ${config}, ${resolution}x${resolution}x${numChannels}, ${labelSize} ${plural(labelSize, 'class', 'classes')}`,
     ...classesLine(classes),
-    `Trained        ${(nimg / 1000).toFixed(1)} kimg, ${step} ${plural(step, 'step')}, lod ${lod.toFixed(2)}`,
+    `Trained        ${formatKimg(nimg)} kimg, ${step} ${plural(step, 'step')}, lod ${lod.toFixed(2)}`,
     `\n${layerTable('G', generatorSpecs(network), network)}`,
     `\n${layerTable('D', discriminatorSpecs(network), network)}`,
   ].join('\n')

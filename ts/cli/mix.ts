@@ -49,9 +49,10 @@ Examples:
       if (!rows !== !cols) throw new RangeError('--rows and --cols: both are expected, got one')
       if (paper && styles) throw new RangeError('--styles and --paper: one of them is expected, got both')
       const own = rows && cols && { rows, cols, styles: styles ?? [[0, 1, 2, 3]] }
+      const chosen = figureOf(own, paper && mixingOfPaper, '--rows and --cols')
       const untruncated = paper && options.trunc === undefined
       const { generator, sampling, expect } = await openGenerator(untruncated ? { ...options, trunc: 1 } : options)
-      const figure = figureOf(own, paper && mixingOfPaper(numLayers(generator.options.resolution)), '--rows and --cols')
+      const figure = typeof chosen === 'function' ? chosen(numLayers(generator.options.resolution)) : chosen
       expect((figure.rows.length + 1) * (figure.cols.length + 1) - 1)
       await writePicture(options.output, await mixingFigure(generator, { ...figure, ...sampling }))
     })

@@ -6,6 +6,7 @@ import {
   drawOptions,
   figureOf,
   openGenerator,
+  parseCount,
   parseNumbers,
   parseSeeds,
   parseWhole,
@@ -35,7 +36,7 @@ export function noiseCommand(): Command {
     .option('--seeds <list>', 'seeds, a row each', parseSeeds)
     .option('--paper', "the paper's seeds, and for Fig. 5 its half images")
     .option('--detail', 'a part of each image under four realisations of noise, and the deviation over all (Fig. 4)')
-    .option('--realisations <n>', 'realisations for the deviation (default: 100)', parseWhole)
+    .option('--realisations <n>', 'realisations for the deviation (default: 100)', parseCount)
     .option('--part <x,y,side>', "the part, as shares of the side; by default the official figure's", parsePart)
     .option('--split <layer>', 'first fine layer (default: 4/9 of the layers)', parseWhole)
     .option('--halves', 'the left half of each image alone, as in Fig. 5')
@@ -52,11 +53,12 @@ Examples:
       await checkOutput(options.output, ['.png'])
       const { seeds, realisations, part, split, halves, mirrored, paper, detail } = options
       checkFlags(options)
-      // The official figures are not truncated.
-      const { generator, sampling, expect } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
       const own = seeds && { seeds, ...(detail ? {} : { halves, mirrored }) }
       const ofPaper = detail ? noiseDetailOfPaper : noiseComponentsOfPaper
-      const figure = { ...figureOf(own, paper && ofPaper, '--seeds'), ...sampling }
+      const chosen = figureOf(own, paper && ofPaper, '--seeds')
+      // The official figures are not truncated.
+      const { generator, sampling, expect } = await openGenerator({ ...options, trunc: options.trunc ?? 1 })
+      const figure = { ...chosen, ...sampling }
       expect(figure.seeds.length * (detail ? (realisations ?? noiseDetailOfPaper.realisations) : 4))
       const how = { ...(part ? { part } : {}), ...(realisations === undefined ? {} : { realisations }) }
       const picture = detail

@@ -1,7 +1,7 @@
 /** What `stylegan train` prints while it trains. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { formatTime, plural } from '../files/units.ts'
+import { formatKimg, formatTime, plural } from '../files/units.ts'
 import { discriminatorSpecs } from '../networks/discriminator.ts'
 import { generatorSpecs } from '../networks/generator.ts'
 import { countParams, type ParamSpec } from '../networks/params.ts'
@@ -63,8 +63,8 @@ export class Display {
       case 'end':
         return this.#progress.line(
           event.aborted
-            ? `Stopped after ${(event.nimg / 1000).toFixed(1)} kimg; the same command goes on from here.`
-            : `${this.#trained ? 'Done' : 'Nothing to do, --kimg is already reached'}: ${(event.nimg / 1000).toFixed(1)} kimg. A larger --kimg trains on.`,
+            ? `Stopped after ${formatKimg(event.nimg)} kimg; the same command goes on from here.`
+            : `${this.#trained ? 'Done' : 'Nothing to do, --kimg is already reached'}: ${formatKimg(event.nimg)} kimg. A larger --kimg trains on.`,
         )
     }
   }

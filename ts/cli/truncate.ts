@@ -35,12 +35,12 @@ export function truncateCommand(): Command {
       .action(async (options: Options) => {
         await checkOutput(options.output, ['.png'])
         const { seeds, paper, trunc: psis = truncationOfPaper.psis, ...given } = options
+        const figure = figureOf(seeds && { seeds }, paper && truncationOfPaper, '--seeds')
         const { generator, sampling, expect } = await openGenerator({
           ...given,
           trunc: psis.find((psi) => psi !== 1) ?? 1,
         })
         const { classes, truncationCutoff, scale } = sampling
-        const figure = figureOf(seeds && { seeds }, paper && truncationOfPaper, '--seeds')
         expect(figure.seeds.length * psis.length)
         const picture = await truncationFigure(generator, { ...figure, psis, classes, truncationCutoff, scale })
         await writePicture(options.output, picture)

@@ -1,4 +1,5 @@
 /** Seeds as people write them. */
+import { shownValue } from '../files/shown.ts'
 
 /** One seed, several, or a text such as `0,1,4-6`. */
 export type Seeds = number | string | readonly number[]
@@ -12,7 +13,7 @@ export function seedsOf(seeds: Seeds): number[] {
   const list = typeof seeds === 'string' ? seeds.split(',').flatMap(rangeOf) : [seeds].flat()
   for (const seed of list) {
     if (!(Number.isSafeInteger(seed) && seed >= 0)) {
-      throw new RangeError(`seeds: whole numbers from 0 are expected, got ${String(seed)}`)
+      throw new RangeError(`seeds: whole numbers from 0 are expected, got ${shownValue(seed)}`)
     }
   }
   return list

@@ -116,6 +116,9 @@ export interface NoiseFigure extends FigureOptions {
   readonly seeds: readonly number[]
 }
 
+/** The limit of other counts, such as steps and frames. */
+const mostRealisations = 65_535
+
 /** The part that official generate_figures.py shows, (650, 180) to (906, 436) of 1024, as shares of the side. */
 export const NOISE_CROP = { left: 650 / 1024, top: 180 / 1024, side: 256 / 1024 }
 
@@ -132,9 +135,10 @@ export async function noiseDetailFigure(
   checkLists('noiseDetailFigure', figure, ['seeds'])
   const { seeds, realisations = 100, part = NOISE_CROP, ...sampling } = figure
   requireNoise(generator.options)
-  if (!(Number.isInteger(realisations) && realisations >= 4)) {
+  if (!(Number.isInteger(realisations) && realisations >= 4 && realisations <= mostRealisations)) {
     throw optionError(
-      (name) => `${name('realisations')}: a whole number of at least 4 is expected, got ${realisations}`,
+      (name) =>
+        `${name('realisations')}: a whole number from 4 to ${mostRealisations} is expected, got ${shownValue(realisations)}`,
     )
   }
   const width = generator.options.resolution

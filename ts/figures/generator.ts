@@ -34,7 +34,7 @@ export interface SynthesisOptions {
   readonly noise?: 'const' | 'random' | 'none' | undefined
   /** Noise of the image's own, in place of the network's: one map `[side, side]` a layer, as the projector finds them. */
   readonly noiseMaps?: readonly ArrayLike<number>[] | undefined
-  /** Seeds of random noise, one an image; by default those of the images, or 0, 1, … for w of another origin. */
+  /** Seeds of random noise, one an image, with noise `random` alone; by default those of the images, or 0, 1, … for w of another origin. */
   readonly noiseSeeds?: Seeds | undefined
   /** Factor of the noise, from -100 to 100: one for all layers, or one a layer from the coarsest. Default 1. */
   readonly noiseStrength?: number | readonly number[] | undefined
@@ -137,7 +137,7 @@ export class ImageGenerator implements TrainedGenerator {
   async images(options: ImagesOptions = {}): Promise<Images> {
     checkKeys(options, [...mappingKeys, ...synthesisKeys], 'option')
     const w = await this.mapping(picked(options, mappingKeys))
-    const noiseSeeds = options.noiseSeeds ?? options.seeds
+    const noiseSeeds = options.noiseSeeds ?? (options.noise === 'random' ? options.seeds : undefined)
     return this.synthesis(w, { ...picked(options, synthesisKeys), noiseSeeds })
   }
 
@@ -217,6 +217,10 @@ export class ImageGenerator implements TrainedGenerator {
         `w: [count, ${layers}, ${dlatentSize}] is expected, got [${w.count}, ${w.layers}, ${w.width}]`,
       )
     }
+    if (noiseSeeds !== undefined && noise !== 'random') {
+      throw new RangeError(`noiseSeeds: noise random is expected beside them, got ${noise}; leave them out`)
+    }
+    if (noiseMaps !== undefined) checkMaps(noiseMaps, layers)
     const seeds = noiseSeeds === undefined ? Array.from({ length: w.count }, (_, i) => i) : seedsOf(noiseSeeds)
     if (noise === 'random' && seeds.length !== w.count) {
       throw new RangeError(`noiseSeeds: one an image, ${w.count}, are expected, got ${seeds.length}`)
@@ -251,7 +255,7 @@ export class ImageGenerator implements TrainedGenerator {
       const side = sideOfLayer(layer)
       const shape = [1, side, side, 1]
       const full = own
-        ? this.Gs.device.tensor(own[layer] ?? [], shape)
+        ? this.Gs.device.tensor(own[layer]!, shape)
         : (rng?.normal(this.Gs.device, shape) ?? get(this.Gs.params, `G_synthesis/noise${layer}`).reshape(shape))
       return full.mul(strength)
     })
@@ -289,6 +293,21 @@ function strengthsOf(strength: number | readonly number[], layers: number): read
       ? `${name('noiseStrength')}: numbers from -${mostStrength} to ${mostStrength} are expected, got ${shownValue(list[wrong])}`
       : `${name('noiseStrength')}: one number or ${layers}, one a layer, are expected, got [${list.join(', ')}]`,
   )
+}
+
+/** @throws RangeError unless there is one map `[side, side]` a layer */
+function checkMaps(maps: readonly ArrayLike<number>[], layers: number): void {
+  if (!Array.isArray(maps) || maps.length !== layers) {
+    const got = Array.isArray(maps) ? maps.length : shownValue(maps)
+    throw new RangeError(`noiseMaps: ${layers} maps, one a layer, are expected, got ${got}`)
+  }
+  for (const [layer, map] of (maps as readonly unknown[]).entries()) {
+    const side = sideOfLayer(layer)
+    const length = (map as ArrayLike<number> | undefined | null)?.length
+    if (length === side ** 2) continue
+    const got = length === undefined ? shownValue(map) : `${length} numbers`
+    throw new RangeError(`noiseMaps[${layer}]: [${side}, ${side}] is expected, got ${got}`)
+  }
 }
 
 /** The numbers of one w `[1, width]` a layer; the tensors are disposed of. */

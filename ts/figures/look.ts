@@ -65,6 +65,8 @@ export function componentsOf(G: ImageGenerator): Promise<Components> {
 /** The picture of a look. */
 export async function drawLook(G: ImageGenerator, look: Look): Promise<Images> {
   const { seed, projected, noise, noiseSeed = seed, noiseStrength, height } = look
-  const noises = { noise, noiseMaps: projected?.noiseMaps, noiseSeeds: noiseSeed, noiseStrength }
+  // A look keeps its seed of noise while it has none.
+  const noiseSeeds = noise === 'random' ? noiseSeed : undefined
+  const noises = { noise, noiseMaps: projected?.noiseMaps, noiseSeeds, noiseStrength }
   return G.synthesis(await stylesOfLook(G, look), { ...noises, height })
 }

@@ -49,7 +49,7 @@ const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '
 /**
  * The first candidate that begins with `word`, else the one with the smallest edit distance to it, upper and lower case and dashes aside.
  *
- * @returns undefined if none is closer than half of the word
+ * @returns undefined if none is closer than half of the word, or none has a letter of it in place
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const begun = plain(word).length > 1 && candidates.find((candidate) => plain(candidate).startsWith(plain(word)))
@@ -58,6 +58,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let bestDistance = Math.max(2, plain(word).length / 2)
   for (const candidate of candidates) {
     const distance = editDistance(plain(word), plain(candidate))
+    if (distance >= Math.max(plain(word).length, plain(candidate).length)) continue
     if (distance < bestDistance || (distance === bestDistance && best === undefined)) {
       best = candidate
       bestDistance = distance

@@ -66,6 +66,9 @@ export function encodeOnnx({ name, nodes, weights, inputs, outputs, metadata }: 
   )
 }
 
+/** Whether a file begins as ONNX files do: with the version of the format, then who wrote it. */
+export const isOnnx = (bytes: Uint8Array): boolean => bytes[0] === 0x08 && bytes[1]! < 0x80 && bytes[2] === 0x12
+
 function nodeFields({ type, inputs, outputs, attributes }: OnnxNode): Fields[] {
   return [
     ...inputs.map((name) => text(1, name)),

@@ -11,6 +11,11 @@ export function formatTime(seconds: number): string {
   return `${Math.floor(s / 86_400)}d ${two((s / 3600) % 24)}h ${two((s / 60) % 60)}m`
 }
 
+/** Images in thousands: one decimal, or as many as it takes below 1 kimg. */
+export function formatKimg(nimg: number): string {
+  return nimg > 0 && nimg < 1000 ? String(nimg / 1000) : (nimg / 1000).toFixed(1)
+}
+
 /** The word behind a number: `image` for 1, else `images`, or `several` where an s is not enough. */
 export function plural(count: number, one: string, several = `${one}s`): string {
   return count === 1 ? one : several

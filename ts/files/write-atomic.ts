@@ -53,7 +53,10 @@ export async function writeAtomic(
   const temporary = join(folder, `.${basename(target)}.${randomUUID()}${TEMPORARY}`)
   try {
     await onStep('open')
-    const file = await open(temporary, 'w')
+    const file = await open(temporary, 'w').catch(async (error: unknown) => {
+      const isThere = (await stat(folder).catch(() => undefined))?.isDirectory()
+      throw isThere && codeOf(error) === 'ENOENT' ? refusedPlace(path, 'file', error, place) : error
+    })
     try {
       await onStep('write')
       if (typeof data === 'string' || data instanceof Uint8Array) await file.writeFile(data)
@@ -140,6 +143,15 @@ const disk: Readonly<Record<string, (other: string) => string>> = {
   ENFILE: () => 'too many files are open; allow more with ulimit -n',
   EFBIG: () => 'files may not be so large; allow larger ones with ulimit -f',
   EIO: () => 'the disk does not read or write; check it, and use a copy of the file',
+}
+
+/** The error of a file system that takes nothing new, as /proc: it says that the place is not there. */
+export function refusedPlace(path: string, what: 'file' | 'folder', cause: unknown, place: Place): Error {
+  return namingOptions(
+    (message) => Object.assign(new Error(message, { cause }), { code: 'ENOENT' }),
+    (name) =>
+      `${path}: no ${what} can be made there (ENOENT); choose another ${place === 'path' ? place : name(place)}`,
+  )
 }
 
 /**

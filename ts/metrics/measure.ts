@@ -1,8 +1,8 @@
 /** Metrics of a snapshot or of a folder of images: what `stylegan metrics` and training run. */
 import { createHash } from 'node:crypto'
-import { appendFile } from 'node:fs/promises'
+import { access, appendFile, constants } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { makeFolders } from '../files/make-folders.ts'
+import { checkOutdir, makeFolders } from '../files/make-folders.ts'
 import { messageOf, namingOptions, optionError } from '../files/option-names.ts'
 import { checkData, openDataset, type Dataset } from '../data/dataset.ts'
 import { levelFile } from '../data/info.ts'
@@ -14,7 +14,7 @@ import type { CustomLayer } from '../networks/params.ts'
 import { shown, shownValue } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
 import { isCheckpoint } from '../checkpoints/index.ts'
-import { diskError } from '../files/write-atomic.ts'
+import { codeOf, diskError } from '../files/write-atomic.ts'
 import { readMetadata } from '../files/safetensors.ts'
 import { trainingMetadata } from '../training/snapshot-metadata.ts'
 import { readGenerator } from '../training/state.ts'
@@ -130,12 +130,13 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
   // Statistics hold features already.
   const sides = [options.images, options.data].map(async (path) => path !== undefined && isStatistics(path))
   if ((await Promise.all(sides)).includes(false)) await checkNeeds(metrics, options)
+  const outdir = options.outdir ?? (network === undefined ? '.' : dirname(network))
+  await checkResults(outdir, metrics)
   const device = hooks.device ?? Device.open(options.device)
   const subject = await openSides(options, device, hooks)
   const networks = featureNetworks(device, options)
   const { processes, signal } = hooks
   const cache = new FeatureCache(join(root, 'metrics'), { warn: hooks.onWarning, processes, signal })
-  const outdir = options.outdir ?? (network === undefined ? '.' : dirname(network))
   await makeFolders(outdir, 'outdir')
   const lines: MetricLine[] = []
   try {
@@ -169,11 +170,13 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
         seed,
         ...details,
       }
-      const path = join(outdir, `metric-${name}.jsonl`)
+      const path = resultsFile(outdir, name)
       const write = () => appendFile(path, JSON.stringify(line) + '\n')
       if (processes === undefined || processes.rank === 0) {
         await write().catch((error: unknown) => {
-          throw diskError(path, error)
+          // What may have taken hours is told all the same.
+          hooks.onLine?.(line)
+          throw diskError(path, error, 'outdir')
         })
       }
       lines.push(line)
@@ -184,6 +187,18 @@ export async function measure(options: MeasureOptions, hooks: MeasureHooks = {})
     cache.release()
   }
   return lines
+}
+
+const resultsFile = (outdir: string, name: MetricName) => join(outdir, `metric-${name}.jsonl`)
+
+/** @throws Error if a line cannot be added to the results: before hours of work, not after */
+async function checkResults(outdir: string, metrics: readonly MetricName[]): Promise<void> {
+  await checkOutdir(outdir)
+  for (const path of metrics.map((name) => resultsFile(outdir, name))) {
+    await access(path, constants.W_OK).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw diskError(path, error, 'outdir')
+    })
+  }
 }
 
 /** A result as it is printed, in aligned columns with four decimals (official metric_base.py). */

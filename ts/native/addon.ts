@@ -130,3 +130,26 @@ export function number(what: string, value: number): number {
   if (typeof value !== 'number') throw new TypeError(`${what}: a number is expected, got ${shown(value)}`)
   return value
 }
+
+export function finite(what: string, value: number): number {
+  if (!Number.isFinite(value)) throw new TypeError(`${what}: a finite number is expected, got ${shown(value)}`)
+  return value
+}
+
+/** A list of finite numbers, such as the taps of a filter. */
+export function numbers(what: string, values: ArrayLike<number>): number[] {
+  const list = Array.isArray(values) || ArrayBuffer.isView(values) ? Array.from<number>(values) : undefined
+  if (list?.every(Number.isFinite)) return list
+  throw new TypeError(`${what}: finite numbers are expected, got ${shown(values)}`)
+}
+
+export function flag(what: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${what}: true or false is expected, got ${shown(value)}`)
+  return value
+}
+
+/** Options, before their parts are read. */
+export function object<T>(what: string, value: T): T {
+  if (typeof value === 'object' && value !== null) return value
+  throw new TypeError(`${what}: an object of options is expected, got ${shown(value)}`)
+}

@@ -4,7 +4,22 @@
  * A tensor is a handle; `scope` owns the memory of what is made inside. Work is enqueued and happens on the device's own
  * thread: only `data`, `item` and `synchronize` wait.
  */
-import { call, native, number, type Shape, ShapeError, shown, sizes, wait, whole, type Native } from './addon.ts'
+import {
+  call,
+  finite,
+  flag,
+  native,
+  number,
+  numbers,
+  object,
+  type Shape,
+  ShapeError,
+  shown,
+  sizes,
+  wait,
+  whole,
+  type Native,
+} from './addon.ts'
 import { chooseDevice } from './devices.ts'
 
 /** Types of 16 bits that a GPU can store feature maps in; the last axis is then a multiple of 4. It computes in `f32` all the same. */
@@ -88,7 +103,7 @@ export class Device {
     if (typeof name !== 'string') {
       throw new TypeError(`device: a name such as cpu or auto is expected, got ${shown(name)}`)
     }
-    const { memoryLimit, algorithm = 'auto' } = options
+    const { memoryLimit, algorithm = 'auto' } = object('device', options)
     if (!algorithms.includes(algorithm)) {
       throw new TypeError(`algorithm must be one of ${algorithms.join(', ')}, got ${shown(algorithm)}`)
     }
@@ -108,6 +123,7 @@ export class Device {
     if (values.length !== count) {
       throw new ShapeError(`tensor: shape [${shape.join(', ')}] has ${count} elements, got ${shown(values.length)}`)
     }
+    checkNumbers(values)
     const { array, dtype } = asElements(values, this.float)
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
     return make(this, () => this.#native.tensor(bytes, sizes('tensor', shape), dtype))
@@ -168,6 +184,16 @@ export class Device {
   /** @internal */
   draw(kind: 'uniform' | 'normal', shape: Shape, at: Native.NativePosition): Tensor {
     return make(this, () => native[kind](this.#native, sizes(kind, shape), at))
+  }
+}
+
+/** What is no number would become one without a word: null 0, undefined NaN. */
+function checkNumbers(values: ArrayLike<unknown>): void {
+  if (ArrayBuffer.isView(values)) return
+  for (let i = 0; i < values.length; i++) {
+    if (typeof values[i] !== 'number') {
+      throw new TypeError(`tensor: numbers are expected, got ${shown(values[i])} at ${i}`)
+    }
   }
 }
 
@@ -508,7 +534,7 @@ export class Tensor {
 
   /** `[.., m, k] · [.., k, n]`; a transposed operand is stored with its last two axes swapped. */
   matmul(b: Tensor, options: { transposeA?: boolean; transposeB?: boolean } = {}): Tensor {
-    const { transposeA = false, transposeB = false } = options
+    const { transposeA = false, transposeB = false } = object('matmul', options)
     return this.#with(b, (x, y) => native.matmul(x, y, transposeA, transposeB))
   }
   /** Rows of this table `[R, C]` by number (`i32 [K]`). */
@@ -521,29 +547,32 @@ export class Tensor {
   }
 
   /** Correlation with filters `w [kh, kw, C, O]`. */
-  conv2d(w: Tensor, { dtype, ...options }: Conv2dOptions = {}): Tensor {
-    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv(options), dtype))
+  conv2d(w: Tensor, options: Conv2dOptions = {}): Tensor {
+    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv('conv2d', options), options.dtype))
   }
   /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
   conv2dTranspose(w: Tensor, size: readonly [number, number], options: ConvOptions = {}): Tensor {
-    return this.#with(w, (x, y) =>
-      native.conv2dTranspose(x, y, sizes('conv2d_transpose', [...size]), ...this.#conv(options)),
-    )
+    const op = 'conv2d_transpose'
+    return this.#with(w, (x, y) => native.conv2dTranspose(x, y, sizes(op, size), ...this.#conv(op, options)))
   }
   /** The adjoint of `conv2d` in the filter: from images and `y [N, H', W', O]` to `[...kernel, C, O]`. */
   conv2dWeightGrad(y: Tensor, kernel: readonly [number, number], options: ConvOptions = {}): Tensor {
-    return this.#with(y, (a, b) =>
-      native.conv2dWeightGrad(a, b, sizes('conv2d_weight_grad', [...kernel]), ...this.#conv(options)),
-    )
+    const op = 'conv2d_weight_grad'
+    return this.#with(y, (a, b) => native.conv2dWeightGrad(a, b, sizes(op, kernel), ...this.#conv(op, options)))
   }
-  #conv({ stride = 1, padding = [0, 0, 0, 0], algorithm = this.device.algorithm }: ConvOptions) {
-    return [whole('conv2d: stride', stride), sizes('conv2d', padding), algorithm] as const
+  #conv(op: string, options: ConvOptions) {
+    const { stride = 1, padding = [0, 0, 0, 0], algorithm = this.device.algorithm } = object(op, options)
+    return [whole(`${op}: stride`, stride), sizes(`${op}: padding`, padding), algorithm] as const
   }
   /** Upsample with zeros, pad, filter, downsample. */
-  upfirdn2d({ up = 1, down = 1, taps, padding = [0, 0, 0, 0] }: UpfirdnOptions): Tensor {
+  upfirdn2d(options: UpfirdnOptions): Tensor {
+    const { up = 1, down = 1, padding = [0, 0, 0, 0], ...filter } = object('upfirdn2d', options)
+    const taps = numbers('upfirdn2d: taps', filter.taps)
     const factors = [whole('upfirdn2d: up', up), whole('upfirdn2d: down', down)] as const
-    const pads = [...padding].map((size) => whole('upfirdn2d: padding', size, -(2 ** 31), 2 ** 31 - 1))
-    return this.#op((x) => native.upfirdn2d(x, ...factors, [...taps], pads))
+    const pads = numbers('upfirdn2d: padding', padding).map((size) =>
+      whole('upfirdn2d: padding', size, -(2 ** 31), 2 ** 31 - 1),
+    )
+    return this.#op((x) => native.upfirdn2d(x, ...factors, taps, pads))
   }
 
   /**
@@ -557,13 +586,15 @@ export class Tensor {
   affineResampleTranspose(m: Tensor, size: readonly [number, number], options: AffineResampleOptions = {}): Tensor {
     return this.#with(m, (x, y) => native.affineResampleTranspose(x, y, ...this.#lookup(size, options)))
   }
-  #lookup(size: readonly [number, number], { up = 1, taps = [1], reflect = false }: AffineResampleOptions) {
-    return [sizes('affine_resample', [...size]), whole('affine_resample: up', up), [...taps], reflect] as [
-      number[],
-      number,
-      number[],
-      boolean,
-    ]
+  #lookup(size: readonly [number, number], options: AffineResampleOptions) {
+    const op = 'affine_resample'
+    const { up = 1, taps = [1], reflect = false } = object(op, options)
+    return [
+      sizes(op, size),
+      whole(`${op}: up`, up),
+      numbers(`${op}: taps`, taps),
+      flag(`${op}: reflect`, reflect),
+    ] as const
   }
 
   /** `x + b`, then values below 0 times `alpha` (1: linear, 0: ReLU). */
@@ -580,26 +611,27 @@ export class Tensor {
     return this.#with(style, native.adain)
   }
   /**
-   * A convolution with `w`, of an image or of an upscaled one, and what follows it: the blur, noise, bias `b [C]`, leaky ReLU; with a style also what normalises the
-   * result, which is left to the layer that reads it. One kernel on a CPU where nothing is recorded.
+   * A convolution with `w`, of an image or of an upscaled one, and what follows it: the blur, noise, bias `b [C]`, leaky ReLU; with a
+   * style also what normalises the result, which is left to the layer that reads it. One kernel on a CPU where nothing is recorded.
    */
-  layer(
-    w: Tensor,
-    b: Tensor,
-    { upscale = false, normal, noise, style, blur = [], alpha, gain = 1, ...conv }: LayerOptions,
-  ): LayerMaps {
-    const slope = number('layer', alpha)
-    const of = {
-      b: Tensor.handle(b),
-      upscale,
-      ...(normal && { normal: Tensor.handle(normal) }),
-      noise: (noise ?? []).map(Tensor.handle),
-      ...(style && { style: Tensor.handle(style) }),
-      blur: [...blur],
-      alpha: slope,
-      gain: number('layer', gain),
+  layer(w: Tensor, b: Tensor, options: LayerOptions): LayerMaps {
+    const [weight, bias] = [Tensor.handle(w), Tensor.handle(b)]
+    const { upscale = false, normal, noise = [], style, blur = [], alpha, gain = 1 } = object('layer', options)
+    const pair: readonly Tensor[] = noise
+    if (!Array.isArray(pair) || ![0, 2].includes(pair.length)) {
+      throw new TypeError(`layer: noise: a tensor and its strength are expected, got ${shown(pair)}`)
     }
-    const handles = call(() => native.layer(this.#handle, Tensor.handle(w), of, ...this.#conv(conv)))
+    const of = {
+      b: bias,
+      upscale: flag('layer: upscale', upscale),
+      ...(normal && { normal: Tensor.handle(normal) }),
+      noise: pair.map(Tensor.handle),
+      ...(style && { style: Tensor.handle(style) }),
+      blur: numbers('layer: blur', blur),
+      alpha: finite('layer: alpha', alpha),
+      gain: finite('layer: gain', gain),
+    }
+    const handles = call(() => native.layer(this.#handle, weight, of, ...this.#conv('layer', options)))
     const [x, found] = handles.map((handle) => wrap(this.device, handle))
     return { x: x!, ...(found && { normal: found }) }
   }
@@ -687,8 +719,9 @@ function collect(value: unknown, found: Tensor[]): void {
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: readonly Tensor[],
-  { createGraph = false }: { createGraph?: boolean } = {},
+  options: { createGraph?: boolean } = {},
 ): Tensor[] {
+  const { createGraph = false } = object('grad', options)
   const given: unknown = inputs
   if (!Array.isArray(given)) throw new TypeError(`inputs: a list of tensors is expected, got ${shown(given)}`)
   const [first] = inputs

@@ -1,6 +1,7 @@
 /** The options of a run that follow from something else: hours and a measurement, or the network of `--resume`. Chosen once, then saved. */
 import { basename, join, resolve } from 'node:path'
 import { checkKeys } from '../files/keys.ts'
+import { checkOutdir } from '../files/make-folders.ts'
 import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { BUILTIN_AVATARS, readInfo } from '../data/info.ts'
@@ -26,7 +27,7 @@ import { fewestShards } from '../training/shards.ts'
 import { readTrained, trainedSide, type Trained } from '../training/transfer.ts'
 import { estimateFrom, estimateRun, type Estimate } from './estimate.ts'
 import { checkStart } from './resume.ts'
-import { checkOutdir, configOfRun, hasDiverged, savedConfigs } from './run-dir.ts'
+import { configOfRun, hasDiverged, savedConfigs } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
 /** What was chosen for the hours that there are, and why. */

@@ -6,6 +6,7 @@ import { fromBytes } from '../data/pixels.ts'
 import { readSquare } from '../data/picture.ts'
 import { checkKeys, checkText } from '../files/keys.ts'
 import { acquireLock } from '../files/lock.ts'
+import { makeOutdir } from '../files/make-folders.ts'
 import { writeAtomic } from '../files/write-atomic.ts'
 import { scaleOf } from '../figures/figures.ts'
 import type { ImageGenerator, Images } from '../figures/generator.ts'
@@ -29,7 +30,6 @@ import { ifLeft } from './emitting.ts'
 import { loadGenerator } from './load-generator.ts'
 import { checkOutput } from './outputs.ts'
 import { Projection, type ProjectionKey } from './projection.ts'
-import { makeOutdir } from './run-dir.ts'
 
 /** What `project` reads, and how it looks for w. */
 export interface ProjectOptions extends Pick<WeightOptions, 'weights' | 'vgg' | 'lpips' | 'allowUnknownWeights'> {

@@ -1,5 +1,6 @@
 /** Where a run goes on: its newest whole snapshot, else the one that `--resume` names, else a fresh start. */
 import { join } from 'node:path'
+import { checkOutdir } from '../files/make-folders.ts'
 import { optionError } from '../files/option-names.ts'
 import { checkData } from '../data/dataset.ts'
 import { namingPublisher } from '../data/published.ts'
@@ -10,7 +11,7 @@ import type { Device } from '../native/index.ts'
 import { runName, type TrainConfig } from '../training/config.ts'
 import { createState, loadState, type Custom, type TrainingState } from '../training/state.ts'
 import { startFrom, startingNimg } from '../training/transfer.ts'
-import { checkOutdir, type RunDir } from './run-dir.ts'
+import type { RunDir } from './run-dir.ts'
 import { findSnapshot, snapshotsIn } from './snapshots.ts'
 
 /** With fewer images there is nothing to learn but these. */

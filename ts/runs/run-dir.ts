@@ -1,15 +1,15 @@
 /** The directory of a run, laid out as users of the official code know it, and whole after an interruption at any moment. */
 import { appendFileSync, existsSync, statSync } from 'node:fs'
-import { access, constants, readdir, rm, stat, truncate } from 'node:fs/promises'
+import { readdir, rm, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { namingOptions, type NameOf } from '../files/option-names.ts'
 import { isRecord, parseJson } from '../files/json.ts'
 import { readWhole } from '../files/kind.ts'
 import { makeFolders } from '../files/make-folders.ts'
 import { shownLine } from '../files/shown.ts'
 import { formatTime } from '../files/units.ts'
-import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep, type Place } from '../files/write-atomic.ts'
+import { codeOf, diskError, TEMPORARY, writeAtomic, type OnStep } from '../files/write-atomic.ts'
 import { configFromJson, networkOptions, sameRun, type TrainConfig } from '../training/config.ts'
 import { checkVersion, VersionError } from '../files/version.ts'
 import { encodeEvent, wholeLength, type EventContent } from './events.ts'
@@ -32,35 +32,6 @@ export interface Status {
   readonly secPerKimg: number
   /** Estimate of the seconds left. */
   readonly leftSec: number
-}
-
-/**
- * Makes the folder of all results, before anything is done that would be lost.
- *
- * @throws Error if it cannot be written to
- */
-export async function makeOutdir(outdir: string): Promise<void> {
-  await makeFolders(outdir, 'outdir')
-  try {
-    await access(outdir, constants.W_OK)
-  } catch (error) {
-    throw diskError(outdir, error, 'outdir')
-  }
-}
-
-/**
- * Finds whether {@link makeOutdir} can succeed, and makes nothing.
- *
- * @throws Error naming the folder that is none or cannot be written to
- */
-export async function checkOutdir(outdir: string, place: Place = 'outdir'): Promise<void> {
-  try {
-    if (!(await stat(outdir)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' })
-    await access(outdir, constants.W_OK)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw diskError(outdir, error, place)
-    await checkOutdir(dirname(resolve(outdir)), place)
-  }
 }
 
 /** The files of one run. */

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { copying, observe, overfitting } from '../training/ada.ts'
 import { namingOptions } from '../files/option-names.ts'
+import { formatKimg } from '../files/units.ts'
 import { scheduleOptions, type TrainConfig } from '../training/config.ts'
 import { secondsLeft } from './cost.ts'
 import { anyOf, scope, type Processes, type Tensor } from '../native/index.ts'
@@ -248,7 +249,7 @@ export class Training {
     return namingOptions(
       (message) => new DivergedError(message),
       (name) =>
-        `training diverged after ${(nimg / 1000).toFixed(1)} kimg: ${what}; ${last}; try lower learning rates (${name('glr')}, ${name('dlr')}) or another ${name('gamma')}`,
+        `training diverged after ${formatKimg(nimg)} kimg: ${what}; ${last}; try lower learning rates (${name('glr')}, ${name('dlr')}) or another ${name('gamma')}`,
     )
   }
 
