@@ -285,9 +285,9 @@ test('where nothing is recorded, layers as one op draw the images of separate op
       drawn(late, w.tracked())
       const images = [drawn(params, w), drawn(early, w), drawn(early, w.tracked()), drawn(late, w)]
       for (const [i, image] of images.entries()) {
-        // Normalised maps are scaled in place of weights, and sums of the layer to RGB have another order.
+        // Results are scaled in place of weights, and kernels of upscales have other sums.
         const worst = await difference(image, expected)
-        t.true(worst < 4e-6 * largest, `lod ${lod}, ${i}: ${worst} of ${largest}`)
+        t.true(worst < 6e-6 * largest, `lod ${lod}, ${i}: ${worst} of ${largest}`)
       }
     }
   }
