@@ -1,13 +1,13 @@
 /**
- * Layers of the synthesis network where nothing is recorded: each is one op with the weight as it is stored, and leaves its
- * normalisation to the next one, so that a processor copies no weights, and reads and writes large maps half as often.
+ * Layers of the synthesis network for drawing: each is one op with the weight as it is stored, and leaves its normalisation to the
+ * next one, so that a processor copies no weights, and reads and writes large maps half as often.
  */
 import { scope, type LayerMaps, type LayerOptions, type Tensor } from '../native/index.ts'
 import { alpha, blurTaps, heGain, same, styleOf } from './layers.ts'
 import { gainOf, get, ownWeight, type Params, type SynthesisNetworkOptions } from './params.ts'
 import { algorithmOf } from './precision.ts'
 
-/** Whether layers are drawn so: on a processor, of networks whose layers are the official ones, without a program's own. */
+/** Whether layers can be drawn so: on a processor, of networks whose layers are the official ones, without a program's own. */
 export function drawsLayers(
   { semantics = {}, layer }: SynthesisNetworkOptions,
   params: Params,

@@ -67,7 +67,7 @@ export function generateForTraining(
     const old = params.get('dlatent_avg')
     const dlatentAvg = old && lerp(w.detach().mean([0]), old, dlatentAvgBeta)
     const dlatents = everyLayer(options, (i) => (w2 && i >= mixing.cutoff ? w2 : w))
-    return { images: draw(params, dlatents, noise, lod, options), dlatentAvg }
+    return { images: draw(params, dlatents, noise, lod, options, true), dlatentAvg }
   })
 }
 
@@ -97,9 +97,10 @@ export function draw(
   noise: Noise,
   lod: number,
   options: NetworkOptions,
+  inTraining = false,
 ): Tensor {
   if (configurationOf(options).traditional) return traditional(params, dlatents[0]!, lod, options)
-  return synthesis(params, dlatents, noise, lod, options)
+  return synthesis(params, dlatents, noise, lod, options, inTraining)
 }
 
 /**

@@ -79,6 +79,8 @@ const rgbName = (R: number, r: number) => `G_synthesis/ToRGB_lod${R - r}`
  *
  * @param dlatents one w `[N, dlatentSize]` for each layer
  * @param lod 0 (all layers) … log2(resolution) − 2 (4×4)
+ * @param inTraining the ops of gradients compute the images where there are none too: then a program's layer that changes nothing
+ *   does not change a bit of what is trained
  */
 export function synthesis(
   params: Params,
@@ -86,6 +88,7 @@ export function synthesis(
   noise: Noise,
   lod: number,
   options: SynthesisNetworkOptions,
+  inTraining = false,
 ): Tensor {
   const R = Math.log2(options.resolution)
   const { top, fade } = growth(lod, options.resolution)
@@ -97,11 +100,8 @@ export function synthesis(
   const { semantics = {} } = options
   const isFused = (r: number) => (options.fusedScale === 'auto' ? 2 ** r >= 128 : options.fusedScale)
   const algorithm = algorithmOf(options, dlatents[0]!.device)
-  const isDrawn = drawsLayers(
-    options,
-    params,
-    typeof noise === 'string' || noise instanceof Rng ? dlatents : [...dlatents, ...noise],
-  )
+  const given = typeof noise === 'string' || noise instanceof Rng ? dlatents : [...dlatents, ...noise]
+  const isDrawn = !inTraining && drawsLayers(options, params, given)
   let before: LayerMaps | undefined
   const noiseOf = (index: number, of: Given, { device, shape }: Tensor) =>
     layerNoise(params, of.noise, index, shape[0]!, device)
