@@ -34,11 +34,9 @@ export function drawUp(
   options: SynthesisNetworkOptions,
   fused: boolean,
 ): LayerMaps {
-  return scope(() => {
-    const blur = options.semantics?.sharpG ? [] : blurTaps
-    // The official fused form is the kernel turned (see upConv2d).
-    return draw(params, name, maps, ownWeight(params, name, fused), given, options, { upscale: true, blur })
-  })
+  const blur = options.semantics?.sharpG ? [] : blurTaps
+  // The official fused form is the kernel turned (see upConv2d).
+  return draw(params, name, maps, given, options, fused, { upscale: true, blur })
 }
 
 /** The second layer: convolution, noise, bias and leaky ReLU. */
@@ -49,7 +47,7 @@ export function drawConv(
   given: DrawnLayer,
   options: SynthesisNetworkOptions,
 ): LayerMaps {
-  return scope(() => draw(params, name, maps, ownWeight(params, name), given, options))
+  return draw(params, name, maps, given, options)
 }
 
 /** The layer to RGB. */
@@ -64,19 +62,22 @@ function draw(
   params: Params,
   name: string,
   { x, normal }: LayerMaps,
-  weight: Tensor,
   { w, noise }: DrawnLayer,
   options: SynthesisNetworkOptions,
+  turned = false,
   form: Partial<LayerOptions> = {},
 ): LayerMaps {
-  return x.layer(weight, get(params, `${name}/bias`), {
-    padding: same,
-    gain: gainOf(weight, heGain),
-    algorithm: algorithmOf(options, x.device),
-    normal,
-    noise: noise && [noise, get(params, `${name}/Noise/weight`)],
-    style: styleOf(params, name, w),
-    alpha,
-    ...form,
+  return scope(() => {
+    const weight = ownWeight(params, name, turned)
+    return x.layer(weight, get(params, `${name}/bias`), {
+      padding: same,
+      gain: gainOf(weight, heGain),
+      algorithm: algorithmOf(options, x.device),
+      normal,
+      noise: noise && [noise, get(params, `${name}/Noise/weight`)],
+      style: styleOf(params, name, w),
+      alpha,
+      ...form,
+    })
   })
 }

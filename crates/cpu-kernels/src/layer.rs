@@ -82,16 +82,13 @@ pub fn layer(p: &Layer, inputs: Inputs, y: &mut [f32], normal: &mut [f32], scrat
     scratch.maps = maps;
     let parts = parts.unwrap_or_else(|| epilogue.run(y, &mut scratch.rows));
     let Some(style) = style else { return };
-    let channels = o;
-    let images = normal.chunks_exact_mut(3 * channels).zip(parts.chunk_by(|a, b| a.image == b.image));
+    let images = normal.chunks_exact_mut(3 * o).zip(parts.chunk_by(|a, b| a.image == b.image));
     for (normal, parts) in images {
-        let style = &style[2 * parts[0].image * channels..][..2 * channels];
-        let [mean, factor, summand] = normal
-            .get_disjoint_mut([0..channels, channels..2 * channels, 2 * channels..3 * channels])
-            .expect("three thirds");
+        let style = &style[2 * parts[0].image * o..][..2 * o];
+        let [mean, factor, summand] = normal.get_disjoint_mut([0..o, o..2 * o, 2 * o..3 * o]).expect("three thirds");
         statistics(parts, [mean, factor]);
         factor.iter_mut().zip(style).for_each(|(rsqrt, style)| *rsqrt *= style + 1.0);
-        summand.copy_from_slice(&style[channels..]);
+        summand.copy_from_slice(&style[o..]);
     }
 }
 

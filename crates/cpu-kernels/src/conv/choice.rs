@@ -66,9 +66,7 @@ impl Conv {
             Some(algorithm) => algorithm,
         }
     }
-}
 
-impl Conv {
     /// Whether this convolution normalises what it reads.
     pub(crate) fn normalises(&self, kind: Kind, asked: Option<Algorithm>) -> bool {
         let is_winograd = matches!(self.algorithm(kind, asked), Algorithm::Winograd | Algorithm::Bf16);

@@ -116,9 +116,7 @@ impl Conv {
         let taps = weights.par_chunks_mut(size).zip(places);
         taps.for_each(|(to, tap)| transpose(&w[tap * size..][..size], self.o, to));
     }
-}
 
-impl Conv {
     /// The kernel `[4, 4, C, O]` of the adjoint that is a nearest upscale by 2 and then the kernel w `[3, 3, O, C]`: the sum of the four
     /// shifts of w, turned and with its channels exchanged.
     pub(super) fn spread(&self, w: &[f32], spread: &mut [f32]) {

@@ -135,16 +135,7 @@ pub fn conv2d_transpose(
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         return matmul(1, pixels, o, k, y, 1, false, w, 1, true, x, accumulate);
     }
-    let Scratch { weights, large, tiles, cache, buffers, .. } = scratch;
-    let (passes, places) = g.phases();
-    let transformed_len = transformed_len(&passes, algorithm);
-    let weights = if transformed_len > 0 {
-        let make = |transformed: &mut [f32]| transform_flipped(&passes, algorithm, w, &places, transformed);
-        cache.get_or(w, Made::FlippedWinograd(algorithm), g, large, transformed_len, make)
-    } else {
-        cache.get_or(w, Made::Flipped, g, weights, w.len(), |flipped| g.flip(w, &places, flipped))
-    };
-    run(&passes, algorithm, y.into(), weights, x, g.h, accumulate, tiles, buffers, None);
+    by_phases(g, y.into(), w, false, x, algorithm, accumulate, scratch, None);
 }
 
 /// Each pixel of y repeated twice along both axes, then a convolution with a kernel w `[3, 3, O, C]`, padded by 1, to x; `g` is that of
@@ -160,36 +151,57 @@ pub(crate) fn upscaled(
     then: Option<&Then>,
 ) -> Option<Vec<Part>> {
     assert_eq!((w.len(), g.kh, g.kw, g.stride), (9 * g.c * g.o, 4, 4, 2), "a 3×3 kernel makes one of 4×4");
-    let Scratch { weights, large, tiles, cache, buffers, .. } = scratch;
     if w.is_empty() {
         clear(x, false);
         return None;
     }
     if algorithm.is_none() && doubled::fits(g) {
+        let Scratch { large, cache, buffers, .. } = scratch;
         let make = |planes: &mut [f32]| doubled::prepare_own(g, w, planes);
         let planes = cache.get_or(w, Made::Doubled, g, large, doubled::weights_len(g), make);
         doubled::run(g, y.x, planes, x, buffers);
         return None;
     }
-    let algorithm = g.algorithm(Kind::Transpose, algorithm);
+    by_phases(g, y, w, true, x, g.algorithm(Kind::Transpose, algorithm), false, scratch, then)
+}
+
+/// The adjoint as passes, one for each phase of x. w is its kernel, or, if `is_own`, that of an upscale, which is spread where something
+/// is made of it.
+#[allow(clippy::too_many_arguments, reason = "the operands of a convolution, and workspace")]
+fn by_phases(
+    g: &Conv,
+    y: Maps,
+    w: &[f32],
+    is_own: bool,
+    x: &mut [f32],
+    algorithm: Algorithm,
+    accumulate: bool,
+    scratch: &mut Scratch,
+    then: Option<&Then>,
+) -> Option<Vec<Part>> {
+    let Scratch { weights, large, tiles, cache, buffers, .. } = scratch;
     let (passes, places) = g.phases();
-    let transformed_len = transformed_len(&passes, algorithm);
-    let weights = if transformed_len > 0 {
-        let make = |transformed: &mut [f32]| {
-            let spread = grow(weights, 16 * g.c * g.o);
-            g.spread(w, spread);
-            transform_flipped(&passes, algorithm, spread, &places, transformed);
-        };
-        cache.get_or(w, Made::FlippedWinograd(algorithm), g, large, transformed_len, make)
+    let (transformed, size) = (transformed_len(&passes, algorithm), g.kh * g.kw * g.c * g.o);
+    let (made, len, room, other) = if transformed > 0 {
+        (Made::FlippedWinograd(algorithm), transformed, large, weights)
     } else {
-        let make = |flipped: &mut [f32]| {
-            let mut spread = vec![0.0; flipped.len()];
-            g.spread(w, &mut spread);
-            g.flip(&spread, &places, flipped);
-        };
-        cache.get_or(w, Made::Flipped, g, weights, 16 * g.c * g.o, make)
+        (Made::Flipped, size, weights, large)
     };
-    run(&passes, algorithm, y, weights, x, g.h, false, tiles, buffers, then)
+    let make = |to: &mut [f32]| {
+        let mut kernel = w;
+        if is_own {
+            let spread = grow(other, size);
+            g.spread(w, spread);
+            kernel = spread;
+        }
+        if transformed > 0 {
+            transform_flipped(&passes, algorithm, kernel, &places, to);
+        } else {
+            g.flip(kernel, &places, to);
+        }
+    };
+    let weights = cache.get_or(w, made, g, room, len, make);
+    run(&passes, algorithm, y, weights, x, g.h, accumulate, tiles, buffers, then)
 }
 
 /// `x [N, H, W, C], y [N, H', W', O] → w [kh, kw, C, O]`, the adjoint of [`conv2d`] in w, added to w if `accumulate`.

@@ -39,6 +39,29 @@ impl Winograd {
             self.dispatch(Flipped { winograd: self, weights, places, first: block * SIDE, out: &out });
         });
     }
+
+    /// Puts transformed weights of one point and one row of the depth at their place, those of the panel that begins with `panel` from
+    /// its channel `lane` on.
+    ///
+    /// # Safety
+    ///
+    /// `out` has room for [`weights_len`](Self::weights_len) elements, and no other thread writes this row's words.
+    #[inline(always)]
+    unsafe fn put_weights<S: Simd, K: Factors>(
+        &self,
+        values: Lanes<S>,
+        count: usize,
+        point: usize,
+        row: usize,
+        [panel, lane]: [usize; 2],
+        out: &Shared<f32>,
+    ) {
+        let (start, width) = self.panel(panel);
+        let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
+        let place = point * (self.words(self.depth()) * self.pass.o + GAP) + start + line * width + lane;
+        // SAFETY: by the caller's promise.
+        unsafe { K::across(values, count, out.0.add(place), odd) };
+    }
 }
 
 struct Weights<'a> {
@@ -52,20 +75,17 @@ impl Transform for Weights<'_> {
     #[inline(always)]
     fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { winograd, weights, row, out } = self;
-        let (o, words) = (winograd.pass.o, winograd.words(winograd.depth()));
         let zero = Lanes::zero(simd);
-        for j in (0..o).step_by(PANEL) {
-            let (start, width) = winograd.panel(j);
+        for j in (0..winograd.pass.o).step_by(PANEL) {
+            let (_, width) = winograd.panel(j);
             for lane in (0..width).step_by(S::F32_LANES) {
                 let count = S::F32_LANES.min(width - lane);
                 both_axes!(
                     F::weights::<S>, R, P, zero,
                     load(u, v) Lanes::load(simd, &weights[winograd.tap(row, u, v) + j + lane..][..count]),
                     store(p, q, value) {
-                        let (line, odd) = if K::PAIRED { (row / 2, row % 2 == 1) } else { (row, false) };
-                        let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
-                        // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
-                        unsafe { K::across(value, count, out.0.add(place), odd) };
+                        // SAFETY: `out` has room for all weights, and each thread has rows of its own.
+                        unsafe { winograd.put_weights::<S, K>(value, count, p * P + q, row, [j, lane], out) };
                     }
                 );
             }
@@ -87,12 +107,11 @@ impl Transform for Flipped<'_> {
     fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { winograd, weights, places, first, out } = self;
         let (o, depth) = (winograd.pass.o, winograd.depth());
-        let words = winograd.words(depth);
         let height = SIDE.min(depth - first);
         let zero = Lanes::zero(simd);
         let mut panel = [[[0.0; PANEL]; TAPS]; SIDE];
         for j in (0..o).step_by(PANEL) {
-            let (start, width) = winograd.panel(j);
+            let (_, width) = winograd.panel(j);
             for (index, tap) in places.iter().enumerate() {
                 for column in (0..width).step_by(SIDE) {
                     let mut lines = [[0.0; SIDE]; SIDE];
@@ -116,11 +135,8 @@ impl Transform for Flipped<'_> {
                         F::weights::<S>, R, P, zero,
                         load(u, v) Lanes::load(simd, &taps[u * R + v][lane..][..count]),
                         store(p, q, value) {
-                            let at = first + row;
-                            let (line, odd) = if K::PAIRED { (at / 2, at % 2 == 1) } else { (at, false) };
-                            let place = (p * P + q) * (words * o + GAP) + start + line * width + lane;
-                            // SAFETY: the place lies in `out`, of `weights_len` elements; each thread has places of its own.
-                            unsafe { K::across(value, count, out.0.add(place), odd) };
+                            // SAFETY: `out` has room for all weights, and each thread has rows of its own.
+                            unsafe { winograd.put_weights::<S, K>(value, count, p * P + q, first + row, [j, lane], out) };
                         }
                     );
                 }
