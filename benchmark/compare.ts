@@ -159,7 +159,7 @@ async function compareTraining(
     }
     await firstSteps(contest, toleranceOf(options))
     await contest.settle()
-    const sides = contest.withPeaks(await contest.alternate(runs, 'train'))
+    const sides = contest.withPeaks(await contest.alternate(runs, 'iterations', { seconds: 1 }))
     return { sides, versions: contest.versions, failures: contest.failures }
   } finally {
     contest.close()

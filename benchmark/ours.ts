@@ -86,6 +86,18 @@ class Ours {
     stats.dispose()
     return { seconds, enqueueSeconds: (enqueued - began) / 1000, stats: [...values] }
   }
+
+  /** The median of as many iterations as fill `seconds`. */
+  async iterations({ seconds }: { seconds: number }) {
+    return { seconds: await medianOf(seconds, 1, async () => (await this.train()).seconds) }
+  }
+}
+
+/** The median of as many times as fill `seconds`, at least `least`. */
+async function medianOf(seconds: number, least: number, measure: () => Promise<number>): Promise<number> {
+  const times: number[] = []
+  for (let total = 0; total < seconds || times.length < least; total += times.at(-1)!) times.push(await measure())
+  return median(times)
 }
 
 /** A generator that was loaded to draw. */
@@ -110,11 +122,7 @@ class Drawing {
 
   /** The median of as many as fill `seconds`, at least three. */
   async generate({ batch, seconds }: { batch: number; seconds: number }) {
-    const times: number[] = []
-    for (let total = 0; total < seconds || times.length < 3; total += times.at(-1)!) {
-      times.push((await this.first({ batch })).seconds)
-    }
-    return { seconds: median(times) }
+    return { seconds: await medianOf(seconds, 3, async () => (await this.first({ batch })).seconds) }
   }
 }
 
@@ -166,6 +174,7 @@ const operations: Record<string, (request: never) => unknown> = {
   check: (request: { output: string }) => ours!.check(request),
   collect,
   train: () => ours!.train(),
+  iterations: (request: { seconds: number }) => ours!.iterations(request),
   first: (request: { batch: number }) => drawing!.first(request),
   generate: (request: { batch: number; seconds: number }) => drawing!.generate(request),
   features: async () => ({ seconds: await features!() }),

@@ -195,6 +195,14 @@ class Blur(torch.autograd.Function):
         return Blur.apply(g)
 
 
+def median(seconds, least, measure):
+    """The median of as many times as fill `seconds`, at least `least`."""
+    times = []
+    while sum(times) < seconds or len(times) < least:
+        times.append(measure())
+    return statistics.median(times)
+
+
 # ---- one side of the benchmark -------------------------------------------------------------------------------------
 
 
@@ -321,6 +329,10 @@ class Side:
         self.wait()
         return {'seconds': time.perf_counter() - began, 'stats': stats}
 
+    def iterations(self, seconds):
+        """Median time of as many iterations as fill `seconds`."""
+        return {'seconds': median(seconds, 1, lambda: self.train()['seconds'])}
+
     def wait(self):
         if self.device == 'cuda':
             torch.cuda.synchronize()
@@ -370,12 +382,14 @@ class Side:
 
     def generate(self, batch, seconds):
         """Median time of images as bytes, from latents, with the weights ready for use."""
-        z, times = torch.randn(batch, self.latents.shape[1], device=self.device), []
-        while sum(times) < seconds or len(times) < 3:
+        z = torch.randn(batch, self.latents.shape[1], device=self.device)
+
+        def draw():
             began = time.perf_counter()
             self.draw_images(z)
-            times.append(time.perf_counter() - began)
-        return {'seconds': statistics.median(times)}
+            return time.perf_counter() - began
+
+        return {'seconds': median(seconds, 3, draw)}
 
     def export(self, path):
         """The generator of bytes as an ONNX file, for batches of any size."""
