@@ -74,7 +74,7 @@ impl Conv {
     pub(super) fn pass(&self) -> Pass {
         let [top, _, left, _] = self.padding.map(|zeros| zeros as isize);
         let &Conv { h, w, c, kh, kw, o, ow, stride, .. } = self;
-        Pass { h, w, c, kh, kw, o, stride, top, left, ow, step: 1, first: [0; 2], pitch: ow }
+        Pass { h, w, c, kh, kw, o, stride, top, left, ow, step: 1, first: [0; 2], pitch: ow, is_sum: false }
     }
 
     /// The passes of the adjoint in x, and the taps of their weights one after another.
@@ -104,6 +104,7 @@ impl Conv {
                     step: s,
                     first: [i, j],
                     pitch: self.w,
+                    is_sum: false,
                 });
             }
         }

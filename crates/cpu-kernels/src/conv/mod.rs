@@ -71,7 +71,7 @@ pub(crate) fn forward(
         clear(y, accumulate);
         return None;
     }
-    let algorithm = g.algorithm(Kind::Forward, algorithm);
+    let (asked, algorithm) = (algorithm, g.algorithm(Kind::Forward, algorithm));
     if let (Some([pixels, k, o]), true) = (g.as_product(), algorithm != Algorithm::Direct) {
         matmul(1, pixels, k, o, x.x, 1, false, w, 1, false, y, accumulate);
         return None;
@@ -91,11 +91,14 @@ pub(crate) fn forward(
         let weights = cache.get_or(w, Made::Line, g, large, line.weights_len(), make);
         return line.run(x.x, weights, y, accumulate, buffers, then);
     }
-    let passes = [g.pass()];
+    // Looked at each time: only discriminators have such convolutions, and training changes their weights.
+    let is_sum = asked.is_none() && algorithm == Algorithm::Winograd && g.stride == 2 && doubled::is_sum(g, w);
+    let passes = [Pass { is_sum, ..g.pass() }];
     let transformed_len = transformed_len(&passes, algorithm);
     let weights = if transformed_len > 0 {
         let make = |transformed: &mut [f32]| transform(&passes, algorithm, w, transformed);
-        cache.get_or(w, Made::Winograd(algorithm), g, large, transformed_len, make)
+        let made = if is_sum { Made::MergedWinograd } else { Made::Winograd(algorithm) };
+        cache.get_or(w, made, g, large, transformed_len, make)
     } else {
         w
     };

@@ -23,6 +23,8 @@ pub(super) struct Pass {
     pub first: [usize; 2],
     /// Width of the image that is written.
     pub pitch: usize,
+    /// Whether the kernel is the sum of the four shifts of a 3×3 kernel.
+    pub is_sum: bool,
 }
 
 /// Rows `row..row + rows` of `images` consecutive images, counted in the pass's own rows.

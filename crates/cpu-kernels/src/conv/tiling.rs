@@ -37,7 +37,11 @@ impl Tiling {
 
     /// Tiles of about `pixels` pixels of rows of `width`.
     pub fn with_pixels(pixels: usize, width: usize, [n, height]: [usize; 2]) -> Self {
-        let even = |size: usize, part: usize| size.div_ceil(size.div_ceil(part.clamp(1, size)));
+        let even = |size: usize, part: usize| {
+            let least = size.div_ceil(part.clamp(1, size));
+            let parts = (least..2 * least).find(|parts| size.is_multiple_of(*parts));
+            size.div_ceil(parts.unwrap_or(least))
+        };
         if width * height >= pixels {
             Self { n, height, images: 1, rows: even(height, pixels / width) }
         } else {

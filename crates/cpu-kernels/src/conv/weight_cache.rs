@@ -12,6 +12,8 @@ use stylegan_tensor::Algorithm;
 pub(super) enum Made {
     /// In Winograd's form, for one of its algorithms.
     Winograd(Algorithm),
+    /// In Winograd's form for sums of phases.
+    MergedWinograd,
     /// In Winograd's form along one axis.
     Line,
     /// Arranged for the adjoint.

@@ -54,7 +54,7 @@ impl Winograd {
             let b = &weights[point * (words * self.pass.o + GAP) + start..][..words * width];
             let y = &mut results[point * written..][..written];
             for i in (0..count).step_by(BAND) {
-                let size = [BAND.min(count - i), words, width];
+                let size = [BAND.min(count - i), self.words(self.depth_at(point)), width];
                 let [a, b] = [Matrix::rows(&a[(tiles.first + i) * words..], words), Matrix::rows(b, width)];
                 self.product(size, a, b, &mut y[i * width..], width, false);
             }

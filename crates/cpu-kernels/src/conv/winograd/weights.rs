@@ -75,6 +75,8 @@ impl Transform for Weights<'_> {
     #[inline(always)]
     fn with<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize>(self, simd: S) {
         let Self { winograd, weights, row, out } = self;
+        let (phase, channel) = (row / winograd.pass.c, row % winograd.pass.c);
+        let phase = [phase / winograd.pass.stride, phase % winograd.pass.stride];
         let zero = Lanes::zero(simd);
         for j in (0..winograd.pass.o).step_by(PANEL) {
             let (_, width) = winograd.panel(j);
@@ -84,8 +86,12 @@ impl Transform for Weights<'_> {
                     F::weights::<S>, R, P, zero,
                     load(u, v) Lanes::load(simd, &weights[winograd.tap(row, u, v) + j + lane..][..count]),
                     store(p, q, value) {
-                        // SAFETY: `out` has room for all weights, and each thread has rows of its own.
-                        unsafe { winograd.put_weights::<S, K>(value, count, p * P + q, row, [j, lane], out) };
+                        let (phase, is_first) = winograd.phase_at([p, q], phase);
+                        if is_first {
+                            let row = phase * winograd.pass.c + channel;
+                            // SAFETY: `out` has room for all weights, and each thread has rows of its own.
+                            unsafe { winograd.put_weights::<S, K>(value, count, p * P + q, row, [j, lane], out) };
+                        }
                     }
                 );
             }
