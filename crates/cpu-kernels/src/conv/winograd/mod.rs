@@ -174,6 +174,17 @@ impl Winograd {
         })
     }
 
+    /// Elements of the image from a tile to the next one: of its row, or the first of the next row or image.
+    #[inline(always)]
+    fn to_next(&self, [_, row, column]: [usize; 3]) -> usize {
+        let Pass { h, w, c, stride, ow, .. } = self.pass;
+        if column + SIDE < ow {
+            return SIDE * stride * c;
+        }
+        let rows = if (row + SIDE) * stride < h { SIDE * stride } else { h.saturating_sub(row * stride) };
+        (rows * w).saturating_sub(column * stride) * c
+    }
+
     /// `Bᵀ d B` of the tile whose first result is at `[image, row, column]`, for `rows` of the depth: factors of one sum, or
     /// `across` all of them.
     ///
@@ -329,6 +340,7 @@ impl<const NORMAL: bool> Input<'_, NORMAL> {
             numbers[k] = Lanes::load(simd, &by[k][lane..][..count]);
         }
         let [mean, factor, summand] = numbers;
+        let ahead = winograd.to_next(at);
         both_axes!(
             F::input::<S>, P, P, zero,
             load(i, j) {
@@ -337,7 +349,7 @@ impl<const NORMAL: bool> Input<'_, NORMAL> {
                 } else {
                     let pixel = rows_at[i] + columns_at[j];
                     if j >= P - SIDE {
-                        prefetch::<false>(x.as_ptr(), pixel + lane + SIDE * stride * c);
+                        prefetch::<false>(x.as_ptr(), pixel + lane + ahead);
                     }
                     let value = Lanes::load(simd, &x[pixel + lane..][..count]);
                     if NORMAL { summand.plus_product(value - mean, factor) } else { value }
