@@ -12,6 +12,7 @@ use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
 
 use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut, allocate, with_slices};
+use crate::places::Places;
 
 /// How long a thread looks for work in vain before it rests. A thread that computes a part of a kernel and waits for another part
 /// may begin to look for work then, and the kernel cannot end before it stops.
@@ -25,22 +26,32 @@ pub struct Cpu {
     results: Vec<Vec<f32>>,
     /// Set while the pool's threads look for work; each of them may end it.
     busy: Option<Arc<AtomicBool>>,
+    /// Where the pool's threads are.
+    places: Option<Arc<Places>>,
 }
 
 impl Cpu {
     /// Has the pool's other threads look for work until [`Executor::rest`], or until one finds none for a while: to wake one up takes
     /// longer than many kernels.
     fn stay_awake(&mut self) {
-        let is_busy = self.busy.as_ref().is_some_and(|busy| busy.load(Ordering::Relaxed));
-        if is_busy || rayon::current_num_threads() == 1 {
+        let (threads, Some(own)) = (rayon::current_num_threads(), rayon::current_thread_index()) else { return };
+        if threads == 1 {
+            return;
+        }
+        let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Places::new(threads))));
+        places.stay(own);
+        if self.busy.as_ref().is_some_and(|busy| busy.load(Ordering::Relaxed)) {
             return;
         }
         let busy = Arc::new(AtomicBool::new(true));
         self.busy = Some(Arc::clone(&busy));
-        let own = rayon::current_thread_index();
         rayon::spawn_broadcast(move |thread| {
+            if thread.index() == own {
+                return;
+            }
             let mut worked = Instant::now();
-            while Some(thread.index()) != own && busy.load(Ordering::Relaxed) {
+            while busy.load(Ordering::Relaxed) {
+                places.give_way(thread.index(), own);
                 if rayon::yield_now() == Some(rayon::Yield::Executed) {
                     worked = Instant::now();
                 } else if worked.elapsed() < PATIENCE {
@@ -49,6 +60,7 @@ impl Cpu {
                     busy.store(false, Ordering::Relaxed);
                 }
             }
+            places.rest(thread.index());
         });
     }
 }
