@@ -18,6 +18,7 @@ pub mod movement;
 pub mod normalize;
 mod panel;
 mod parallel;
+pub mod places;
 pub mod random;
 pub mod reduce;
 pub mod resample;

@@ -8,11 +8,11 @@ use candle_core::Tensor;
 use rayon::ThreadPoolBuilder;
 use stylegan_cpu_kernels::conv::Scratch;
 use stylegan_cpu_kernels::is_large;
+use stylegan_cpu_kernels::places::{self, Places};
 use stylegan_tensor::{DType, Executor, Kernel, Operand, Result};
 
 use crate::launch::Launch;
 use crate::memory::{Slice, SliceMut, allocate, with_slices};
-use crate::places::Places;
 
 /// How long a thread looks for work in vain before it rests. A thread that computes a part of a kernel and waits for another part
 /// may begin to look for work then, and the kernel cannot end before it stops.
@@ -38,8 +38,8 @@ impl Cpu {
         if threads == 1 {
             return;
         }
-        let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Places::new(threads))));
-        places.stay(own);
+        let places = Arc::clone(self.places.get_or_insert_with(|| Places::new(threads)));
+        places.join(own, own);
         if self.busy.as_ref().is_some_and(|busy| busy.load(Ordering::Relaxed)) {
             return;
         }
@@ -49,9 +49,10 @@ impl Cpu {
             if thread.index() == own {
                 return;
             }
+            places.join(thread.index(), own);
             let mut worked = Instant::now();
             while busy.load(Ordering::Relaxed) {
-                places.give_way(thread.index(), own);
+                places::look();
                 if rayon::yield_now() == Some(rayon::Yield::Executed) {
                     worked = Instant::now();
                 } else if worked.elapsed() < PATIENCE {
@@ -60,7 +61,7 @@ impl Cpu {
                     busy.store(false, Ordering::Relaxed);
                 }
             }
-            places.rest(thread.index());
+            places::rest();
         });
     }
 }
@@ -121,6 +122,7 @@ impl Executor for Cpu {
     fn rest(&mut self) {
         if let Some(busy) = self.busy.take() {
             busy.store(false, Ordering::Relaxed);
+            places::rest();
             // This thread's own part of the broadcast, which does nothing, may still be waiting.
             while rayon::yield_local() == Some(rayon::Yield::Executed) {}
         }

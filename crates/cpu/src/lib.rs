@@ -7,7 +7,6 @@ mod families;
 mod launch;
 mod limit;
 mod memory;
-mod places;
 
 pub use cpu::Cpu;
 pub use limit::default_limit;

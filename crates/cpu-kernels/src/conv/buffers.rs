@@ -1,6 +1,7 @@
 //! Memory that grows to the largest size asked for.
 
 use crate::cache_line::{before_line, padded};
+use crate::places::look;
 use std::sync::{Mutex, PoisonError};
 
 /// A buffer for each thread that may work on a convolution.
@@ -27,6 +28,7 @@ impl Buffers {
     /// Calls `work` with this thread's buffer. `work` must not start parallel work: this thread could then be handed
     /// a task that asks for the same buffer.
     pub fn with<R>(&self, work: impl FnOnce(&mut [f32]) -> R) -> R {
+        look();
         let thread = rayon::current_thread_index().unwrap_or(0) % self.0.len();
         let mut buffer = lock(&self.0[thread]);
         let first = before_line(&buffer);
