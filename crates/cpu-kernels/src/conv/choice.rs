@@ -87,6 +87,6 @@ fn is_winograd(kind: Kind, g: &Conv) -> bool {
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
     // Many weights for the few tiles of one image: four times as many take longer to prepare and to hold than they spare.
-    let least = if g.n == 1 && g.c * g.o >= MANY { 64 } else { 16 };
+    let least = if g.c * g.o >= MANY { if g.n == 1 { 64 } else { 32 } } else { 16 };
     g.fits_winograd() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= least
 }
