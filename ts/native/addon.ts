@@ -136,6 +136,18 @@ export function finite(what: string, value: number): number {
   return value
 }
 
+/** A list of some things. */
+export function list<T>(what: string, values: readonly T[], things: string): readonly T[] {
+  if (!Array.isArray(values)) throw new TypeError(`${what}: a list of ${things} is expected, got ${shown(values)}`)
+  return values
+}
+
+/** A name that the addon looks up. */
+export function named(what: string, value: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${what}: a name is expected, got ${shown(value)}`)
+  return value
+}
+
 /** A list of finite numbers, such as the taps of a filter. */
 export function numbers(what: string, values: ArrayLike<number>): number[] {
   const list = Array.isArray(values) || ArrayBuffer.isView(values) ? Array.from<number>(values) : undefined

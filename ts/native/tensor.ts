@@ -8,6 +8,8 @@ import {
   call,
   finite,
   flag,
+  list,
+  named,
   native,
   number,
   numbers,
@@ -104,9 +106,7 @@ export class Device {
       throw new TypeError(`device: a name such as cpu or auto is expected, got ${shown(name)}`)
     }
     const { memoryLimit, algorithm = 'auto' } = object('device', options)
-    if (!algorithms.includes(algorithm)) {
-      throw new TypeError(`algorithm must be one of ${algorithms.join(', ')}, got ${shown(algorithm)}`)
-    }
+    checkAlgorithm(algorithm)
     const limit = memoryLimit === undefined ? undefined : whole('memoryLimit', memoryLimit, 0, Number.MAX_SAFE_INTEGER)
     const known = name === 'auto' ? chooseDevice(name).device : name
     return new Device(
@@ -146,7 +146,7 @@ export class Device {
 
   /** Zeros of the given shapes in one buffer: `flat` is all of it, with gaps of zeros, and `tensors` are its slices. */
   arena(shapes: readonly Shape[]): { flat: Tensor; tensors: Tensor[] } {
-    const handles = call(() => this.#native.arena(shapes.map((shape) => sizes('arena', shape))))
+    const handles = call(() => this.#native.arena(list('arena', shapes, 'shapes').map((shape) => sizes('arena', shape))))
     const [flat, ...tensors] = handles.map((handle) => wrap(this, handle))
     return { flat: flat!, tensors }
   }
@@ -187,9 +187,14 @@ export class Device {
   }
 }
 
+function checkAlgorithm(algorithm: Algorithm): void {
+  if (algorithms.includes(algorithm)) return
+  throw new TypeError(`algorithm must be one of ${algorithms.join(', ')}, got ${shown(algorithm)}`)
+}
+
 /** What is no number would become one without a word: null 0, undefined NaN. */
 function checkNumbers(values: ArrayLike<unknown>): void {
-  if (ArrayBuffer.isView(values)) return
+  if (ArrayBuffer.isView(values) && !(values instanceof BigInt64Array || values instanceof BigUint64Array)) return
   for (let i = 0; i < values.length; i++) {
     if (typeof values[i] !== 'number') {
       throw new TypeError(`tensor: numbers are expected, got ${shown(values[i])} at ${i}`)
@@ -529,7 +534,7 @@ export class Tensor {
   }
   /** The same values in another element type; to integers truncated and clamped, which has no gradient. */
   cast(dtype: DType): Tensor {
-    return this.#op((x) => native.cast(x, dtype))
+    return this.#op((x) => native.cast(x, named('dtype', dtype)))
   }
 
   /** `[.., m, k] · [.., k, n]`; a transposed operand is stored with its last two axes swapped. */
@@ -548,7 +553,7 @@ export class Tensor {
 
   /** Correlation with filters `w [kh, kw, C, O]`. */
   conv2d(w: Tensor, options: Conv2dOptions = {}): Tensor {
-    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv('conv2d', options), options.dtype))
+    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv('conv2d', options), options.dtype && named('dtype', options.dtype)))
   }
   /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
   conv2dTranspose(w: Tensor, size: readonly [number, number], options: ConvOptions = {}): Tensor {
@@ -562,6 +567,7 @@ export class Tensor {
   }
   #conv(op: string, options: ConvOptions) {
     const { stride = 1, padding = [0, 0, 0, 0], algorithm = this.device.algorithm } = object(op, options)
+    checkAlgorithm(algorithm)
     return [whole(`${op}: stride`, stride), sizes(`${op}: padding`, padding), algorithm] as const
   }
   /** Upsample with zeros, pad, filter, downsample. */
@@ -657,7 +663,7 @@ export class Tensor {
 
 /** Tensors one after the other along `axis`. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
-  const [first] = tensors
+  const [first] = list('concat', tensors, 'tensors')
   if (first === undefined) throw new ShapeError('concat: at least one tensor is needed, got none')
   return make(first.device, () => native.concat(tensors.map(Tensor.handle), whole('concat: axis', axis)))
 }
@@ -722,11 +728,9 @@ export function grad(
   options: { createGraph?: boolean } = {},
 ): Tensor[] {
   const { createGraph = false } = object('grad', options)
-  const given: unknown = inputs
-  if (!Array.isArray(given)) throw new TypeError(`inputs: a list of tensors is expected, got ${shown(given)}`)
-  const [first] = inputs
+  const [first] = list('inputs', inputs, 'tensors')
   if (first === undefined) return []
-  const from = outputs instanceof Tensor ? [outputs] : outputs
+  const from = outputs instanceof Tensor ? [outputs] : list('outputs', outputs, 'tensors')
   const handles = call(() => native.grad(from.map(Tensor.handle), inputs.map(Tensor.handle), createGraph))
   return handles.map((handle) => wrap(first.device, handle))
 }
