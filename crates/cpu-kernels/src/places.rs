@@ -25,19 +25,13 @@ thread_local! {
 impl Places {
     /// Of so many threads, which are nowhere yet.
     pub fn new(threads: usize) -> Arc<Self> {
-        Arc::new((0..threads).map(|_| AtomicUsize::new(NOWHERE)).collect())
+        Arc::new(Self((0..threads).map(|_| AtomicUsize::new(NOWHERE)).collect()))
     }
 
     /// The calling thread is one of them from now on. All others give way to `first`.
     pub fn join(self: &Arc<Self>, thread: usize, first: usize) {
         OWN.set(Some(Own { places: Arc::clone(self), thread, first }));
         look();
-    }
-}
-
-impl FromIterator<AtomicUsize> for Places {
-    fn from_iter<I: IntoIterator<Item = AtomicUsize>>(places: I) -> Self {
-        Self(places.into_iter().collect())
     }
 }
 
