@@ -176,7 +176,7 @@ impl Winograd {
 
     /// Elements of the image from a tile to the next one: of its row, or the first of the next row or image.
     #[inline(always)]
-    fn to_next(&self, [_, row, column]: [usize; 3]) -> usize {
+    fn ahead(&self, [_, row, column]: [usize; 3]) -> usize {
         let Pass { h, w, c, stride, ow, .. } = self.pass;
         if column + SIDE < ow {
             return SIDE * stride * c;
@@ -340,7 +340,7 @@ impl<const NORMAL: bool> Input<'_, NORMAL> {
             numbers[k] = Lanes::load(simd, &by[k][lane..][..count]);
         }
         let [mean, factor, summand] = numbers;
-        let ahead = winograd.to_next(at);
+        let ahead = winograd.ahead(at);
         both_axes!(
             F::input::<S>, P, P, zero,
             load(i, j) {
