@@ -138,7 +138,8 @@ export function finite(what: string, value: number): number {
 
 /** A list of some things. */
 export function list<T>(what: string, values: readonly T[], things: string): readonly T[] {
-  if (!Array.isArray(values)) throw new TypeError(`${what}: a list of ${things} is expected, got ${shown(values)}`)
+  const given: unknown = values
+  if (!Array.isArray(given)) throw new TypeError(`${what}: a list of ${things} is expected, got ${shown(given)}`)
   return values
 }
 

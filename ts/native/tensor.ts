@@ -146,7 +146,9 @@ export class Device {
 
   /** Zeros of the given shapes in one buffer: `flat` is all of it, with gaps of zeros, and `tensors` are its slices. */
   arena(shapes: readonly Shape[]): { flat: Tensor; tensors: Tensor[] } {
-    const handles = call(() => this.#native.arena(list('arena', shapes, 'shapes').map((shape) => sizes('arena', shape))))
+    const handles = call(() =>
+      this.#native.arena(list('arena', shapes, 'shapes').map((shape) => sizes('arena', shape))),
+    )
     const [flat, ...tensors] = handles.map((handle) => wrap(this, handle))
     return { flat: flat!, tensors }
   }
@@ -553,7 +555,9 @@ export class Tensor {
 
   /** Correlation with filters `w [kh, kw, C, O]`. */
   conv2d(w: Tensor, options: Conv2dOptions = {}): Tensor {
-    return this.#with(w, (x, y) => native.conv2d(x, y, ...this.#conv('conv2d', options), options.dtype && named('dtype', options.dtype)))
+    return this.#with(w, (x, y) =>
+      native.conv2d(x, y, ...this.#conv('conv2d', options), options.dtype && named('dtype', options.dtype)),
+    )
   }
   /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
   conv2dTranspose(w: Tensor, size: readonly [number, number], options: ConvOptions = {}): Tensor {

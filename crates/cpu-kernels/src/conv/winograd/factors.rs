@@ -1,6 +1,6 @@
 //! What the factors of the products are: f32, or bf16 in pairs of neighbours in a sum, of which a word holds two.
 
-use super::matrices::{Lanes, Matrices, RoughThree, Three};
+use super::matrices::{Lanes, Matrices, RoughThree, RoughTwo, Three, Two};
 use crate::bf16;
 use pulp::Simd;
 
@@ -11,6 +11,9 @@ pub(in crate::conv) trait Factors {
 
     /// The matrices for 3 taps that fit their roundings.
     type Three: Matrices<3, 6>;
+
+    /// The same for 2 taps.
+    type Two: Matrices<2, 5>;
 
     /// Puts numbers that belong to one sum into its words, the first of them as its factor `first`.
     ///
@@ -33,6 +36,7 @@ pub(super) struct Whole;
 impl Factors for Whole {
     const PAIRED: bool = false;
     type Three = Three;
+    type Two = Two;
 
     #[inline(always)]
     unsafe fn along<S: Simd>(numbers: Lanes<S>, count: usize, words: *mut f32, first: usize) {
@@ -53,6 +57,7 @@ pub(super) struct Pairs;
 impl Factors for Pairs {
     const PAIRED: bool = true;
     type Three = RoughThree;
+    type Two = RoughTwo;
 
     #[inline(always)]
     unsafe fn along<S: Simd>(numbers: Lanes<S>, count: usize, words: *mut f32, first: usize) {

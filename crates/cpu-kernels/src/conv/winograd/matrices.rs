@@ -232,3 +232,47 @@ impl Matrices<2, 5> for Two {
         [first, u4.plus(2.0 / 9.0, u1 - u3).plus(4.0 / 9.0, u2)]
     }
 }
+
+/// F(4, 2) at 0, −1, ½, 2, ∞, where products are of bf16 and phases are not added.
+pub(super) struct RoughTwo;
+
+impl Matrices<2, 5> for RoughTwo {
+    #[inline(always)]
+    fn input<S: Simd>([d0, d1, d2, d3, d4]: [Lanes<S>; 5]) -> [Lanes<S>; 5] {
+        [
+            (d0 + d3).plus(-1.5, d1 + d2),
+            (d1 + d3).plus(-2.5, d2),
+            (d3 - d2).plus(-2.0, d1),
+            d3.plus(0.5, d2 - d1),
+            (d1 + d4).plus(-1.5, d2 + d3),
+        ]
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>([m0, m1, m2, m3, m4]: [Lanes<S>; 5]) -> [Lanes<S>; 4] {
+        [
+            m0 + m1 + (m2 + m3),
+            (2.0 * m3 - m1).plus(0.5, m2),
+            m1.plus(0.25, m2).plus(4.0, m3),
+            (m4 - m1).plus(0.125, m2).plus(8.0, m3),
+        ]
+    }
+
+    #[inline(always)]
+    fn weights<S: Simd>([g0, g1]: [Lanes<S>; 2]) -> [Lanes<S>; 5] {
+        let (a, b) = ((-8.0 / 9.0 * g0).plus(-4.0 / 9.0, g1), (1.0 / 9.0 * g0).plus(2.0 / 9.0, g1));
+        [g0, 2.0 / 9.0 * (g1 - g0), a, b, g1]
+    }
+
+    #[inline(always)]
+    fn output_grad<S: Simd>([y0, y1, y2, y3]: [Lanes<S>; 4]) -> [Lanes<S>; 5] {
+        let near = y0.plus(0.5, y1).plus(0.25, y2).plus(0.125, y3);
+        [y0, (y0 + y2) - (y1 + y3), near, y0.plus(2.0, y1).plus(4.0, y2).plus(8.0, y3), y3]
+    }
+
+    #[inline(always)]
+    fn weights_grad<S: Simd>([u0, u1, u2, u3, u4]: [Lanes<S>; 5]) -> [Lanes<S>; 2] {
+        let first = u0.plus(-2.0 / 9.0, u1).plus(-8.0 / 9.0, u2).plus(1.0 / 9.0, u3);
+        [first, u4.plus(2.0 / 9.0, u1 + u3).plus(-4.0 / 9.0, u2)]
+    }
+}

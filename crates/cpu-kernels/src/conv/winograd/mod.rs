@@ -26,7 +26,7 @@ use crate::normalize::Maps;
 use crate::panel::PANEL;
 use crate::parallel::Shared;
 use factors::{Factors, Pairs, Whole};
-use matrices::{Lanes, Matrices, ONE, Two};
+use matrices::{Lanes, Matrices, ONE};
 use pulp::{Simd, WithSimd};
 use std::ops::Range;
 use stylegan_tensor::Algorithm;
@@ -49,7 +49,7 @@ pub(super) struct Winograd {
     points: usize,
     /// Whether products are of bf16.
     bf16: bool,
-    /// Whether the phases are added at the point 1. Not in bf16: sums of rounded numbers would be rounded again.
+    /// Whether the phases are added at the point 1. Not in bf16: sums of rounded numbers would be rounded again, and 1 is none of its points.
     merges: bool,
 }
 
@@ -226,7 +226,7 @@ impl<T: Transform, K: Factors> WithSimd for Taps<T, K> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if self.0 == 3 { self.1.with::<S, K, K::Three, 3, 6>(simd) } else { self.1.with::<S, K, Two, 2, 5>(simd) }
+        if self.0 == 3 { self.1.with::<S, K, K::Three, 3, 6>(simd) } else { self.1.with::<S, K, K::Two, 2, 5>(simd) }
     }
 }
 
@@ -321,7 +321,7 @@ impl<const NORMAL: bool> Transform for Input<'_, NORMAL> {
 }
 
 impl<const NORMAL: bool> Input<'_, NORMAL> {
-    /// `count` channels of a phase from `lane` on; a whole register of pixels inside of the image, if `WHOLE`.
+    /// `count` channels of the phase (a, b) from `lane` on; a whole register of pixels inside of the image, if `WHOLE`.
     #[inline(always)]
     fn some<S: Simd, K: Factors, F: Matrices<R, P>, const R: usize, const P: usize, const WHOLE: bool>(
         &self,
