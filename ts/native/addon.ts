@@ -114,7 +114,11 @@ export function shown(value: unknown): string {
 
 /** Sizes of axes, as the addon expects them. */
 export function sizes(what: string, values: Shape): number[] {
-  if (!Array.isArray(values) || !values.every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 32)) {
+  // Not of the list itself: that would pass over its holes.
+  if (
+    !Array.isArray(values) ||
+    !Array.from<number>(values).every((size) => Number.isInteger(size) && size >= 0 && size < 2 ** 32)
+  ) {
     throw new ShapeError(`${what}: whole numbers from 0 are expected, got ${shown(values)}`)
   }
   return values as number[]
@@ -140,7 +144,8 @@ export function finite(what: string, value: number): number {
 export function list<T>(what: string, values: readonly T[], things: string): readonly T[] {
   const given: unknown = values
   if (!Array.isArray(given)) throw new TypeError(`${what}: a list of ${things} is expected, got ${shown(given)}`)
-  return values
+  // Holes become undefined, which no list of things holds.
+  return Array.from(values)
 }
 
 /** A name that the addon looks up. */

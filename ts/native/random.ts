@@ -1,6 +1,6 @@
 /** Random numbers as a value with a position. */
 import { call, native, type Shape, shown, sizes, whole } from './addon.ts'
-import type { Device, Tensor } from './tensor.ts'
+import { Device, type Tensor } from './tensor.ts'
 
 export interface RngState {
   seed: number
@@ -42,6 +42,7 @@ export class Rng {
   }
 
   #draw(kind: 'uniform' | 'normal', device: Device, shape: Shape): Tensor {
+    if (!(device instanceof Device)) throw new TypeError(`${kind}: a device is expected, got ${shown(device)}`)
     const before = this.#state
     const at = this.#advance(sizes(kind, shape).reduce((product, size) => product * size, 1))
     try {

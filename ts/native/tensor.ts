@@ -165,7 +165,7 @@ export class Device {
 
   /** Begins or ends to count what launches cost. */
   profile(on: boolean): void {
-    call(() => this.#native.profile(on))
+    call(() => this.#native.profile(flag('profile', on)))
   }
 
   /** What the launches since the last call have cost, once they have run. */
@@ -363,7 +363,7 @@ export class Tensor {
   }
   /** Whether this was computed from one of `inputs`, so that `grad` can find a gradient. */
   dependsOn(inputs: readonly Tensor[]): boolean {
-    return call(() => native.dependsOn(Tensor.handle(this), inputs.map(Tensor.handle)))
+    return call(() => native.dependsOn(Tensor.handle(this), list('dependsOn', inputs, 'tensors').map(Tensor.handle)))
   }
 
   /** The same elements as the start of a history: `grad` can ask for this tensor. */
@@ -487,15 +487,15 @@ export class Tensor {
 
   /** Sum over `axes` (all by default), which stay with size 1 if `keep`. */
   sum(axes?: Shape, keep = false): Tensor {
-    return this.#op((x) => native.sum(x, this.#axes('sum', axes), keep))
+    return this.#op((x) => native.sum(x, this.#axes('sum', axes), flag('sum: keep', keep)))
   }
   /** Mean over `axes` (all by default), which stay with size 1 if `keep`. */
   mean(axes?: Shape, keep = false): Tensor {
-    return this.#op((x) => native.mean(x, this.#axes('mean', axes), keep))
+    return this.#op((x) => native.mean(x, this.#axes('mean', axes), flag('mean: keep', keep)))
   }
   /** Largest element over `axes` (all by default), which stay with size 1 if `keep`. */
   max(axes?: Shape, keep = false): Tensor {
-    return this.#op((x) => native.max(x, this.#axes('max', axes), keep))
+    return this.#op((x) => native.max(x, this.#axes('max', axes), flag('max: keep', keep)))
   }
 
   /** The same elements in another shape; nothing is copied. */
@@ -512,7 +512,7 @@ export class Tensor {
   }
   /** Zeros before and after each axis. */
   pad(pairs: readonly (readonly [number, number])[]): Tensor {
-    if (!pairs.every((pair: readonly number[]) => Array.isArray(pair) && pair.length === 2)) {
+    if (!list('pad', pairs, 'pairs').every((pair: readonly number[]) => Array.isArray(pair) && pair.length === 2)) {
       throw new ShapeError(`pad: pairs of sizes before and after are expected, got ${shown(pairs)}`)
     }
     return this.#op((x) => native.pad(x, sizes('pad', pairs.flat())))
@@ -542,7 +542,8 @@ export class Tensor {
   /** `[.., m, k] · [.., k, n]`; a transposed operand is stored with its last two axes swapped. */
   matmul(b: Tensor, options: { transposeA?: boolean; transposeB?: boolean } = {}): Tensor {
     const { transposeA = false, transposeB = false } = object('matmul', options)
-    return this.#with(b, (x, y) => native.matmul(x, y, transposeA, transposeB))
+    const turned = [flag('matmul: transposeA', transposeA), flag('matmul: transposeB', transposeB)] as const
+    return this.#with(b, (x, y) => native.matmul(x, y, ...turned))
   }
   /** Rows of this table `[R, C]` by number (`i32 [K]`). */
   gatherRows(rows: Tensor): Tensor {
@@ -556,7 +557,12 @@ export class Tensor {
   /** Correlation with filters `w [kh, kw, C, O]`. */
   conv2d(w: Tensor, options: Conv2dOptions = {}): Tensor {
     return this.#with(w, (x, y) =>
-      native.conv2d(x, y, ...this.#conv('conv2d', options), options.dtype && named('dtype', options.dtype)),
+      native.conv2d(
+        x,
+        y,
+        ...this.#conv('conv2d', options),
+        options.dtype === undefined ? undefined : named('dtype', options.dtype),
+      ),
     )
   }
   /** The adjoint of `conv2d` in the image: from `[N, H', W', O]` to `[N, ...size, C]`. */
@@ -667,9 +673,9 @@ export class Tensor {
 
 /** Tensors one after the other along `axis`. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
-  const [first] = list('concat', tensors, 'tensors')
-  if (first === undefined) throw new ShapeError('concat: at least one tensor is needed, got none')
-  return make(first.device, () => native.concat(tensors.map(Tensor.handle), whole('concat: axis', axis)))
+  const handles = list('concat', tensors, 'tensors').map(Tensor.handle)
+  if (handles.length === 0) throw new ShapeError('concat: at least one tensor is needed, got none')
+  return make(tensors[0]!.device, () => native.concat(handles, whole('concat: axis', axis)))
 }
 
 /**
@@ -677,9 +683,10 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
  * what it makes of them.
  */
 export function freeze(tensor: Tensor): Tensor {
+  const handle = Tensor.handle(tensor)
   const frozen = wrap(
     tensor.device,
-    call(() => native.freeze(Tensor.handle(tensor))),
+    call(() => native.freeze(handle)),
   )
   if (depth > 0) forgotten.register(frozen, Tensor.handle(frozen))
   return frozen
@@ -692,6 +699,7 @@ export function freeze(tensor: Tensor): Tensor {
  * @throws TypeError if `work` returns a promise: its tensors would be gone before it is fulfilled
  */
 export function scope<T>(work: () => T): T {
+  if (typeof work !== 'function') throw new TypeError(`scope: a function is expected, got ${shown(work)}`)
   native.scopeBegin()
   depth++
   const kept: Tensor[] = []
@@ -732,11 +740,11 @@ export function grad(
   options: { createGraph?: boolean } = {},
 ): Tensor[] {
   const { createGraph = false } = object('grad', options)
-  const [first] = list('inputs', inputs, 'tensors')
-  if (first === undefined) return []
+  const [to, again] = [list('inputs', inputs, 'tensors').map(Tensor.handle), flag('grad: createGraph', createGraph)]
+  if (to.length === 0) return []
   const from = outputs instanceof Tensor ? [outputs] : list('outputs', outputs, 'tensors')
-  const handles = call(() => native.grad(from.map(Tensor.handle), inputs.map(Tensor.handle), createGraph))
-  return handles.map((handle) => wrap(first.device, handle))
+  const handles = call(() => native.grad(from.map(Tensor.handle), to, again))
+  return handles.map((handle, i) => wrap(inputs[i]!.device, handle))
 }
 
 export interface AdamTensors {
