@@ -125,18 +125,19 @@ mod tests {
         let places = Places::new(3);
         let core = |thread: usize| places.0[thread].load(Ordering::Relaxed);
         // Other tests and programs are busy at times, too.
+        let mut idle = 0;
         let has_left = (0..2000).any(|_| {
             places.join(0, 0);
             let here = core(0);
             assert_ne!(here, NOWHERE);
             // As if they were two threads: the other one is where this one is.
-            let was_idle = system::runnable().unwrap() <= allowed.count() as usize;
+            idle += usize::from(system::runnable().unwrap() <= allowed.count() as usize);
             places.join(2, 0);
             assert_eq!(sched_getaffinity(None).unwrap(), allowed);
             std::thread::sleep(PAUSE);
-            was_idle && core(2) != here
+            core(2) != here
         });
-        assert!(has_left || system::runnable().unwrap() > allowed.count() as usize);
+        assert!(has_left || idle < 100, "it did not leave, though a core was idle {idle} times");
         rest();
         assert_eq!(core(2), NOWHERE);
         // Nobody: it stays where it is, and says nothing.
