@@ -26,8 +26,6 @@ pub struct Cpu {
     results: Vec<Vec<f32>>,
     /// Set while the pool's threads look for work; each of them may end it.
     busy: Option<Arc<AtomicBool>>,
-    /// Where the pool's threads are.
-    places: Option<Arc<Places>>,
 }
 
 impl Cpu {
@@ -38,11 +36,11 @@ impl Cpu {
         if threads == 1 {
             return;
         }
-        let places = Arc::clone(self.places.get_or_insert_with(|| Places::new(threads)));
-        places.join(own, own);
         if self.busy.as_ref().is_some_and(|busy| busy.load(Ordering::Relaxed)) {
-            return;
+            return places::look();
         }
+        let places = Places::new(threads);
+        places.join(own, own);
         let busy = Arc::new(AtomicBool::new(true));
         self.busy = Some(Arc::clone(&busy));
         rayon::spawn_broadcast(move |thread| {

@@ -257,8 +257,9 @@ pub struct AffineResample {
     pub reflect: bool,
 }
 
-/// The convolution of maps x times a gain, the blur, if there is one, then `NoiseBiasAct` or `BiasAct`. Of the normalisation that follows in the
-/// synthesis network it computes the numbers; the next layer applies them, so that maps are not read and written for it.
+/// The convolution of maps x times a gain, the blur, if there is one, then `NoiseBiasAct` or `BiasAct`. Of the normalisation
+/// that follows in the synthesis network it computes the numbers; the next layer applies them, so that maps are not read and
+/// written for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layer {
     /// The convolution; `w` has the form that it takes.
@@ -433,6 +434,11 @@ impl Conv2d {
 }
 
 impl Layer {
+    /// What repeats the pixels, if they are.
+    pub fn upscale(&self) -> Option<Upfirdn2d> {
+        self.is_upscaled.then(|| Upfirdn2d { up: 2, down: 1, taps: vec![1.0; 2], padding: [1, 0, 1, 0] })
+    }
+
     /// The blur, which keeps the size of an image.
     pub fn blur(&self) -> Option<Upfirdn2d> {
         self.blur.map(|taps| Upfirdn2d { up: 1, down: 1, taps: taps.to_vec(), padding: [1; 4] })

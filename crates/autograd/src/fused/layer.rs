@@ -1,4 +1,4 @@
-use stylegan_tensor::{Conv2d, Error, Kernel, Layer, Result, Upfirdn2d};
+use stylegan_tensor::{Conv2d, Error, Kernel, Layer, Result};
 
 use super::adain::{check_style, normalisation};
 use super::noise_bias_act::{check_noise, noise_bias_act};
@@ -111,8 +111,7 @@ fn check_normal(x: &Tensor, normal: &Tensor) -> Result<()> {
 fn composed(x: &Tensor, w: &Tensor, b: &Tensor, of: LayerOperands, p: &Layer) -> Result<(Tensor, Option<Tensor>)> {
     let normalised = of.normal.map(|normal| apply(x, normal)).transpose()?;
     let x = normalised.as_ref().unwrap_or(x);
-    let twice = Upfirdn2d { up: 2, down: 1, taps: vec![1.0; 2], padding: [1, 0, 1, 0] };
-    let upscaled = p.is_upscaled.then(|| upfirdn2d(x, &twice)).transpose()?;
+    let upscaled = p.upscale().map(|twice| upfirdn2d(x, &twice)).transpose()?;
     let mut y = affine(&conv2d(upscaled.as_ref().unwrap_or(x), w, p.conv)?, p.gain, 0.0)?;
     // An image without pixels is smaller than the filter.
     if let Some(blur) = p.blur().filter(|_| !y.is_empty()) {

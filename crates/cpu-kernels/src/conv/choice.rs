@@ -86,7 +86,11 @@ fn is_winograd(kind: Kind, g: &Conv) -> bool {
         _ => g.oh.min(g.ow),
     };
     let tiles = g.n * side.div_ceil(4).pow(2);
-    // Many weights for the few tiles of one image: four times as many take longer to prepare and to hold than they spare.
-    let least = if g.c * g.o >= MANY { if g.n == 1 { 64 } else { 32 } } else { 16 };
+    // Many weights for few tiles: four times as many take longer to prepare and to hold than they spare, most of all for one image.
+    let least = match (g.c * g.o >= MANY, g.n) {
+        (true, 1) => 64,
+        (true, _) => 32,
+        (false, _) => 16,
+    };
     g.fits_winograd() && g.c.min(g.o) >= 16 && side >= 8 && tiles >= least
 }

@@ -1,5 +1,5 @@
 use super::{Array, conv, elementwise, fused};
-use crate::{Layer, Upfirdn2d};
+use crate::Layer;
 
 /// Activated maps of `shape`, and what normalises them, if there is a style: by image μ, factors and summands.
 pub(super) fn layer(p: &Layer, inputs: &[Array], shape: &[usize]) -> (Vec<f64>, Vec<f64>) {
@@ -14,9 +14,8 @@ pub(super) fn layer(p: &Layer, inputs: &[Array], shape: &[usize]) -> (Vec<f64>, 
     let [x, w, b] = first else { unreachable!("a layer has three operands at least") };
     let values = normal.first().map_or_else(|| x.values.clone(), |by| normalised(x, by));
     let mut x = Array { values, shape: x.shape.clone() };
-    if p.is_upscaled {
+    if let Some(twice) = p.upscale() {
         let shape = vec![x.shape[0], 2 * x.shape[1], 2 * x.shape[2], x.shape[3]];
-        let twice = Upfirdn2d { up: 2, down: 1, taps: vec![1.0; 2], padding: [1, 0, 1, 0] };
         x = Array { values: conv::upfirdn2d(&twice, &x, &shape), shape };
     }
     let mut y = array(conv::conv2d(&p.conv, &x, w, shape).into_iter().map(|y| y * p.gain).collect());

@@ -2,8 +2,9 @@
 //! channels for each point, results transformed back. A stride of 2 with a 4×4 kernel is a sum over the four phases of
 //! the image, each with a 2×2 kernel: the phases make one deeper product.
 //!
-//! Where such a kernel is a 3×3 kernel on sums of 2×2 pixels, the 2×2 kernels of neighbouring phases have the same sums of taps: at the
-//! point 1 of an axis their weights are equal, so that phases are added before the product and not by it. That leaves 81 of 100 products.
+//! Where such a kernel is a 3×3 kernel on sums of 2×2 pixels, the 2×2 kernels of neighbouring phases have the same sums
+//! of taps: at the point 1 of an axis their weights are equal, so that phases are added before the product and not by it.
+//! That leaves 81 of 100 products.
 
 mod factors;
 mod line;
@@ -49,7 +50,8 @@ pub(super) struct Winograd {
     points: usize,
     /// Whether products are of bf16.
     bf16: bool,
-    /// Whether the phases are added at the point 1. Not in bf16: sums of rounded numbers would be rounded again, and 1 is none of its points.
+    /// Whether the phases are added at the point 1. Not in bf16: sums of rounded numbers would be rounded again, and 1 is
+    /// none of its points.
     merges: bool,
 }
 
